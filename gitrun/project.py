@@ -26,6 +26,7 @@ from gitrun.store.live import recorded_runs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from gitrun.git.exe import Git
     from gitrun.lifecycle.decide import Prompts
     from gitrun.lifecycle.verify import Verdict, VerifyRules
     from gitrun.model.lent import Lent
@@ -47,18 +48,27 @@ if TYPE_CHECKING:
 class Project:
     """A git repository and its runs, from any directory of it.
 
-    `environ` is the environment of programs (default: that of this process when they start). Raises NotARepository.
+    `environ` is the environment of programs (default: that of this process when they start). Programs and messages write to
+    `stdout` and `stderr` (default: those of this process). `on_progress` is called with the number of runs read and the number
+    of all runs while the index is built. Raises NotARepository.
     """
 
-    def __init__(self, directory: str | Path = ".", *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | Path = ".",
+        *,
+        environ: Mapping[str, str] | None = None,
+        stdout: Stream | None = None,
+        stderr: Stream | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.git = open_repository(Path(directory).absolute(), copy_environment() if environ is None else environ)
         self._is_given = environ is not None
         self.settings = read_settings(self.git.config)
         # sys.stdout is looked up at each write: notebooks and test runners replace it
-        self.stdout: Stream = TextStream(lambda: sys.stdout)
-        self.stderr: Stream = TextStream(lambda: sys.stderr)
-        self.told: Callable[[int, int], None] | None = None
-        """Progress callback while the index is built: number of runs read, number of all runs."""
+        self.stdout: Stream = stdout or TextStream(lambda: sys.stdout)
+        self.stderr: Stream = stderr or TextStream(lambda: sys.stderr)
+        self._on_progress = on_progress
 
     def run(self, operation: str | Path | None = None, **options: Any) -> Run:  # noqa: ANN401 - each has a type of its own
         """Runs an operation, or another attempt of a run (`restart=`), to its end. Returns the run.
@@ -165,7 +175,7 @@ class Project:
     def index(self) -> Index:
         """Opens an index of all runs at this moment; use it in a `with`."""
         self.recover()
-        return store.index.Index(self.git, self.told)
+        return store.index.Index(self.git, self._on_progress)
 
     def recover(self) -> None:
         """Finishes the runs of this repository whose supervisor died on this machine."""
@@ -239,7 +249,7 @@ class Project:
         """Applies `change` to the annotations of the runs, with `subject` for the commits. Returns changed ids."""
         return store.annotations.annotate_many(self.git, [run.id for run in found], change, subject)
 
-    def doomed(self, names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
+    def runs_to_delete(self, names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
         """Returns the runs that `select` finds, and broken runs named by their ids. Raises UnknownRun, UsageError."""
         with self.index() as index:
             broken = store.trash.find_unreadable(index, names)
@@ -247,74 +257,20 @@ class Project:
         sound = [run for _, run in self.select(rest, question).runs] if rest or not broken else []
         return [*sound, *broken.values()]
 
-    def remove(self, found: Iterable[Run | BrokenRun]) -> frozenset[str]:
-        """Moves the runs to the trash, all or none. Returns the ids of runs that had nothing but a ref.
+    @property
+    def trash(self) -> Trash:
+        """Returns the part for deleted runs."""
+        return Trash(self)
 
-        Raises RunIsRunning, StaleRun.
-        """
-        runs = {run.id: run.tip for run in found}
-        upkeep.gc.retry_with_room(self.git, lambda: store.trash.finish_interrupted_moves(self.git))
-        return upkeep.gc.retry_with_room(self.git, lambda: store.trash.delete_runs(self.git, runs))
+    @property
+    def notes(self) -> RunNotes:
+        """Returns the part for `refs/notes/runs`."""
+        return RunNotes(self.git, self.index)
 
-    def list_deleted(self) -> list[Run | BrokenRun]:
-        """Returns the runs in the trash, newest attempt first, followed by broken ones."""
-        return store.trash.deleted_runs(self.git)
-
-    def deleted_last(self) -> list[Run | BrokenRun]:
-        """Returns the runs that the last deletion moved to the trash, newest attempt first."""
-        ids = store.trash.last_deletion(self.git)
-        return [run for run in self.list_deleted() if run.id in ids]
-
-    def find_deleted(
-        self, names: Sequence[str] = (), question: Query | None = None, older_than: str | None = None
-    ) -> list[Run | BrokenRun]:
-        """Returns the deleted runs that match as for `select`; only those deleted before `older_than` if given.
-
-        Raises UnknownRun, UsageError.
-        """
-        runs = views.select.select_deleted(self.git, self.list_deleted(), names, question or views.select.Query())
-        if older_than is None:
-            return runs
-        old = upkeep.gc.expired_runs(self.git, views.select.parse_time(self.git, older_than), time.time())
-        return [run for run in runs if run.id in old]
-
-    def restore(self, found: Iterable[Run | BrokenRun]) -> Restored:
-        """Restores deleted runs; skips a run whose ref exists again without the deleted commits. Raises StaleRun."""
-        return store.trash.restore_runs(self.git, {run.id: run.tip for run in found})
-
-    def purge(self, found: Iterable[Run | BrokenRun]) -> None:
-        """Deletes runs in the trash for good, with their files outside git. Raises StaleRun."""
-        runs = {run.id: run.tip for run in found}
-        upkeep.gc.retry_with_room(self.git, lambda: upkeep.gc.purge_runs(self.git, runs))
-
-    def survey(self, rules: Tidying) -> GcPlan:
-        """Returns the runs and files that are no longer needed; writes nothing."""
-        self.recover()
-        return upkeep.gc.find_garbage(self.git, () if rules.retention.keeps_all else self.list_runs(), rules, time.time())
-
-    def sweep(self, found: GcPlan) -> None:
-        """Removes what `survey` found. Raises GitrunError."""
-        upkeep.gc.collect_garbage(self.git, found)
-
-    def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
-        """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
-
-        See `upkeep.doctor`.
-        """
-        return (upkeep.doctor.repair if mend else upkeep.doctor.examine)(self.session(), expire, remote)
-
-    def rebuild_notes(self) -> int:
-        """Rebuilds `refs/notes/runs`. Returns how many commits have a note."""
-        with self.index() as index:
-            return store.notes.rebuild_notes(self.git, index)
-
-    def drop_notes(self) -> bool:
-        """Deletes `refs/notes/runs`. Returns whether it existed."""
-        return store.notes.delete_notes(self.git)
-
-    def has_notes(self) -> bool:
-        """Returns whether `refs/notes/runs` exists."""
-        return store.notes.notes_exist(self.git)
+    @property
+    def upkeep(self) -> Upkeep:
+        """Returns the part that cleans up and repairs."""
+        return Upkeep(self)
 
     @property
     def sharing(self) -> Sharing:
@@ -358,3 +314,95 @@ class Project:
         line = f"gitrun: {safe_text(hide_passwords(words))}\n".encode()
         with suppress(BrokenPipeError):  # a closed stderr must not end the run
             self.stderr.write(close_open_line(self.stderr, self.stdout) + line)
+
+
+class Trash:
+    """`project.trash`: deletes runs, restores and purges them."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def remove(self, found: Iterable[Run | BrokenRun]) -> frozenset[str]:
+        """Moves the runs to the trash, all or none. Returns the ids of runs that had nothing but a ref.
+
+        Raises RunIsRunning, StaleRun.
+        """
+        runs = {run.id: run.tip for run in found}
+        upkeep.gc.retry_with_room(self._project.git, lambda: store.trash.finish_interrupted_moves(self._project.git))
+        return upkeep.gc.retry_with_room(self._project.git, lambda: store.trash.delete_runs(self._project.git, runs))
+
+    def list_runs(self) -> list[Run | BrokenRun]:
+        """Returns the runs in the trash, newest attempt first, followed by broken ones."""
+        return store.trash.deleted_runs(self._project.git)
+
+    def list_last(self) -> list[Run | BrokenRun]:
+        """Returns the runs that the last deletion moved to the trash, newest attempt first."""
+        ids = store.trash.last_deletion(self._project.git)
+        return [run for run in self.list_runs() if run.id in ids]
+
+    def find(
+        self, names: Sequence[str] = (), question: Query | None = None, older_than: str | None = None
+    ) -> list[Run | BrokenRun]:
+        """Returns the deleted runs that match as for `select`; only those deleted before `older_than` if given.
+
+        Raises UnknownRun, UsageError.
+        """
+        runs = views.select.select_deleted(self._project.git, self.list_runs(), names, question or views.select.Query())
+        if older_than is None:
+            return runs
+        old = upkeep.gc.expired_runs(self._project.git, views.select.parse_time(self._project.git, older_than), time.time())
+        return [run for run in runs if run.id in old]
+
+    def restore(self, found: Iterable[Run | BrokenRun]) -> Restored:
+        """Restores deleted runs; skips a run whose ref exists again without the deleted commits. Raises StaleRun."""
+        return store.trash.restore_runs(self._project.git, {run.id: run.tip for run in found})
+
+    def purge(self, found: Iterable[Run | BrokenRun]) -> None:
+        """Deletes runs in the trash for good, with their files outside git. Raises StaleRun."""
+        runs = {run.id: run.tip for run in found}
+        upkeep.gc.retry_with_room(self._project.git, lambda: upkeep.gc.purge_runs(self._project.git, runs))
+
+
+class RunNotes:
+    """`project.notes`: runs in `git log --notes=runs`."""
+
+    def __init__(self, repository: Git, index: Callable[[], Index]) -> None:
+        self._git, self._index = repository, index
+
+    def rebuild(self) -> int:
+        """Rebuilds `refs/notes/runs`. Returns how many commits have a note."""
+        with self._index() as index:
+            return store.notes.rebuild_notes(self._git, index)
+
+    def drop(self) -> bool:
+        """Deletes `refs/notes/runs`. Returns whether it existed."""
+        return store.notes.delete_notes(self._git)
+
+    def exist(self) -> bool:
+        """Returns whether `refs/notes/runs` exists."""
+        return store.notes.notes_exist(self._git)
+
+
+class Upkeep:
+    """`project.upkeep`: finds and removes what no run needs, and finds and repairs problems."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def survey(self, rules: Tidying) -> GcPlan:
+        """Returns the runs and files that are no longer needed; writes nothing."""
+        self._project.recover()
+        return upkeep.gc.find_garbage(
+            self._project.git, () if rules.retention.keeps_all else self._project.list_runs(), rules, time.time()
+        )
+
+    def sweep(self, found: GcPlan) -> None:
+        """Removes what `survey` found. Raises GitrunError."""
+        upkeep.gc.collect_garbage(self._project.git, found)
+
+    def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
+        """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
+
+        See `upkeep.doctor`.
+        """
+        return (upkeep.doctor.repair if mend else upkeep.doctor.examine)(self._project.session(), expire, remote)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from gitrun.commands.completion import offered
+from gitrun.commands.completion import complete_words
 
 GUIDES = Path(__file__).parents[1] / "gitrun" / "share" / "guide"
 TEXTS = "\n".join(GUIDES.joinpath(f"{name}.md").read_text("utf-8") for name in ("review", "sharing"))
@@ -29,7 +29,7 @@ def test_recipes_fetch_report_and_hold_against_something() -> None:
 def test_recipes_use_options_that_there_are() -> None:
     for script in scripts():
         for verb, words in re.findall(r"git run ([a-z]+) ([^|;&\n]*)", script):
-            assert set(re.findall(r"(?<!\S)--[a-z]+", words)) <= {name.rstrip("=") for name in offered(verb).split()}
+            assert set(re.findall(r"(?<!\S)--[a-z]+", words)) <= {name.rstrip("=") for name in complete_words(verb).split()}
 
 
 def test_recipes_put_nothing_of_a_pull_request_into_a_script() -> None:

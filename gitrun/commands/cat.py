@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.screen import out
+from gitrun.commands.screen import print_line
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.run_names import LATEST
@@ -45,20 +45,20 @@ def command(run: str, place: str | None, what: str, path: str | None) -> None:
     if place is not None and path is not None:
         raise UsageError(f"'{path}' and '{place}' cannot be combined", "Give one file")
     project = open_project()
-    found, inside = run_and_path(project, run, place if place is not None else path)
+    found, inside = split_run_and_path(project, run, place if place is not None else path)
     path = inside
     if what == "source" and path is None:
         raise UsageError("--sourcecode needs a file", "To name it: -p PATH")
     here = path and posixpath.normpath(project.git.prefix + path)
     try:
-        show(project, found, what, here)
+        print_file(project, found, what, here)
     except UnknownRun:
         if here == path:
             raise
-        show(project, found, what, path)
+        print_file(project, found, what, path)
 
 
-def run_and_path(project: Project, name: str, path: str | None) -> tuple[Run, str | None]:
+def split_run_and_path(project: Project, name: str, path: str | None) -> tuple[Run, str | None]:
     """Splits the words into run and path; `RUN:PATH` names both. Raises UnknownRun."""
     head, colon, tail = name.partition(":")
     if path is not None or not colon or not tail:
@@ -69,11 +69,11 @@ def run_and_path(project: Project, name: str, path: str | None) -> tuple[Run, st
         return project.find(head or LATEST), tail
 
 
-def show(project: Project, run: Run, what: str, path: str | None) -> None:
+def print_file(project: Project, run: Run, what: str, path: str | None) -> None:
     """Writes the run's file to stdout. Raises UnknownRun before any output if there is no such file."""
     if not sys.stdout.isatty():
         sys.stdout.flush()
         project.copy_file(run, what, path, sys.stdout.buffer)
         return
     for line in safe_lines(project.read_file(run, what, path).decode(errors="replace")):
-        out(line)
+        print_line(line)

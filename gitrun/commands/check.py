@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun import model, process
-from gitrun.commands.screen import out, print_json, table
-from gitrun.commands.selecting import open_project, words_of
+from gitrun import model
+from gitrun.commands.screen import print_json, print_line, table
+from gitrun.commands.selecting import describe_run, open_project
 from gitrun.errors import BadValue, GitrunError, UsageError
 from gitrun.model.run import COMPLETED, ERROR, short_id
 from gitrun.model.text import numbers_text, safe_text
+from gitrun.process.streams import FileStream
 from gitrun.render.text import run_json
 from gitrun.views.gates import Checked, check_run, judge_run, parse_gate, usual_operation
 from gitrun.views.select import is_flag_and_metric
@@ -53,7 +54,8 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
     if not metrics and not of_commit:
         raise UsageError("no limits given", "For example: --metric 'loss<=base*1.02'")
     gates = [parse_gate(text) for text in metrics]
-    project = open_project()
+    # a run for --commit must not write on stdout, which has the verdict
+    project = open_project(FileStream(2), FileStream(2))
     if of_commit:
         return check_commit(project, words, gates, base, as_json=as_json)
     if len(words) > 1:
@@ -62,10 +64,10 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
         )
     with project.index() as index:
         found = check_run(project.git, index, gates, words[0] if words else None, base)
-    return tell(project, found, gates, as_json=as_json)
+    return print_results(project, found, gates, as_json=as_json)
 
 
-def tell(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bool) -> int:
+def print_results(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bool) -> int:
     """Prints the judgement. Returns the exit code: 0 if passed, else 1."""
     for metric in dict.fromkeys(gate.metric for gate in gates):
         if is_flag_and_metric((found.run,), metric):
@@ -80,23 +82,23 @@ def tell(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bo
 def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], base: str | None, *, as_json: bool) -> int:
     """Judges the checked-out commit. Returns the exit code, 125 if it cannot be judged."""
     try:
-        run = run_of_checkout(project, words, gates)
+        run = run_commit(project, words, gates)
         if run.status != COMPLETED and (gates or run.status != ERROR):
-            return skip(project, f"run {short_id(run.id)} is {run.status}: only completed runs can be checked")
+            return report_skip(project, f"run {short_id(run.id)} is {run.status}: only completed runs can be checked")
         with project.index() as index:
             found = judge_run(project.git, index, run, gates, base)
     except GitrunError as error:
-        return skip(project, error.message + (f". {error.hint}" if error.hint else ""))
-    return tell(project, found, gates, as_json=as_json)
+        return report_skip(project, error.message + (f". {error.hint}" if error.hint else ""))
+    return print_results(project, found, gates, as_json=as_json)
 
 
-def skip(project: Project, reason: str) -> int:
+def report_skip(project: Project, reason: str) -> int:
     """Says why the commit cannot be judged. Returns the exit code."""
     project.say(f"this commit cannot be judged: {reason}")
     return SKIP
 
 
-def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate]) -> Run:
+def run_commit(project: Project, words: Sequence[str], gates: Sequence[Gate]) -> Run:
     """Returns the run of exactly the checked-out source, operation and flags. Runs it first if there is none.
 
     The program's output goes to stderr, because stdout is for the judgement. Raises GitrunError.
@@ -111,7 +113,6 @@ def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate
         name: model.flags.Typed(text)
         for name, text in map(model.flags.split_assignment, (word for word in words if "=" in word))
     }
-    project.stdout = project.stderr = process.streams.FileStream(2)
     found = project.start(model.plan.Request(operation=names[0], flags=flags, needed=True, needed_source=True))
     if isinstance(found, model.plan.Skip):
         return found.run
@@ -122,12 +123,12 @@ def run_of_checkout(project: Project, words: Sequence[str], gates: Sequence[Gate
 
 def print_checked(found: Checked) -> None:
     """Prints a line for the run, and one for each gate."""
-    out(f"{'passed' if found.passed else 'failed'}: run {safe_text(words_of(found.run))}")
+    print_line(f"{'passed' if found.passed else 'failed'}: run {safe_text(describe_run(found.run))}")
     if found.gates:
-        table([row(gate, found) for gate in found.gates])
+        table([result_row(gate, found) for gate in found.gates])
 
 
-def row(gate: GateResult, found: Checked) -> list[str]:
+def result_row(gate: GateResult, found: Checked) -> list[str]:
     """Returns a gate as cells: result, text, values and base."""
     value, limit, base = numbers_text([gate.value, gate.limit, gate.base])
     beside = f"(base {base}, run {short_id(found.base.id)})" if gate.base is not None and found.base else ""

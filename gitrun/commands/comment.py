@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
+from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.errors import UsageError
 from gitrun.git.exe import edit_text
 from gitrun.model.run import Comment
@@ -19,7 +19,7 @@ HINT = "\n# Say something about {}. Lines that begin with # are left out; no wor
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option("--message", "-m", metavar="TEXT", help="The comment. Without it, git's editor opens.")
 def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:  # noqa: ANN401
     r"""Adds a comment to runs (default: your newest).
@@ -29,7 +29,7 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
       git run comment 2:5
     """
     project = open_project()
-    found = selected(project, runs, question_from(options))
+    found = select_runs(project, runs, build_query(options))
     if message is None:
         if not sys.stdin.isatty():
             raise UsageError("no comment given", "To give it: -m TEXT")
@@ -40,4 +40,4 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
         raise UsageError("the comment is empty: nothing was changed")
     comment = Comment(message.strip(), project.author(), datetime.now(timezone.utc))
     changed = project.annotate(found, lambda notes: replace(notes, comments=(*notes.comments, comment)), "comment")
-    tell_changed(project, found, changed, "commented")
+    report_changed(project, found, changed, "commented")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.screen import is_for_person, palette, print_json, table
-from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_doubts
+from gitrun.commands.screen import is_read_by_person, print_json, read_palette, table
+from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_doubts
 from gitrun.errors import UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
@@ -41,7 +41,7 @@ FAMILIES = 1_000
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option("--min", "least", metavar="NAME", help="Sort by this metric or flag, smallest first.")
 @click.option("--max", "most", metavar="NAME", help="Sort by this metric or flag, largest first.")
 @click.option("--top", "--limit", "-n", "limit", type=click.IntRange(min=1), metavar="N", help="Show only the first N runs.")
@@ -59,27 +59,29 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
       git run compare --all --csv > runs.csv
     """
     names, equal, limit = options.pop("columns"), options.pop("equal"), options.pop("limit")
-    question = ordered(question_from(options))
+    question = sort_rows(build_query(options))
     few = ROWS if not (runs or everything) and question.is_plain else -1
     project = open_project()
     selection = project.select(runs, question, limit or few)
     found = [run for _, run in selection.runs]
     if names is not None:
-        tell_doubts(project, found, [name.strip() for name in names.split(",")])
+        report_doubts(project, found, [name.strip() for name in names.split(",")])
     columns = (
         chosen_columns(names, found)
         if names is not None and found
-        else columns_of(found, needs_of(project, found), equal=equal)
+        else columns_of(found, list_needs(project, found), equal=equal)
     )
     if as_json:
-        print_json([{c.name: plain(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, found)])
+        print_json(
+            [{c.name: plain_cell(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, found)]
+        )
     elif as_csv:
         print_csv(columns, found)
     else:
         print_table(
             columns[:WIDEST] if names or not found else drop_equal_properties(columns[:WIDEST], found),
             found,
-            palette(project.git),
+            read_palette(project.git),
         )
         if len(columns) > WIDEST:
             project.say(f"{len(columns) - WIDEST:,} more columns. To see them: --columns NAMES, or --csv")
@@ -87,10 +89,10 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
         project.say(f"{selection.more} more. To compare all: --all")
     if not found:
         is_empty = not runs and question.is_plain
-        project.say("no runs here yet. To make one: git run <script>" if is_empty else none_like(project, question))
+        project.say("no runs here yet. To make one: git run <script>" if is_empty else explain_no_match(project, question))
 
 
-def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:
+def list_needs(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:
     """Returns the needed runs by operation, for each run id; nothing for more than FAMILIES runs."""
     if len(runs) > FAMILIES:
         return {}
@@ -98,7 +100,7 @@ def needs_of(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]
     return {run.id: {need.operation: need.run_id for need in basis.needs} for run, basis in found}
 
 
-def ordered(question: Query) -> Query:
+def sort_rows(question: Query) -> Query:
     """Returns the question for all runs, best first if `--min` or `--max` asks for that. Raises UsageError."""
     orders = [*filter(None, (question.least, question.most and f"-{question.most}", question.sort))]
     if len(orders) > 1:
@@ -110,7 +112,7 @@ def ordered(question: Query) -> Query:
 def print_csv(columns: Sequence[Column], runs: Sequence[Run]) -> None:
     """Prints the rows as CSV: full values, RFC 3339 times, empty cells for absent values, no formulas."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    value_of = shown if is_for_person() else exact
+    value_of = shown_cell if is_read_by_person() else exact_cell
     writer.writerow([value_of(column.name) for column in columns])
     writer.writerows([value_of(value) for value in row] for row in rows_of(columns, runs))
 
@@ -123,33 +125,33 @@ def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette
     names = [column.name for column in columns]
     values = list(rows_of(columns, runs))
     cells = [
-        [paint(colours, name, text) for text in texts_of(name, column, now)]
+        [paint_rows(colours, name, text) for text in cell_texts(name, column, now)]
         for name, column in zip(names, zip(*values, strict=True), strict=True)
     ]
     gives = names.index("operation") if "operation" in names else None
     whole = sum(name not in LAST for name in names)
-    right = frozenset(at for at, column in enumerate(zip(*values, strict=True)) if are_numbers(column))
+    right = frozenset(at for at, column in enumerate(zip(*values, strict=True)) if holds_only_numbers(column))
     table([[colours.cell("heading", safe_text(name)) for name in names], *zip(*cells, strict=True)], Shape(gives, whole, right))
 
 
-def are_numbers(values: Iterable[Any]) -> bool:
+def holds_only_numbers(values: Iterable[Any]) -> bool:
     """Returns whether a column has values, and all of them are numbers."""
     there = [value for value in values if value is not None]
     return bool(there) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in there)
 
 
-def paint(colours: Palette, name: str, text: str) -> str:
+def paint_rows(colours: Palette, name: str, text: str) -> str:
     """Returns a cell in the colour of its column, if it has one."""
     text = label_text(text) if name == "label" else text
     return colours.cell({"id": "id", "status": text, "label": "label"}.get(name, ""), text)
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a run has
+def plain_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a run has
     """Converts a value for JSON."""
     return rfc3339_text(value) if isinstance(value, datetime) else value
 
 
-def exact(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
+def exact_cell(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
     """Converts a value for CSV: a number, or a text that is no formula to a spreadsheet (OWASP, CSV injection)."""
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
@@ -159,19 +161,19 @@ def exact(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def shown(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
-    """Converts as `exact`, but makes the text safe for a terminal."""
-    found = exact(value)
+def shown_cell(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
+    """Converts as `exact_cell`, but makes the text safe for a terminal."""
+    found = exact_cell(value)
     return safe_text(found) if isinstance(found, str) else found
 
 
-def texts_of(name: str, values: Sequence[Any], now: datetime) -> list[str]:
+def cell_texts(name: str, values: Sequence[Any], now: datetime) -> list[str]:
     """Formats a column for people so that different numbers look different."""
     numbers = numbers_text([value if isinstance(value, float) and name != "duration" else None for value in values])
-    return [brief(name, value, now) if text == "-" else text for value, text in zip(values, numbers, strict=True)]
+    return [shorten_cell(name, value, now) if text == "-" else text for value, text in zip(values, numbers, strict=True)]
 
 
-def brief(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatever a run has
+def shorten_cell(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 - whatever a run has
     """Formats a value other than a metric for people; a flag as it would be typed."""
     if value is None:
         return "-"

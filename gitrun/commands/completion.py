@@ -32,7 +32,7 @@ TYPED = re.compile(r"[\w./:@%+,=-]+")
 OPTIONS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share", "completion", "options")  # noqa: PTH118, PTH120
 
 
-def offered_here(words: list[str]) -> str:
+def complete_flags(words: list[str]) -> str:
     """Returns operations, or the flags of the operation in `words`, as lines; empty if it is unknown."""
     try:
         found = list(
@@ -43,7 +43,7 @@ def offered_here(words: list[str]) -> str:
     return "\n".join(line for line in found if line.isprintable())
 
 
-def offered(verb: str) -> str:
+def complete_words(verb: str) -> str:
     """Returns the words that may follow the verb, like `git <command> --git-completion-helper`.
 
     For `run` also verbs, for `help` verbs and topics.
@@ -56,7 +56,7 @@ def offered(verb: str) -> str:
     return " ".join([*VERBS, words]) if verb == "run" else words
 
 
-def candidates(words: Sequence[str]) -> str:
+def complete_values(words: Sequence[str]) -> str:
     """Returns the values of a kind, the first word, as lines; empty if it is unknown or there is no repository."""
     kind, *rest = words or ("",)
     try:
@@ -68,84 +68,84 @@ def candidates(words: Sequence[str]) -> str:
     return "\n".join(f"{word}\t{about}" for word, about in lines if TYPED.fullmatch(word) and about.isprintable())
 
 
-def newest(git: Git) -> list[Run]:
+def list_newest(git: Git) -> list[Run]:
     """Returns the newest readable runs. Does not recover dead ones: completion must have no effects."""
     with store.index.Index(git) as index:
         return index.readable_runs(NEWEST)
 
 
-def described(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
+def describe_runs(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
     """Yields the short id and a description of each run."""
     for run in runs:
         yield short_id(run.id), " ".join(filter(None, (run.notes.label, run.operation, run.attempt.flags_text, run.status)))
 
 
-def named(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+def name_runs(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the names of runs: ids, operations and labels."""
-    runs = newest(git)
-    yield from described(runs)
+    runs = list_newest(git)
+    yield from describe_runs(runs)
     yield from ((run.operation, "operation") for run in runs)
     yield from ((run.notes.label, "label") for run in runs if run.notes.label)
 
 
-def running(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+def list_running(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields running runs, for `watch` and `stop`."""
-    return described(run for run in newest(git) if run.status == RUNNING)
+    return describe_runs(run for run in list_newest(git) if run.status == RUNNING)
 
 
-def deleted(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+def list_deleted(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields deleted runs, for `restore` and `purge`."""
-    return described(run for run in store.trash.deleted_runs(git)[:NEWEST] if isinstance(run, Run))
+    return describe_runs(run for run in store.trash.deleted_runs(git)[:NEWEST] if isinstance(run, Run))
 
 
-def operations(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+def list_operations(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the operations of runs."""
-    return ((run.operation, "operation") for run in newest(git))
+    return ((run.operation, "operation") for run in list_newest(git))
 
 
-def labels(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+def list_labels(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the labels of runs."""
-    return ((run.notes.label, "label") for run in newest(git) if run.notes.label)
+    return ((run.notes.label, "label") for run in list_newest(git) if run.notes.label)
 
 
-def tags(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+def list_tags(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the tags of runs."""
-    return ((tag, "tag") for run in newest(git) for tag in run.notes.tags)
+    return ((tag, "tag") for run in list_newest(git) for tag in run.notes.tags)
 
 
-def columns(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+def list_columns(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the names that runs can be sorted by: flags, metrics and properties."""
-    runs = newest(git)
+    runs = list_newest(git)
     yield from ((name, "flag") for run in runs for name in run.flags)
     yield from ((name, "metric") for run in runs for name in run.metrics)
     yield from ((name, "property") for name in ATOMS)
 
 
-def files(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def list_files(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the files of the named run, or of the newest."""
-    for run in meant(git, names):
+    for run in find_named(git, names):
         yield from ((content.path, content.part) for content in views.contents.list_files(git, run))
 
 
-def flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def list_flags(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the flags of the named run, or of the newest, as `name=`."""
-    return ((f"{name}=", "flag") for run in meant(git, names) for name in run.flags)
+    return ((f"{name}=", "flag") for run in find_named(git, names) for name in run.flags)
 
 
-def meant(git: Git, names: Sequence[str]) -> list[Run]:
+def find_named(git: Git, names: Sequence[str]) -> list[Run]:
     """Returns the run with the first name, or the newest; empty if there are no runs. Raises UnknownRun."""
     with store.index.Index(git) as index:
         return [store.resolve.find_run(index, names[0], git.prefix)] if names else index.readable_runs(1)
 
 
 KINDS: dict[str, Callable[[Git, Sequence[str]], Iterable[tuple[str, str]]]] = {
-    "runs": named,
-    "running": running,
-    "deleted": deleted,
-    "operations": operations,
-    "labels": labels,
-    "tags": tags,
-    "columns": columns,
-    "files": files,
-    "flags": flags,
+    "runs": name_runs,
+    "running": list_running,
+    "deleted": list_deleted,
+    "operations": list_operations,
+    "labels": list_labels,
+    "tags": list_tags,
+    "columns": list_columns,
+    "files": list_files,
+    "flags": list_flags,
 }

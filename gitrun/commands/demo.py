@@ -82,8 +82,8 @@ def command(*, keep: bool) -> None:
     place = Path(tempfile.mkdtemp(prefix="git-run-demo-")).resolve()
     kept = False
     try:
-        stage = Stage(place, surroundings(os.environ))
-        tell(stage)
+        stage = Stage(place, demo_environment(os.environ))
+        play_story(stage)
         kept = keep
         stage.say(f"The repository is {place}" if keep else "The repository is deleted now. To keep it: git run demo --keep")
     finally:
@@ -91,7 +91,7 @@ def command(*, keep: bool) -> None:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
+def demo_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment of the demo: git reads no user settings, and PATH begins with this `git-run`."""
     kept = {
         name: value
@@ -149,7 +149,7 @@ class Stage:
         return Project(self.place, environ=self.environ)
 
 
-def tell(stage: Stage) -> None:
+def play_story(stage: Stage) -> None:
     """Plays the story: run, run with another flag, edit, run, list, restart, needed. Raises CannotRun."""
     stage.say("A scratch repository with one script, train.py. Its constants lr, epochs and seed are its flags.\n")
     stage.show("git", "run", "train.py")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.screen import is_for_person, is_on, out, palette, print_json, table
+from gitrun.commands.screen import is_on, is_read_by_person, print_json, print_line, read_palette, table
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
@@ -65,10 +65,10 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
       git run diff 3fa2c1d8 --working
     """
     project = open_project()
-    pair = pair_named(project, runs, working=working)
+    pair = find_pair(project, runs, working=working)
     options = [option for option in ASKED if parts[option]]
     if len(pair.runs) < 2:
-        options = only_source(options)
+        options = require_source_only(options)
     shown = [part for option in options or (FLAGS, NEEDS, SOURCE, OUTPUT) for part in ASKED[option]]
     view = View(project, pair, differences(project.git, pair), environment(project, pair) if ENV in shown or as_json else {})
     if as_json:
@@ -79,7 +79,7 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
     return int(exit_code and any(view.differs(part) for part in shown))
 
 
-def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair:
+def find_pair(project: Project, names: Sequence[str], *, working: bool) -> Pair:
     """Returns the two sides that the words name. Raises UsageError, UnknownRun."""
     if len(names) > (1 if working else 2):
         raise UsageError(
@@ -92,7 +92,7 @@ def pair_named(project: Project, names: Sequence[str], *, working: bool) -> Pair
     return pair_of_runs(project.git, *found) if len(found) == 2 else pair_with_base(project.git, found[0])
 
 
-def only_source(options: Sequence[str]) -> list[str]:
+def require_source_only(options: Sequence[str]) -> list[str]:
     """Restricts the parts where one side is no run: it has only a source. Raises UsageError if others were requested."""
     for option in options:
         if option != SOURCE:
@@ -139,7 +139,7 @@ class View:
         """Prints the differences in these parts, under headings if there are several."""
         for number, part in enumerate(part for part in shown if self.differs(part)):
             if number:
-                out("")
+                print_line("")
             if part in {FLAGS, METRICS}:
                 self.show_values(part, getattr(self.found, part), metric_text if part == METRICS else None)
                 continue
@@ -150,7 +150,7 @@ class View:
                 self.show_environment()
                 continue
             if part == CARRIED or len([one for one in shown if one != CARRIED]) > 1:
-                out(palette(self.project.git).paint("heading", part))
+                print_line(read_palette(self.project.git).paint("heading", part))
             if part in {FILES, CARRIED}:
                 table([[f"  {change.what}", safe_text(change.path)] for change in getattr(self.found, part)])
             else:
@@ -159,7 +159,7 @@ class View:
                 # if the text has colours of its own, git's could not be told from them
                 own = (
                     look.colour
-                    and is_for_person()
+                    and is_read_by_person()
                     and any(b"\x1b[" in line for line in lines(self.project.git, self.pair, calm))
                 )
                 seen = calm if own else look
@@ -172,14 +172,14 @@ class View:
         if rest:
             self.show_values("environment", rest, plain_text)
         if rest and packages:
-            out("")
+            print_line("")
         if packages:
             changed = sorted(packages.items(), key=lambda item: (None in item[1], item[1][0] is None, item[0]))
             self.show_values("packages", {name.removeprefix(PACKAGES): both for name, both in changed}, plain_text)
 
     def show_values(self, title: str, values: Differing, said: Callable[[Any], str] | None = None) -> None:
         """Prints names with both values, under the short ids of the runs."""
-        colours = palette(self.project.git)
+        colours = read_palette(self.project.git)
         head = [colours.cell("heading", title), *(colours.cell("id", short_id(run.id)) for run in self.pair.runs)]
         table([head, *([f"  {safe_text(name)}", *map(said or value_text, both)] for name, both in values.items())])
 
@@ -187,13 +187,15 @@ class View:
 def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:
     """Prints git's output: unchanged into a pipe, made safe on a terminal but for git's colours."""
     sys.stdout.flush()
-    if not is_for_person():
+    if not is_read_by_person():
         sys.stdout.buffer.writelines(lines)
         sys.stdout.buffer.flush()
         return
     for line in lines:
         pieces = AS_IT_IS.split(line.decode(errors="surrogateescape").removesuffix("\n"))
-        out("".join(piece if at % 2 and (colour or piece == "\t") else safe_text(piece) for at, piece in enumerate(pieces)))
+        print_line(
+            "".join(piece if at % 2 and (colour or piece == "\t") else safe_text(piece) for at, piece in enumerate(pieces))
+        )
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401 - whatever a run has

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.screen import out, print_json
+from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import open_project
 from gitrun.errors import joined
 from gitrun.model.text import count_text, safe_text
@@ -36,26 +36,26 @@ def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
     project = open_project()
     expire = project.settings.trash_expire
     asked = project.sharing.default_remote(push=True) if remote == ANY else remote
-    report = project.examine(None if expire == "never" else parse_time(project.git, expire), asked, mend=fix)
+    report = project.upkeep.examine(None if expire == "never" else parse_time(project.git, expire), asked, mend=fix)
     if as_json:
-        print_json([as_row(one, fixed=one in report.mended) for one in (*report.mended, *report.findings)])
+        print_json([finding_json(one, fixed=one in report.mended) for one in (*report.mended, *report.findings)])
     else:
-        tell(project, report, fix=fix)
+        print_report(project, report, fix=fix)
     return int(bool(report.findings))
 
 
-def tell(project: Project, report: Report, *, fix: bool) -> None:
+def print_report(project: Project, report: Report, *, fix: bool) -> None:
     """Prints repairs and findings."""
     for one in report.mended:
-        out(f"fixed: {safe_text(one.words)}")
+        print_line(f"fixed: {safe_text(one.words)}")
     for one in report.findings:
-        out(joined(safe_text(one.words), safe_text(one.hint)))
+        print_line(joined(safe_text(one.words), safe_text(one.hint)))
     if not report.findings:
         project.say(f"no problems found in {count_text(report.runs, 'run')}")
     elif any(one.cure for one in report.findings) and not fix:
         project.say("To repair what can be repaired without loss: git run doctor --fix")
 
 
-def as_row(one: Diagnostic, *, fixed: bool) -> dict[str, object]:
+def finding_json(one: Diagnostic, *, fixed: bool) -> dict[str, object]:
     """Returns a finding as a JSON value."""
     return {"kind": one.kind, "message": one.words, "hint": one.hint, "fixable": bool(one.cure), "fixed": fixed}

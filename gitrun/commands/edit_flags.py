@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitrun import git, source
-from gitrun.commands.ops import words_about
+from gitrun.commands.ops import describe_flag
 from gitrun.errors import BadValue, GitrunError, UsageError
 from gitrun.model.encode import dump_toml, format_inline
 from gitrun.model.flags import Flag, copy_value, default_values, resolve_flags
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an empty sheet runs nothing.\n"
 
 
-def edited(project: Project, request: Request) -> Request:
+def edit_flags(project: Project, request: Request) -> Request:
     """Returns the request with the flags as saved in git's editor. Raises UsageError."""
-    operation, given = before_editing(project, request)
-    by_name = {flag.name: flag for flag in known_flags(project, operation)}
+    operation, given = flags_before(project, request)
+    by_name = {flag.name: flag for flag in list_known_flags(project, operation)}
     flags = [*by_name.values(), *(Flag(name) for name in given if name not in by_name)]
     if not flags:
         raise UsageError(f"{operation} has no flags to edit", "To give flags: NAME=VALUE")
-    sheet = sheet_of(operation, flags, given)
+    sheet = format_sheet(operation, flags, given)
     text = git.exe.edit_text(project.git, "RUN_FLAGS.toml", sheet)
-    values = values_in(text)
+    values = parse_sheet(text)
     if not values:
         raise UsageError("nothing was run: the list of flags is empty", "To run: save it with flags")
     for name, value in values.items():
@@ -42,12 +42,12 @@ def edited(project: Project, request: Request) -> Request:
     return replace(request, flags={**request.flags, **values})
 
 
-def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str, Value]]:
+def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, Value]]:
     """Returns the operation and the flags that it would get. Raises GitrunError."""
     try:
         plan = project.plan(replace(request, needed=False, needed_source=False))
     except UsageError:
-        known = known_flags(project, request.operation or "")
+        known = list_known_flags(project, request.operation or "")
         if not any(flag.required and flag.default is None for flag in known):
             raise
         # required flags may be missing: the user fills them in
@@ -55,7 +55,7 @@ def before_editing(project: Project, request: Request) -> tuple[str, Mapping[str
     return ("", {}) if isinstance(plan, Skip) else (plan.operation, plan.flags)
 
 
-def known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
+def list_known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
     """Returns the declared flags of the operation in the working tree; empty if it is unknown there."""
     try:
         return source.catalog.list_offers(replace(project.git, prefix=""), [operation])[0].flags or ()
@@ -63,18 +63,18 @@ def known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
         return ()
 
 
-def sheet_of(operation: str, flags: Sequence[Flag], values: Mapping[str, Value]) -> str:
+def format_sheet(operation: str, flags: Sequence[Flag], values: Mapping[str, Value]) -> str:
     """Builds the TOML: a line for each flag, under a comment that describes it."""
     lines = [HEAD.format(safe_text(operation))]
     for flag in flags:
-        about = safe_text(words_about(flag))
+        about = safe_text(describe_flag(flag))
         lines += [f"# {about}"] if about else []
         key = dump_toml({flag.name: 0})[:-5] if "." not in flag.name else f'"{flag.name}"'
         lines.append(f"{key} = {format_inline(values[flag.name])}" if flag.name in values else f"# {key} =")
     return "\n".join(lines) + "\n"
 
 
-def values_in(text: str) -> dict[str, Any]:
+def parse_sheet(text: str) -> dict[str, Any]:
     """Parses the edited TOML. Raises UsageError with the line number."""
     try:
         found = load_toml(text)

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selection
-from gitrun.commands.sharing import FOR, SCAN, require_no_secrets, selected
+from gitrun.commands.selecting import add_filters, build_query, open_project
+from gitrun.commands.sharing import FOR, SCAN, require_no_secrets, select_with_dependencies
 from gitrun.errors import UsageError
 from gitrun.model.run import short_id
 from gitrun.model.text import count_text, safe_text
@@ -16,7 +16,7 @@ from gitrun.model.text import count_text, safe_text
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[RUN]... FILE")
-@selection
+@add_filters
 @FOR
 @click.option("--without", metavar="REV", help="Leave out what REV has; whoever imports the file must have REV.")
 @click.option("--with-submodules", is_flag=True, help="Also export runs that contain files of submodules.")
@@ -35,12 +35,12 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
         raise UsageError("no file given", "For example: git run export 3fa2c1d8 run.bundle")
     *names, file = words
     project = open_project()
-    options["question"] = question_from(options)
+    options["question"] = build_query(options)
     if not names and options["question"].is_plain and options["revisions"] is None:
         raise UsageError(
             "no runs given", "To export runs: git run export 3fa2 FILE, or: git run export --status completed FILE"
         )
-    runs = selected(project, names, options)
+    runs = select_with_dependencies(project, names, options)
     held = {} if with_submodules else project.sharing.held_back(run.id for run in runs)
     if held:
         run, path = next(iter(held.items()))

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selection
-from gitrun.commands.sharing import EVERY, FOR, QUIET, order_from, remote_and_names, tell_received
+from gitrun.commands.selecting import add_filters, build_query, open_project
+from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, report_received, split_remote_and_names
 
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
-@selection
+@add_filters
 @FOR
 @EVERY
 @QUIET
@@ -28,7 +28,7 @@ def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a 
       git run fetch upstream --op train.py --since 2.weeks
     """
     project = open_project()
-    options["question"] = question_from(options)
-    remote, names = remote_and_names(project, words)
-    found = project.sharing.fetch(remote, order_from(project, names, options, merge=False))
-    return tell_received(project, found, remote, quiet=options["quiet"])
+    options["question"] = build_query(options)
+    remote, names = split_remote_and_names(project, words)
+    found = project.sharing.fetch(remote, build_order(project, names, options, merge=False))
+    return report_received(project, found, remote, quiet=options["quiet"])

@@ -9,7 +9,7 @@ import click
 
 from gitrun import upkeep, views
 from gitrun.commands.screen import print_json
-from gitrun.commands.selecting import open_project, tell_runs
+from gitrun.commands.selecting import open_project, report_runs
 from gitrun.errors import BadValue
 from gitrun.model.run import short_id
 from gitrun.model.settings import GC_SETTINGS, require_valid
@@ -40,16 +40,16 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
       git run gc --status error,terminated --older-than 2.weeks
     """  # noqa: D205
     project = open_project()
-    found = project.survey(rules_from(project, options))
+    found = project.upkeep.survey(read_rules(project, options))
     if not dry_run:
-        project.sweep(found)
+        project.upkeep.sweep(found)
     if as_json:
-        print_json(sweep_json(found))
+        print_json(plan_json(found))
     else:
-        tell(project, found, "would " if dry_run else "")
+        print_plan(project, found, "would " if dry_run else "")
 
 
-def rules_from(project: Project, options: dict[str, str | int | bool | None]) -> GcRules:
+def read_rules(project: Project, options: dict[str, str | int | bool | None]) -> GcRules:
     """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
     require_valid(project.git.config, GC_SETTINGS)
     settings, keep = project.settings, options["keep"]
@@ -69,10 +69,10 @@ def rules_from(project: Project, options: dict[str, str | int | bool | None]) ->
     )
 
 
-def tell(project: Project, found: GcPlan, would: str) -> None:
+def print_plan(project: Project, found: GcPlan, would: str) -> None:
     """Prints the deletions, done or planned."""
     now = datetime.now(timezone.utc)
-    tell_runs(project, "would delete" if would else "deleted", found.runs, now)
+    report_runs(project, "would delete" if would else "deleted", found.runs, now)
     for run in found.purged or ():
         project.say(f"{would}purge{'' if would else 'd'} run {short_id(run)} from the trash")
     removed = "would remove" if would else "removed"
@@ -89,12 +89,12 @@ def tell(project: Project, found: GcPlan, would: str) -> None:
         project.say(f"{packed} {' and '.join([*loose, *([count_text(found.packs, 'pack')] if found.packs else [])])}")
     freed = f"{size_text(found.size)} {'would be' if would else 'are'} free" if found.size else ""
     hint = "git gc frees the objects of purged runs later" if found.purged else ""
-    words = "; ".join(filter(None, (freed, hint))) or ("" if any_of(found) else "nothing to clean up")
+    words = "; ".join(filter(None, (freed, hint))) or ("" if has_work(found) else "nothing to clean up")
     if words:
         project.say(words)
 
 
-def any_of(found: GcPlan) -> bool:
+def has_work(found: GcPlan) -> bool:
     """Returns whether there is anything to do."""
     return any(
         (
@@ -110,7 +110,7 @@ def any_of(found: GcPlan) -> bool:
     )
 
 
-def sweep_json(found: GcPlan) -> dict[str, object]:
+def plan_json(found: GcPlan) -> dict[str, object]:
     """Returns the deletions as a JSON value; sizes in bytes."""
     piles = {"files": found.files, "slots": found.slots, "leftovers": found.leftovers}
     return {

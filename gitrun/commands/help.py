@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from gitrun.commands.screen import is_on, paged
+from gitrun.commands.screen import is_on, open_pager
 from gitrun.commands.verbs import GROUPS, MANUAL, TOPICS, VERBS, format_names, load_command, print_help
 from gitrun.errors import CannotRun, MissingPackage, UsageError
 from gitrun.git.exe import exec_git, read_settings
@@ -60,7 +60,7 @@ def list_topics() -> str:
 def show_guide(topic: str) -> None:
     """Prints a guide for the terminal, through the user's pager."""
     text = (SHARE / "guide" / f"{topic}.md").read_text("utf-8")
-    with paged() if sys.stdout.isatty() else nullcontext():
+    with open_pager() if sys.stdout.isatty() else nullcontext():
         is_coloured = is_on(read_settings(os.environ, Path.cwd()))
         palette = Palette({"heading": f"\x1b[{SLOTS['heading']}m"}) if is_coloured else PLAIN
         sys.stdout.write(render_terminal(text, min(shutil.get_terminal_size().columns, WIDEST), palette))

@@ -41,11 +41,11 @@ def command(name: str, words: tuple[str, ...]) -> int:
         reason = error.message
     except Exception as error:  # noqa: BLE001 - nobody's commit or push fails because of us
         reason = f"{type(error).__name__}: {error}"
-    print(f"gitrun: error: hook {name}: {hooks_safe(reason)}", file=sys.stderr)
+    print(f"gitrun: error: hook {name}: {one_line(reason)}", file=sys.stderr)
     return 0
 
 
-def hooks_safe(text: str) -> str:
+def one_line(text: str) -> str:
     """Makes the text one line that is safe on a terminal."""
     return model.text.safe_text(text)
 
@@ -86,14 +86,14 @@ def pre_push(words: Sequence[str]) -> int:
     project = Project()
     require_valid(project.git.config, ["pre_push"])
     # pre-commit gives hooks no arguments
-    remote, stdin = (words[0], sys.stdin.buffer.read()) if words else of_pre_commit(project.git)
+    remote, stdin = (words[0], sys.stdin.buffer.read()) if words else read_pre_commit(project.git)
     said = sharing.hooks.pre_push(project.git, project.settings, remote, hook_files.parse_pre_push(stdin))
     for line in said.lines:
         project.say(line)
     return hook_files.BLOCKED if said.blocks else 0
 
 
-def of_pre_commit(git: Git) -> tuple[str, bytes]:
+def read_pre_commit(git: Git) -> tuple[str, bytes]:
     """Returns remote and input of a hook started by pre-commit, which passes both in variables. Raises UsageError."""
     names = ("REMOTE_NAME", "REMOTE_BRANCH", "LOCAL_BRANCH", "TO_REF", "FROM_REF")
     remote, ref, local, new, old = (os.environ.get(f"PRE_COMMIT_{name}", "") for name in names)

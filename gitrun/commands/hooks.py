@@ -68,21 +68,21 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
     if as_data:
         print_json(hooks_as_json(done))
     else:
-        tell(project, deed, before, done)
+        print_states(project, deed, before, done)
     return 1 if deed == "install" and any(hook.status == FOREIGN for hook in done.values()) else 0
 
 
-def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, Hook]) -> None:
+def print_states(project: Project, deed: str, before: dict[str, Hook], done: dict[str, Hook]) -> None:
     """Prints the state of hooks, or reports a change on stderr."""
     for name, hook in done.items():
-        path = shown(hook.path)
+        path = display_path(hook.path)
         if deed == "status":
             click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else '  ' + path}".rstrip())
         elif hook.status == FOREIGN and deed == "install":
             line = "" if name in READERS else f". To edit it yourself, add: {guarded_call(name)}"
             project.say(f"{path} exists. To keep it and add gitrun's: git run hooks install --chain{line}")
         elif deed == "install":
-            project.say(f"{'already ' if before[name] == hook else ''}{words_of(hook)}: {path}")
+            project.say(f"{'already ' if before[name] == hook else ''}{describe_state(hook)}: {path}")
         elif before[name].status in {MISSING, FOREIGN}:
             project.say(f"{name} was {'not installed' if before[name].status == MISSING else 'not ours and stays'}")
         else:
@@ -91,12 +91,12 @@ def tell(project: Project, deed: str, before: dict[str, Hook], done: dict[str, H
             )
 
 
-def shown(path: str) -> str:
+def display_path(path: str) -> str:
     """Returns the path of a hook, relative if below the current directory; safe on a terminal."""
     place = Path(path)
     return safe_text(str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path or "a setting of git")
 
 
-def words_of(hook: Hook) -> str:
+def describe_state(hook: Hook) -> str:
     """Describes the present state of a hook."""
     return f"chained behind {hook.name}{BEFORE}" if hook.status == CHAINED else hook.status

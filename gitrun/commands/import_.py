@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selection
-from gitrun.commands.sharing import FOR, QUIET, order_from, tell_received
+from gitrun.commands.selecting import add_filters, build_query, open_project
+from gitrun.commands.sharing import FOR, QUIET, build_order, report_received
 
 
 @click.command(add_help_option=False)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @FOR
 @QUIET
 def command(file: Path, runs: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
@@ -24,6 +24,6 @@ def command(file: Path, runs: tuple[str, ...], **options: Any) -> int:  # noqa: 
       git run import run.bundle
     """
     project = open_project()
-    options["question"] = question_from(options)
-    found = project.sharing.import_(file, order_from(project, runs, options, merge=True))
-    return tell_received(project, found, str(file), quiet=options["quiet"])
+    options["question"] = build_query(options)
+    found = project.sharing.import_(file, build_order(project, runs, options, merge=True))
+    return report_received(project, found, str(file), quiet=options["quiet"])

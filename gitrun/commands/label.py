@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
+from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text, label_text
 from gitrun.store.resolve import meaning_before_label
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="TEXT [RUNS]...")
-@selection
+@add_filters
 @click.option("--clear", is_flag=True, help="Remove the label; all words name runs.")
 def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Gives runs (default: your newest) a label, a name by which they can be called.
@@ -34,16 +34,16 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
         raise UsageError("no label given", "To set one: git run label TEXT RUN. To remove it: git run label --clear RUN")
     label, names = (None, words) if clear else (words[0], words[1:])
     project = open_project()
-    runs = selected(project, names, question_from(options))
+    runs = select_runs(project, names, build_query(options))
     changed = project.annotate(
         runs, lambda notes: replace(notes, label=label), f"label {label}" if label else "clear the label"
     )
-    tell_changed(project, runs, changed, f"labelled '{label_text(label)}'" if label else "without a label")
-    if label and (reason := unheard(project, label, {run.id for run in runs})):
+    report_changed(project, runs, changed, f"labelled '{label_text(label)}'" if label else "without a label")
+    if label and (reason := explain_label(project, label, {run.id for run in runs})):
         project.say(reason)
 
 
-def unheard(project: Project, label: str, meant: Collection[str]) -> str:
+def explain_label(project: Project, label: str, meant: Collection[str]) -> str:
     """Explains why the new label does not name its run; empty if it does, or if several runs got it."""
     with project.index() as index:
         if other := meaning_before_label(index, label):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.screen import is_for_person, named, palette, print_json, table
-from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_doubts
+from gitrun.commands.screen import find_colour, is_read_by_person, print_json, read_palette, table
+from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_doubts
 from gitrun.errors import UsageError
 from gitrun.model.run import BrokenRun, Run
 from gitrun.model.text import safe_text
@@ -32,7 +32,7 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=ROWS, metavar="N", help="Show at most N runs (20).")
 @click.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
 @click.option("--deleted", is_flag=True, help="Show deleted runs, which git run restore restores.")
@@ -56,9 +56,9 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     """
     require_one_shape(options, as_json=as_json)
     project = open_project()
-    question = question_from(options)
+    question = build_query(options)
     most = -1 if everything else limit
-    found = deleted(project, most) if options["deleted"] else there(project, runs, question, most)
+    found = print_deleted(project, most) if options["deleted"] else print_existing(project, runs, question, most)
     if as_json:
         print_json([*(run_json(run) for _, run in found.runs), *map(run_json, found.broken)])
     elif options["form"] is not None:
@@ -66,14 +66,14 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     elif options["columns"]:
         names = [name.strip() for name in options["columns"].split(",")]
         shown = [run for _, run in found.runs]
-        tell_doubts(project, shown, names)
-        print_columns(shown, names, palette(project.git))
+        report_doubts(project, shown, names)
+        print_columns(shown, names, read_palette(project.git))
     else:
-        print_rows(found, palette(project.git))
+        print_rows(found, read_palette(project.git))
     if found.more:
         click.echo(f"gitrun: {found.more} more. To show all: --all", err=True)
     if not found.runs and not found.broken and not as_json:
-        click.echo(f"gitrun: {nothing(project, question, deleted=options['deleted'])}", err=True)
+        click.echo(f"gitrun: {explain_nothing(project, question, deleted=options['deleted'])}", err=True)
 
 
 def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
@@ -95,7 +95,7 @@ class Listed:
     more: int
 
 
-def there(project: Project, names: Sequence[str], question: Query, limit: int) -> Listed:
+def print_existing(project: Project, names: Sequence[str], question: Query, limit: int) -> Listed:
     """Returns the selected runs; if all are listed, also unreadable ones."""
     found = project.select(names, question, limit)
     broken = project.broken() if not names and question.is_plain and not found.more else []
@@ -103,19 +103,19 @@ def there(project: Project, names: Sequence[str], question: Query, limit: int) -
     return Listed(found.runs, shown, found.more + len(broken) - len(shown))
 
 
-def deleted(project: Project, limit: int) -> Listed:
+def print_deleted(project: Project, limit: int) -> Listed:
     """Returns the runs in the trash."""
-    found = project.list_deleted()
+    found = project.trash.list_runs()
     shown = found if limit < 0 else found[:limit]
     numbered = [(number, run) for number, run in enumerate(shown, 1) if isinstance(run, Run)]
     return Listed(numbered, [run for run in shown if isinstance(run, BrokenRun)], len(found) - len(shown))
 
 
-def nothing(project: Project, question: Query, *, deleted: bool) -> str:
+def explain_nothing(project: Project, question: Query, *, deleted: bool) -> str:
     """Explains why the list is empty."""
     if deleted:
         return "no deleted runs"
-    return "no runs here yet. To make one: git run <script>" if question.is_plain else none_like(project, question)
+    return "no runs here yet. To make one: git run <script>" if question.is_plain else explain_no_match(project, question)
 
 
 def print_rows(found: Listed, colours: Palette) -> None:
@@ -128,7 +128,7 @@ def print_rows(found: Listed, colours: Palette) -> None:
 
 def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) -> None:
     """Prints chosen columns; for people with headings and readable ids and times. Raises UsageError."""
-    now, person = datetime.now(timezone.utc), is_for_person()
+    now, person = datetime.now(timezone.utc), is_read_by_person()
     cells = [column_renderer(FOR_PERSONS.get(name, name) if person else name) for name in names]
     rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
     for name, texts in zip(names, zip(*rows, strict=True), strict=False):
@@ -141,8 +141,8 @@ def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) 
 
 def print_lines(found: Sequence[Run], git: Git, form: str, *, zero: bool) -> None:
     """Prints the runs in the given format, byte for byte like git's `--format`. Raises UsageError."""
-    safe = safe_text if is_for_person() and not zero else str
-    line, now = read_format(form, lambda name: named(git, name), safe), datetime.now(timezone.utc)
+    safe = safe_text if is_read_by_person() and not zero else str
+    line, now = read_format(form, lambda name: find_colour(git, name), safe), datetime.now(timezone.utc)
     sys.stdout.flush()
     for run in found:
         sys.stdout.buffer.write(line(run, now).encode(errors="surrogateescape") + (b"\0" if zero else b"\n"))

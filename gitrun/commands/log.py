@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.screen import out, palette, print_json
+from gitrun.commands.screen import print_json, print_line, read_palette
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
 from gitrun.model.run import attempt_as_json, rfc3339_text, short_id
@@ -41,26 +41,26 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
       git run log HEAD -n 3
     """
     project = open_project()
-    run = run_named(project, name)
+    run = find_run(project, name)
     if run is None:
         with project.index() as index:
             commits = read_history(project.git, index, name, limit)
             if as_json:
                 print_json(list(map(commit_json, commits)))
             else:
-                print_commits(commits, palette(project.git), datetime.now(timezone.utc))
+                print_commits(commits, read_palette(project.git), datetime.now(timezone.utc))
         return
     numbered = list(enumerate(project.attempts(run), 1))
     numbered = numbered[max(0, len(numbered) - limit) :] if limit is not None else numbered
     if as_json:
         print_json([attempt_as_json(attempt) for _, attempt in numbered])
         return
-    colours, now = palette(project.git), datetime.now(timezone.utc)
+    colours, now = read_palette(project.git), datetime.now(timezone.utc)
     for number, attempt in reversed(numbered):
         print_attempt(number, attempt, lines, (colours, now))
 
 
-def run_named(project: Project, name: str) -> Run | None:
+def find_run(project: Project, name: str) -> Run | None:
     """Returns the run of that name; None if only git knows the name. Raises UnknownRun."""
     if ".." in name and is_commit(project.git, name):
         return None
@@ -77,14 +77,14 @@ def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette
     colours, now = look
     when = time_text(attempt.started or attempt.created)
     name, status = colours.paint("id", short_id(attempt.id)), colours.paint(attempt.status, status_text(attempt, now))
-    out(GAP.join((f"attempt {number}", name, when, status)))
-    out(f"    {safe_text(attempt.operation)}  {safe_text(attempt.brief_text)}".rstrip())
+    print_line(GAP.join((f"attempt {number}", name, when, status)))
+    print_line(f"    {safe_text(attempt.operation)}  {safe_text(attempt.brief_text)}".rstrip())
     written = safe_lines(attempt.output)
     left_out = max(len(written) - max(lines, 0), 0)
     if left_out:
-        out(f"    | … {count_text(left_out, 'line')} before")
+        print_line(f"    | … {count_text(left_out, 'line')} before")
     for line in written[left_out:]:
-        out(f"    | {line}".rstrip())
+        print_line(f"    | {line}".rstrip())
 
 
 def print_commits(commits: Iterable[Commit], colours: Palette, now: datetime) -> None:
@@ -92,7 +92,7 @@ def print_commits(commits: Iterable[Commit], colours: Palette, now: datetime) ->
     for commit in commits:
         name = commit.author.partition(" <")[0]
         words = (relative_text(commit.time, now), safe_text(commit.subject), safe_text(f"({name})"))
-        out(GAP.join((colours.paint("id", short_id(commit.id)), *words)))
+        print_line(GAP.join((colours.paint("id", short_id(commit.id)), *words)))
         print_runs(commit.exact, colours, now, "")
         print_runs(commit.changed, colours, now, "changed")
 
@@ -109,7 +109,7 @@ def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) 
             f"[{label_text(run.notes.label)}]" if run.notes.label else "",
             safe_text(run.attempt.brief_text),
         )
-        out(f"    {GAP.join(filter(None, cells))}")
+        print_line(f"    {GAP.join(filter(None, cells))}")
 
 
 def commit_json(commit: Commit) -> dict[str, Any]:

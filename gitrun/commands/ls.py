@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.screen import out, palette, print_json
+from gitrun.commands.screen import print_json, print_line, read_palette
 from gitrun.commands.selecting import open_project
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import encode_path, safe_text, size_text
@@ -44,12 +44,12 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
         sys.stdout.buffer.writelines(os.fsencode(content.path) + b"\0" for content in found)
         sys.stdout.buffer.flush()
     else:
-        colours = palette(project.git)
+        colours = read_palette(project.git)
         for content in found:
-            out(line_of(content, colours))
+            print_line(file_line(content, colours))
 
 
-def line_of(content: Content, colours: Palette) -> str:
+def file_line(content: Content, colours: Palette) -> str:
     """Formats a file for people: part, size, path."""
     size = "-" if content.size is None else size_text(content.size)
     away = "" if content.here else "  (not on this machine)"

@@ -44,18 +44,18 @@ def run_command(words: list[str]) -> int:
     """Runs the call `words` and reports errors on stderr. Returns the exit code."""
     verb = words.pop(0) if words and (words[0] in VERBS or words[0] in PLUMBING) else "run"
     if words[:1] == ["--git-completion-helper"]:  # before any import, since the user waits at a key
-        print(commands.completion.offered(verb))
+        print(commands.completion.complete_words(verb))
         return 0
     if words[:1] == ["--git-completion-helper-flags"]:
-        print(commands.completion.offered_here(words[1:]))
+        print(commands.completion.complete_flags(words[1:]))
         return 0
     if words[:1] == ["--git-completion-helper-values"]:
-        print(commands.completion.candidates(words[1:]))
+        print(commands.completion.complete_values(words[1:]))
         return 0
     if "GIT_TRACE2_EVENT" not in os.environ:
         return dispatch(verb, words)
 
-    return commands.trace.traced(verb, lambda: dispatch(verb, words))
+    return commands.trace.run_traced(verb, lambda: dispatch(verb, words))
 
 
 def dispatch(verb: str, words: list[str]) -> int:
@@ -77,7 +77,9 @@ def dispatch(verb: str, words: list[str]) -> int:
             print(safe_text(line), file=sys.stderr)
         return code
     except click.ClickException as error:
-        return print_error(ErrorReport("usage", *commands.usage_errors.told(error, verb, words), 129), as_json=as_json)
+        return print_error(
+            ErrorReport("usage", *commands.usage_errors.explain_click_error(error, verb, words), 129), as_json=as_json
+        )
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # 128 + SIGPIPE, as a shell reports a program that it killed
@@ -95,7 +97,7 @@ def invoke_with_script_options(verb: str, words: list[str]) -> int:
     try:
         return invoke_verb(verb, [*words])
     except click.NoSuchOption:
-        again = commands.options.moved(words) if verb == "run" else None
+        again = commands.options.move_options(words) if verb == "run" else None
         if again is None:
             raise
         return invoke_verb(verb, again)
@@ -113,7 +115,7 @@ def explain_system_error(error: OSError) -> str:
 def resolve_help(verb: str, words: list[str]) -> tuple[str, list[str]]:
     """Returns verb and words that answer `-h`: the operation's flags if one is named, else the usage."""
     before = words[: words.index("-h")]
-    operation = commands.usage_errors.operation_in(before, load_command("run").params) if verb == "run" else ""
+    operation = commands.usage_errors.find_operation_word(before, load_command("run").params) if verb == "run" else ""
     if verb == "run" and "-m" in before[:-1]:
         operation = f"-m {before[before.index('-m') + 1]}"
     return ("ops", ["--", operation]) if operation else (verb, ["-h"])
@@ -142,7 +144,7 @@ def open_pager(verb: str) -> AbstractContextManager[None]:
     if verb not in LOOKING or not sys.stdout.isatty():
         return nullcontext()
 
-    return commands.screen.paged()
+    return commands.screen.open_pager()
 
 
 def explain(error: GitrunError, words: list[str]) -> tuple[str, str]:
@@ -150,7 +152,7 @@ def explain(error: GitrunError, words: list[str]) -> tuple[str, str]:
     if not isinstance(error, UnknownOperation):
         return error.message, error.hint
 
-    return commands.usage_errors.with_verbs(error, words)
+    return commands.usage_errors.explain_unknown_operation(error, words)
 
 
 class ErrorReport(NamedTuple):

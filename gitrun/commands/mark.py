@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
+from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.model.run import short_id
 from gitrun.store.annotations import mark_runs, unmark_runs
 
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option("--clear", is_flag=True, help="Remove the mark.")
 def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Marks a run (default: your newest): `--restart train.py` takes the marked run of train.py, else the latest.
@@ -25,12 +25,12 @@ def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # n
       git run mark --clear 3fa2c1d8
     """
     project = open_project()
-    found = selected(project, runs, question_from(options))
+    found = select_runs(project, runs, build_query(options))
     if clear:
-        tell_changed(project, found, unmark_runs(project.git, found), "no longer marked")
+        report_changed(project, found, unmark_runs(project.git, found), "no longer marked")
         return
     with project.index() as index:
         changed, earlier = mark_runs(project.git, index, found)
-    tell_changed(project, found, changed, "marked")
+    report_changed(project, found, changed, "marked")
     for run in earlier:
         project.say(f"run {short_id(run.id)} {run.operation} is no longer marked")

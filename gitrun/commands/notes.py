@@ -23,13 +23,13 @@ def command(*, rebuild: bool, drop: bool) -> None:
         raise UsageError("--rebuild and --drop cannot be combined")
     project = open_project()
     if rebuild:
-        made = project.rebuild_notes()
+        made = project.notes.rebuild()
         project.say(f"{count_text(made, 'commit')} with notes. To see them: git log --notes=runs")
     elif drop:
-        project.say("removed the notes" if project.drop_notes() else "there are no notes")
+        project.say("removed the notes" if project.notes.drop() else "there are no notes")
         if project.settings.notes:
             project.say("note: runs that end write notes again. To turn that off: git config gitrun.notes false")
-    elif project.has_notes():
+    elif project.notes.exist():
         project.say("runs have notes. To see them: git log --notes=runs")
     else:
         project.say("there are no notes. To make them: git run notes --rebuild")

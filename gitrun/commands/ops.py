@@ -44,7 +44,7 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
     if as_json:
         print_json([offer_json(offer) for offer in found])
     elif found:
-        table([row for offer in found for row in rows(offer)])
+        table([row for offer in found for row in offer_rows(offer)])
     else:
         project.say(NOTHING)
     for word in source.catalog.note_other_tools(project.git) if not (names or as_json) else ():
@@ -55,7 +55,7 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
     return 1 if broken else 0
 
 
-def rows(offer: Offer) -> list[list[str]]:
+def offer_rows(offer: Offer) -> list[list[str]]:
     """Returns an operation with its flags as rows of two cells."""
     definition = offer.definition
     described = definition.description if definition else ""
@@ -73,7 +73,7 @@ def rows(offer: Offer) -> list[list[str]]:
 
 def flag_rows(flags: Iterable[Flag], depth: int) -> list[list[str]]:
     """Returns flags as rows."""
-    return [[f"{'  ' * depth}{safe_text(flag_text(flag))}", safe_text(words_about(flag))] for flag in flags]
+    return [[f"{'  ' * depth}{safe_text(flag_text(flag))}", safe_text(describe_flag(flag))] for flag in flags]
 
 
 def command_rows(commands: Iterable[Command], above: str = "--") -> Iterator[list[str]]:
@@ -90,7 +90,7 @@ def flag_text(flag: Flag) -> str:
     return f"{flag.name}=" + ("" if flag.default is None else format_value(flag.default))
 
 
-def words_about(flag: Flag) -> str:
+def describe_flag(flag: Flag) -> str:
     """Describes a flag: help, choices, limits, and whether it is required."""
     limits = [
         "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else "",

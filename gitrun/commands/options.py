@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun.commands.usage_errors import offer_here
+from gitrun.commands.usage_errors import find_offer
 from gitrun.commands.verbs import load_command
 from gitrun.errors import UsageError
 
@@ -22,15 +22,15 @@ SIGNS = ("+", "~")
 HYDRA = "hydra"
 
 
-def moved(words: Sequence[str]) -> list[str] | None:
+def move_options(words: Sequence[str]) -> list[str] | None:
     """Returns the words with the script's own options behind `--`; None if one is neither ours nor the script's.
 
     Raises UsageError for an option without its value.
     """
     end = words.index("--") if "--" in words else len(words)
     ours, rest = list(words[:end]), list(words[end + 1 :])
-    takes = {name: not param.is_flag for param in options() for name in param.opts}
-    offer = operation_among(ours, takes)
+    takes = {name: not param.is_flag for param in run_options() for name in param.opts}
+    offer = find_operation(ours, takes)
     if offer is None:
         return None
     front: list[str] = []
@@ -47,12 +47,12 @@ def moved(words: Sequence[str]) -> list[str] | None:
             kept += ours[at : at + 1]
         else:
             inner = False
-            flag = of_option(name, offer.flags or ())
+            flag = find_flag(name, offer.flags or ())
             if flag is None:
-                flag, inner = of_option(name, below(offer.commands)), True
+                flag, inner = find_flag(name, flags_below(offer.commands)), True
             if flag is None:
                 return None
-            count = 1 if equals or not takes_value(flag, name) else 1 + values_behind(ours[at + 1 :], flag, offer)
+            count = 1 if equals or not takes_value(flag, name) else 1 + count_values(ours[at + 1 :], flag, offer)
             if not equals and takes_value(flag, name) and count == 1:
                 raise UsageError(f"option {name} of {offer.name} needs a value", f"To give it: {flag.name}=VALUE")
             (behind if inner else front).extend(ours[at : at + count])
@@ -60,25 +60,25 @@ def moved(words: Sequence[str]) -> list[str] | None:
     return [*kept, "--", *front, *rest, *behind]
 
 
-def signed(operation: str, words: Sequence[str]) -> list[str]:
+def hydra_words(operation: str, words: Sequence[str]) -> list[str]:
     """Returns the words that edit a Hydra configuration, `+a=1`, `++a=1` and `~a`, if the script uses Hydra."""
     found = [word for word in words if word.startswith(SIGNS)]
-    offer = offer_here(operation) if found else None
+    offer = find_offer(operation) if found else None
     return found if offer and offer.frontend == HYDRA else []
 
 
-def options() -> list[click.Option]:
+def run_options() -> list[click.Option]:
     """Returns the options of git run."""
     return [param for param in load_command("run").params if isinstance(param, click.Option)]
 
 
-def operation_among(words: Sequence[str], takes: dict[str, bool]) -> Offer | None:
+def find_operation(words: Sequence[str], takes: dict[str, bool]) -> Offer | None:
     """Returns the operation among the words, skipping the values of options."""
     before = ""
     for word in words:
         if before in {"-m", "--module"}:
-            return offer_here(f"-m {word}")
-        if not takes.get(before) and not word.startswith(("-", *SIGNS)) and "=" not in word and (offer := offer_here(word)):
+            return find_offer(f"-m {word}")
+        if not takes.get(before) and not word.startswith(("-", *SIGNS)) and "=" not in word and (offer := find_offer(word)):
             return offer
         before = word
     return None
@@ -90,12 +90,12 @@ def is_known(name: str, takes: dict[str, bool]) -> bool:
     return name in takes or (is_letters and all(takes.get(f"-{letter}") is False for letter in name[1:]))
 
 
-def of_option(name: str, flags: Iterable[Flag]) -> Flag | None:
+def find_flag(name: str, flags: Iterable[Flag]) -> Flag | None:
     """Returns the flag that the option sets."""
-    return next((flag for flag in flags if name in {flag.option, *flag.aliases, *off_words(flag)}), None)
+    return next((flag for flag in flags if name in {flag.option, *flag.aliases, *switch_off_words(flag)}), None)
 
 
-def off_words(flag: Flag) -> tuple[str, ...]:
+def switch_off_words(flag: Flag) -> tuple[str, ...]:
     """Returns the options that set the flag to a fixed value."""
     if flag.action == "boolean_optional":
         return (f"--no-{flag.option.removeprefix('--')}",)
@@ -107,10 +107,10 @@ def off_words(flag: Flag) -> tuple[str, ...]:
 def takes_value(flag: Flag, name: str) -> bool:
     """Returns whether a value follows the option."""
     is_switch = flag.action in {"store_true", "store_false", "boolean_optional", "switch", "const", "count", "times"}
-    return not (is_switch or name in off_words(flag) or (flag.action == "equals" and flag.kind == "bool"))
+    return not (is_switch or name in switch_off_words(flag) or (flag.action == "equals" and flag.kind == "bool"))
 
 
-def values_behind(words: Sequence[str], flag: Flag, offer: Offer) -> int:
+def count_values(words: Sequence[str], flag: Flag, offer: Offer) -> int:
     """Returns the number of words that are values of the option: one, or all up to the next flag if it takes several."""
     if flag.size or not flag.many or flag.action in {"append", "repeat", "equals", "separated", "spaced"}:
         return min(flag.size or 1, len(words))
@@ -118,8 +118,8 @@ def values_behind(words: Sequence[str], flag: Flag, offer: Offer) -> int:
     return next(stops, len(words))
 
 
-def below(commands: Iterable[Command]) -> Iterator[Flag]:
+def flags_below(commands: Iterable[Command]) -> Iterator[Flag]:
     """Yields the flags of sub-commands."""
     for command in commands:
         yield from command.flags
-        yield from below(command.commands)
+        yield from flags_below(command.commands)

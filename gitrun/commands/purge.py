@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selection, tell_runs
+from gitrun.commands.selecting import add_filters, build_query, open_project, report_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
 
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option("--all", "everything", is_flag=True, help="Purge all deleted runs.")
 @click.option("--older-than", metavar="DATE", help="Purge only runs deleted before DATE, such as 30.days or 2026-11-01.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be purged; purge nothing.")
@@ -36,20 +36,20 @@ def command(  # a filter each
       git run purge --status error
       git run purge --older-than 30.days
     """
-    question = question_from(options)
+    question = build_query(options)
     if not runs and not everything and not older_than and question.is_plain:
         raise UsageError("no deleted runs given", "To purge all: git run purge --all. To list them: git run list --deleted")
     project = open_project()
-    found = project.find_deleted(runs, question, older_than)
+    found = project.trash.find(runs, question, older_than)
     if not found:
         project.say("nothing to purge")
         return 0
     if dry_run:
-        tell_runs(project, "would purge", found)
+        report_runs(project, "would purge", found)
         return 0
     if sys.stdin.isatty() and not yes:
-        tell_runs(project, "to be purged:", found)
+        report_runs(project, "to be purged:", found)
         click.confirm(f"gitrun: {count_text(len(found), 'run')} will be deleted for good. Continue?", abort=True, err=True)
-    project.purge(found)
-    tell_runs(project, "purged", found)
+    project.trash.purge(found)
+    report_runs(project, "purged", found)
     return 0

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.selecting import MOST, open_project, question_from, selection
+from gitrun.commands.selecting import MOST, add_filters, build_query, open_project
 from gitrun.commands.sharing import (
     FOR,
     QUIET,
     SCAN,
-    grouped,
-    is_shown,
-    remote_and_names,
+    group_by_reason,
+    is_progress_shown,
+    report_some,
     require_no_secrets,
-    selected,
-    tell_some,
+    select_with_dependencies,
+    split_remote_and_names,
 )  # fmt: skip
 from gitrun.errors import UsageError
 from gitrun.model.run import short_id
@@ -36,7 +36,7 @@ NAMED = 3
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
-@selection
+@add_filters
 @FOR
 @click.option("--all", "everything", is_flag=True, help="Push all runs, not only those made here.")
 @click.option("--with-submodules", is_flag=True, help="Also push runs that contain files of submodules.")
@@ -56,40 +56,42 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
       git run push --all upstream
     """
     project = open_project()
-    options["question"] = question_from(options)
-    remote, names = remote_and_names(project, words, push=True)
-    runs = meant(project, names, options, everything=everything)
+    options["question"] = build_query(options)
+    remote, names = split_remote_and_names(project, words, push=True)
+    runs = select_runs(project, names, options, everything=everything)
     if not runs:
         project.say("nothing to push: no finished run was made here. To push runs from elsewhere too: git run push --all")
         return 0
     held = {} if options["with_submodules"] else project.sharing.held_back(runs)
-    tell_held(project, held)
+    report_held_back(project, held)
     runs = {run: tip for run, tip in runs.items() if run not in held}
     if options["dry_run"] or not runs:
-        tell_some(project, f"would push to {remote}", runs)
+        report_some(project, f"would push to {remote}", runs)
         if runs:
-            tell_commits(project, runs, project.sharing.published(remote), remote)
+            report_commits(project, runs, project.sharing.published(remote), remote)
         return int(bool(held))
     there = project.sharing.published(remote)
-    tell_commits(project, runs, there, remote)
+    report_commits(project, runs, there, remote)
     if not options["no_scan"]:
         require_no_secrets(project.sharing.secrets(runs, there), "push")
-    code = tell(project, project.sharing.push(remote, runs, shown=is_shown(options)), remote, quiet=options["quiet"])
+    code = report_push(
+        project, project.sharing.push(remote, runs, shown=is_progress_shown(options)), remote, quiet=options["quiet"]
+    )
     return code or int(bool(held))
 
 
-def meant(project: Project, names: Sequence[str], options: dict[str, Any], *, everything: bool) -> Mapping[str, str]:
+def select_runs(project: Project, names: Sequence[str], options: dict[str, Any], *, everything: bool) -> Mapping[str, str]:
     """Returns the runs to push, id -> tip. Raises UnknownRun, UsageError."""
     is_plain = not names and options["question"].is_plain and options["revisions"] is None
     if everything and not is_plain:
         raise UsageError("--all cannot be combined with names or filters")
     if everything:
         return project.sharing.all_tips()
-    found = project.sharing.made_here(project.list_runs()) if is_plain else selected(project, names, options)
+    found = project.sharing.made_here(project.list_runs()) if is_plain else select_with_dependencies(project, names, options)
     return {run.id: run.tip for run in found}
 
 
-def tell_held(project: Project, held: Mapping[str, str]) -> None:
+def report_held_back(project: Project, held: Mapping[str, str]) -> None:
     """Reports runs that are not pushed because they contain files of submodules."""
     for run, path in islice(held.items(), MOST):
         project.say(f"warning: run {short_id(run)} is not pushed: it contains files of submodule {path}")
@@ -99,7 +101,7 @@ def tell_held(project: Project, held: Mapping[str, str]) -> None:
         project.say("To push the code of submodules too: git run push --with-submodules")
 
 
-def tell_commits(project: Project, runs: Mapping[str, str], there: frozenset[str], remote: str) -> None:
+def report_commits(project: Project, runs: Mapping[str, str], there: frozenset[str], remote: str) -> None:
     """Reports commits new to the remote that go along, because runs are based on them."""
     found = project.sharing.unpublished(runs, there)
     if found:
@@ -107,20 +109,20 @@ def tell_commits(project: Project, runs: Mapping[str, str], there: frozenset[str
         project.say(f"note: {count_text(len(found), 'commit')} that {remote} does not have will be pushed too: {named}")
 
 
-def tell(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
+def report_push(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
     """Reports the outcome of the push. Returns the exit code."""
-    tell_rejected(project, found, remote)
+    report_rejected(project, found, remote)
     if not quiet:
         done = len(found.fresh) + len(found.forward)
         same = f", {found.same:,} already there" if found.same else ""
         new = f" ({len(found.fresh):,} new)" if found.forward and found.fresh else ""
         if done or not found.rejected:
             project.say(f"pushed {count_text(done, 'run')}{new} to {remote}{same}")
-        tell_left(project, (*found.fresh, *found.forward))
+        report_local_files(project, (*found.fresh, *found.forward))
     return 1 if found.rejected else 0
 
 
-def tell_left(project: Project, runs: Sequence[str]) -> None:
+def report_local_files(project: Project, runs: Sequence[str]) -> None:
     """Reports files too large to be pushed, which stay on this machine."""
     found = project.sharing.left_behind(runs)
     if found:
@@ -133,9 +135,9 @@ def tell_left(project: Project, runs: Sequence[str]) -> None:
         )
 
 
-def tell_rejected(project: Project, found: Pushed, remote: str) -> None:
+def report_rejected(project: Project, found: Pushed, remote: str) -> None:
     """Reports rejected runs, grouped by reason, and messages of the other side."""
-    reasons = grouped(found.rejected)
+    reasons = group_by_reason(found.rejected)
     for reason, runs in list(reasons.items())[:MOST]:
         names = " ".join(map(short_id, runs[:MOST]))
         more = f" and {len(runs) - MOST:,} more" if len(runs) > MOST else ""

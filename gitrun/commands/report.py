@@ -49,14 +49,14 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
       git run report v1.0..HEAD --junit runs.xml
     """
     project = open_project()
-    asked = asked_for(project, words)
+    asked = find_subject(project, words)
     with project.index() as index:
         found = build_report(project.git, index, asked)
     by_name = SUFFIXES.get(out.suffix.lower() if out else "", "md")
     form = "json" if options["as_json"] else options["form"] or by_name
-    text = rendered(found, form, FORMATS[form] if options["budget"] is None else options["budget"])
+    text = render_report(found, form, FORMATS[form] if options["budget"] is None else options["budget"])
     if junit:
-        junit.write_bytes(render.junit.junit(found).encode())
+        junit.write_bytes(render.junit.render_junit(found).encode())
     if out:
         out.write_bytes(text.encode())
     else:  # as UTF-8, whatever the locale is
@@ -64,7 +64,7 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
         sys.stdout.buffer.write(text.encode())
 
 
-def asked_for(project: Project, words: Sequence[str]) -> Range | list[Run]:
+def find_subject(project: Project, words: Sequence[str]) -> Range | list[Run]:
     """Returns the commits or runs that the words name. Raises UnknownRun, UsageError."""
     if not words or (len(words) == 1 and ".." in words[0]):
         return read_range(project.git, words[0] if words else None)
@@ -76,10 +76,10 @@ def asked_for(project: Project, words: Sequence[str]) -> Range | list[Run]:
         raise
 
 
-def rendered(found: Report, form: str, budget: int) -> str:
+def render_report(found: Report, form: str, budget: int) -> str:
     """Renders the report in a format."""
     if form == "json":
-        return render.report_json.data(found)
+        return render.report_json.report_data(found)
     if form == "html":
-        return render.html.page(found, budget)
-    return md.markdown(found, budget)
+        return render.html.render_page(found, budget)
+    return md.render_markdown(found, budget)

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selection, tell_runs
+from gitrun.commands.selecting import add_filters, build_query, open_project, report_runs
 from gitrun.model.run import short_id
 
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option("--all", "everything", is_flag=True, help="Restore all deleted runs.")
 def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Brings deleted runs back as they were: named, numbered as `git run list --deleted` shows them, or filtered.
@@ -26,15 +26,15 @@ def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int: 
       git run restore --op train.py --status completed
       git run restore --all
     """
-    question = question_from(options)
+    question = build_query(options)
     project = open_project()
     is_last = not runs and not everything and question.is_plain
-    found = project.deleted_last() if is_last else project.find_deleted(runs, question)
+    found = project.trash.list_last() if is_last else project.trash.find(runs, question)
     if not found:
         project.say("nothing to restore")
         return 0
-    restored = project.restore(found)
-    tell_runs(project, "restored", [run for run in found if run.id in restored.back])
+    restored = project.trash.restore(found)
+    report_runs(project, "restored", [run for run in found if run.id in restored.back])
     for run in restored.left:
         project.say(
             f"error: run {short_id(run)} is not restored: it exists and has changed. "

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from gitrun import commands
-from gitrun.commands.selecting import none_like, open_project, question_from, selection, tell_runs
+from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_runs
 from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import short_id
 
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 @click.option(
     "--remote", is_flag=False, flag_value="", metavar="[REMOTE]", help="Also delete on the remote; name runs by their ids."
@@ -28,20 +28,20 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
       git run rm --status error --until 2.weeks
       git run rm --remote origin 3fa2c1d8
     """
-    question = question_from(options)
+    question = build_query(options)
     if remote is not None:
-        return commands.sharing.remove_there(open_project(), remote, (runs, question), dry_run=dry_run)
+        return commands.sharing.delete_on_remote(open_project(), remote, (runs, question), dry_run=dry_run)
     if not runs and question.is_plain:
         raise UsageError("no runs given", "To delete runs: git run rm 3fa2, or: git run rm --status error")
     project = open_project()
-    found = project.doomed(runs, question)
+    found = project.runs_to_delete(runs, question)
     if not found:
-        raise NoMatch(none_like(project, question), "To list all runs: git run list --all")
+        raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
     if dry_run:
-        tell_runs(project, "would delete", found)
+        report_runs(project, "would delete", found)
         return 0
-    lost = project.remove(found)
-    tell_runs(project, "deleted", found)
+    lost = project.trash.remove(found)
+    report_runs(project, "deleted", found)
     for run in sorted(lost):
         project.say(f"note: run {short_id(run)} had only its ref: its last commit is not here, so it is not in the trash")
     back = [run.id for run in found if run.id not in lost]

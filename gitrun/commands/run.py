@@ -101,31 +101,30 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
         click.echo(f"gitrun {version('git-run-tracker')}")
         return 0
 
-    request = request_from(words, rest, options)
-    project = commands.selecting.open_project()
-    project.stdout, project.stderr = process.streams.FileStream(1), process.streams.FileStream(2)
+    request = build_request(words, rest, options)
+    project = commands.selecting.open_project(process.streams.FileStream(1), process.streams.FileStream(2))
     if not (request.operation or request.command) and request.restart is None:
-        raise commands.usage_errors.what_next(project)
+        raise commands.usage_errors.explain_empty_call(project)
     if options["edit_flags"]:
-        request = commands.edit_flags.edited(project, request)
+        request = commands.edit_flags.edit_flags(project, request)
     if options["dry_run"]:
-        return show_plan(project, request, as_json=options["as_json"])
+        return print_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
         commands.usage_errors.require_no_verb(request.operation)
         raise UsageError("--json needs --dry-run", "To see a run as JSON: git run show --json")
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
     prompts = lifecycle.decide.Prompts(
-        ask if asks else lambda question: tell(project, question), leave if request.background else None
+        confirm if asks else lambda question: assume_yes(project, question), detach if request.background else None
     )
     found = project.start(request, prompts)
     if isinstance(found, Skip):
         project.tell(found)
         return 0
-    return report(project, request, *found)
+    return report_outcome(project, request, *found)
 
 
-def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
+def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
     """Builds a request from words and options. Raises UsageError."""
     later = [name for name in FUTURE_OPTIONS if options[name] not in {None, ()}]
     if later:
@@ -134,7 +133,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
     named = [word for word in words if "=" not in word]
     if any(word.startswith(("+", "~")) for word in words):
         operation = f"-m {options['module']}" if options["module"] else next(iter(named), "")
-        own = commands.options.signed(operation, words)
+        own = commands.options.hydra_words(operation, words)
         words, rest = tuple(word for word in words if word not in own), (*own, *rest)
         named = [word for word in named if word not in own]
     if options["module"]:
@@ -142,7 +141,7 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
             raise UsageError(f"-m {options['module']} and '{named[0]}' cannot be combined")
         named = [f"-m {options['module']}"]
     if len(named) > 1:
-        raise commands.usage_errors.stray(words)
+        raise commands.usage_errors.explain_stray_word(words)
     flags = {name: Typed(text) for name, text in map(split_assignment, (word for word in words if "=" in word))}
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
     kept["metrics"] = options["metrics"] or None
@@ -150,25 +149,25 @@ def request_from(words: tuple[str, ...], rest: tuple[str, ...], options: dict[st
     return Request(operation=named[0] if named else None, command=rest, flags=flags, **kept)
 
 
-def ask(question: str) -> bool:
+def confirm(question: str) -> bool:
     """Asks the user on the terminal. Returns the answer."""
     return click.confirm(f"gitrun: {question}. Continue?", default=True, err=True)
 
 
-def tell(project: Project, question: str) -> bool:
+def assume_yes(project: Project, question: str) -> bool:
     """Prints the question and assumes yes, since nobody is there to answer."""
     project.say(question)
     return True
 
 
-def leave(run: str) -> bool:
+def detach(run: str) -> bool:
     """Prints the run's id and forks. Returns True in the background process."""
     click.echo(run)
     sys.stdout.flush()
     return process.run.detach()
 
 
-def report(project: Project, request: Request, run: str, outcome: Outcome | None) -> int:
+def report_outcome(project: Project, request: Request, run: str, outcome: Outcome | None) -> int:
     """Prints the last line on stderr. Returns the program's exit code; 128 + n for signal n."""
     if outcome is None:
         name = short_id(run)
@@ -182,11 +181,11 @@ def report(project: Project, request: Request, run: str, outcome: Outcome | None
     words = f"run {short_id(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
     if made:
         words += f", {count_text(len(made), 'file')}: {', '.join(made[:3])}{', …' if len(made) > 3 else ''}"
-    project.say(words + (bring(project, request, run, outcome) if made or outcome.steps else ""))
+    project.say(words + (copy_produced(project, request, run, outcome) if made or outcome.steps else ""))
     return outcome.exit_status if outcome.exit_status >= 0 else 128 - outcome.exit_status
 
 
-def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str:
+def copy_produced(project: Project, request: Request, run: str, outcome: Outcome) -> str:
     """Copies produced files into the working tree if that is configured. Returns the text about it."""
     if request.in_place:
         return ""
@@ -201,7 +200,7 @@ def bring(project: Project, request: Request, run: str, outcome: Outcome) -> str
     return f". To read it: git run cat {short_id(run)} {shlex.quote(outcome.files[0].path)}"
 
 
-def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
+def print_plan(project: Project, request: Request, *, as_json: bool) -> int:
     """Prints the plan of a run without starting it. Returns the exit code."""
     plan = project.plan(request)
     if isinstance(plan, Skip):
@@ -228,5 +227,5 @@ def show_plan(project: Project, request: Request, *, as_json: bool) -> int:
     ]  # fmt: skip
     rows = [row for row in rows if row[1] or row[0] in ALWAYS]
     for name, text in rows:
-        commands.screen.out(f"{name + ':':<11}{safe_text(text)}".rstrip())
+        commands.screen.print_line(f"{name + ':':<11}{safe_text(text)}".rstrip())
     return 0

@@ -16,7 +16,7 @@ from gitrun import git, process
 from gitrun.errors import BadSetting, BadValue
 from gitrun.model.settings import get_bool
 from gitrun.render.palette import PLAIN, SLOTS, Palette
-from gitrun.render.text import Shape, giving_way, line_of, speakable, widths_of
+from gitrun.render.text import Shape, column_widths, join_cells, json_safe, shrink_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ MANNERS = {"LESS": "FRX", "LV": "-c"}
 
 
 @contextmanager
-def paged() -> Iterator[None]:
+def open_pager() -> Iterator[None]:
     """Sends stdout through the user's pager, if there is one, until the end of the `with`. Waits for the pager."""
     named = os.fsdecode(git.exe.run_git(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
     if named in {"", "cat"}:
@@ -51,19 +51,19 @@ def paged() -> Iterator[None]:
             sys.stdout.flush()
 
 
-def is_for_person() -> bool:
+def is_read_by_person() -> bool:
     """Returns whether a person reads stdout, on a terminal or in a pager."""
     return sys.stdout.isatty() or os.environ.get(IN_USE, "").lower() in {"true", "yes", "on", "1"}
 
 
-def out(text: str) -> None:
+def print_line(text: str) -> None:
     """Prints a line on stdout."""
     sys.stdout.write(text + "\n")
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
     """Prints the value as ASCII JSON, indented for people. Not-a-number and infinities become texts."""
-    out(json.dumps(speakable(value), indent=2 if is_for_person() else None, allow_nan=False))
+    print_line(json.dumps(json_safe(value), indent=2 if is_read_by_person() else None, allow_nan=False))
 
 
 def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
@@ -72,21 +72,21 @@ def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
     A cell of more than WIDEST columns does not widen its column.
     """
     shape = shape or Shape()
-    room = shutil.get_terminal_size().columns if is_for_person() else sys.maxsize
-    fitted = [[sayable(cell) for cell in row] for row in giving_way(rows, shape, room)]
-    widths = widths_of(fitted)
+    room = shutil.get_terminal_size().columns if is_read_by_person() else sys.maxsize
+    fitted = [[escape_for_stdout(cell) for cell in row] for row in shrink_columns(rows, shape, room)]
+    widths = column_widths(fitted)
     for row in fitted:
-        out(line_of(row, widths, room, shape.right, cut=sayable("…")))
+        print_line(join_cells(row, widths, room, shape.right, cut=escape_for_stdout("…")))
 
 
-def sayable(text: str) -> str:
+def escape_for_stdout(text: str) -> str:
     """Escapes characters that stdout's encoding lacks, so that widths are counted correctly."""
     if text.isascii() or not sys.stdout.encoding or sys.stdout.encoding.lower().startswith("utf"):
         return text
     return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
 
 
-def palette(git: Git) -> Palette:
+def read_palette(git: Git) -> Palette:
     """Returns the colours for stdout. Raises UsageError for a colour that git does not know."""
     if not is_on(git.config):
         return PLAIN
@@ -104,7 +104,7 @@ def read_colour(git: Git, slot: str, default: str) -> str:
     return done.stdout.decode()
 
 
-def named(git: Git, name: str) -> str:
+def find_colour(git: Git, name: str) -> str:
     """Returns the escape sequence of a colour such as `bold red`; empty without colours. Raises UsageError."""
     done = git.attempt("config", "--get-color", "", name)
     if done.returncode or name.startswith("-"):
@@ -125,7 +125,7 @@ def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
         return when == "always"
     if os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("NO_COLOR"):
         return False
-    return is_for_person() and (not os.environ.get("GIT_PAGER_IN_USE") or get_bool(config, "color.pager", default=True))
+    return is_read_by_person() and (not os.environ.get("GIT_PAGER_IN_USE") or get_bool(config, "color.pager", default=True))
 
 
 def set_colour(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
@@ -136,7 +136,7 @@ def set_colour(_context: click.Context, _parameter: click.Parameter, value: str 
         os.environ["GIT_CONFIG_COUNT"] = str(int(count) + 1)
 
 
-def options() -> tuple[click.Option, click.Option]:
+def colour_options() -> tuple[click.Option, click.Option]:
     """Returns the options `--color[=<when>]` and `--no-color` of verbs that show runs."""
     return (
         click.Option(

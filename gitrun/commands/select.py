@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.screen import out, print_json
-from gitrun.commands.selecting import none_like, open_project, question_from, selection
+from gitrun.commands.screen import print_json, print_line
+from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project
 from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run_names import LATEST
 from gitrun.render.text import run_json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option("--min", "least", metavar="NAME", help="Print the run with the smallest value of this metric or flag.")
 @click.option("--max", "most", metavar="NAME", help="Print the run with the largest value of this metric or flag.")
 @click.option("--all", "everything", is_flag=True, help="Print all runs that match, not only the newest.")
@@ -31,19 +31,19 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
       git run select --op train.py --min loss
       git run select --where 'lr<0.1' --all
     """
-    question = question_from(options)
+    question = build_query(options)
     require_one_wish(question, everything=everything)
     project = open_project()
     # without names this means run number 1, with the same error if there is none
     names = runs or ((LATEST,) if question.is_plain and not everything else ())
     found = project.select(names, question, -1 if runs or everything else 1)
     if not found.runs:
-        raise NoMatch(none_like(project, question), "To list all runs: git run list --all")
+        raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
     if as_json:
         print_json([run_json(run) for _, run in found.runs])
         return
     for _, run in found.runs:
-        out(run.id)
+        print_line(run.id)
 
 
 def require_one_wish(question: Query, *, everything: bool) -> None:

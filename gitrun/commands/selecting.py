@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gitrun.model.run import Run
+    from gitrun.process.streams import Stream
 
 WIDTH = 30
 """Characters of the bar."""
@@ -58,41 +59,41 @@ OPTIONS = (
 )
 
 
-def selection(verb: F) -> F:
-    """Adds the filter options to a verb. Pass its options to `question_from`."""
+def add_filters(verb: F) -> F:
+    """Adds the filter options to a verb. Pass its options to `build_query`."""
     for option in reversed(OPTIONS):
         verb = option(verb)
     return verb
 
 
-def question_from(options: dict[str, Any]) -> Query:
+def build_query(options: dict[str, Any]) -> Query:
     """Builds the question from filter options, and removes these from `options`."""
     return Query(**{name: options.pop(name) for name in Query.__slots__ if name in options})
 
 
-def selected(project: Project, names: Sequence[str], question: Query) -> list[Run]:
+def select_runs(project: Project, names: Sequence[str], question: Query) -> list[Run]:
     """Returns the runs that names and filters select; without either, the newest. Raises UnknownRun."""
     asked = names or (() if not question.is_plain else (LATEST,))
     runs = [run for _, run in project.select(asked, question).runs]
     if not runs:
-        raise NoMatch(none_like(project, question), "To list all runs: git run list --all")
+        raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
     return runs
 
 
-def none_like(project: Project, question: Query) -> str:
+def explain_no_match(project: Project, question: Query) -> str:
     """Explains why no run matches, for example because no run has the name in the filter."""
     name = unknown_name(project.list_runs(), question)
     return f"no run has '{name}'" if name else "no runs match"
 
 
-def tell_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str]) -> None:
+def report_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str]) -> None:
     """Warns about columns that are both a flag and a metric."""
     for name in columns:
         if is_flag_and_metric(runs, name):
             project.say(f"note: {name!r} is a flag and a metric; the column shows the flag. To show the metric: metric:{name}")
 
 
-def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:
+def report_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:
     """Reports what happened to the runs, and names the first that changed."""
     if len(runs) == 1:
         words = f"is {state}" if changed else "is unchanged"
@@ -106,15 +107,15 @@ def tell_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], 
     project.say(words + (f": {named}" if named else ""))
 
 
-def tell_runs(project: Project, verb: str, runs: Sequence[Run | BrokenRun], now: datetime | None = None) -> None:
+def report_runs(project: Project, verb: str, runs: Sequence[Run | BrokenRun], now: datetime | None = None) -> None:
     """Reports what was done to each run, and to how many. With `now`, adds their ages."""
     for run in runs:
-        project.say(f"{verb} run {words_of(run, now)}")
+        project.say(f"{verb} run {describe_run(run, now)}")
     if len(runs) > 1:
         project.say(f"{verb} {count_text(len(runs), 'run')}")
 
 
-def words_of(run: Run | BrokenRun, now: datetime | None = None) -> str:
+def describe_run(run: Run | BrokenRun, now: datetime | None = None) -> str:
     """Identifies a run for people: id, operation, flags."""
     if isinstance(run, BrokenRun):
         return f"{short_id(run.id)}  (unreadable: {run.reason})"
@@ -123,12 +124,9 @@ def words_of(run: Run | BrokenRun, now: datetime | None = None) -> str:
     return "  ".join(filter(None, (short_id(run.id), run.operation, label + run.attempt.brief_text, run.status, age)))
 
 
-def open_project() -> Project:
+def open_project(stdout: Stream | None = None, stderr: Stream | None = None) -> Project:
     """Opens the project of the current directory. A bar shows progress while a large index is built."""
-    project = Project()
-    if sys.stderr.isatty():
-        project.told = show_progress
-    return project
+    return Project(stdout=stdout, stderr=stderr, on_progress=show_progress if sys.stderr.isatty() else None)
 
 
 def show_progress(done: int, total: int) -> None:

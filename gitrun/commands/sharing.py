@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gitrun.commands.selecting import MOST, none_like, words_of
+from gitrun.commands.selecting import MOST, describe_run, explain_no_match
 from gitrun.errors import BadRun, NoMatch, UnknownRun, UsageError
 from gitrun.model.run import STEPS, Run, short_id
 from gitrun.model.run_names import parse_id_prefix
@@ -34,7 +34,7 @@ QUIET = click.option("-q", "--quiet", is_flag=True, help="Print no progress, and
 SCAN = click.option("--no-scan", is_flag=True, help="Skip the search for secrets.")
 
 
-def remote_and_names(project: Project, words: Sequence[str], *, push: bool = False) -> tuple[str, tuple[str, ...]]:
+def split_remote_and_names(project: Project, words: Sequence[str], *, push: bool = False) -> tuple[str, tuple[str, ...]]:
     """Splits the words into a remote (default: git's) and names of runs. Raises UsageError, UnknownRun."""
     if words and project.sharing.is_remote(words[0]):
         return words[0], tuple(words[1:])
@@ -72,17 +72,17 @@ def require_no_secrets(found: Sequence[SecretFinding], verb: str) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def order_from(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> FetchRequest:
+def build_order(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> FetchRequest:
     """Builds the order for a fetch. Raises UnknownRun, UsageError."""
     question, revisions = options["question"], options["revisions"]
     if options.get("everything") and (names or not question.is_plain or revisions is not None):
         raise UsageError("--all cannot be combined with names or filters")
     ids = [name if parse_id_prefix(name) else project.find(name).id for name in names]
-    pick = None if question.is_plain and revisions is None else picking(project, question, revisions)
-    return FetchRequest(tuple(ids), pick, merge=merge, shown=is_shown(options))
+    pick = None if question.is_plain and revisions is None else pick_function(project, question, revisions)
+    return FetchRequest(tuple(ids), pick, merge=merge, shown=is_progress_shown(options))
 
 
-def picking(project: Project, question: Query, revisions: str | None) -> Pick:
+def pick_function(project: Project, question: Query, revisions: str | None) -> Pick:
     """Returns a function that selects the runs that match the question and the revisions."""
     belongs = membership_test(project.git, revisions) if revisions is not None else None
 
@@ -93,23 +93,23 @@ def picking(project: Project, question: Query, revisions: str | None) -> Pick:
     return pick
 
 
-def selected(project: Project, names: Sequence[str], options: dict[str, Any]) -> list[Run]:
+def select_with_dependencies(project: Project, names: Sequence[str], options: dict[str, Any]) -> list[Run]:
     """Returns the runs that names and filters select, and those they depend on. Raises UnknownRun, UsageError."""
     runs = [run for _, run in project.select(names, options["question"]).runs]
     if options["revisions"] is not None:
         belongs = membership_test(project.git, options["revisions"])
         runs = [run for run in runs if belongs(run)]
     if not runs:
-        raise NoMatch(none_like(project, options["question"]), "To list all runs: git run list --all")
-    return [*runs, *behind(project, runs)]
+        raise NoMatch(explain_no_match(project, options["question"]), "To list all runs: git run list --all")
+    return [*runs, *list_dependencies(project, runs)]
 
 
-def behind(project: Project, runs: Sequence[Run]) -> list[Run]:
+def list_dependencies(project: Project, runs: Sequence[Run]) -> list[Run]:
     """Returns the other local runs that these depend on: their steps, and runs whose files they took."""
     found, front = {run.id for run in runs}, list(runs)
     more: list[Run] = []
     while front:
-        names = dict.fromkeys(name for name in rests_on(project, front) if name not in found)
+        names = dict.fromkeys(name for name in dependency_ids(project, front) if name not in found)
         if not names:
             break
         with project.index() as index:
@@ -119,7 +119,7 @@ def behind(project: Project, runs: Sequence[Run]) -> list[Run]:
     return more
 
 
-def rests_on(project: Project, runs: Sequence[Run]) -> Iterator[str]:
+def dependency_ids(project: Project, runs: Sequence[Run]) -> Iterator[str]:
     """Yields the ids of the runs whose files these took, and of their steps."""
     for basis in read_bases(project.git, runs):
         yield from (need.run_id for need in basis.needs)
@@ -129,12 +129,12 @@ def rests_on(project: Project, runs: Sequence[Run]) -> Iterator[str]:
                 yield from (step.run_id for step in read_family(project.git, run)[1])
 
 
-def is_shown(options: dict[str, Any]) -> bool:
+def is_progress_shown(options: dict[str, Any]) -> bool:
     """Returns whether git's progress is shown."""
     return sys.stderr.isatty() and not options["quiet"]
 
 
-def tell_received(project: Project, found: Received, source: str, *, quiet: bool) -> int:
+def report_received(project: Project, found: Received, source: str, *, quiet: bool) -> int:
     """Reports the outcome for incoming runs. Returns the exit code."""
     wrong = [f"error: run {short_id(run)} is refused: {reason}" for run, reason in found.refused.items()]
     wrong += [
@@ -142,11 +142,11 @@ def tell_received(project: Project, found: Received, source: str, *, quiet: bool
         for run in found.diverged
     ]
     wrong += [f"error: run {short_id(run)} is running here. To fetch it: wait until it ends" for run in found.running]
-    say_first(project, wrong)
+    report_first(project, wrong)
     if quiet:
         return 1 if wrong else 0
     for words, runs in (("new", found.fresh), ("updated", found.forward), ("merged", found.merged)):
-        tell_some(project, words, runs)
+        report_some(project, words, runs)
     if found.deleted:
         project.say(
             f"note: {count_text(len(found.deleted), 'run')} deleted here exist{'s' * (len(found.deleted) == 1)} there. "
@@ -160,7 +160,7 @@ def tell_received(project: Project, found: Received, source: str, *, quiet: bool
     return 1 if wrong else 0
 
 
-def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
+def report_some(project: Project, words: str, ids: Iterable[str]) -> None:
     """Reports what happened to runs: one line each for a few, else their number."""
     runs = list(ids)
     if not runs:  # opening the index would read the new runs
@@ -168,12 +168,12 @@ def tell_some(project: Project, words: str, ids: Iterable[str]) -> None:
     with project.index() as index:
         for run in runs[:MOST]:
             found = index.get(run)
-            project.say(f"{words}: run {words_of(found) if found else short_id(run)}")
+            project.say(f"{words}: run {describe_run(found) if found else short_id(run)}")
     if len(runs) > MOST:
         project.say(f"{words}: {count_text(len(runs), 'run')}")
 
 
-def say_first(project: Project, lines: Sequence[str]) -> None:
+def report_first(project: Project, lines: Sequence[str]) -> None:
     """Prints the first lines and counts the others."""
     for line in lines[:MOST]:
         project.say(line)
@@ -181,7 +181,7 @@ def say_first(project: Project, lines: Sequence[str]) -> None:
         project.say(f"and {len(lines) - MOST:,} more")
 
 
-def grouped(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def group_by_reason(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Groups the ids of rejected runs by reason."""
     found: dict[str, list[str]] = {}
     for run, reason in rejected:
@@ -189,7 +189,7 @@ def grouped(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query], *, dry_run: bool) -> int:
+def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Query], *, dry_run: bool) -> int:
     """Deletes runs on a remote, and here unless they are in the trash. Returns the exit code. Raises UsageError."""
     names, question = meant
     if word and not project.sharing.is_remote(word):
@@ -199,10 +199,10 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query]
     remote = word or project.sharing.default_remote(push=True)
     doomed = project.sharing.known(names)
     if dry_run:
-        tell_some(project, f"would delete on {remote}", doomed)
+        report_some(project, f"would delete on {remote}", doomed)
         return 0
     done = project.sharing.delete(remote, doomed)
-    for reason, runs in grouped(done.rejected).items():
+    for reason, runs in group_by_reason(done.rejected).items():
         names = " ".join(map(short_id, runs[:MOST])) + (f" and {len(runs) - MOST:,} more" if len(runs) > MOST else "")
         advice = (
             f". To fetch it: git run fetch {remote} {names}" if reason == REASONS["stale info"] and len(runs) <= MOST else ""
@@ -211,8 +211,8 @@ def remove_there(project: Project, word: str, meant: tuple[Sequence[str], Query]
     for line in done.told:
         project.say(f"{remote} says: {line}")
     still = [name for name in done.forward if project.sharing.is_here(name)]
-    here = project.doomed(still, question) if still else []
-    project.remove(here)
+    here = project.runs_to_delete(still, question) if still else []
+    project.trash.remove(here)
     for run in done.forward:
         project.say(f"deleted run {short_id(run)} on {remote}{'' if run not in {one.id for one in here} else ' and here'}")
     return 1 if done.rejected else 0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun import render, views
-from gitrun.commands.screen import out, palette, print_json
-from gitrun.commands.selecting import open_project, question_from, selected, selection
+from gitrun.commands.screen import print_json, print_line, read_palette
+from gitrun.commands.selecting import add_filters, build_query, open_project, select_runs
 from gitrun.model.text import safe_lines
 from gitrun.render.text import basis_json, show_json
 from gitrun.views.contents import read_family
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
-@selection
+@add_filters
 @click.option(
     "--json",
     "as_json",
@@ -43,7 +43,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
       git run show --traceback
     """
     project = open_project()
-    found = selected(project, runs, question_from(options))
+    found = select_runs(project, runs, build_query(options))
     if traceback:
         for run in found:
             print_openable(project, run)
@@ -58,10 +58,10 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
         ]
         print_json(shown[0] if len(shown) == 1 else shown)
         return
-    colours = palette(project.git)
+    colours = read_palette(project.git)
     for number, run in enumerate(found):
         if number:
-            out("")
+            print_line("")
         print_run(project, run, colours)
 
 
@@ -73,7 +73,7 @@ def print_openable(project: Project, run: Run) -> None:
         sys.stdout.buffer.write(data)
         return
     for line in safe_lines(data.decode(errors="surrogateescape")):
-        out(line)
+        print_line(line)
 
 
 def linked_json(project: Project, run: Run) -> dict[str, Any]:
@@ -97,6 +97,6 @@ def vouched_json(project: Project, run: Run) -> dict[str, Any]:
 def print_run(project: Project, run: Run, colours: Palette) -> None:
     """Prints the rows about a run."""
     slots = {"run": "id", "status": run.status, "label": "label"}
-    for name, text in render.run_page.portrait(project, run, project.attempts(run), datetime.now(timezone.utc)):
+    for name, text in render.run_page.run_rows(project, run, project.attempts(run), datetime.now(timezone.utc)):
         head = f"{name + ':' if name else '':<11}"
-        out(colours.paint("heading", head) + colours.paint(slots.get(name, ""), text))
+        print_line(colours.paint("heading", head) + colours.paint(slots.get(name, ""), text))

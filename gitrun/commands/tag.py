@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.selecting import open_project, question_from, selected, selection, tell_changed
+from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="TAG[,TAG...] [RUNS]...")
-@selection
+@add_filters
 @click.option("--delete", "-d", is_flag=True, help="Remove the tags.")
 def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Puts tags on runs (default: your newest), or takes them away.
@@ -34,7 +34,7 @@ def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  #
         return replace(notes, tags=tuple(sorted({*notes.tags} - tags if delete else {*notes.tags} | tags)))
 
     project = open_project()
-    runs = selected(project, words[1:], question_from(options))
+    runs = select_runs(project, words[1:], build_query(options))
     named = ", ".join(sorted(tags))
     changed = project.annotate(runs, change, f"{'untag' if delete else 'tag'} {named}")
-    tell_changed(project, runs, changed, f"{'no longer tagged' if delete else 'tagged'} {named}")
+    report_changed(project, runs, changed, f"{'no longer tagged' if delete else 'tagged'} {named}")

@@ -38,7 +38,7 @@ class Trace:
             os.write(self.target, json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
 
-def traced(verb: str, act: Callable[[], int]) -> int:
+def run_traced(verb: str, act: Callable[[], int]) -> int:
     """Runs the verb between its trace events, and returns the exit code. Events of child gits refer to it as their parent."""
     begun = time.monotonic()
     parent, name = os.environ.get("GIT_TRACE2_PARENT_SID"), os.environ.get("GIT_TRACE2_PARENT_NAME")

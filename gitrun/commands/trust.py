@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.screen import out, print_json
-from gitrun.commands.selecting import open_project, question_from, selected, selection, words_of
+from gitrun.commands.screen import print_json, print_line
+from gitrun.commands.selecting import add_filters, build_query, describe_run, open_project, select_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import safe_text
 from gitrun.render.text import run_json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(add_help_option=False)
 @click.argument("words", nargs=-1, metavar="[RUN|FINGERPRINT]...")
-@selection
+@add_filters
 @click.option("--signer", is_flag=True, help="Trust the keys that signed these runs, from now on.")
 @click.option("--remove", is_flag=True, help="Remove trust.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -37,33 +37,33 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
       git run trust --remove 3fa2c1d8
     """
     project = open_project()
-    question = question_from(options)
+    question = build_query(options)
     if not words and question.is_plain:
         if signer or remove:
             raise UsageError("no runs given", "To list runs that are not trusted: git run trust")
-        return show(project, as_json=as_json)
+        return print_trust(project, as_json=as_json)
     keys = [word for word in words if project.sharing.is_key(word)]
     names = [word for word in words if word not in keys]
-    runs = selected(project, names, question) if names or not question.is_plain else []
+    runs = select_runs(project, names, question) if names or not question.is_plain else []
     subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_to_trust(run)]
     project.sharing.trust([*keys, *subjects], back=remove)
     state = "no longer trusted" if remove else "trusted"
     for key in dict.fromkeys((*keys, *(subjects if signer else ()))):
         project.say(f"key {key} is {state}")
     for run in () if signer else runs:
-        project.say(f"run {words_of(run)} is {state}")
+        project.say(f"run {describe_run(run)} is {state}")
     return None
 
 
-def show(project: Project, *, as_json: bool) -> None:
+def print_trust(project: Project, *, as_json: bool) -> None:
     """Prints trusted keys and untrusted runs."""
     keys, runs = project.sharing.trusted_keys(), project.sharing.untrusted(project.list_runs())
     if as_json:
         print_json({"signers": keys, "untrusted": [run_json(run) for run in runs]})
         return
     for key in keys:
-        out(f"signer  {safe_text(key)}")
+        print_line(f"signer  {safe_text(key)}")
     for run in runs:
-        out(f"not trusted  {safe_text(words_of(run))}  by {safe_text(run.attempt.author)}")
+        print_line(f"not trusted  {safe_text(describe_run(run))}  by {safe_text(run.attempt.author)}")
     if not keys and not runs:
         project.say("all runs are trusted or were made here; no keys are trusted")

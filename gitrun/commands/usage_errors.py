@@ -55,24 +55,24 @@ HABITS = {
 """Verbs of other tools, and their equivalents here."""
 
 
-def told(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
+def explain_click_error(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
     """Translates a click error into (message, hint)."""
     called = "git run" if verb == "run" else f"git run {verb}"
     hint = f"To list the options: {called} -h"
     if isinstance(error, click.NoSuchOption):
-        return no_option(error, words, hint) if verb == "run" else (unknown_option(error), hint)
+        return explain_no_option(error, words, hint) if verb == "run" else (explain_unknown_option(error), hint)
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
         return f"{called} needs {WANTED.get(error.param.name or '', error.param.name)}", hint
     if isinstance(error, click.BadOptionUsage):
         return f"{error.option_name} {'needs a' if 'requires' in error.message else 'takes no'} value", hint
     if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
-        return f"{'/'.join(sorted(error.param.opts, key=len))}{wrong_value(error.message)}", hint
+        return f"{'/'.join(sorted(error.param.opts, key=len))}{explain_wrong_value(error.message)}", hint
     if surplus := SURPLUS.search(error.format_message()):
         return f"{called} does not take '{surplus['words']}'", hint
     return error.format_message(), hint
 
 
-def wrong_value(message: str) -> str:
+def explain_wrong_value(message: str) -> str:
     """Describes a wrong value; the result follows the option's name. Shows bytes that are not UTF-8 in hex."""
     message = BYTE.sub(r"\\x\1", message)
     if wrong := WRONG_TYPE.fullmatch(message):
@@ -82,28 +82,28 @@ def wrong_value(message: str) -> str:
     return f": {message}"
 
 
-def unknown_option(error: click.NoSuchOption) -> str:
+def explain_unknown_option(error: click.NoSuchOption) -> str:
     """Returns the message for an unknown option, with similar ones."""
-    near = near_options(error)
+    near = find_near_options(error)
     return f"no option '{error.option_name}'" + (f". Did you mean {either_text(near)}?" if near else "")
 
 
-def near_options(error: click.NoSuchOption) -> list[str]:
+def find_near_options(error: click.NoSuchOption) -> list[str]:
     """Returns the long options that resemble the given one. Dashes do not count."""
     given = error.option_name.lstrip("-")
     near = (option for option in error.possibilities or () if option.startswith("--"))
     return [option for option in near if SequenceMatcher(None, given, option.lstrip("-")).ratio() >= NEAR]
 
 
-def no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
+def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
     """Returns (message, hint) for an option unknown to `git run`. After an operation, it explains how flags are written."""
-    name, near = error.option_name, near_options(error)
+    name, near = error.option_name, find_near_options(error)
     place = next((place for place, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
-    if not operation_in(words[:place], options) and not any(word.partition("=")[0] in RUN for word in words[:place]):
-        if verb := verb_of(name, words[place + 1 :]):
-            return behind_options(verb)
-        return unknown_option(error), hint if near else f"To set a flag: NAME=VALUE. {hint}"
+    if not find_operation_word(words[:place], options) and not any(word.partition("=")[0] in RUN for word in words[:place]):
+        if verb := find_verb(name, words[place + 1 :]):
+            return explain_option_order(verb)
+        return explain_unknown_option(error), hint if near else f"To set a flag: NAME=VALUE. {hint}"
     typed, _, value = words[place].partition("=") if place < len(words) else (name, "", "")
     after = words[place + 1] if place + 1 < len(words) else ""
     given = value or (after if after and "=" not in after and (after[0] != "-" or NUMBER.match(after)) else "")
@@ -118,7 +118,7 @@ def is_option(word: str, name: str) -> bool:
     return word.partition("=")[0] == name if name.startswith("--") else word[:1] == "-" != word[1:2] and name[1:] in word
 
 
-def operation_in(words: Sequence[str], options: Sequence[click.Parameter]) -> str:
+def find_operation_word(words: Sequence[str], options: Sequence[click.Parameter]) -> str:
     """Returns the first word that is no flag, option or value of an option; empty if there is none."""
     takes = {name for one in options if isinstance(one, click.Option) and not one.is_flag for name in one.opts}
     before = ""
@@ -129,31 +129,31 @@ def operation_in(words: Sequence[str], options: Sequence[click.Parameter]) -> st
     return ""
 
 
-def stray(words: Sequence[str]) -> UsageError:
+def explain_stray_word(words: Sequence[str]) -> UsageError:
     """Makes the error for a second word that is neither flag nor option, with a guess at its meaning."""
     first, word = [word for word in words if "=" not in word][:2]
     rest, flags = shlex.join([word for word in words if word != first]), [word for word in words if "=" in word]
     command = f"git run {shlex.join([*flags, '--', *(word for word in words if '=' not in word)])}"
-    offer = offer_here(first)
-    if offer and (pair := pair_meant([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
+    offer = find_offer(first)
+    if offer and (pair := guess_flag([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
         return UsageError("a flag and its value must be one word", f"Did you mean {pair}?")
     said = f"'{word}' is neither a flag nor an option"
     if first.isdecimal() and word in VERBS and not offer:  # the number is the value of an option such as -n 3
-        return UsageError(*behind_options(word))
+        return UsageError(*explain_option_order(word))
     if offer:
         return UsageError(said, f"To set a flag: NAME=VALUE. To pass an argument: git run {first} -- {word}")
     if first in VERBS:
-        return no_operation(first)
+        return verb_is_no_operation(first)
     if first in HABITS:
         return UsageError(f"no script, program or verb '{first}' here", HABITS[first])
     if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
         return UsageError(f"no script, program or verb '{first}' here", f"Did you mean {either_text(near)}?")
-    if offer_here(word):
+    if find_offer(word):
         return UsageError(said, f"To run {word}: git run {rest}. To run it as a command: {command}")
     return UsageError(said, f"To set a flag: NAME=VALUE. To run any program: {command}")
 
 
-def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
+def guess_flag(words: Sequence[str], flags: Collection[str]) -> str:
     """Returns a flag that was written as `lr 0.1`, `lr =0.1`, `lr= 0.1` or `lr:0.1` in the form `lr=0.1`; else empty."""
     for place, word in enumerate(words):
         name, sign, value = word.partition(":" if "=" not in word else "=")
@@ -164,7 +164,7 @@ def pair_meant(words: Sequence[str], flags: Collection[str]) -> str:
     return ""
 
 
-def offer_here(name: str) -> Offer | None:
+def find_offer(name: str) -> Offer | None:
     """Returns the operation of that name in the working tree; None if there is none that is readable."""
     project = commands.selecting.open_project()
     with suppress(GitrunError):
@@ -172,11 +172,11 @@ def offer_here(name: str) -> Offer | None:
     return None
 
 
-def with_verbs(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]:
+def explain_unknown_operation(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]:
     """Returns (message, hint) for an unknown operation, which may be a verb, perhaps after options."""
     if error.name in VERBS:
-        plain = no_operation(error.name)
-        message, hint = behind_options(error.name) if error.name in words[1:] else (plain.message, plain.hint)
+        plain = verb_is_no_operation(error.name)
+        message, hint = explain_option_order(error.name) if error.name in words[1:] else (plain.message, plain.hint)
         return message, f"{hint}. Did you mean {either_text(error.near)}?" if error.near else hint
     if error.name in HABITS:
         return error.message, HABITS[error.name]
@@ -188,37 +188,37 @@ def with_verbs(error: UnknownOperation, words: Sequence[str]) -> tuple[str, str]
 
 def require_no_verb(name: str | None) -> None:
     """Raises UnknownOperation if `name` is a verb and no operation."""
-    if name in VERBS and not offer_here(name):
-        raise no_operation(name)
+    if name in VERBS and not find_offer(name):
+        raise verb_is_no_operation(name)
 
 
-def no_operation(verb: str) -> UnknownOperation:
+def verb_is_no_operation(verb: str) -> UnknownOperation:
     """Makes the error for a verb in the place of an operation."""
     return UnknownOperation(f"no script or program '{verb}' here", f"To use the verb: git run {verb}", verb)
 
 
-def behind_options(verb: str) -> tuple[str, str]:
+def explain_option_order(verb: str) -> tuple[str, str]:
     """Returns (message, hint) for options in front of the verb."""
     return f"options of {verb} go after the verb", f"To list them: git run {verb} -h"
 
 
-def verb_of(option: str, words: Sequence[str]) -> str:
+def find_verb(option: str, words: Sequence[str]) -> str:
     """Returns the first verb among the words if it has the option; else empty."""
     verb = next((word for word in words if word in VERBS), "")
     return verb if verb and any(option in one.opts for one in load_command(verb).params) else ""
 
 
-def what_next(project: Project) -> UsageError:
+def explain_empty_call(project: Project) -> UsageError:
     """Makes the error for an empty call, with the operations here and the last run."""
     error = UsageError(
         "no operation given",
         "To run a script: git run <script>. To run any program: git run -- <command>. To list the options: git run -h",
     )
-    error.detail = "\n".join(lines(project))
+    error.detail = "\n".join(describe_project(project))
     return error
 
 
-def lines(project: Project) -> Iterator[str]:
+def describe_project(project: Project) -> Iterator[str]:
     """Yields a line about the operations, and one about the last run."""
     with suppress(GitrunError):
         names = [offer.name for offer in source.catalog.list_offers(project.git) if not offer.error]

@@ -114,7 +114,7 @@ def load_command(verb: str) -> click.Command:
     found: click.Command = import_module(f"gitrun.commands.{verb_module_name(verb)}").command
     if verb in LOOKING:
         found.params.extend(
-            option for option in commands.screen.options() if option.name not in {known.name for known in found.params}
+            option for option in commands.screen.colour_options() if option.name not in {known.name for known in found.params}
         )
     return found
 

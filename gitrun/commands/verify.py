@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.screen import out, print_json, table
-from gitrun.commands.selecting import open_project, words_of
+from gitrun.commands.screen import print_json, print_line, table
+from gitrun.commands.selecting import describe_run, open_project
 from gitrun.lifecycle.verify import read_rules
 from gitrun.model.run import short_id
 from gitrun.model.run_names import LATEST
@@ -54,22 +54,22 @@ def print_verdict(project: Project, found: Verdict, indent: str = "") -> None:
     counted = ["status", *(count_text(n, noun) for n, noun in ((found.metrics, "metric"), (found.files, "file")) if n)]
     compared = count_text(len(found.steps), "step") if found.steps else ", ".join(counted)
     said = "" if found.same_output else "; the output differs, which is allowed"
-    out(f"{indent}{found.word}: run {safe_text(words_of(project.find(found.run)))} ({compared}{said})")
+    print_line(f"{indent}{found.word}: run {safe_text(describe_run(project.find(found.run)))} ({compared}{said})")
     if found.differences:
-        table([[f"{indent}  what", "name", "recorded", "again"], *rows(found, indent)])
+        table([[f"{indent}  what", "name", "recorded", "again"], *difference_rows(found, indent)])
     if found.kept:
         project.say(f"recorded as attempt {short_id(found.kept)}")
     for step in found.steps:
         print_verdict(project, step, indent + GAP)
 
 
-def rows(found: Verdict, indent: str) -> Iterator[list[str]]:
+def difference_rows(found: Verdict, indent: str) -> Iterator[list[str]]:
     """Yields a row for each difference."""
     for one in found.differences:
-        yield [f"{indent}  {one.what}", safe_text(one.name), told(one, one.recorded), told(one, one.again)]
+        yield [f"{indent}  {one.what}", safe_text(one.name), format_side(one, one.recorded), format_side(one, one.again)]
 
 
-def told(one: Difference, value: Compared) -> str:
+def format_side(one: Difference, value: Compared) -> str:
     """Formats the value of one side; a file as the start of its hash."""
     if value is None:
         return "-"

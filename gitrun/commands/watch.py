@@ -35,22 +35,24 @@ def command(run: str | None, *, latest: bool) -> None:
     """
     if latest and run is not None:
         raise UsageError("--latest and a run cannot be combined")
-    project = open_project()
-    project.stdout, project.stderr = FileStream(1), FileStream(2)
+    project = open_project(FileStream(1), FileStream(2))
     sys.stdout.flush()
-    meant = running(project) if latest else project.find(run or LATEST)
+    meant = find_running(project) if latest else project.find(run or LATEST)
     if meant.status == RUNNING and meant.metrics:
-        project.say(f"run {short_id(meant.id)} is running{told(meant)}")
+        project.say(f"run {short_id(meant.id)} is running{format_metrics(meant)}")
     found = project.watch(meant, project.stdout)
-    project.say(f"run {short_id(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}{told(found)}")
+    project.say(
+        f"run {short_id(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}"
+        f"{format_metrics(found)}"
+    )
 
 
-def told(run: Run) -> str:
+def format_metrics(run: Run) -> str:
     """Formats the metrics so far, after a colon; empty if there are none."""
     return f": {metrics_text(run.metrics, SHOWN)}" if run.metrics else ""
 
 
-def running(project: Project) -> Run:
+def find_running(project: Project) -> Run:
     """Returns the newest running run. Raises UnknownRun."""
     found = project.select((), Query(statuses=("running",)), 1).runs
     if not found:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
 from gitrun.model.text import count_text, numbers_text, safe_text
 from gitrun.render.report_text import (
-    clipped,
+    clip_text,
     difference_rows,
     flag_words,
     metric_words,
-    orders,
-    provenance,
+    provenance_rows,
+    report_verdict,
+    review_commands,
     status_words,
-    verdict,
 )
 
 if TYPE_CHECKING:
@@ -74,22 +74,25 @@ WIDE, HIGH = 240, 40
 """Size of a metric's drawing."""
 
 
-def page(report: Report, budget: int) -> str:
+def render_page(report: Report, budget: int) -> str:
     """Renders the report in at most `budget` characters (0: no limit). Omits sections from the end."""
-    head, end = beginning(report), "</main>\n</body>\n</html>\n"
+    head, end = render_head(report), "</main>\n</body>\n</html>\n"
     if not report.all_runs:
         return head + end
-    groups = list(run_groups(report))
-    sections = [how_to(report), *(detail(found, is_open=place == 0) for place, found in enumerate(report.details))]
+    groups = list(render_groups(report))
+    sections = [
+        render_commands(report),
+        *(render_detail(found, is_open=place == 0) for place, found in enumerate(report.details)),
+    ]
     room = budget - len(head) - len(end) - NOTE if budget else 0
-    shown, left = fitting(groups, room * 2 // 3)
+    shown, left = fit_texts(groups, room * 2 // 3)
     more = f'<p class="soft">… and {left:,} more rows.</p>' if left else ""
-    kept, dropped = fitting([table(shown) + more + bases(report), *sections], room)
+    kept, dropped = fit_texts([render_table(shown) + more + render_bases(report), *sections], room)
     note = f'<p class="soft">{dropped} sections left out at the end to stay below {budget:,} characters.</p>' if dropped else ""
     return "\n".join((head, *kept, note + end))
 
 
-def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
+def fit_texts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
     """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
     used, kept = 0, list[str]()
     for text in texts:
@@ -100,62 +103,65 @@ def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
     return kept, len(texts) - len(kept)
 
 
-def text(words: str) -> str:
+def escape_text(words: str) -> str:
     """Escapes a text for HTML."""
     return html.escape(safe_text(words))
 
 
-def code(words: str) -> str:
+def render_code(words: str) -> str:
     """Renders a text as code."""
-    return f"<code>{text(words)}</code>" if words else ""
+    return f"<code>{escape_text(words)}</code>" if words else ""
 
 
-def beginning(report: Report) -> str:
+def render_head(report: Report) -> str:
     """Renders everything up to the first section: content policy, style and verdict."""
     # allows exactly this style sheet, and nothing else
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     sign = "good" if report.is_good else "bad"
-    counts = f'<span class="soft">{text(report.counts)}</span>' if report.all_runs else ""
+    counts = f'<span class="soft">{escape_text(report.counts)}</span>' if report.all_runs else ""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>Report on {text(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>Report on {code(report.title)}</h1>\n"
-        f'<p class="verdict{f" {sign}" if report.all_runs else ""}"><strong>{text(verdict(report))}</strong>{counts}</p>'
+        f"<title>Report on {escape_text(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>Report on {render_code(report.title)}</h1>\n"
+        f'<p class="verdict{f" {sign}" if report.all_runs else ""}">'
+        f"<strong>{escape_text(report_verdict(report))}</strong>{counts}</p>"
     )
 
 
-def run_groups(report: Report) -> Iterator[str]:
+def render_groups(report: Report) -> Iterator[str]:
     """Yields the table's rows in groups: a commit and its runs."""
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
-        words = f"{code(short_id(commit.id))} <b>{text(clipped(commit.subject))}</b>"
-        author = text(clipped(commit.author.partition(" <")[0], 60))
+        words = f"{render_code(short_id(commit.id))} <b>{escape_text(clip_text(commit.subject))}</b>"
+        author = escape_text(clip_text(commit.author.partition(" <")[0], 60))
         changed = [run for run in commit.changed if run.id not in exact]
         none = "" if commit.exact or changed else ' <span class="soft">no run of exactly this</span>'
         yield f'<tr class="commit"><td colspan="5">{words} <span class="soft">{author}</span>{none}</td></tr>'
-        yield from (row(report, run, "") for run in commit.exact)
-        yield from (row(report, run, "with changes") for run in changed)
-    yield from (row(report, run, "") for run in report.runs)
+        yield from (render_row(report, run, "") for run in commit.exact)
+        yield from (render_row(report, run, "with changes") for run in changed)
+    yield from (render_row(report, run, "") for run in report.runs)
 
 
-def row(report: Report, run: Run, how: str) -> str:
+def render_row(report: Report, run: Run, how: str) -> str:
     """Renders a run as a row."""
-    label = f"<div>{text(clipped(run.notes.label, 60))}</div>" if run.notes.label else ""
+    label = f"<div>{escape_text(clip_text(run.notes.label, 60))}</div>" if run.notes.label else ""
     changed = f'<div class="soft">{how}</div>' if how else ""
-    flags = lines(code(words) for words in flag_words(run, report)) if run.flags else ""
+    flags = render_lines(render_code(words) for words in flag_words(run, report)) if run.flags else ""
     same = '<span class="soft">as the base</span>' if run.flags else ""
-    metrics = lines(
-        f'{code(name)} {value} <span class="soft delta">{delta}</span>' for name, value, delta in metric_words(run, report)
+    metrics = render_lines(
+        f'{render_code(name)} {value} <span class="soft delta">{delta}</span>'
+        for name, value, delta in metric_words(run, report)
     )
     return (
         (
-            f'<tr><td data-label="run"><div>{code(short_id(run.id))}{changed}{label}</div></td>'
-            f'<td data-label="operation"><div>{code(clipped(run.operation, 80))}</div></td>'
+            f'<tr><td data-label="run"><div>{render_code(short_id(run.id))}{changed}{label}</div></td>'
+            f'<td data-label="operation"><div>{render_code(clip_text(run.operation, 80))}</div></td>'
             f'<td data-label="flags"><div>{flags or same}</div></td>'
-            f'<td data-label="status" class="{SIGNS.get(run.status, "soft")}"><div><b>{text(status_words(run))}</b></div></td>'
+            f'<td data-label="status" class="{SIGNS.get(run.status, "soft")}">'
+            f"<div><b>{escape_text(status_words(run))}</b></div></td>"
             f'<td data-label="metrics" class="number"><div>{metrics}</div></td></tr>'
         )
         .replace(' data-label="flags"><div></div>', ">")
@@ -163,69 +169,75 @@ def row(report: Report, run: Run, how: str) -> str:
     )
 
 
-def lines(cells: Iterable[str]) -> str:
+def render_lines(cells: Iterable[str]) -> str:
     """Renders each text on a line of its own."""
     return "".join(f"<div>{cell}</div>" for cell in cells)
 
 
-def table(rows: Sequence[str]) -> str:
+def render_table(rows: Sequence[str]) -> str:
     """Renders the table of runs."""
     heads = "".join(f"<th>{name}</th>" for name in ("run", "operation", "flags", "status", "metrics"))
     return f'<table class="wide"><thead><tr>{heads}</tr></thead><tbody>\n' + "\n".join(rows) + "\n</tbody></table>"
 
 
-def bases(report: Report) -> str:
+def render_bases(report: Report) -> str:
     """Names the runs of the base for comparison."""
     if not report.bases:
         return '<p class="soft">There is no run of the base to compare with.</p>' if report.range else ""
     told = (
-        f"{code(clipped(operation, 80))} with {code(short_id(run.id))}" for operation, run in list(report.bases.items())[:20]
+        f"{render_code(clip_text(operation, 80))} with {render_code(short_id(run.id))}"
+        for operation, run in list(report.bases.items())[:20]
     )
     return f'<p class="soft">Compared with the latest completed run of the base: {", ".join(told)}.</p>'
 
 
-def how_to(report: Report) -> str:
+def render_commands(report: Report) -> str:
     """Renders the commands for reviewers."""
-    return f"<h2>How to look at it</h2>\n<pre>{text_lines(orders(report))}</pre>"
+    return f"<h2>How to look at it</h2>\n<pre>{join_lines(review_commands(report))}</pre>"
 
 
-def text_lines(found: Iterable[str]) -> str:
+def join_lines(found: Iterable[str]) -> str:
     """Renders lines as preformatted text."""
-    return "\n".join(map(text, found))
+    return "\n".join(map(escape_text, found))
 
 
-def detail(found: Detail, *, is_open: bool) -> str:
+def render_detail(found: Detail, *, is_open: bool) -> str:
     """Renders the section about a run."""
     run = found.run
-    heading = f"{code(short_id(run.id))} {code(clipped(run.operation, 80))}"
-    status = f'<span class="{SIGNS.get(run.status, "soft")}"><b>{text(status_words(run))}</b></span>'
-    parts = [f"<details{' open' if is_open else ''}><summary>{heading} {status}</summary>", pairs(provenance(found))]
+    heading = f"{render_code(short_id(run.id))} {render_code(clip_text(run.operation, 80))}"
+    status = f'<span class="{SIGNS.get(run.status, "soft")}"><b>{escape_text(status_words(run))}</b></span>'
+    parts = [
+        f"<details{' open' if is_open else ''}><summary>{heading} {status}</summary>",
+        render_pairs(provenance_rows(found)),
+    ]
     rows = difference_rows(found)
     if rows:
         cells = "".join(
-            f'<tr><td data-label="what">{what}</td><td data-label="name">{code(name)}</td>'
-            f'<td data-label="before">{code(old)}</td><td data-label="now">{code(new)}</td></tr>'
+            f'<tr><td data-label="what">{what}</td><td data-label="name">{render_code(name)}</td>'
+            f'<td data-label="before">{render_code(old)}</td><td data-label="now">{render_code(new)}</td></tr>'
             for what, name, old, new in rows
         ).replace('<td data-label="before"></td>', "<td></td>")
         head = "<thead><tr><th></th><th>name</th><th>before</th><th>now</th></tr></thead>"
         parts.append(f'<h3>What differs from the run before it</h3><table class="wide">{head}<tbody>{cells}</tbody></table>')
     elif found.previous:
         parts.append('<p class="soft">Flags, metrics, environment and code are as in the run before it.</p>')
-    parts += [drawing(name, values) for name, values in found.series.items()]
+    parts += [draw_series(name, values) for name, values in found.series.items()]
     if found.tail:
         before = [f"… {count_text(found.before, 'line')} before"] if found.before else []
-        parts.append(f"<h3>The end of its output</h3>\n<pre>{text_lines([*before, *found.tail])}</pre>")
+        parts.append(f"<h3>The end of its output</h3>\n<pre>{join_lines([*before, *found.tail])}</pre>")
     return "\n".join(filter(None, parts)) + "\n</details>"
 
 
-def pairs(rows: Iterable[tuple[str, str]]) -> str:
+def render_pairs(rows: Iterable[tuple[str, str]]) -> str:
     """Renders names and texts in two columns."""
     return (
-        '<table class="pairs">' + "".join(f"<tr><td>{name}</td><td>{text(said)}</td></tr>" for name, said in rows) + "</table>"
+        '<table class="pairs">'
+        + "".join(f"<tr><td>{name}</td><td>{escape_text(said)}</td></tr>" for name, said in rows)
+        + "</table>"
     )
 
 
-def drawing(name: str, values: Sequence[float]) -> str:
+def draw_series(name: str, values: Sequence[float]) -> str:
     """Draws a metric's values as a line (SVG); empty for fewer than two finite values."""
     known = [(place, value) for place, value in enumerate(values) if math.isfinite(value)]
     if len(known) < 2:
@@ -242,4 +254,4 @@ def drawing(name: str, values: Sequence[float]) -> str:
     first, last, least, most = numbers_text([values[0], values[-1], low, high])
     words = f'<span class="soft">{first} to {last}, between {least} and {most}</span>'
     picture = f'<svg viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none" role="img" aria-label="course">{line}</svg>'
-    return f"<h3>{code(clipped(name, 60))} {words}</h3>\n{picture}"
+    return f"<h3>{render_code(clip_text(name, 60))} {words}</h3>\n{picture}"

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from gitrun.model.run import short_id
 from gitrun.model.text import count_text, numbers_text
 from gitrun.render.report_text import (
-    clipped,
+    clip_text,
     difference_rows,
     flag_words,
     metric_words,
-    orders,
-    provenance,
+    provenance_rows,
+    report_verdict,
+    review_commands,
     status_words,
-    verdict,
 )
 from gitrun.views.report import sparkline
 
@@ -35,20 +35,20 @@ NOTE = 160
 TICKS = re.compile(r"`+")
 
 
-def markdown(report: Report, budget: int) -> str:
+def render_markdown(report: Report, budget: int) -> str:
     """Renders the report in at most `budget` characters (0: no limit). Omits sections from the end."""
-    head = f"## Report on {code(report.title)}\n\n**{verdict(report)}**"
+    head = f"## Report on {code_span(report.title)}\n\n**{report_verdict(report)}**"
     if not report.all_runs:
-        return f"{verdict(report)}\n"
+        return f"{report_verdict(report)}\n"
     head += f" {report.counts}.\n"
     room = budget - len(head) - NOTE if budget else 0
-    sections = [how_to(report), *map(differences, report.details), *map(output, report.details)]
+    sections = [list_commands(report), *map(render_differences, report.details), *map(render_output, report.details)]
     rows = list(table_rows(report))
-    shown, left = fitting(rows, room * 2 // 3 if budget else 0)
+    shown, left = fit_parts(rows, room * 2 // 3 if budget else 0)
     table = "\n".join(("### Runs\n", *TABLE, *shown)) + "\n"
     table += f"\n… and {left:,} more rows.\n" if left else ""
-    table += bases(report)
-    kept, dropped = fitting([table, *sections], room)
+    table += name_bases(report)
+    kept, dropped = fit_parts([table, *sections], room)
     text = "\n".join((head, *kept))
     if dropped:
         text += f"\n_{dropped} section{'s' if dropped > 1 else ''} left out at the end to stay below {budget:,} characters._\n"
@@ -58,7 +58,7 @@ def markdown(report: Report, budget: int) -> str:
 TABLE = ("| commit | run | operation | flags | status | metrics |", "| --- | --- | --- | --- | --- | --- |")
 
 
-def fitting(texts: Sequence[str], room: int) -> tuple[list[str], int]:
+def fit_parts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
     """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
     used, kept = 0, list[str]()
     for text in texts:
@@ -73,91 +73,93 @@ def table_rows(report: Report) -> Iterator[str]:
     """Yields a row for each run, and for each commit without runs."""
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
-        name = f"{code(short_id(commit.id))} {code(clipped(commit.subject, 72))}"
+        name = f"{code_span(short_id(commit.id))} {code_span(clip_text(commit.subject, 72))}"
         for run in commit.exact:
-            yield row(report, run, name, "")
+            yield render_run_row(report, run, name, "")
             name = ""
         for run in (run for run in commit.changed if run.id not in exact):
-            yield row(report, run, name, " with changes")
+            yield render_run_row(report, run, name, " with changes")
             name = ""
         if name:
             yield f"| {name} | no run of exactly this | | | | |"
     for run in report.runs:
-        yield row(report, run, code(short_id(run.attempt.base)) if run.attempt.base else "", "")
+        yield render_run_row(report, run, code_span(short_id(run.attempt.base)) if run.attempt.base else "", "")
 
 
-def row(report: Report, run: Run, commit: str, how: str) -> str:
+def render_run_row(report: Report, run: Run, commit: str, how: str) -> str:
     """Returns a run as a row of the table."""
-    label = f"<br>{code(clipped(run.notes.label, 60))}" if run.notes.label else ""
-    flags = "<br>".join(code(text) for text in flag_words(run, report)) or "as the base"
-    metrics = "<br>".join(f"{code(name)} {value} {delta}".rstrip() for name, value, delta in metric_words(run, report))
+    label = f"<br>{code_span(clip_text(run.notes.label, 60))}" if run.notes.label else ""
+    flags = "<br>".join(code_span(text) for text in flag_words(run, report)) or "as the base"
+    metrics = "<br>".join(f"{code_span(name)} {value} {delta}".rstrip() for name, value, delta in metric_words(run, report))
     cells = (
         commit,
-        f"{code(short_id(run.id))}{how}{label}",
-        code(clipped(run.operation, 80)),
+        f"{code_span(short_id(run.id))}{how}{label}",
+        code_span(clip_text(run.operation, 80)),
         flags if run.flags else "",
-        code(status_words(run)),
+        code_span(status_words(run)),
         metrics,
     )
     return f"| {' | '.join(cells)} |"
 
 
-def bases(report: Report) -> str:
+def name_bases(report: Report) -> str:
     """Names the runs of the base for comparison."""
     if not report.bases:
         return "\nThere is no run of the base to compare with.\n" if report.range else ""
     told = (
-        f"{code(clipped(operation, 80))} with {code(short_id(run.id))}" for operation, run in list(report.bases.items())[:20]
+        f"{code_span(clip_text(operation, 80))} with {code_span(short_id(run.id))}"
+        for operation, run in list(report.bases.items())[:20]
     )
     return f"\nCompared with the latest completed run of the base: {', '.join(told)}.\n"
 
 
-def how_to(report: Report) -> str:
+def list_commands(report: Report) -> str:
     """Returns the commands for reviewers."""
-    return f"### How to look at it\n\n{fenced(orders(report), 'sh')}"
+    return f"### How to look at it\n\n{fence(review_commands(report), 'sh')}"
 
 
-def differences(found: Detail) -> str:
+def render_differences(found: Detail) -> str:
     """Renders a run's differences from the one before: values, metric curves and provenance."""
-    parts = [summary(found.run, ""), "| provenance | |\n| --- | --- |"]
-    parts[-1] += "".join(f"\n| {name} | {code(text)} |" for name, text in provenance(found))
+    parts = [render_summary(found.run, ""), "| provenance | |\n| --- | --- |"]
+    parts[-1] += "".join(f"\n| {name} | {code_span(text)} |" for name, text in provenance_rows(found))
     rows = difference_rows(found)
     if rows:
-        lines = (f"| {what} | {code(name)} | {code(old)} | {code(new)} |" for what, name, old, new in rows)
+        lines = (f"| {what} | {code_span(name)} | {code_span(old)} | {code_span(new)} |" for what, name, old, new in rows)
         parts.append("| differs | name | before | now |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
     elif found.previous:
         parts.append("Flags, metrics, environment and code are as before.")
-    drawn = [(clipped(name, 60), sparkline(values, 32), values) for name, values in found.series.items() if values]
+    drawn = [(clip_text(name, 60), sparkline(values, 32), values) for name, values in found.series.items() if values]
     if drawn:
         lines = (
-            f"| {code(name)} | {line} | {' | '.join(numbers_text([values[0], values[-1]]))} |" for name, line, values in drawn
+            f"| {code_span(name)} | {line} | {' | '.join(numbers_text([values[0], values[-1]]))} |"
+            for name, line, values in drawn
         )
         parts.append("| metric | course | first | last |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n\n</details>\n"
 
 
-def output(found: Detail) -> str:
+def render_output(found: Detail) -> str:
     """Renders the end of a run's output."""
     if not found.tail:
-        return f"{summary(found.run, 'wrote nothing')}\n\n</details>\n"
+        return f"{render_summary(found.run, 'wrote nothing')}\n\n</details>\n"
     before = [f"… {count_text(found.before, 'line')} before"] if found.before else []
-    return f"{summary(found.run, 'the end of its output')}\n\n{fenced([*before, *found.tail], 'text')}\n</details>\n"
+    return f"{render_summary(found.run, 'the end of its output')}\n\n{fence([*before, *found.tail], 'text')}\n</details>\n"
 
 
-def summary(run: Run, words: str) -> str:
+def render_summary(run: Run, words: str) -> str:
     """Renders the line that opens a section. Code hosts read HTML there, not Markdown."""
-    name = html.escape(f"{short_id(run.id)} {clipped(run.operation, 80)}")
+    name = html.escape(f"{short_id(run.id)} {clip_text(run.operation, 80)}")
     return f"<details><summary>Run <code>{name}</code>{': ' if words else ''}{words}</summary>"
 
 
-def fenced(lines: Sequence[str], language: str) -> str:
+def fence(lines: Sequence[str], language: str) -> str:
     """Fences lines with more backticks than any of them contains."""
     longest = max((len(found) for line in lines for found in TICKS.findall(line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join((f"{fence}{language}", *lines, f"{fence}\n"))
 
 
-def code(text: str) -> str:
+def code_span(text: str) -> str:
     r"""Renders a line of safe text as a code span that works in a table cell.
 
     A cell needs `\|` for a bar, which fails after a backslash. Such a text becomes two spans.
@@ -165,7 +167,7 @@ def code(text: str) -> str:
     text = text.strip()
     if "\\|" in text:
         first, _, rest = text.partition("\\|")
-        return f"{code(first + chr(92))}<!-- -->{code('|' + rest)}"
+        return f"{code_span(first + chr(92))}<!-- -->{code_span('|' + rest)}"
     if not text:
         return ""
     fence = "`" * (max((len(found) for found in TICKS.findall(text)), default=0) + 1)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.model.run import rfc3339_text
 from gitrun.model.text import encode_path
-from gitrun.render.report_text import verdict
-from gitrun.render.text import run_json, speakable
+from gitrun.render.report_text import report_verdict
+from gitrun.render.text import json_safe, run_json
 
 if TYPE_CHECKING:
     from gitrun.views.diff import Differing
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from gitrun.views.report import Detail, Report
 
 
-def data(report: Report) -> str:
+def report_data(report: Report) -> str:
     """Returns the report as one JSON object in ASCII."""
     found = {
         "base": report.range.base if report.range else None,
         "head": report.range.head if report.range else None,
         "good": report.is_good,
-        "verdict": verdict(report),
+        "verdict": report_verdict(report),
         "commits": list(map(commit_json, report.commits)),
         "runs": list(map(run_json, report.all_runs)),
         "bases": {operation: run.id for operation, run in report.bases.items()},
         "details": list(map(detail_json, report.details)),
     }
-    return json.dumps(speakable(found), indent=2, allow_nan=False) + "\n"
+    return json.dumps(json_safe(found), indent=2, allow_nan=False) + "\n"
 
 
 def commit_json(commit: Commit) -> dict[str, Any]:

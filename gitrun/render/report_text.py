@@ -24,7 +24,7 @@ MANY = 8
 """Flags and metrics named in a row of the table."""
 
 
-def clipped(text: str, most: int = LONGEST) -> str:
+def clip_text(text: str, most: int = LONGEST) -> str:
     """Makes a text safe and cuts it to a maximal length."""
     text = safe_text(text[: 4 * most])
     return text if len(text) <= most else text[: most - 1] + "…"
@@ -32,7 +32,7 @@ def clipped(text: str, most: int = LONGEST) -> str:
 
 def flag_text(value: Value | None) -> str:
     """Formats a flag's value as typed; a hyphen for none."""
-    return "-" if value is None else clipped(format_value(value))
+    return "-" if value is None else clip_text(format_value(value))
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
@@ -42,9 +42,9 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
     if isinstance(value, float):
         return number_text(value)
     try:
-        return clipped(value if isinstance(value, str) else format_value(value))
+        return clip_text(value if isinstance(value, str) else format_value(value))
     except (TypeError, ValueError):
-        return clipped(str(value))
+        return clip_text(str(value))
 
 
 def delta_text(value: float, base: float | None) -> str:
@@ -60,12 +60,12 @@ def delta_text(value: float, base: float | None) -> str:
     return f"{apart:+.4g}{percent}"
 
 
-def when(time: datetime | None) -> str:
+def format_time(time: datetime | None) -> str:
     """Formats a time in UTC to the minute."""
     return time.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC") if time else "-"
 
 
-def verdict(report: Report) -> str:
+def report_verdict(report: Report) -> str:
     """Returns the one-line verdict on the report."""
     if not report.all_runs:
         what = "No run was made" if report.commits or report.range else "No runs"
@@ -90,22 +90,22 @@ def flag_words(run: Run, report: Report) -> list[str]:
     base = report.bases.get(run.operation)
     first = run.flags.order(run.attempt.given)
     if base is None:
-        return [clipped(text) for text in few([f"{name}={flag_text(run.flags[name])}" for name in first])]
+        return [clip_text(text) for text in format_few([f"{name}={flag_text(run.flags[name])}" for name in first])]
     moved = differing_values(base.flags, run.flags)
     names = [*(name for name in first if name in moved), *(name for name in moved if name not in run.flags)]
-    return few([clipped(f"{name}={flag_text(moved[name][1])} (was {flag_text(moved[name][0])})") for name in names])
+    return format_few([clip_text(f"{name}={flag_text(moved[name][1])} (was {flag_text(moved[name][0])})") for name in names])
 
 
 def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
     """Yields name, value and difference from the base of each metric."""
     base = report.bases.get(run.operation)
     for name, value in list(run.metrics.items())[:MANY]:
-        yield clipped(name, 60), number_text(value), delta_text(value, base.metrics.get(name) if base else None)
+        yield clip_text(name, 60), number_text(value), delta_text(value, base.metrics.get(name) if base else None)
     if len(run.metrics) > MANY:
         yield "…", f"{len(run.metrics) - MANY} more", ""
 
 
-def few(texts: list[str]) -> list[str]:
+def format_few(texts: list[str]) -> list[str]:
     """Returns the first texts, and a last one that counts the others."""
     return texts if len(texts) <= MANY else [*texts[:MANY], f"… {len(texts) - MANY} more"]
 
@@ -117,23 +117,23 @@ def difference_rows(found: Detail) -> list[tuple[str, str, str, str]]:
         pairs = list(getattr(found, what).items())
         for name, pair in pairs[:40]:
             old, new = numbers_text(pair) if what == "metrics" else map(flag_text if what == "flags" else value_text, pair)
-            rows.append((what.removesuffix("s"), clipped(name, 80), old, new))
+            rows.append((what.removesuffix("s"), clip_text(name, 80), old, new))
         if len(pairs) > 40:
             rows.append((what.removesuffix("s"), f"… {len(pairs) - 40} more", "", ""))
-    rows += [("code", clipped(change.path), "", change.what) for change in found.code]
+    rows += [("code", clip_text(change.path), "", change.what) for change in found.code]
     return rows + ([("code", "… more", "", "")] if found.more_code else [])
 
 
-def provenance(found: Detail) -> list[tuple[str, str]]:
+def provenance_rows(found: Detail) -> list[tuple[str, str]]:
     """Returns the origin of a run as pairs of name and text."""
     attempt = found.run.attempt
     source = short_id(attempt.base) if attempt.base else "no commit"
-    carried = [("carried over", clipped(", ".join(few(list(attempt.carried)))))] if attempt.carried else []
+    carried = [("carried over", clip_text(", ".join(format_few(list(attempt.carried)))))] if attempt.carried else []
     return [
         ("id", found.run.id),
-        ("author", clipped(attempt.author) or "-"),
-        ("signature", clipped(found.signed)),
-        ("started", when(attempt.started)),
+        ("author", clip_text(attempt.author) or "-"),
+        ("signature", clip_text(found.signed)),
+        ("started", format_time(attempt.started)),
         ("source", f"commit {source}{' with uncommitted changes' if attempt.dirty else ''}, tree {attempt.source}"),
         *carried,
         (
@@ -143,7 +143,7 @@ def provenance(found: Detail) -> list[tuple[str, str]]:
     ]
 
 
-def orders(report: Report) -> list[str]:
+def review_commands(report: Report) -> list[str]:
     """Returns the commands for reviewers."""
     runs = report.all_runs
     known = short_id(runs[0].id)

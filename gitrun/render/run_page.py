@@ -21,7 +21,7 @@ from gitrun.model.text import (
     safe_text,
     size_text,
 )
-from gitrun.render.text import GAP, basis_rows, line_of, status_text, when_text
+from gitrun.render.text import GAP, basis_rows, join_cells, status_text, when_text
 from gitrun.store.commits import read_signature
 from gitrun.store.refs import tips
 from gitrun.store.trust import is_trusted
@@ -48,26 +48,26 @@ LAST = 5
 """Lines of output shown of a run that did not complete."""
 
 
-def portrait(project: Project, run: Run, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, str]]:
+def run_rows(project: Project, run: Run, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, str]]:
     """Returns the rows about a run, as pairs of name and text that are safe on a terminal."""
     known = short_id(run.id)
     rows = [
-        *beginning(project, run, now),
-        *provenance(project, run),
-        *origin(project, run),
-        *links(project, run),
-        *lent(project, run),
-        *notes(run, now),
-        *files(project, run),
-        *output(run),
-        *machine(project, run),
+        *head_rows(project, run, now),
+        *origin_rows(project, run),
+        *describe_origin(project, run),
+        *link_rows(project, run),
+        *lent_rows(project, run),
+        *annotation_rows(run, now),
+        *file_rows(project, run),
+        *output_rows(run),
+        *machine_rows(project, run),
         ("attempts", f"{len(attempts)} (git run log {known})" if len(attempts) > 1 else ""),
-        *ways_on(run),
+        *next_command_rows(run),
     ]
     return [("run", run.id), *((name, safe_text(text)) for name, text in rows if text)]
 
 
-def beginning(project: Project, run: Run, now: datetime) -> Rows:
+def head_rows(project: Project, run: Run, now: datetime) -> Rows:
     """Yields the rows about operation, author and outcome."""
     attempt = run.attempt
     yield "operation", attempt.operation
@@ -76,13 +76,13 @@ def beginning(project: Project, run: Run, now: datetime) -> Rows:
     yield "words", shlex.join(attempt.words_behind)
     yield "options", shlex.join(attempt.params.words())
     yield "metrics", GAP.join(f"{name}={number_text(value)}" for name, value in attempt.metrics.items())
-    yield from (("", line) for line in metric_lines(project, run))
+    yield from (("", line) for line in metric_rows(project, run))
     yield "started", when_text(attempt.started, now) if attempt.started else ""
     yield "author", Mailmap(project.git).proper(attempt.author) if attempt.author else ""
     yield "seed", "" if attempt.params.random_seed is None else str(attempt.params.random_seed)
 
 
-def ways_on(run: Run) -> Rows:
+def next_command_rows(run: Run) -> Rows:
     """Yields the commands that make sense next for the run."""
     known = short_id(run.id)
     if run.status == RUNNING:
@@ -94,7 +94,7 @@ def ways_on(run: Run) -> Rows:
         yield "restart", f"git run --restart {known}"
 
 
-def metric_lines(project: Project, run: Run) -> list[str]:
+def metric_rows(project: Project, run: Run) -> list[str]:
     """Returns a line for each metric with more than one value."""
     told = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
     first = dict(islice(told.items(), MANY))
@@ -110,11 +110,11 @@ def metric_lines(project: Project, run: Run) -> list[str]:
         for name, known in first.items()
     ]
     widths = [max(map(count_columns, column)) for column in zip(*cells, strict=True)]
-    lines = [line_of(row, widths, sys.maxsize) for row in cells]
+    lines = [join_cells(row, widths, sys.maxsize) for row in cells]
     return lines + ([f"and {len(told) - MANY:,} more (git run show --json {short_id(run.id)})"] if len(told) > MANY else [])
 
 
-def provenance(project: Project, run: Run) -> Rows:
+def origin_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about signature and trust: of foreign or signed runs, and if `gitrun.sign` is configured."""
     trusted, signed = is_trusted(project.git, run), read_signature(project.git, run.attempt.id)
     if signed or not trusted or "gitrun.sign" in project.git.config:
@@ -122,7 +122,7 @@ def provenance(project: Project, run: Run) -> Rows:
     yield "trust", "" if trusted else f"not made here. To trust it: git run trust {short_id(run.id)}"
 
 
-def origin(project: Project, run: Run) -> Rows:
+def describe_origin(project: Project, run: Run) -> Rows:
     """Yields the rows about the source: base commit and uncommitted changes."""
     attempt = run.attempt
     subject = commit_subject(project.git, attempt.base) if attempt.base else ""
@@ -135,11 +135,11 @@ def origin(project: Project, run: Run) -> Rows:
     yield "source", ", ".join(filter(None, words))
     found = uncommitted_changes(project.git, attempt) if attempt.dirty else []
     for what in (CHANGED, ADDED, DELETED):
-        yield what, listing([change.path for change in found if change.what == what], run)
+        yield what, join_paths([change.path for change in found if change.what == what], run)
     yield "left out", ", ".join(f"{skipped.path} ({skipped.reason})" for skipped in attempt.skipped)
 
 
-def links(project: Project, run: Run) -> Rows:
+def link_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about needed runs, steps, and the run that it is a step of."""
     with suppress(BadRun):
         basis, steps = read_family(project.git, run)
@@ -153,7 +153,7 @@ def links(project: Project, run: Run) -> Rows:
         yield "part of", short_id(basis.parent) if basis and basis.parent else ""
 
 
-def lent(project: Project, run: Run) -> Rows:
+def lent_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about lent ignored files, and which of them have changed since."""
     entries, changed = project.lent(run)
     yield (
@@ -168,13 +168,13 @@ def lent(project: Project, run: Run) -> Rows:
     yield from (("changed", words) for words in changed[:MANY])
 
 
-def listing(paths: Sequence[str], run: Run) -> str:
+def join_paths(paths: Sequence[str], run: Run) -> str:
     """Joins the first MANY paths, and counts the others."""
     more = len(paths) - MANY
     return ", ".join(paths[:MANY]) + (f" and {more:,} more (git run diff {short_id(run.id)} --stat)" if more > 0 else "")
 
 
-def notes(run: Run, now: datetime) -> Rows:
+def annotation_rows(run: Run, now: datetime) -> Rows:
     """Yields the rows about annotations."""
     yield "notes", run.notes.unreadable
     yield "label", label_text(run.notes.label or "")
@@ -187,7 +187,7 @@ def notes(run: Run, now: datetime) -> Rows:
         yield from (("", line) for line in further)
 
 
-def files(project: Project, run: Run) -> Rows:
+def file_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about produced files, by the place where they are kept."""
     found = list_files(project.git, run, (PRODUCED, LOCAL))
     yield from (("file", file_text(content)) for content in islice(found, MANY))
@@ -195,7 +195,7 @@ def files(project: Project, run: Run) -> Rows:
     yield "", f"{count_text(more, 'file')} more (git run ls {short_id(run.id)})" if more else ""
 
 
-def output(run: Run) -> Rows:
+def output_rows(run: Run) -> Rows:
     """Yields the last lines of output if the run went wrong, else its size."""
     written = run.output.splitlines()
     more = f"{count_text(len(written), 'line')} (git run cat {short_id(run.id)})"
@@ -215,15 +215,15 @@ def file_text(content: Content) -> str:
     return f"{content.path}{GAP}{size_text(content.size or 0)}{where.get(content.stored, f' {content.stored}')}"
 
 
-def machine(project: Project, run: Run) -> Rows:
+def machine_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about the environment, as far as it was recorded."""
     with suppress(BadRun):
         found = project.environment(run)
-        yield "python", values(found, "python", ("version", "implementation"))
-        yield "machine", values(found, "platform", ("system", "release", "machine"))
+        yield "python", value_rows(found, "python", ("version", "implementation"))
+        yield "machine", value_rows(found, "platform", ("system", "release", "machine"))
 
 
-def values(found: Mapping[str, Any], table: str, names: Iterable[str]) -> str:
+def value_rows(found: Mapping[str, Any], table: str, names: Iterable[str]) -> str:
     """Returns the texts at these keys of a table that may come from anybody."""
     inside = found.get(table)
     texts = [inside.get(name) for name in names] if isinstance(inside, dict) else []

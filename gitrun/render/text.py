@@ -58,25 +58,25 @@ RUNS = Shape(gives=2, whole=5)
 """Layout of lists of runs: the operation is shortened, so that everything up to the status fits."""
 
 
-def speakable(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
+def json_safe(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
     """Replaces what JSON lacks: not-a-number and infinities by texts, dates and times by ISO 8601."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
-        return {name: speakable(inner) for name, inner in value.items()}
+        return {name: json_safe(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [speakable(inner) for inner in value]
+        return [json_safe(inner) for inner in value]
     return value.isoformat() if isinstance(value, date | time) else value
 
 
-def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
+def column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
     """Returns the width of each column in terminal columns."""
     return [min(max(map(count_columns, column)), WIDEST) for column in zip(*rows, strict=True)]
 
 
-def giving_way(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequence[Sequence[str]]:
+def shrink_columns(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequence[Sequence[str]]:
     """Shortens the column `shape.gives` so that the others fit, to at most a third of `room`."""
-    widths = widths_of(rows)
+    widths = column_widths(rows)
     if shape.gives is None or sum(widths) + len(GAP) * (len(widths) - 1) <= room:
         return rows
     rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.gives]
@@ -84,7 +84,7 @@ def giving_way(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequen
     return [[shorten(cell, most) if at == shape.gives else cell for at, cell in enumerate(row)] for row in rows]
 
 
-def line_of(row: Sequence[str], widths: Sequence[int], room: int, right: Collection[int] = (), *, cut: str = "…") -> str:
+def join_cells(row: Sequence[str], widths: Sequence[int], room: int, right: Collection[int] = (), *, cut: str = "…") -> str:
     """Formats a row as a line of at most `room` terminal columns, with colours. `right` lists right-aligned columns.
 
     `cut` ends a line that is too long.

@@ -186,9 +186,9 @@ def annotate(life: Life, person: Person) -> None:
     elif what == "mark":
         project.mark(project.find(run))
     elif len(person.own) > 1:
-        project.remove([project.find(run)])
+        project.trash.remove([project.find(run)])
         if what == "mistake":
-            project.restore(project.find_deleted([run]))
+            project.trash.restore(project.trash.find([run]))
         else:
             person.own.remove(run)
             person.deleted.add(run)
@@ -243,7 +243,7 @@ def keep_house(life: Life, person: Person, number: int) -> None:
     git(person.repo, "gc", "-q", "--prune=now")
     git(life.server, "gc", "-q", "--prune=now")
     project = person.project()
-    project.sweep(project.survey(GcRules(expire=time.time() + 60, slots=bool(number // A_WEEK % 2))))
+    project.upkeep.sweep(project.upkeep.survey(GcRules(expire=time.time() + 60, slots=bool(number // A_WEEK % 2))))
 
 
 WRONG = (

@@ -33,7 +33,7 @@ def healed(repo):
     """What `--fix` says it has done; afterwards there is nothing to say."""
     lines, code = doctor(repo, "--fix")
     assert code == 0, lines
-    assert not Project(repo.path).examine().findings
+    assert not Project(repo.path).upkeep.examine().findings
     assert all(line.startswith("fixed: ") for line in lines)
     return lines
 

@@ -13,7 +13,7 @@ from repository import Repo
 
 import gitrun
 from gitrun import errors
-from gitrun.commands.completion import offered
+from gitrun.commands.completion import complete_words
 from gitrun.commands.install_docs import SHARE
 from gitrun.commands.verbs import VERBS
 from gitrun.errors import GitrunError
@@ -96,7 +96,7 @@ def test_output_is_what_the_schema_says(lived_in, verb, words) -> None:
 
 
 def test_every_verb_that_has_json_is_among_the_cases(lived_in) -> None:
-    having = {verb for verb in VERBS if "--json" in offered(verb).split()}
+    having = {verb for verb in VERBS if "--json" in complete_words(verb).split()}
     assert having == set(CASES)
     assert having - {"run"} < SCHEMA["$defs"].keys()
 

@@ -12,7 +12,7 @@ from templates import made_once
 
 from gitrun import Project
 from gitrun.model.text import count_columns
-from gitrun.render.text import line_of
+from gitrun.render.text import join_cells
 
 KEYS = {
     "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",
@@ -50,10 +50,10 @@ def test_list_has_a_row_a_run_aligned(two) -> None:
 def test_list_is_aligned_by_what_a_terminal_shows() -> None:
     rows = [["学習.py", "x=1"], ["e\u0301.py", "x=2"], ["longer.py", "x=3 学学"]]
     widths = [max(map(count_columns, column)) for column in zip(*rows, strict=True)]
-    lines = [line_of(row, widths, 99) for row in rows]
+    lines = [join_cells(row, widths, 99) for row in rows]
     assert {count_columns(line[: line.index("x=")]) for line in lines} == {11}
-    assert line_of(rows[2], widths, 18) == "longer.py  x=3 学…"
-    assert line_of(rows[2], widths, 17) == "longer.py  x=3 …"
+    assert join_cells(rows[2], widths, 18) == "longer.py  x=3 学…"
+    assert join_cells(rows[2], widths, 17) == "longer.py  x=3 …"
 
 
 def test_times_of_a_list_are_those_of_the_users_zone(two) -> None:

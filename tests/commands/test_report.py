@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from templates import made_once
 
 from gitrun import Project
-from gitrun.render.markdown import code, fenced
+from gitrun.render.markdown import code_span, fence
 
 TRAIN = """\
 lr = 0.1
@@ -185,7 +185,7 @@ def test_junit_is_read_by_a_parser_whatever_was_written(evil, tmp_path) -> None:
 
 @given(st.text("`\\|a @#<>&*_[]()!~$-", max_size=24).map(str.strip).filter(bool))
 def test_any_text_in_a_cell_is_that_text_and_one_cell(text) -> None:
-    page = rendered(f"| a | b |\n| --- | --- |\n| {code(text)} | end |\n")
+    page = rendered(f"| a | b |\n| --- | --- |\n| {code_span(text)} | end |\n")
     cells = re.findall(r"<td>(.*?)</td>", page, flags=re.DOTALL)
     assert len(cells) == 2, page
     assert cells[1] == "end"
@@ -198,7 +198,7 @@ def test_any_text_in_a_cell_is_that_text_and_one_cell(text) -> None:
 @given(st.lists(st.text("`~a<>\\ ", max_size=12), max_size=4))
 def test_any_lines_in_a_fence_are_those_lines(lines) -> None:
     found = Tags()
-    found.feed(rendered(fenced(lines, "text") + "\nafter\n"))
+    found.feed(rendered(fence(lines, "text") + "\nafter\n"))
     assert found.text == "".join(f"{line}\n" for line in lines) + "\nafter\n" or not lines
     assert [tag for tag, _ in found.tags] == ["pre", "code", "p"]
 

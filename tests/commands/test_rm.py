@@ -30,7 +30,7 @@ def test_nothing_goes_without_a_name_or_a_filter(three, words) -> None:
     assert refused.returncode == 129
     assert len(refused.stderr.splitlines()) == 1
     assert listed(three) == [3, 2]
-    assert len(Project(three.path).list_deleted()) == 1
+    assert len(Project(three.path).trash.list_runs()) == 1
 
 
 def test_rm_says_which_runs_on_stderr(three) -> None:
@@ -59,7 +59,7 @@ def test_restore_and_purge_take_ranges_and_filters(three) -> None:
     three.run("restore", "--where", "x=2", check=True)
     assert listed(three) == [2]
     assert "purged" in three.run("purge", "-y", "1:1", check=True).stderr
-    assert [run.flags["x"] for run in Project(three.path).list_deleted()] == [1]
+    assert [run.flags["x"] for run in Project(three.path).trash.list_runs()] == [1]
 
 
 def test_rm_of_what_no_run_is_like_deletes_nothing(three) -> None:
@@ -98,7 +98,7 @@ def test_purge_by_age_leaves_what_was_deleted_lately(three) -> None:
     diary.write_text(f"{first.split()[0]} 1000000000\n{second}\n")
     told = three.run("purge", "--older-than", "30.days", check=True)
     assert [line for line in told.stderr.splitlines() if "purged" in line] == [told.stderr.splitlines()[0]]
-    assert len(Project(three.path).list_deleted()) == 1
+    assert len(Project(three.path).trash.list_runs()) == 1
 
 
 def test_purged_runs_are_gone_for_good(three) -> None:
@@ -115,4 +115,4 @@ def test_run_whose_last_commit_is_gone_goes_too_and_keeps_no_other(three) -> Non
     assert f"run {lost.id[:8]} had only its ref" in told
     assert f"To restore it: git run restore {other.id[:8]}" in told
     assert listed(three) == [1]
-    assert [run.id for run in Project(three.path).list_deleted()] == [other.id]
+    assert [run.id for run in Project(three.path).trash.list_runs()] == [other.id]

@@ -206,7 +206,7 @@ def test_person_at_a_terminal_is_asked(team) -> None:
             pass
         process.wait(timeout=30)
         os.close(ours)
-        assert b"Push?" in shown
+        assert b"Push anyway?" in shown
         assert len(tip(team.remote)) == there
 
 
@@ -225,7 +225,7 @@ def test_rm_on_the_remote_takes_ids_only_and_only_what_is_as_it_is_here(team) ->
     assert first in tip(team.ann)
     team.ann.run("rm", "--remote", second[:8], check=True)
     assert set(tip(team.remote)) == set(tip(team.ann)) == {first}
-    assert [one.id for one in Project(team.ann.path).list_deleted()] == [second]
+    assert [one.id for one in Project(team.ann.path).trash.list_runs()] == [second]
 
 
 def test_rm_on_the_remote_takes_what_is_in_the_trash(team) -> None:
@@ -288,7 +288,7 @@ def test_two_who_push_the_same_are_both_told_that_it_is_there(team) -> None:
     hook.chmod(0o755)
     told = team.ann.run("push", check=True).stderr
     assert "rejected" not in told
-    assert "1 there already" in told
+    assert "1 already there" in told
 
 
 def hook(team, name: str, text: str) -> None:

@@ -167,7 +167,7 @@ def runs(repo: Repo) -> dict[str, dict[str, object]]:
 
 def deleted(repo: Repo) -> set[str]:
     """The ids of deleted runs."""
-    return {run.id for run in Project(repo.path).list_deleted()}
+    return {run.id for run in Project(repo.path).trash.list_runs()}
 
 
 def sound(repo: Repo) -> None:
@@ -223,7 +223,7 @@ def afterwards(place: Place, scene: str, known: Before, struck: Struck, at: int)
 def heal(repo: Repo) -> None:
     """Fails unless the doctor mends all that there is to mend."""
     for mend in (True, False):
-        report = Project(repo.path).examine(mend=mend)
+        report = Project(repo.path).upkeep.examine(mend=mend)
         assert not report.findings, report
         # of the others every command takes care; an index that is wrong and not seen to be is wrong for good
         assert all(one.kind != "index" for one in report.mended), report

@@ -18,10 +18,10 @@ from runs_made_up import made_up
 
 from gitrun.model.metrics import Metrics
 from gitrun.model.text import safe_lines
-from gitrun.render.html import page
-from gitrun.render.junit import junit
-from gitrun.render.markdown import markdown
-from gitrun.render.report_json import data
+from gitrun.render.html import render_page
+from gitrun.render.junit import render_junit
+from gitrun.render.markdown import render_markdown
+from gitrun.render.report_json import report_data
 from gitrun.views.contents import Change
 from gitrun.views.history import Commit, Range
 from gitrun.views.report import Detail, Report
@@ -127,7 +127,7 @@ MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
 @MANY
 @given(reports())
 def test_markdown_has_no_tag_link_or_mention_that_is_not_ours(report) -> None:
-    text = markdown(report, 0)
+    text = render_markdown(report, 0)
     is_calm(text)
     words = ["table", "autolink", "strikethrough", "tagfilter"]
     shape = Shape(cmarkgfm.markdown_to_html_with_extensions(text, Options.CMARK_OPT_UNSAFE, words))
@@ -140,7 +140,7 @@ def test_markdown_has_no_tag_link_or_mention_that_is_not_ours(report) -> None:
 @MANY
 @given(reports())
 def test_page_has_no_tag_attribute_or_comment_that_is_not_ours(report) -> None:
-    text = page(report, 0)
+    text = render_page(report, 0)
     is_calm(text)
     shape = Shape(text)
     assert shape.tags <= TAGS
@@ -152,7 +152,7 @@ def test_page_has_no_tag_attribute_or_comment_that_is_not_ours(report) -> None:
 @given(reports(), st.integers(0, 20_000))
 def test_report_that_must_be_short_is_short_and_whole(report, budget) -> None:
     budget += 1_500
-    text = markdown(report, budget)
+    text = render_markdown(report, budget)
     assert len(text) <= budget
     Shape(cmarkgfm.markdown_to_html_with_extensions(text, Options.CMARK_OPT_UNSAFE, ["table", "autolink"]))
 
@@ -160,8 +160,8 @@ def test_report_that_must_be_short_is_short_and_whole(report, budget) -> None:
 @MANY
 @given(reports())
 def test_data_for_programs_is_read_by_them(report) -> None:
-    found = json.loads(data(report))
+    found = json.loads(report_data(report))
     assert found["runs"][0]["id"] == "a" * 40
-    assert data(report).isascii()
-    suite = ET.fromstring(junit(report).encode())
+    assert report_data(report).isascii()
+    suite = ET.fromstring(render_junit(report).encode())
     assert [case.tag for case in suite.iter() if case.tag == "testcase"] == ["testcase"]

@@ -10,7 +10,7 @@ from keyboard import Terminal
 from templates import made_once
 
 from gitrun.model.text import count_columns, shorten
-from gitrun.render.text import Shape, giving_way
+from gitrun.render.text import Shape, shrink_columns
 
 FIT = "import gitrun\nlr = 0.1\ngitrun.log({'loss': lr * 2})\n"
 LONG = ("--", "sh", "-c", "true first words of a command; echo " + "and so on " * 9 + "its last word")
@@ -82,5 +82,5 @@ def test_text_loses_its_middle(text, room, shown) -> None:
 
 def test_nothing_gives_way_where_there_is_room() -> None:
     rows = [["a" * 60, "b"]]
-    assert giving_way(rows, Shape(gives=0), 80) is rows
-    assert giving_way(rows, Shape(), 10) is rows
+    assert shrink_columns(rows, Shape(gives=0), 80) is rows
+    assert shrink_columns(rows, Shape(), 10) is rows

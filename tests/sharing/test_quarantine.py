@@ -42,7 +42,7 @@ def test_deleted_run_does_not_come_back_unless_it_is_named(team, words) -> None:
     assert flags(team.bob) == {1.0, 2.0}
     team.bob.run("fetch", "origin", gone[:8], check=True)
     assert flags(team.bob) == {1.0, 2.0, 3.0}
-    assert Project(team.bob.path).list_deleted() == []
+    assert Project(team.bob.path).trash.list_runs() == []
 
 
 def test_run_that_is_named_comes_alone(team) -> None:

@@ -272,7 +272,7 @@ def test_runs_go_over_the_network(team, transport, request) -> None:
     team.ann.run("push", url, check=True)
     team.bob.run("fetch", url, check=True)
     assert tip(team.bob) == tip(team.ann)
-    assert "2 there already" in team.bob.run("push", "--all", url, check=True).stderr
+    assert "2 already there" in team.bob.run("push", "--all", url, check=True).stderr
     assert team.bob.run("rm", "--remote", url, next(iter(tip(team.bob)))).returncode == 0
     assert len(tip(team.remote)) == 1
 

@@ -71,4 +71,4 @@ def test_script_of_an_unknown_kind_is_refused_with_what_to_do(empty_repo) -> Non
     empty_repo.write("fit.f90", "end")
     ended = empty_repo.run("fit.f90")
     assert (ended.returncode, empty_repo.git("for-each-ref", "refs/runs")) == (129, "")
-    assert "'fit.f90' is neither a Python script nor executable; chmod +x fit.f90" in ended.stderr
+    assert "'fit.f90' is neither a Python script nor executable. To make it executable: chmod +x fit.f90" in ended.stderr

@@ -86,15 +86,13 @@ def beginning(template):
         ann.sharing.push("origin", ann.sharing.all_tips())
         bob.sharing.fetch("origin", FetchRequest())
         bob.sharing.trust([commit for run in bob.list_runs()[:2] for commit in commits_to_trust(run)])
-        ann.sweep(ann.survey(GcRules(slots=True)))
+        ann.upkeep.sweep(ann.upkeep.survey(GcRules(slots=True)))
     return template
 
 
 def quiet(repo: Repo) -> Project:
     """The project, which says nothing."""
-    project = Project(repo.path)
-    project.stdout = project.stderr = NoStream()
-    return project
+    return Project(repo.path, stdout=NoStream(), stderr=NoStream())
 
 
 class TwoClones(RuleBasedStateMachine):
@@ -224,20 +222,20 @@ class TwoClones(RuleBasedStateMachine):
         project, clone = self.at(who)
         runs = [state.run for state in clone.newest_first()[place : place + number]]
         try:
-            clone.remove(runs)
+            clone.trash.remove(runs)
         except Refused:
             with pytest.raises(StaleRun):
-                project.remove([project.find(run) for run in runs])
+                project.trash.remove([project.find(run) for run in runs])
         else:
-            project.remove([project.find(run) for run in runs])
+            project.trash.remove([project.find(run) for run in runs])
 
     @precondition(lambda self: any(clone.deleted() for clone in self.clones.values()))
     @rule(who=PEOPLE, place=PLACE)
     def restore(self, who: str, place: int) -> None:
         project, clone = self.at(who)
         if state := self.pick(clone.deleted(), place):
-            back, left = clone.restore([state.run])
-            found = project.restore(project.find_deleted([state.run[:10]]))
+            back, left = clone.trash.restore([state.run])
+            found = project.trash.restore(project.trash.find([state.run[:10]]))
             assert (set(found.back), set(found.left)) == (back, left)
 
     @precondition(lambda self: any(clone.deleted() for clone in self.clones.values()))
@@ -245,16 +243,16 @@ class TwoClones(RuleBasedStateMachine):
     def purge(self, who: str, place: int) -> None:
         project, clone = self.at(who)
         if state := self.pick(clone.deleted(), place):
-            clone.purge([state.run])
-            project.purge(project.find_deleted([state.run]))
+            clone.trash.purge([state.run])
+            project.trash.purge(project.trash.find([state.run]))
 
     @rule(who=PEOPLE, expire=st.sampled_from((False, False, True)), slots=st.booleans())
     def gc(self, who: str, expire: bool, slots: bool) -> None:
         project, clone = self.at(who)
-        project.sweep(project.survey(GcRules(expire=time.time() + 60 if expire else None, slots=slots)))
+        project.upkeep.sweep(project.upkeep.survey(GcRules(expire=time.time() + 60 if expire else None, slots=slots)))
         clone.settle()
         if expire:
-            clone.purge(clone.deleted())
+            clone.trash.purge(clone.deleted())
 
     @rule(name=st.sampled_from(("ann", "bob", "remote.git")), words=st.sampled_from(HOUSE))
     def git_keeps_house(self, name: str, words: tuple[str, ...]) -> None:
@@ -327,7 +325,7 @@ class TwoClones(RuleBasedStateMachine):
             assert [state_seen(run) for run in found] == [state_meant(state) for state in clone.newest_first()]
             (project.git.state / "index.sqlite").unlink()
             assert project.list_all() == found
-            assert sorted(run.id for run in project.list_deleted()) == sorted(clone.deleted())
+            assert sorted(run.id for run in project.trash.list_runs()) == sorted(clone.deleted())
             assert user_things(self.repos[who]) == self.things[who]
             if found and self.steps % 3 == 0:
                 one = found[self.steps % len(found)]

@@ -49,7 +49,7 @@ def test_notes_that_runs_wrote_are_those_of_a_rebuild(repo, project) -> None:
     for x in range(23):
         project.run("echo.py", flags={"x": x})
     written = repo.git("rev-parse", "refs/notes/runs^{tree}")
-    project.rebuild_notes()
+    project.notes.rebuild()
     assert repo.git("rev-parse", "refs/notes/runs^{tree}") == written
     assert "and more runs of exactly this" in note(repo, "HEAD")
 
@@ -85,12 +85,12 @@ def test_end_of_a_long_output_is_in_the_note(repo) -> None:
     repo.run("--", "sh", "-c", "yes | head -c 6000000; echo; echo last", check=True)
     run = Project(repo.path).list_runs()[0]
     assert note(repo, run.id).splitlines()[-1] == "  | last"
-    Project(repo.path).rebuild_notes()
+    Project(repo.path).notes.rebuild()
     assert note(repo, run.id).splitlines()[-1] == "  | last"
 
 
 def test_commit_has_the_runs_of_it_and_from_it(repo, project) -> None:
-    project.rebuild_notes()
+    project.notes.rebuild()
     changed, exact = project.list_runs()
     first, second = note(repo, "HEAD").splitlines()
     assert first.startswith(f"run {exact.id[:8]} echo.py x=1.0 y=2 z=a: completed in ")
@@ -99,12 +99,12 @@ def test_commit_has_the_runs_of_it_and_from_it(repo, project) -> None:
 
 def test_commit_made_of_what_was_run_has_the_run(repo, project) -> None:
     repo.commit("as it was run")
-    project.rebuild_notes()
+    project.notes.rebuild()
     assert note(repo, "HEAD").startswith(f"run {project.list_runs()[0].id[:8]} echo.py x=5")
 
 
 def test_attempt_has_its_outcome_and_output_made_safe(repo, project) -> None:
-    project.rebuild_notes()
+    project.notes.rebuild()
     said = note(repo, project.list_runs()[0].attempt.id)
     assert said.splitlines()[1] == "  | \\x1b]0;evil\\x07 5"
     assert "\x1b" not in repo.git("log", "--notes=runs", "--glob=refs/runs/*")
@@ -113,7 +113,7 @@ def test_attempt_has_its_outcome_and_output_made_safe(repo, project) -> None:
 def test_note_says_how_an_attempt_ended_as_git_run_does(repo, project) -> None:
     for end in ("exit 3", "kill $$"):
         project.run(command=("sh", "-c", end))
-    project.rebuild_notes()
+    project.notes.rebuild()
     killed, failed = (note(repo, run.attempt.id) for run in project.list_runs()[:2])
     assert failed.startswith("error (exit status 3) in ")
     assert killed.startswith("terminated (SIGTERM) in ")
@@ -122,13 +122,13 @@ def test_note_says_how_an_attempt_ended_as_git_run_does(repo, project) -> None:
 def test_every_attempt_of_a_run_has_a_note(repo, project) -> None:
     run = project.list_runs()[1]
     project.run(restart=run.id, flags={"x": 7})
-    project.rebuild_notes()
+    project.notes.rebuild()
     assert "1.0 2 'a'" in note(repo, run.id)
     assert "a restart of" in note(repo, project.list_runs()[0].attempt.id)
 
 
 def test_finished_run_adds_its_note(repo, project) -> None:
-    project.rebuild_notes()
+    project.notes.rebuild()
     run = project.run("echo.py", flags={"x": 17})
     assert note(repo, run.id).startswith("completed in ")
     assert f"run {run.id[:8]} echo.py x=17" in note(repo, "HEAD")
@@ -136,16 +136,16 @@ def test_finished_run_adds_its_note(repo, project) -> None:
 
 
 def test_notes_that_runs_added_are_those_of_a_rebuild(repo, project) -> None:
-    project.rebuild_notes()
+    project.notes.rebuild()
     project.run("echo.py", flags={"x": 17})
     added = repo.git("rev-parse", "refs/notes/runs^{tree}")
-    project.rebuild_notes()
+    project.notes.rebuild()
     assert repo.git("rev-parse", "refs/notes/runs^{tree}") == added
 
 
 def test_parallel_writers_lose_no_note(repo, project) -> None:
     runs = [project.run("echo.py", flags={"x": x}).id for x in range(4)]
-    project.rebuild_notes()
+    project.notes.rebuild()
     rest = repo.git("commit-tree", repo.git("mktree"), "-m", "none")
     repo.git("update-ref", "refs/notes/runs", rest)
     threads = [threading.Thread(target=notes.add_note_of_run, args=(project.git, run)) for run in runs]
@@ -157,26 +157,26 @@ def test_parallel_writers_lose_no_note(repo, project) -> None:
 
 
 def test_failed_note_never_fails_a_run(repo, project) -> None:
-    project.rebuild_notes()
+    project.notes.rebuild()
     repo.git("update-ref", "refs/notes/runs", "HEAD")  # no notes at all
     (repo.path / ".git/refs/notes/runs.lock").touch()
     assert project.run("echo.py", flags={"x": 17}).status == "completed"
 
 
 def test_dropped_notes_do_not_come_back_where_they_are_turned_off(repo, project) -> None:
-    assert project.drop_notes()
+    assert project.notes.drop()
     repo.git("config", "gitrun.notes", "false")
     project = Project(repo.path)
     project.run("echo.py", flags={"x": 17})
     assert repo.git("for-each-ref", "refs/notes") == ""
-    assert not project.drop_notes()
+    assert not project.notes.drop()
 
 
 def test_notes_of_runs_in_a_repository_without_commits(empty_repo) -> None:
     empty_repo.write("a.py", "print(1)\n")
     project = Project(empty_repo.path)
     run = project.run("a.py")
-    assert project.rebuild_notes() == 1
+    assert project.notes.rebuild() == 1
     assert "  | 1" in note(empty_repo, run.id)
 
 
@@ -190,4 +190,4 @@ def test_verb_says_what_there_is(repo, project) -> None:
 def test_settings_of_log_do_not_disturb(repo, project) -> None:
     repo.git("config", "log.showSignature", "true")
     repo.git("config", "format.pretty", "fuller")
-    assert project.rebuild_notes() == 3
+    assert project.notes.rebuild() == 3

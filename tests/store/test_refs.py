@@ -108,7 +108,7 @@ def test_reflog_tells_why_a_run_moved(repo) -> None:
     assert reflog(repo, f"refs/runs/{run.id}") == [
         "gitrun: annotate", "gitrun: record result", "gitrun: restart run", "gitrun: record result", "gitrun: start run",
     ]  # fmt: skip
-    project.remove([project.find(run.id)])
+    project.trash.remove([project.find(run.id)])
     assert reflog(repo, f"refs/gitrun/trash/{run.id}") == ["gitrun: delete run"]
     assert repo.git("rev-parse", "--verify", "refs/notes/runs")
     assert not (project.git.common_dir / "logs" / "refs" / "notes").exists()
@@ -121,7 +121,7 @@ def test_every_move_of_a_run_runs_the_hook_of_the_repository(repo) -> None:
     hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
     project = Project(repo.path)
     run = project.run("echo.py")
-    project.remove([project.find(run.id)])
+    project.trash.remove([project.find(run.id)])
     moves = {line for path in repo.path.rglob("moves") for line in path.read_text().splitlines()}
     assert moves == {f"refs/runs/{run.id}", f"refs/gitrun/trash/{run.id}"}
 

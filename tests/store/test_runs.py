@@ -19,4 +19,4 @@ def test_runs_that_a_partial_clone_fetched_with_plain_git_read_however_many_they
     monkeypatch.setattr(index, "MANY", 1)
     project = Project(partial.path)
     assert [found.id for found in project.list_runs()] == [run.id]
-    assert [finding.kind for finding in project.examine().findings] == []
+    assert [finding.kind for finding in project.upkeep.examine().findings] == []

@@ -24,10 +24,10 @@ def refs(repo, under: str) -> list[str]:
 
 def test_deleted_run_is_gone_from_the_list_and_comes_back_as_it_was(repo, project) -> None:
     before = project.list_runs()
-    project.remove(before[:2])
+    project.trash.remove(before[:2])
     assert listed(project.list_runs()) == [1]
-    assert listed(project.list_deleted()) == [3, 2]
-    project.restore(project.list_deleted())
+    assert listed(project.trash.list_runs()) == [3, 2]
+    project.trash.restore(project.trash.list_runs())
     assert project.list_runs() == before
     assert refs(repo, "refs/gitrun") == []
 
@@ -36,24 +36,24 @@ def test_deleting_is_all_or_nothing_when_somebody_changes_a_run(project) -> None
     runs = project.list_runs()
     project.mark(runs[1])
     with pytest.raises(StaleRun):
-        project.remove(runs)
+        project.trash.remove(runs)
     assert listed(project.list_runs()) == [3, 2, 1]
-    assert project.list_deleted() == []
+    assert project.trash.list_runs() == []
 
 
 def test_running_run_is_not_deleted(project) -> None:
     run = project.list_runs()[0]
     with hold_live(project.git.state, run.id), pytest.raises(RunIsRunning, match="it is running"):
-        project.remove([run])
+        project.trash.remove([run])
     assert listed(project.list_runs()) == [3, 2, 1]
 
 
 def test_deletion_killed_between_its_steps_leaves_the_run_and_the_next_command_tidies_up(repo, project) -> None:
     runs = project.list_runs()
     repo.git("update-ref", f"refs/gitrun/trash/{runs[0].id}", runs[0].tip)
-    assert project.list_deleted() == []
-    project.remove([runs[1]])
-    assert listed(project.list_deleted()) == [2]
+    assert project.trash.list_runs() == []
+    project.trash.remove([runs[1]])
+    assert listed(project.trash.list_runs()) == [2]
     assert refs(repo, "refs/gitrun/trash") == [runs[1].tip]
 
 
@@ -61,16 +61,16 @@ def test_run_annotated_after_a_killed_deletion_is_deleted_with_its_annotation(re
     run = project.list_runs()[0]
     repo.git("update-ref", f"refs/gitrun/trash/{run.id}", run.tip)
     project.mark(run)
-    project.remove([project.find(run.id)])
-    assert project.list_deleted()[0].notes.marked
+    project.trash.remove([project.find(run.id)])
+    assert project.trash.list_runs()[0].notes.marked
 
 
 def test_restoring_never_goes_over_a_run_that_is_another_by_now(repo, project) -> None:
     run = project.list_runs()[0]
-    project.remove([run])
+    project.trash.remove([run])
     base = repo.git("rev-parse", f"{run.tip}~1")
     repo.git("update-ref", f"refs/runs/{run.id}", base)
-    restored = project.restore(project.list_deleted())
+    restored = project.trash.restore(project.trash.list_runs())
     assert restored.left == (run.id,)
     assert tips(project.git)[run.id] == base
     assert trash.deleted_tips(project.git) == {run.id: run.tip}
@@ -79,50 +79,50 @@ def test_restoring_never_goes_over_a_run_that_is_another_by_now(repo, project) -
 def test_another_state_of_a_run_in_the_trash_is_not_written_over(repo, project) -> None:
     run = project.list_runs()[0]
     project.mark(run)
-    project.remove([project.find(run.id)])
+    project.trash.remove([project.find(run.id)])
     repo.git("update-ref", f"refs/runs/{run.id}", run.tip)
     other = repo.git("commit-tree", f"{run.tip}^{{tree}}", "-p", run.tip, "-m", "note\n\nGitrun-Kind: annotation")
     repo.git("update-ref", f"refs/runs/{run.id}", other)
     with pytest.raises(StaleRun, match="already in the trash"):
-        project.remove([project.find(run.id)])
+        project.trash.remove([project.find(run.id)])
     assert tips(project.git)[run.id] == other
 
 
 def test_deleted_runs_are_named_by_id_number_or_operation(project) -> None:
-    project.remove(project.list_runs()[:2])
-    first, second = project.list_deleted()
-    assert project.find_deleted([second.id[:6], "1"]) == [second, first]
-    assert project.find_deleted(["echo.py"]) == [first]
+    project.trash.remove(project.list_runs()[:2])
+    first, second = project.trash.list_runs()
+    assert project.trash.find([second.id[:6], "1"]) == [second, first]
+    assert project.trash.find(["echo.py"]) == [first]
     with pytest.raises(UnknownRun, match="no deleted run 'nowhere'"):
-        project.find_deleted(["nowhere"])
+        project.trash.find(["nowhere"])
 
 
 def test_deleted_runs_are_meant_by_ranges_of_their_list_and_by_filters(project) -> None:
-    project.remove(project.list_runs())
-    there = project.list_deleted()
-    assert project.find_deleted(["2:", "1"]) == [*there[1:], there[0]]
-    assert project.find_deleted([], Query(expression="x>1", sort="x")) == [run for run in reversed(there) if run.flags["x"] > 1]
-    assert project.find_deleted([":2"], Query(statuses=("error",))) == []
+    project.trash.remove(project.list_runs())
+    there = project.trash.list_runs()
+    assert project.trash.find(["2:", "1"]) == [*there[1:], there[0]]
+    assert project.trash.find([], Query(expression="x>1", sort="x")) == [run for run in reversed(there) if run.flags["x"] > 1]
+    assert project.trash.find([":2"], Query(statuses=("error",))) == []
     with pytest.raises(UnknownRun, match="no deleted runs 7:9"):
-        project.find_deleted(["7:9"])
+        project.trash.find(["7:9"])
 
 
 def test_purge_takes_ref_and_kept_files_away(repo, project) -> None:
     run = project.list_runs()[0]
     kept = project.git.state / "files" / run.id / "deep"
     kept.mkdir(parents=True)
-    project.remove([run])
+    project.trash.remove([run])
     assert kept.exists()
-    project.purge(project.list_deleted())
-    assert project.list_deleted() == []
+    project.trash.purge(project.trash.list_runs())
+    assert project.trash.list_runs() == []
     assert not kept.parent.exists()
     assert trash.deletion_times(project.git) == {}
 
 
 def test_deleted_runs_survive_gc(repo, project) -> None:
-    project.remove(project.list_runs())
+    project.trash.remove(project.list_runs())
     repo.git("gc", "--quiet", "--prune=now")
-    assert listed(project.list_deleted()) == [3, 2, 1]
+    assert listed(project.trash.list_runs()) == [3, 2, 1]
 
 
 def test_what_does_not_read_can_be_deleted_by_its_id(repo, project) -> None:
@@ -130,4 +130,4 @@ def test_what_does_not_read_can_be_deleted_by_its_id(repo, project) -> None:
     repo.git("update-ref", f"refs/runs/{head}", head)
     repo.run("rm", head[:10], check=True)
     assert project.broken() == []
-    assert isinstance(project.list_deleted()[0], BrokenRun)
+    assert isinstance(project.trash.list_runs()[0], BrokenRun)

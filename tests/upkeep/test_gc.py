@@ -40,7 +40,7 @@ def test_superfluous_runs_go_to_the_trash(repo, project) -> None:
     told = repo.run("gc", "--keep", "1", check=True)
     assert "deleted run" in told.stderr
     assert listed(project.list_runs()) == [3, 1]
-    assert listed(project.list_deleted()) == [2]
+    assert listed(project.trash.list_runs()) == [2]
 
 
 def test_settings_say_what_is_superfluous(repo, project) -> None:
@@ -68,18 +68,18 @@ def test_dry_run_says_what_and_how_much_and_changes_nothing(repo, project_with_s
 
 
 def test_trash_is_purged_when_its_time_is_over(project) -> None:
-    project.remove(project.list_runs()[:1])
+    project.trash.remove(project.list_runs()[:1])
     early, late = time.time() - 100, time.time() + 100
-    assert project.survey(GcRules(expire=early)).purged == {}
-    project.sweep(project.survey(GcRules(expire=late)))
-    assert project.list_deleted() == []
+    assert project.upkeep.survey(GcRules(expire=early)).purged == {}
+    project.upkeep.sweep(project.upkeep.survey(GcRules(expire=late)))
+    assert project.trash.list_runs() == []
 
 
 def test_time_in_the_trash_counts_from_gc_where_it_is_not_known(project) -> None:
-    project.remove(project.list_runs()[:1])
+    project.trash.remove(project.list_runs()[:1])
     (project.git.state / "trash").unlink()
-    project.sweep(project.survey(GcRules(expire=time.time() - 100)))
-    assert listed(project.list_deleted()) == [3]
+    project.upkeep.sweep(project.upkeep.survey(GcRules(expire=time.time() - 100)))
+    assert listed(project.trash.list_runs()) == [3]
     assert len((project.git.state / "trash").read_text().splitlines()) == 1
 
 
@@ -89,19 +89,19 @@ def test_files_of_deleted_runs_stay_until_the_runs_are_purged(repo) -> None:
     project = Project(repo.path)
     run = project.run("big.py")
     kept = project.git.state / "files" / run.id
-    project.remove([run])
-    project.sweep(project.survey(GcRules()))
+    project.trash.remove([run])
+    project.upkeep.sweep(project.upkeep.survey(GcRules()))
     assert kept.exists()
-    found = project.survey(GcRules(expire=time.time() + 100))
+    found = project.upkeep.survey(GcRules(expire=time.time() + 100))
     assert found.held == 1000
-    project.sweep(found)
+    project.upkeep.sweep(found)
     assert not kept.exists()
 
 
 def test_idle_slots_are_emptied_and_made_anew(repo, project_with_slot) -> None:
     project = project_with_slot
-    assert project.survey(GcRules()).slots == ()
-    project.sweep(project.survey(GcRules(slots=True)))
+    assert project.upkeep.survey(GcRules()).slots == ()
+    project.upkeep.sweep(project.upkeep.survey(GcRules(slots=True)))
     assert list((project.git.state / "slots").iterdir()) == []
     assert len(repo.git("worktree", "list").splitlines()) == 1
     assert project.run("echo.py", flags={"x": 4}).status == "completed"
@@ -109,23 +109,23 @@ def test_idle_slots_are_emptied_and_made_anew(repo, project_with_slot) -> None:
 
 def test_slots_in_use_and_worktrees_of_the_user_are_not_touched(repo, project) -> None:
     with lease_slot(project.git, project.list_runs()[0].attempt.id, "") as slot:
-        found = project.survey(GcRules(slots=True))
+        found = project.upkeep.survey(GcRules(slots=True))
         assert found.slots == ()
         gc.remove_slot(project.git, slot.directory)
         assert slot.tree.exists()
     repo.git("worktree", "add", "-q", repo.path.parent / "mine")
-    project.sweep(project.survey(GcRules(slots=True)))
+    project.upkeep.sweep(project.upkeep.survey(GcRules(slots=True)))
     assert (repo.path.parent / "mine" / "echo.py").exists()
 
 
 def test_what_killed_commands_left_goes_after_a_day_unless_something_runs(project) -> None:
     old = project.git.state / "tmp" / "index.dead"
     old.write_bytes(b"123")
-    assert project.survey(GcRules()).leftovers == ()
+    assert project.upkeep.survey(GcRules()).leftovers == ()
     os.utime(old, (0, 0))
     with hold_live(project.git.state, project.list_runs()[0].id):
-        assert project.survey(GcRules()).leftovers == ()
-    project.sweep(project.survey(GcRules()))
+        assert project.upkeep.survey(GcRules()).leftovers == ()
+    project.upkeep.sweep(project.upkeep.survey(GcRules()))
     assert not old.exists()
 
 
@@ -153,5 +153,5 @@ def test_many_loose_refs_and_objects_are_packed_and_nothing_is_lost(repo, projec
 
 def test_retention_is_asked_of_runs_with_their_last_attempt(project) -> None:
     project.run(restart=project.list_runs()[2].id)
-    found = project.survey(GcRules(Retention(keep=1)))
+    found = project.upkeep.survey(GcRules(Retention(keep=1)))
     assert listed(found.runs) == [3, 2]

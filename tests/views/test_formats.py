@@ -60,7 +60,7 @@ def test_line_is(text, line) -> None:
     "text", ["%(nope)", "%(status:short)", "%()", "%(flag:)", "%(started:never)", "%(id:short=0)", "%(id:long)"]
 )
 def test_atom_that_there_is_not_is_refused_with_those_there_are(text) -> None:
-    with pytest.raises(UsageError, match=r"there is no %\("):
+    with pytest.raises(UsageError, match=r"no atom %\("):
         read_format(text)
 
 

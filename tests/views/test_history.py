@@ -84,7 +84,7 @@ def test_merges_octopuses_and_roots_have_the_runs_of_their_trees(repo) -> None:
     repo.git("checkout", "-q", "-B", "main", "main")
     repo.git("merge", "-q", "--no-ff", "--message=merge", "c")
     assert exact(repo) == {"merge": [octopus], "octopus": [octopus], "a": [], "b": [], "c": [], "echo": [root]}
-    Project(repo.path).rebuild_notes()
+    Project(repo.path).notes.rebuild()
     told = repo.git("log", "--notes=runs", "--format=%s %N", "--first-parent", "main")
     assert f"merge run {octopus[:8]} echo.py" in told
     assert f"echo run {root[:8]} echo.py" in told

@@ -58,10 +58,10 @@ def test_main_with_commits_that_are_not_pushed_is_compared_with_what_is(repo, tm
 
 @pytest.mark.parametrize("words", ["nosuch", "nosuch..HEAD", "HEAD..nosuch", "--all", "--output=x..HEAD"])
 def test_what_git_does_not_know_is_refused(repo, words) -> None:
-    with pytest.raises(UsageError, match="git knows no commits"):
+    with pytest.raises(UsageError, match="git finds no commits"):
         of(repo, words)
 
 
 def test_without_a_commit_there_is_nothing_to_review(empty_repo) -> None:
-    with pytest.raises(UsageError, match="no commit yet"):
+    with pytest.raises(UsageError, match="no commits yet"):
         of(empty_repo)
