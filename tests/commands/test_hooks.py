@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from clones import make_team, tip
 from repository import Repo
+from sampled import sampled
 from templates import place_made_once
 
 from gitrun import Project
@@ -495,7 +496,7 @@ def keep_hooks(repo, keeper: str) -> None:
     subprocess.run([keeper, "install", *kinds], cwd=repo.path, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("keeper", ["husky", "lefthook", "pre-commit"])
+@pytest.mark.parametrize("keeper", sampled(1, ["husky", "lefthook", "pre-commit"]))
 def test_what_people_are_told_to_add_does_what_our_hooks_do(team, tmp_path, monkeypatch, keeper) -> None:
     keep_hooks(team.ann, keeper)
     run = start(team.ann)
