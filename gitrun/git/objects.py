@@ -77,19 +77,19 @@ class Objects(Coprocess):
 
     def read_many(self, names: Iterable[str | bytes], limit: int = 1 << 21) -> list[Object | None]:
         """Returns the objects of `names`, in order; without content above `limit` bytes. Raises ObjectsGone."""
-        asked = [os.fsencode(name) for name in names]
-        found: list[Object | None] = []
+        encoded = [os.fsencode(name) for name in names]
+        objects: list[Object | None] = []
         # rounds of a hundred: what we ask must fit into the pipe while git waits for us to read
-        for start in range(0, len(asked), 100):
-            infos = self.infos(asked[start : start + 100])
+        for start in range(0, len(encoded), 100):
+            infos = self.infos(encoded[start : start + 100])
             small = [info.id.encode() for info in infos if info and info.size <= limit]
             # sizes first, so that a huge blob is never loaded
             contents = self._ask(b"contents", small)
             if None in contents:
                 raise ObjectsGone(f"git gc deleted {small[contents.index(None)].decode()} while gitrun read it", "Try again")
             rest = iter(contents)
-            found += [next(rest) if info and info.size <= limit else info for info in infos]
-        return found
+            objects += [next(rest) if info and info.size <= limit else info for info in infos]
+        return objects
 
     def infos(self, names: list[bytes]) -> list[Object | None]:
         """Returns the objects of at most a hundred names, without content."""
@@ -97,16 +97,16 @@ class Objects(Coprocess):
 
     def tree(self, name: str) -> dict[bytes, Entry]:
         """Returns the entries of a tree, or of a commit's tree, by name. Raises GitFailed if there is none."""
-        found = self.read(name if ":" in name or "^" in name else name + "^{tree}")
-        if found is None or found.data is None or found.kind != "tree":
+        tree = self.read(name if ":" in name or "^" in name else name + "^{tree}")
+        if tree is None or tree.data is None or tree.kind != "tree":
             raise GitFailed(f"tree {name} is missing", "To check the repository: git fsck")
-        return dict(parse_tree(found.data))
+        return dict(parse_tree(tree.data))
 
     def _ask(self, verb: bytes, names: list[bytes]) -> list[Object | None]:
-        asked = [name for name in names if b"\n" not in name]  # the protocol has one name a line; entry_at finds such paths
-        if not asked:
+        lines = [name for name in names if b"\n" not in name]  # the protocol has one name a line; entry_at finds such paths
+        if not lines:
             return [None] * len(names)
-        answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in asked))
+        answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in lines))
         return [None if b"\n" in name else read_object_answer(answers, content=verb == b"contents") for name in names]
 
 

@@ -92,19 +92,21 @@ def resolve_restart(tree: SourceTree, attempt: Attempt, basis: Basis | None, own
 def read_declaration(tree: SourceTree, operation: Operation) -> Declaration:
     """Reads what the tree says about the flags of an operation. Raises CannotRun, UsageError."""
     definition = operation.definition
-    said = definition.flags if definition else ()
+    entry_flags = definition.flags if definition else ()
     style = definition.flags_to if definition else ""
     # the values of the file are the flags, whatever the script declares
     if definition and definition.file:
         flags = read_entry_file(tree, definition)
-        return Declaration(operation, Declared(model.entry.override_flags(flags, said), None, style, flags))
+        return Declaration(operation, Declared(model.entry.override_flags(flags, entry_flags), None, style, flags))
     if definition and operation.kind == STEPS:
-        return Declaration(operation, Declared(model.entry.override_flags(merge_step_flags(tree, definition), said)))
+        return Declaration(operation, Declared(model.entry.override_flags(merge_step_flags(tree, definition), entry_flags)))
     if operation.kind == SCRIPT:
         # an entry with flags = "import" allows that the script is executed to read its flags
         is_asked = definition is not None and definition.asks
         script = tree.ask(operation.script) if is_asked else read_script_at(tree, operation.script)
-        return Declaration(operation, Declared(said or None, None, style), script, read_parameters(tree, operation, script))
+        return Declaration(
+            operation, Declared(entry_flags or None, None, style), script, read_parameters(tree, operation, script)
+        )
     # the first cell of a Python notebook has its flags; kernels of other languages read the environment
     if operation.kind == NOTEBOOK and operation.command[0] == PYTHON and style != model.entry.ENV:
         if style == ARGS:
@@ -112,9 +114,9 @@ def read_declaration(tree: SourceTree, operation: Operation) -> Declaration:
                 f"{operation.name} is a notebook, which takes no arguments", 'To pass flags to it: flags-to = "globals"'
             )
         flags = read_notebook_at(tree, operation.script).flags
-        over = model.entry.override_flags(flags, said) if definition else flags
+        over = model.entry.override_flags(flags, entry_flags) if definition else flags
         return Declaration(operation, Declared(over, Script(flags, GLOBALS), GLOBALS))
-    return Declaration(operation, Declared(said or None, None, style))
+    return Declaration(operation, Declared(entry_flags or None, None, style))
 
 
 def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str, ...] = ()) -> tuple[Flag, ...]:
@@ -125,7 +127,7 @@ def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str,
     if definition.name in above:
         raise UsageError(f"the steps of {definition.name} form a circle: {' -> '.join((*above, definition.name))}")
 
-    found: dict[str, Flag] = {}
+    merged: dict[str, Flag] = {}
     for step in definition.steps:
         operation = step_operation(tree, step.operation)
         inner = operation.definition
@@ -136,11 +138,11 @@ def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str,
         # a flag that the step sets is not for the user to choose
         own = {name for name, _ in step.flags}
         for flag in flags:
-            known = found.get(flag.name)
+            before = merged.get(flag.name)
             if flag.name not in own:
-                agreed = known is None or same_value(known.default, flag.default)
-                found[flag.name] = flag if agreed else replace(flag, default=None, required=False)
-    return tuple(found.values())
+                agreed = before is None or same_value(before.default, flag.default)
+                merged[flag.name] = flag if agreed else replace(flag, default=None, required=False)
+    return tuple(merged.values())
 
 
 def read_entry_file(tree: SourceTree, definition: Definition) -> tuple[Flag, ...]:

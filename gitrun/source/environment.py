@@ -81,8 +81,8 @@ def git_version(session: Session) -> str:
     cache = session.git.state / "environment.json"
     known = read_cache(cache)
     if known.get("git_stamp") != now:
-        said = session.git.run("version").decode(errors="replace").strip()
-        known |= {"git_stamp": now, "git": said.removeprefix("git version ")}
+        output = session.git.run("version").decode(errors="replace").strip()
+        known |= {"git_stamp": now, "git": output.removeprefix("git version ")}
         write_cache(cache, known)
     return str(known["git"])
 

@@ -81,8 +81,8 @@ def find_hosted(tree: Tree, words: Sequence[str], cwd: str) -> Hosted | None:
         return None
     if place and words[place - 1] == "-m":
         paths = module_paths(words[place], cwd)
-        found = next((path for path in paths if is_tree_file(tree, path)), None)
-        return Hosted(place, found, is_module=True, host=words[0]) if found else None
+        module_path = next((path for path in paths if is_tree_file(tree, path)), None)
+        return Hosted(place, module_path, is_module=True, host=words[0]) if module_path else None
     path = os.path.normpath(os.path.join(cwd, words[place]))
     is_script = words[place].endswith(".py") and not os.path.isabs(words[place]) and is_tree_file(tree, path)
     return Hosted(place, path, host=words[0]) if is_script else None

@@ -82,10 +82,10 @@ def describe_python(path: str, environ: Mapping[str, str], state: Path) -> Inter
     return found
 
 
-def parse_description(path: str, said: bytes) -> Interpreter:
+def parse_description(path: str, output: bytes) -> Interpreter:
     """Parses the answer to QUESTION, which is one line among other output of a Python. Raises CannotRun."""
     # sitecustomize and .pth files may print lines of their own
-    line = next((line for line in said.splitlines() if line.startswith(b"gitrun ")), b"")
+    line = next((line for line in output.splitlines() if line.startswith(b"gitrun ")), b"")
     try:
         executable, version, implementation, paths = json.loads(line.removeprefix(b"gitrun "))
         return Interpreter(path, executable, version, implementation, tuple(paths))

@@ -346,15 +346,15 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
 def require_flags(call: Call, flags: Flags, *, force: bool) -> None:
     """Raises UsageError if a required flag, or an argument of the script, is missing."""
     operation, definition, script = call.operation, call.operation.definition, call.declared.script
-    said = ((call.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
-    must = said
+    entry_flags = ((call.declared.flags or ()) if operation.kind == STEPS else definition.flags) if definition else ()
+    needed = entry_flags
     words = operation.words if script else ()
     if script and not force and call.declared.style == script.style:
-        must = (*must, *script.required_flags(words))
-    missing = [flag.name for flag in must if flag.required and flag.name not in flags and flag.name not in call.unsure]
+        needed = (*needed, *script.required_flags(words))
+    missing = [flag.name for flag in needed if flag.required and flag.name not in flags and flag.name not in call.unsure]
     if missing:
-        is_said = any(flag.name == missing[0] for flag in said)
-        more = "" if is_said else ". To leave it to the program: --force-flags"
+        is_of_entry = any(flag.name == missing[0] for flag in entry_flags)
+        more = "" if is_of_entry else ". To leave it to the program: --force-flags"
         raise UsageError(f"{operation.name} needs the flag '{missing[0]}'", f"To give it: {missing[0]}=VALUE{more}")
     if script and script.arguments and not words and not force:
         name = script.arguments[0]

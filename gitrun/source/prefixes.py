@@ -78,11 +78,11 @@ def prefixes_of_program(program: str, environ: Mapping[str, str], directories: t
 def find_pyenv_versions(home: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> list[str]:
     """Returns the installed versions that pyenv may select in the first of the directories; all if no file names one."""
     files = (*(os.path.join(place, ".python-version") for place in directories), os.path.join(os.path.dirname(home), "version"))
-    said = environ.get("PYENV_VERSION") or next(
+    setting = environ.get("PYENV_VERSION") or next(
         filter(None, (read_first_bytes(file).decode(errors="replace") for file in files)), ""
     )
     there = list_names(home)
-    wanted = said.replace(":", " ").split()
+    wanted = setting.replace(":", " ").split()
     return [name for name in there if any(name == one or name.startswith(f"{one}.") for one in wanted)] or there
 
 

@@ -234,12 +234,12 @@ def add_to_index(git: Git, index: Path, seen: WorktreeStatus, untracked: list[by
     if not done.returncode:
         return []
     # update-index stops at the first path it cannot read; add continues, and status shows what is missing
-    said = add_possible(git, index, [*tracked, *untracked])
+    messages = add_possible(git, index, [*tracked, *untracked])
     left = read_status(git, index, ignored=False)
     bad = set(left.changed) & set(tracked)
     if bad or left.conflicts:
         first = os.fsdecode(min(bad or left.conflicts))
-        raise GitFailed(f"cannot record '{first}': {failure_reason(said or done.stderr)}")
+        raise GitFailed(f"cannot record '{first}': {failure_reason(messages or done.stderr)}")
     unread = set(left.untracked) & set(untracked)
     top = os.fsencode(git.worktree or ".") + b"/"
     reasons = {path: "git cannot add it" if os.access(top + path, os.R_OK) else "cannot be read" for path in sorted(unread)}

@@ -87,7 +87,7 @@ def test_an_install_from_inside_a_program_is_warned_of_and_found_by_doctor(proje
     finding = ".venv imports demo from a workspace of gitrun"
     assert f"gitrun: warning: {finding}. To repair it: uv sync --reinstall-package demo\n" in ended.stderr
     found = project.repo.run("doctor", env=project.environ)
-    assert (found.returncode, found.stdout) == (1, f"{finding}; uv sync --reinstall-package demo\n")
+    assert (found.returncode, found.stdout) == (1, f"{finding}. uv sync --reinstall-package demo\n")
     launchers.said(["uv", "sync", "--quiet", "--reinstall-package", "demo"], project.repo.path, project.environ)
     assert project.repo.run("doctor", env=project.environ).returncode == 0
 
@@ -102,7 +102,7 @@ def test_doctor_says_how_to_mend_an_active_environment_without_a_lock_file(proje
     subprocess.run(words, check=True)
     found = project.repo.run("doctor", env={**project.environ, "VIRTUAL_ENV": str(active)})
     mend = f"uv pip install --python {active}/bin/python -e ."
-    assert found.stdout == f"{active} imports demo from a workspace of gitrun; {mend}\n"
+    assert found.stdout == f"{active} imports demo from a workspace of gitrun. {mend}\n"
 
 
 @pytest.mark.slow  # each of these launchers takes seconds to start, and to make its environment
