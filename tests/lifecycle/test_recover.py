@@ -193,7 +193,7 @@ def test_a_run_whose_ref_was_taken_away_while_it_ran_is_there_again_with_all_it_
     said(process)
     run = live(repo)[0].name
     repo.git("update-ref", "-d", f"refs/runs/{run}")
-    assert b"what it left is kept in" in process.communicate(timeout=20)[1]
+    assert b"What it left is in" in process.communicate(timeout=20)[1]
     assert "and gitrun restored it" in repo.run("list").stderr
     assert (last(repo)["id"], last(repo)["status"], live(repo)) == (run, "completed", [])
     assert (output(repo), repo.run("cat", "-p", "made", "1").stdout) == (b"ready\n", "produced")
@@ -207,7 +207,7 @@ def test_a_run_that_is_gone_with_its_attempt_keeps_what_it_left_and_that_is_said
     (repo.path / ".git" / "worktrees" / "gitrun-0" / "HEAD").write_text(repo.git("rev-parse", "HEAD") + "\n")
     repo.git("reflog", "expire", "--expire=now", "--all")
     repo.git("gc", "--quiet", "--prune=now")
-    assert f"what it left is in {place}" in repo.run("list").stderr
+    assert f"To delete what it left: rm -r '{place}'" in repo.run("list").stderr
     assert (place / "output").read_bytes() == b"ready\n"
 
 
@@ -378,7 +378,7 @@ def test_a_worktree_that_is_taken_away_under_a_program_is_told(repo):
     process, go = waiting(repo)
     shutil.rmtree(state(repo) / "slots")
     go.touch()
-    assert b"its worktree was removed while it ran" in process.communicate(timeout=20)[1]
+    assert b"worktree was removed during the run" in process.communicate(timeout=20)[1]
     whole(repo)
     assert "last" not in repo.run("ls", "1", check=True).stdout
     assert (
