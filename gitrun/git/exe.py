@@ -35,7 +35,6 @@ STEADY = (
 )  # fmt: skip
 # git 2.36 or later; batch means one flush of the disk for many objects
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
-NO_ID = "0" * 40
 MAX_STDERR = 1 << 20
 """Bytes of git's standard error that are kept."""
 PROGRESS = re.compile(r"[A-Z][a-z]+ing [a-z ]+: +[0-9]+|Total [0-9]+ \(|Delta compression using ")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 ENTRY = re.compile(rb"[0-7]+ ([^\0]+)\0(.{20})", re.DOTALL)
+TREE_LINE = re.compile(rb"tree ([0-9a-f]+)\n")
 
 
 KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})
@@ -287,6 +288,12 @@ def edit_or_drop(
         elif old and old.mode == TREE:
             del found[name]
     return maker.make(found) if found else None
+
+
+def tree_of_commit(data: bytes) -> str:
+    """Returns the tree id in the content of a commit; empty if its first line has none."""
+    named = TREE_LINE.match(data)
+    return named[1].decode() if named else ""
 
 
 def parse_tree_ids(tree: bytes) -> dict[bytes, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from gitrun.errors import NotARepository
-from gitrun.git.objects import Object, parse_tree_ids
+from gitrun.git.objects import Object, parse_tree_ids, tree_of_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +71,7 @@ class Odb:
                 continue
             kind = KINDS.get(number)
             if kind == "commit" and may_be_commit:  # a forged commit could name another commit as its tree, and so on
-                return self._tree(data[5:45].decode(errors="replace"), may_be_commit=False)
+                return self._tree(tree_of_commit(data), may_be_commit=False)
             return parse_tree_ids(data) if kind == "tree" else {}
         return {}
 

@@ -36,7 +36,9 @@ TRASH = "refs/gitrun/trash/"
 INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
 """Refs that keep fetched runs until they are checked, and runs that are being pushed."""
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the SHA-1 of the empty tree, which git knows without an object
-ID = re.compile(r"[0-9a-f]{40}")
+ID_DIGITS = "[0-9a-f]{40}"
+"""Pattern of a full object id. Repositories with longer ids are refused when they are opened."""
+ID = re.compile(ID_DIGITS)
 # git accepts abbreviated ids of four digits and more
 PREFIX = re.compile(r"[0-9a-fA-F]{4,40}")
 INDEX = re.compile(r"[1-9][0-9]*")

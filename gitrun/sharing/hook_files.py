@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import HookConflict, UsageError
 from gitrun.git.exe import read_config
 from gitrun.model.digest import sha256
-from gitrun.model.run import COMPLETED, RUNS, is_id
+from gitrun.model.run import COMPLETED, ID_DIGITS, RUNS, is_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,11 +44,12 @@ MANAGERS = {
 }  # fmt: skip
 """Programs that manage hooks, by the file at the top of a working tree that shows their use."""
 MARK = re.compile(rb"^# git-run-tracker hook [a-z-]+ ([0-9a-f-]{12})$", re.MULTILINE)
-TRAILER = re.compile(rb"^Run: [0-9a-f]{40}\r?\n?", re.MULTILINE)
+TRAILER = re.compile(rf"^Run: {ID_DIGITS}\r?\n?".encode(), re.MULTILINE)
 SCISSORS = re.compile(rb"^[^ \n] -+ >8 -+$", re.MULTILINE)
 SIGNED = b"Signed-off-by: "
 OURS = re.compile(r"refs/(runs|gitrun)(?:/.*)?", re.IGNORECASE | re.DOTALL)
 ABSENT = "0" * 40
+"""Git's id for a ref that does not exist, in the input of hooks."""
 HEADS = {
     "husky": "",
     "lefthook": "# lefthook.yml, then: lefthook install",

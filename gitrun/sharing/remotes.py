@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed, RemoteFailed, TooLarge, UsageError
 from gitrun.model.diagnostics import PROBE_REF
-from gitrun.model.run import EMPTY_TREE, OUTBOX, RUNS, is_id, run_ref
+from gitrun.model.run import EMPTY_TREE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref
 from gitrun.model.text import hide_passwords
 from gitrun.sharing.quarantine import open_quarantine, remove_stale_quarantines
 from gitrun.store.refs import RefEdit, ref_store, tips
@@ -271,7 +271,7 @@ def said_by_hooks(done: RemoteAnswer) -> tuple[str, ...]:
     Leaves out our own hook's reasons, which are per run, and what git says about single refs.
     """
     said = (line for line in done.told if not line.startswith(f"gitrun: refused {RUNS}") and not OF_GIT.match(line))
-    lines = list(dict.fromkeys(re.sub(rf"{RUNS}[0-9a-f]{{40}}", f"{RUNS}…", line) for line in said))
+    lines = list(dict.fromkeys(re.sub(rf"{RUNS}{ID_DIGITS}", f"{RUNS}…", line) for line in said))
     more = [f"… {len(lines) - MOST:,} more lines"] if len(lines) > MOST else []
     return () if done.is_seen else (*lines[:MOST], *more)
 
@@ -284,7 +284,7 @@ def explain_refusal(reason: str) -> str:
 
 def refusals_of_hook(done: RemoteAnswer) -> dict[str, str]:
     """Returns the reasons of gitrun's own pre-receive hook on the other side, by run id."""
-    found = (re.match(rf"gitrun: refused {RUNS}([0-9a-f]{{40}}): (.*)", line) for line in done.told)
+    found = (re.match(rf"gitrun: refused {RUNS}({ID_DIGITS}): (.*)", line) for line in done.told)
     return {match[1]: match[2] for match in found if match}
 
 

@@ -14,6 +14,7 @@ from gitrun.errors import CannotSign
 from gitrun.git.exe import failure_reason
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Objects, fsync
+from gitrun.model.run import ID_DIGITS
 from gitrun.model.settings import get_bool
 from gitrun.model.tree import FILE
 
@@ -35,7 +36,8 @@ HEADER = re.compile(rb"^gpgsig(?:-sha256)? ", re.MULTILINE)
 
 KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
 HEAD = re.compile(
-    rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author ([^\n]*>)[^\n>]*\ncommitter [^\n]*> ([0-9]{1,11})(?= |\n|\Z)"
+    rf"tree ({ID_DIGITS})\n((?:parent {ID_DIGITS}\n)*)author ([^\n]*>)[^\n>]*\n"
+    r"committer [^\n]*> ([0-9]{1,11})(?= |\n|\Z)".encode()
 )
 
 

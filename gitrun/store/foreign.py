@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
 from gitrun.git.locks import make_shared_directory
+from gitrun.git.objects import tree_of_commit
 from gitrun.model.text import safe_text
 from gitrun.model.validation_rules import MAX_COMMITS, credible_start, own_parents
 from gitrun.store.commits import read_commit
@@ -122,7 +123,7 @@ def tree_id_of(objects: ObjectReader, commit: str) -> str:
     """Returns the tree id of any commit; empty if the commit is not here."""
     found = objects.read(commit, 1 << 21)
     is_commit = found is not None and found.kind == "commit" and found.data is not None
-    return found.data[5:45].decode(errors="replace") if found and found.data and is_commit else ""
+    return tree_of_commit(found.data) if found and found.data and is_commit else ""
 
 
 def received_file(git: Git) -> Path:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gitrun import model, store
 from gitrun.errors import GitrunError, StaleRun
 from gitrun.git.locks import acquire, make_shared_directory
-from gitrun.git.objects import Entry, Loose, Objects, edit_tree
+from gitrun.git.objects import Entry, Loose, Objects, edit_tree, tree_of_commit
 from gitrun.model import record_files
 from gitrun.model.run import short_id
 from gitrun.model.settings import get_bool
@@ -121,7 +121,7 @@ def add_note(git: Git, note: Note) -> bool:
             texts = {note.attempt: note.text}
             base = objects.read(note.base) if note.base else None
             if note.base and base and base.data and base.kind == "commit":
-                is_exact = note.source == base.data[5:45].decode(errors="replace")
+                is_exact = note.source == tree_of_commit(base.data)
                 texts[note.base] = replace_line(read_note(objects, before, note.base), note, is_exact=is_exact)
             move_notes_ref(git, commit_notes(git, objects, before, texts), before)
             return True
@@ -140,7 +140,7 @@ def add_note_of_run(git: Git, run: str) -> bool:
     with suppress(GitrunError, OSError):
         if not notes_wanted(git):
             return False
-        from sqlite3 import Error
+        from sqlite3 import Error  # slow to import, and only needed after a run was killed
 
         with suppress(Error):
             with store.index.Index(git) as index, Objects(git) as objects:

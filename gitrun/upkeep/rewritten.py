@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 ORIGINAL = "refs/original/"
 """Namespace where git filter-branch keeps the old refs."""
-NOTHING = "0" * 40
 HEADER = re.compile(rb"\A(.*?)\n\n", re.DOTALL)
 KEPT = re.compile(rb"^(?:author|committer|encoding) [^\n]*$", re.MULTILINE)
 
@@ -49,7 +48,7 @@ class RewrittenChain:
 
 
 def commit_map(git: Git) -> dict[str, str]:
-    """Returns the commits that git filter-repo rewrote, old id -> new id. A dropped commit maps to NOTHING."""
+    """Returns the commits that git filter-repo rewrote, old id -> new id. A dropped commit maps to zeros."""
     with suppress(OSError):
         lines = (line.split() for line in (git.common_dir / "filter-repo" / "commit-map").read_text().splitlines())
         return {words[0]: words[1] for words in lines if len(words) == 2 and all(map(is_id, words))}

@@ -9,7 +9,7 @@ import pytest
 
 from gitrun.errors import GitFailed
 from gitrun.git.exe import open_repository
-from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, entry_at
+from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, entry_at, tree_of_commit
 from gitrun.model.tree import FILE, LINK, TREE
 
 
@@ -89,3 +89,11 @@ def test_a_commit_whose_tree_is_a_commit_and_so_on_has_no_files(repo, git):
     for _ in range(1_200):  # more than Python goes into
         top = commit(top)
     assert Odb(git).read_many([f"{top}:.gitrun/run.toml"]) == [None]
+
+
+def test_tree_of_a_commit_is_an_id_of_any_length_or_nothing(repo):
+    content = repo.git("cat-file", "commit", "HEAD").encode()
+    assert tree_of_commit(content) == repo.git("rev-parse", "HEAD^{tree}")
+    assert tree_of_commit(b"tree " + b"ab" * 32 + b"\nauthor x") == "ab" * 32
+    for forged in (b"", b"tree HEAD:file\n", b"tree " + b"ab" * 20, b"parent " + b"ab" * 20 + b"\n"):
+        assert tree_of_commit(forged) == ""

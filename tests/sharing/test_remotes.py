@@ -338,9 +338,9 @@ main()
 @pytest.mark.parametrize(
     ("verb", "target"),
     [
-        ("fetch", '(remotes, "pin")'),
-        ("fetch", '(quarantine, "receive")'),
-        ("fetch", '(quarantine, "promote")'),
+        ("fetch", '(remotes, "pin_commits")'),
+        ("fetch", '(quarantine, "receive_runs")'),
+        ("fetch", '(quarantine, "move_to_runs")'),
         ("push", '(remotes, "push_refs")'),
     ],
 )

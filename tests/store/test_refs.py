@@ -49,7 +49,7 @@ def test_one_stale_edit_stops_all(git, commits) -> None:
     first, second = commits
     ref_store(git).apply([create("a", first)])
     for stale in (RefEdit(ref("a"), second, second, "x"), create("a", second), RefEdit(ref("a"), None, second, "x")):
-        with pytest.raises(StaleRun, match="run aaaaaaaa was changed"):
+        with pytest.raises(StaleRun, match="another process changed run aaaaaaaa"):
             ref_store(git).apply([create("b", second), stale])
         assert tips(git) == {"a" * 40: first}
 
@@ -91,7 +91,7 @@ def test_lock_that_stays_is_an_error(git, commits, monkeypatch) -> None:
     lock = git.common_dir / f"{ref('a')}.lock"
     lock.parent.mkdir(exist_ok=True)
     lock.touch()
-    with pytest.raises(GitFailed, match=r"the refs of 2 runs cannot be written: .*\.lock"):
+    with pytest.raises(GitFailed, match=r"cannot write the refs of 2 runs: .*\.lock"):
         ref_store(git).apply([create("a", commits[0]), create("b", commits[0])])
     assert tips(git) == {}
     os.utime(lock, (time.time() - refs.FORGOTTEN - 1,) * 2)
