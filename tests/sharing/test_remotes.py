@@ -20,7 +20,8 @@ from templates import place_made_once
 
 from gitrun import Project
 from gitrun.errors import GitFailed, UsageError
-from gitrun.sharing.remotes import default_remote, is_remote
+from gitrun.sharing.quarantine import move_to_runs, receive_runs
+from gitrun.sharing.remotes import default_remote, is_remote, pin_commits, push_refs
 
 
 @pytest.fixture
@@ -320,9 +321,8 @@ def test_unreachable_remote_is_one_line(team) -> None:
 
 KILLER = """\
 import os, signal, sys
-from gitrun.sharing import quarantine, remotes
-from gitrun.git import exe
-target = {target}
+import {target.__module__} as place
+target = place, {target.__name__!r}
 original = getattr(*target)
 def dying(*args, **more):
     found = original(*args, **more)
@@ -338,10 +338,10 @@ main()
 @pytest.mark.parametrize(
     ("verb", "target"),
     [
-        ("fetch", '(remotes, "pin_commits")'),
-        ("fetch", '(quarantine, "receive_runs")'),
-        ("fetch", '(quarantine, "move_to_runs")'),
-        ("push", '(remotes, "push_refs")'),
+        ("fetch", pin_commits),
+        ("fetch", receive_runs),
+        ("fetch", move_to_runs),
+        ("push", push_refs),
     ],
 )
 def test_killed_command_leaves_sound_runs_and_the_next_one_cleans_up(team, verb, target) -> None:
