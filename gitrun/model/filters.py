@@ -271,7 +271,7 @@ def parse_iso_time(text: str) -> datetime | None:
 
 
 def make_order_test(*wanted: int) -> Callable[[Any, Any], bool]:
-    """Returns the test whether the `order_values` of two values is one of these."""
+    """Returns a test: whether the order of two values (see `order_values`) is one of these."""
     return lambda found, value: order_values(found, value) in wanted
 
 

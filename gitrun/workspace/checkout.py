@@ -70,7 +70,7 @@ class CheckoutResult:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file to write. `write_recorded` creates it at a path (false: not available), `is_this` recognizes a copy of it."""
+    """One file to write. `write` creates it at a path (false: not available), `is_this` recognizes a copy of it."""
 
     path: str
     write: Callable[[Path], bool]

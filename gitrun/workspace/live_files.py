@@ -258,7 +258,7 @@ def add_values(collector: MetricCollector, values: dict[str, float], step: float
 
 
 def join_sources(found: dict[str, MetricCollector]) -> MetricCollector:
-    """Returns the metrics of event files by path as those of one source, with the names that `gather` gives them."""
+    """Returns the metrics of event files by path as those of one source, with the names that `gather_events` gives them."""
     whole = MetricCollector(1)
     for path, before in tensorboard.tag_prefixes(found):
         for tag, series in found[path].series.items():
