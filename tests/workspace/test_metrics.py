@@ -13,7 +13,7 @@ lr = 0.1
 writer = tensorboardX.SummaryWriter("runs")
 for step in range(3):
     print(f"loss: {lr * (3 - step):.2f}")
-    print("lr: 7")
+    print(f"lr: {lr}")
     writer.add_scalar("loss", 99.0, step)
     writer.add_scalar("eval/acc", step / 2, step)
 writer.close()
@@ -95,7 +95,7 @@ def test_program_goes_on_when_its_numbers_find_no_place(repo) -> None:
         "p.py", "import os\nimport gitrun\nos.environ['GITRUN_METRICS'] = '/none/here'\nfor _ in 'ab': gitrun.log({'a': 1})\n"
     )
     said = repo.run("p.py", check=True).stderr
-    assert said.count("metrics cannot be recorded") == 1
+    assert said.count("gitrun cannot record metrics") == 1
 
 
 def test_very_many_metrics_are_bounded_and_the_run_reads(repo) -> None:
@@ -104,7 +104,7 @@ def test_very_many_metrics_are_bounded_and_the_run_reads(repo) -> None:
         "for i in range(10_000):\n    print(f'metric-with-a-long-name-{i}: {i}')\nprint('metric-with-a-long-name-0: 5')\n",
     )
     said = repo.run("p.py", check=True).stderr
-    assert "only the first 1,000 are recorded" in said
+    assert "only the first 1,000 metrics are recorded" in said
     found = shown(repo)
     assert (found["status"], len(found["metrics"]), found["metrics"]["metric-with-a-long-name-0"]) == ("completed", 1000, 5.0)
 
