@@ -38,10 +38,11 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> object:
     """Imports a public name on first use: a training loop that only logs does not pay for the rest."""
+    # a training loop that only logs does not pay for it
     from importlib import import_module
 
     if name == "errors":
-        return import_module("gitrun.errors")
+        return import_module("gitrun.errors")  # the module itself is the public name
     if name not in _PLACES:
         raise AttributeError(f"module 'gitrun' has no attribute {name!r}")
     found: object = getattr(import_module(_PLACES[name]), name)

@@ -1,4 +1,4 @@
-"""`python -m gitrun`: what lies in the current directory hides no module from gitrun."""
+"""`python -m gitrun`: files in the current directory hide no module from gitrun."""
 
 import sys
 

@@ -19,7 +19,7 @@ from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, report_recei
 def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Brings the runs of a remote here (default: all of them), each looked through first. They are data: git run trust.
 
-    A run that went on here too is left; git run pull merges it. A deleted run comes back only if it is named.
+    A run that has new attempts here too is left alone; git run pull merges it. A deleted run comes back only if it is named.
 
     \b
       git run fetch

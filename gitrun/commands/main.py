@@ -60,6 +60,7 @@ def run_command(words: list[str]) -> int:
 
 def dispatch(verb: str, words: list[str]) -> int:
     """Runs the verb and reports errors on stderr. Returns the exit code."""
+    # click takes 65 ms: completion and `git run` in hooks do without it
     import click
 
     # options after `--` are the program's
@@ -92,7 +93,7 @@ def dispatch(verb: str, words: list[str]) -> int:
 
 def invoke_with_script_options(verb: str, words: list[str]) -> int:
     """Runs the verb. An option that git run lacks may be the script's, and is tried after `--`. Returns the exit code."""
-    import click
+    import click  # as in dispatch
 
     try:
         return invoke_verb(verb, [*words])

@@ -121,7 +121,7 @@ def load_command(verb: str) -> click.Command:
 
 def print_help(verb: str, command: click.Command) -> int:
     """Prints the usage. Returns 129, git's exit code for it."""
-    import click
+    import click  # completion reads the table of verbs without it
 
     # the verbs' docstrings are raw, so click's \b marker arrives as two characters
     command.help = (command.help or "").replace("\\b\n", "\b\n")

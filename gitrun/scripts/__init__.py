@@ -1,4 +1,4 @@
-"""What the source of a script says about its flags. Pure."""
+"""Reads the flags of a script from its source. Pure: nothing is executed."""
 
 from typing import TYPE_CHECKING
 

@@ -32,7 +32,7 @@ class NoYamlError(Exception):
 def read_yaml(data: bytes) -> Mapping[str, Any]:
     """Returns the document; an empty one if it is not a mapping, is too large or does not parse. Raises NoYamlError."""
     try:
-        import yaml
+        import yaml  # an optional package
     except ImportError as error:
         raise NoYamlError(NO_YAML) from error
 

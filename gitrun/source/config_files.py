@@ -152,7 +152,7 @@ def dump_yaml(tables: dict[str, Any]) -> str:
 def import_yaml() -> Any:  # noqa: ANN401 - a module without types
     """Imports PyYAML. Raises CannotRun if it is not installed."""
     try:
-        return import_module("yaml")
+        return import_module("yaml")  # an optional package
     except ImportError as error:
         raise MissingPackage("YAML files need PyYAML", "To install it: pip install 'git-run-tracker[yaml]'") from error
 
@@ -165,7 +165,7 @@ def load_ini(text: str) -> object:
 
 def parse_ini(text: str) -> ConfigParser:
     """Returns a parser that holds the INI as text, with the case of keys kept. Raises ValueError."""
-    import configparser
+    import configparser  # few projects keep flags in INI files
 
     class Reader(configparser.ConfigParser):
         # keys keep their case

@@ -7,6 +7,7 @@ hatchling, pdm). None of their code is executed.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from dataclasses import dataclass
@@ -104,8 +105,6 @@ def read_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple
 
 def read_mapping(table: str) -> list[tuple[str, str]]:
     """Returns (module, path) pairs of a dict literal as setuptools writes it; empty if it is no such literal."""
-    import ast
-
     try:
         # parsed, never executed
         value = ast.literal_eval(table)

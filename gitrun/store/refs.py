@@ -49,7 +49,7 @@ class RefEdit:
 
 
 class RefStore(Protocol):
-    """Where the tips of runs are kept."""
+    """The store of the tips of runs."""
 
     def tips(self, under: str = RUNS) -> dict[str, str]:
         """Returns the tip of each ref below `under` by the rest of its name, which is a run's id."""

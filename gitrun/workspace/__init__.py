@@ -1,4 +1,4 @@
-"""Where a program runs: slots, lent files, outputs, metrics."""
+"""The place in which a program runs: slots, lent files, outputs, metrics."""
 
 from typing import TYPE_CHECKING
 

@@ -1,0 +1,96 @@
+"""The words of the code: names that mean one thing, docstrings that begin with a verb, imports at the top, short documents."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from test_floors import DEFS, Module, imports_of, modules
+
+ROOT = Path(__file__).parents[1]
+GUIDES = ROOT / "gitrun" / "share" / "guide"
+MOST_OF_A_NAME = 3
+MOST_LATE_IMPORTS = 20
+RIDDLES = ("What", "Where", "Whether", "How", "Those")
+"""First words of docstrings that describe a value and hide the action."""
+TURNS = re.compile(
+    r"\b(by now|anew|meanwhile|is had|are had|to be had|is said|are said|it is told|lies (?:in|at|on|there|beside|below)|"
+    r"goes without saying|what is told|brought here|took away|went on)\b",
+    re.IGNORECASE,
+)
+"""Turns of phrase that nobody says."""
+
+
+def functions(module: Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions at the top of a module."""
+    return [node for node in ast.parse(module.text).body if isinstance(node, DEFS)]
+
+
+def late_imports(module: Module) -> list[int]:
+    """The lines of imports inside functions."""
+    inside = {id(inner) for node in module.nodes if isinstance(node, DEFS) for inner in ast.walk(node)}
+    return sorted({line for node in module.nodes if id(node) in inside for line, _ in imports_of(module, node)})
+
+
+def has_reason(module: Module, line: int) -> bool:
+    """Whether a comment stands behind a line or directly above the block of imports that it belongs to."""
+    lines = module.text.splitlines()
+    above = line - 1
+    while lines[above].strip().startswith(("import ", "from ")) and "#" not in lines[above]:
+        above -= 1
+    return "#" in lines[line - 1] or "#" in lines[above]
+
+
+def test_few_functions_share_a_name() -> None:
+    places = defaultdict(list)
+    for module in modules():
+        for node in functions(module):
+            places[node.name].append(module.path)
+    del places["command"]
+    assert {name: found for name, found in places.items() if len(found) > MOST_OF_A_NAME} == {}
+
+
+def test_docstrings_say_what_is_done() -> None:
+    documented = (ast.Module, ast.ClassDef, *DEFS)
+    found = [
+        f"{module.path}:{getattr(node, 'lineno', 1)}"
+        for module in modules()
+        for node in module.nodes
+        if isinstance(node, documented) and (ast.get_docstring(node) or "").split(" ")[0] in RIDDLES
+    ]
+    assert found == []
+
+
+def test_imports_inside_functions_are_few_and_have_a_reason() -> None:
+    late = [(module, line) for module in modules() for line in late_imports(module)]
+    assert [f"{module.path}:{line}" for module, line in late if not has_reason(module, line)] == []
+    assert len(late) < MOST_LATE_IMPORTS
+
+
+def spoken() -> list[Path]:
+    """The files that people read."""
+    code = [
+        *(ROOT / "gitrun").rglob("*.py"),
+        *(ROOT / "hooks").iterdir(),
+        ROOT / "README.md",
+        ROOT / "gitrun" / "share" / "git-run.1",
+    ]
+    return [*code, *GUIDES.glob("*.md")]
+
+
+@pytest.mark.parametrize("file", spoken(), ids=lambda file: file.name)
+def test_no_file_has_turns_that_nobody_says(file: Path) -> None:
+    lines = file.read_text("utf-8").splitlines()
+    assert [f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if TURNS.search(line)] == []
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 250
+
+
+@pytest.mark.parametrize("guide", sorted(GUIDES.glob("*.md")), ids=lambda guide: guide.stem)
+def test_a_guide_is_short(guide: Path) -> None:
+    assert len(guide.read_text("utf-8").splitlines()) <= 200
