@@ -18,6 +18,7 @@ from gitrun.model.plan import require_utf8
 from gitrun.model.run import DIRECTORY, run_ref, short_id
 from gitrun.model.text import safe_text
 from gitrun.model.tree import FILE
+from gitrun.store.commits import data_command
 from gitrun.store.publication import publish_many
 from gitrun.store.refs import RefEdit, tip_of, tips
 from gitrun.store.runs import parse_notes
@@ -134,11 +135,6 @@ def commit_annotations(git: Git, annotated: Sequence[tuple[str, bytes, str]]) ->
     if git.durable:
         fsync(git.common_dir / "objects" / "pack")
     return made
-
-
-def data_command(content: bytes) -> bytes:
-    """Formats bytes as a `data` command of fast-import."""
-    return b"data %d\n%s\n" % (len(content), content)
 
 
 def added_objects(objects: Objects, heads: Sequence[str]) -> list[str]:

@@ -143,6 +143,11 @@ def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
     return [ids[number] for number in sorted(ids)]
 
 
+def data_command(content: bytes) -> bytes:
+    """Formats bytes as a `data` command of fast-import."""
+    return b"data %d\n%s\n" % (len(content), content)
+
+
 def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: bytes) -> str:
     """Commits the tree without a signature. Returns the new id. Parents that are None are skipped."""
     words = [word for parent in parents if parent for word in ("-p", parent)]

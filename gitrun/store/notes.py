@@ -22,7 +22,7 @@ from gitrun.model.run import short_id
 from gitrun.model.settings import get_bool
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
 from gitrun.model.tree import FILE
-from gitrun.store.commits import scratch_directory
+from gitrun.store.commits import data_command, scratch_directory
 from gitrun.store.refs import RefEdit, read_ref, ref_store
 
 if TYPE_CHECKING:
@@ -226,17 +226,12 @@ def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
     """Commits exactly these notes with `git fast-import`, as one pack. Returns the id. The commit has no parents."""
     who = f"{WHO} {int(time.time())} +0000".encode()
     with scratch_directory(git) as place:
-        marks, words = place / "marks", [b"commit refs/gitrun/notes\nmark :1\ncommitter ", who, b"\n", data(MESSAGE)]
-        words += (b"M 100644 inline " + note_path(commit) + b"\n" + data(text.encode()) for commit, text in notes)
+        marks, words = place / "marks", [b"commit refs/gitrun/notes\nmark :1\ncommitter ", who, b"\n", data_command(MESSAGE)]
+        words += (b"M 100644 inline " + note_path(commit) + b"\n" + data_command(text.encode()) for commit, text in notes)
         # the reset drops the scratch ref before the end, so fast-import never writes it
         words.append(b"reset refs/gitrun/notes\n\n")
         git.run("fast-import", "--quiet", f"--export-marks={marks}", stdin=b"".join(words))
         return marks.read_text().split()[1]
-
-
-def data(content: bytes) -> bytes:
-    """Formats bytes as a `data` command of fast-import."""
-    return b"data %d\n" % len(content) + content + b"\n"
 
 
 def note_path(commit: str) -> bytes:
