@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--sourcecode", "what", flag_value="source", help="With -p: print the file as it was when the run started.")
 @click.option("-p", "--path", metavar="PATH", help="Print this file of the result, or of the source if the result lacks it.")
 def command(run: str, place: str | None, what: str, path: str | None) -> None:
-    r"""Prints a file of a run (default: your newest): byte for byte into a pipe, made safe on a terminal.
+    r"""Prints a file of a run (default: your newest). A pipe gets its exact bytes; a terminal gets control characters escaped.
 
     \b
       git run cat 3fa2c1d8

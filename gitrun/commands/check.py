@@ -38,13 +38,15 @@ SKIP = 125
 @click.option("--commit", "of_commit", is_flag=True, help="Judge the checked-out commit; for git bisect run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | None, of_commit: bool, as_json: bool) -> int:
-    r"""Says whether metrics of a run (default: the latest of HEAD) are within limits: exit 0 or 1, 128 if there are none.
+    r"""Checks metrics of a run (default: the latest of HEAD) against limits.
 
-    In a limit, base is the same metric of the latest completed run of the operation that was made of the commit where
-    this work has left the main branch.
+    Exits with 0 if all hold, 1 if one does not, and 128 if there is nothing to check.
 
-    --commit judges what is checked out: by the run of exactly that code, which is made if there is none. Exit 125, with
-    which git bisect skips a commit, says that the commit cannot be judged. Without --metric the run must complete.
+    In a limit, `base` is the same metric of the base run: the latest completed run of the operation that was made from the
+    commit where this branch left the main branch.
+
+    --commit judges the checked-out commit by a run of exactly that code, and starts one if there is none. It exits with
+    125, so that git bisect skips the commit, if the commit cannot be judged. Without --metric the run must complete.
 
     \b
       git bisect run git run check --commit train.py lr=0.1 --metric 'loss<0.5'

@@ -22,14 +22,15 @@ from gitrun.workspace.checkout import CheckoutRequest
 @click.option("--source", is_flag=True, help="Copy the source of the run, not what it produced.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite changed files too.")
 def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, force: bool) -> int:
-    r"""Copies what a run (default: your newest) produced, or the files and directories PATHS of it, into the working
-    tree, never over a file that was changed.
+    r"""Copies files that a run (default: your newest) produced into the working tree: PATHS, or all.
+
+    Changed files are not overwritten.
 
     \b
       git run checkout 3fa2c1d8
       git run checkout 3fa2c1d8 model.pt plots
       git run checkout 3fa2c1d8 --source --to /tmp/then
-    """  # noqa: D205
+    """
     project = open_project()
     found = project.find(run)
     brought = project.bring(found.id, CheckoutRequest(paths, to and to.absolute(), source=source, force=force))

@@ -71,7 +71,7 @@ SETTINGS = {
 @click.command(add_help_option=False)
 @click.option("--keep", is_flag=True, help="Keep the repository, to go on in it.")
 def command(*, keep: bool) -> None:
-    r"""Shows in some seconds what git run does: run, edit, run, restart, needed, in a scratch repository.
+    r"""Plays a short story in a scratch repository: run, edit, run, restart, needed.
 
     \b
       git run demo

@@ -57,7 +57,7 @@ AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if they differ.")
 @click.option("--json", "as_json", is_flag=True, help="Print differences as JSON, with both values.")
 def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool, as_json: bool, **parts: bool) -> int:
-    r"""Shows how run A became run B: flags, source, output. A alone: what of its source was not committed.
+    r"""Shows how run A differs from run B: flags, source, output. With A alone, shows its uncommitted changes.
 
     \b
       git run diff 2 1

@@ -25,14 +25,15 @@ ANY = "(the one that git would take)"
 @click.option("--remote", metavar="NAME", is_flag=False, flag_value=ANY, help="Also ask a remote whether it accepts runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
-    r"""Finds what is wrong: locks and records of killed commands, damaged objects, runs that do not read, settings that
-    will bite. A line each, with what to do. Exit code 1 if anything is wrong (with --fix: still wrong).
+    r"""Finds problems: leftovers of killed commands, damaged objects and runs, harmful settings.
+
+    Prints a line for each, with what to do. Exits with 1 if there are problems (with --fix: if any are left).
 
     \b
       git run doctor
       git run doctor --fix
       git run doctor --remote origin
-    """  # noqa: D205
+    """
     project = open_project()
     expire = project.settings.trash_expire
     asked = project.sharing.default_remote(push=True) if remote == ANY else remote

@@ -22,10 +22,10 @@ from gitrun.model.text import count_text, safe_text
 @click.option("--with-submodules", is_flag=True, help="Also export runs that contain files of submodules.")
 @SCAN
 def command(words: tuple[str, ...], without: str | None, *, with_submodules: bool, **options: Any) -> None:  # noqa: ANN401 - a filter each
-    r"""Writes runs into FILE, a git bundle, with all that they are made from.
+    r"""Writes runs to FILE, a git bundle, with the commits that they are based on.
 
-    What looks like a secret, and is on no remote, is asked about on a terminal, and refused elsewhere. Runs
-    that have files of submodules are refused, unless you ask.
+    If files may hold secrets and are on no remote yet, gitrun asks first, or refuses without a terminal. It refuses runs
+    that contain files of submodules, unless you ask for them.
 
     \b
       git run export 3fa2c1d8 run.bundle

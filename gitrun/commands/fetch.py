@@ -17,9 +17,10 @@ from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, report_recei
 @EVERY
 @QUIET
 def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
-    r"""Brings the runs of a remote here (default: all of them), each looked through first. They are data: git run trust.
+    r"""Fetches runs from a remote (default: all). Each is checked first, and none is executed until you trust it.
 
-    A run that has new attempts here too is left alone; git run pull merges it. A deleted run comes back only if it is named.
+    A run with new attempts on both sides is not changed; to merge it, use git run pull. A deleted run is fetched again only
+    if you name it.
 
     \b
       git run fetch

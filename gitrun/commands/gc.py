@@ -30,15 +30,16 @@ STATUSES = ("completed", "error", "terminated", "staged", "pending")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted, and its size; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None) -> None:
-    r"""Deletes runs by age, number and status (all that is given must hold; without these options, none), never one that
-    is marked, labelled or running; purges what has been in the trash for 30 days; removes files of runs that are gone,
-    idle slots and what killed commands left; packs refs and objects when many are loose.
+    r"""Cleans up: purges runs deleted 30 days ago, removes leftovers and idle slots, and packs loose refs and objects.
+
+    With --older-than, --keep or --status it also deletes the runs to which all of these apply. It never deletes a run that
+    is marked, labelled or running.
 
     \b
       git run gc --dry-run
       git run gc --older-than 90.days --keep 10
       git run gc --status error,terminated --older-than 2.weeks
-    """  # noqa: D205
+    """
     project = open_project()
     found = project.upkeep.survey(read_rules(project, options))
     if not dry_run:

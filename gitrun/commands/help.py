@@ -29,7 +29,7 @@ WIDEST = 100
 @click.command(add_help_option=False)
 @click.argument("topic", required=False)
 def command(topic: str | None) -> None:
-    r"""Lists verbs and guides; prints a guide, or the usage of a verb; with `git-run` opens the man page.
+    r"""Lists verbs and guides, or shows a guide, the usage of a verb, or the man page (`git-run`).
 
     \b
       git run help

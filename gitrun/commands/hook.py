@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="NAME")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def command(name: str, words: tuple[str, ...]) -> int:
-    r"""Does what the hook of this name is for; git run hooks installs those that call it.
+    r"""Runs gitrun's part of a git hook; git run hooks install writes the hooks that call it.
 
     \b
       git run hook pre-receive < updates

@@ -36,10 +36,10 @@ DEEDS = ("status", "install", "uninstall")
 @click.option("--chain", is_flag=True, help="Keep an existing hook: it runs first, then gitrun's.")
 @click.option("--json", "as_data", is_flag=True, help="Print the resulting state of the hooks as JSON.")
 def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) -> int:
-    r"""Installs hooks, says which are installed, takes them away as if they had never been there.
+    r"""Installs git hooks, lists them, or removes them without a trace.
 
-    prepare-commit-msg and commit-msg write which run a commit's tree stood for, post-commit keeps the notes, pre-push
-    takes runs along; in a bare repository pre-receive checks them. Hooks of others are never written over.
+    prepare-commit-msg and commit-msg name the run of a commit's tree, post-commit updates the notes, and pre-push pushes
+    runs. In a bare repository, pre-receive checks pushed runs. Other hooks are never overwritten.
 
     \b
       git run hooks install

@@ -18,7 +18,7 @@ from gitrun.commands.sharing import FOR, QUIET, build_order, report_received
 @FOR
 @QUIET
 def command(file: Path, runs: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
-    r"""Brings the runs of FILE, a bundle of git run export, here (default: all of them), as git run pull would.
+    r"""Reads runs from FILE, a bundle written by git run export (default: all), and merges them as git run pull does.
 
     \b
       git run import run.bundle

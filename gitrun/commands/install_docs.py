@@ -26,12 +26,12 @@ OURS = b"git-run-tracker"
 @click.command(add_help_option=False)
 @click.option("--uninstall", is_flag=True, help="Remove them again.")
 def command(*, uninstall: bool) -> int:
-    r"""Copies the man pages and the completions for bash, zsh and fish to ~/.local/share (or XDG_DATA_HOME).
+    r"""Installs the man pages and the completions for bash, zsh and fish in ~/.local/share (or XDG_DATA_HOME).
 
     \b
       git run install-docs
 
-    Of use where the installer keeps them from man and the shells, as pipx and uv tool may. What others put there stays.
+    You need this if man and the shell do not find them, as with pipx and uv tool. Files of others are not overwritten.
     """
     left = 0
     for name, place in PLACES.items():

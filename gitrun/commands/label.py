@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @add_filters
 @click.option("--clear", is_flag=True, help="Remove the label; all words name runs.")
 def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Gives runs (default: your newest) a label, a name by which they can be called.
+    r"""Labels runs (default: your newest). A label names a run in other commands.
 
     \b
       git run label best 3fa2c1d8

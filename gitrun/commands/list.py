@@ -46,7 +46,7 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
 @click.option("-z", "zero", is_flag=True, help="With --format: end lines with NUL instead of LF, and escape nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Lists runs: number, id, operation, time of the start, status, flags.
+    r"""Lists runs: number, id, operation, start time, status, flags.
 
     \b
       git run list

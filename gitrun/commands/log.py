@@ -33,7 +33,7 @@ TAIL = 10
 @click.option("--lines", default=TAIL, metavar="N", help=f"Show at most the last N lines of each output ({TAIL}).")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array: attempts oldest first, commits newest first.")
 def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
-    r"""Shows every attempt of a run, newest first, with its flags and the end of its output; of commits, their runs.
+    r"""Shows the attempts of a run, newest first, with flags and the end of the output; or commits with their runs.
 
     \b
       git run log 3fa2c1d8

@@ -16,9 +16,9 @@ from gitrun.store.annotations import mark_runs, unmark_runs
 @add_filters
 @click.option("--clear", is_flag=True, help="Remove the mark.")
 def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Marks a run (default: your newest): `--restart train.py` takes the marked run of train.py, else the latest.
+    r"""Marks a run (default: your newest): the name of its operation then means this run, as in `--restart train.py`.
 
-    A mark is taken from the run of the same operation that had it.
+    Each operation has at most one marked run, so another run of it loses its mark.
 
     \b
       git run mark 3fa2c1d8

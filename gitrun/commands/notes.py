@@ -13,7 +13,7 @@ from gitrun.model.text import count_text
 @click.option("--rebuild", is_flag=True, help="Write all notes again from the runs.")
 @click.option("--drop", is_flag=True, help="Delete the notes; runs that end later write new ones.")
 def command(*, rebuild: bool, drop: bool) -> None:
-    r"""Shows runs in plain git: `git log --notes=runs` tells what became of runs, and which were made of each commit.
+    r"""Writes runs into git notes, so that `git log --notes=runs` shows them with their commits.
 
     \b
       git run notes --rebuild

@@ -17,7 +17,7 @@ from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, report_recei
 @EVERY
 @QUIET
 def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
-    r"""As git run fetch, and merges the runs that have new commits on both sides: no attempt and no annotation is lost.
+    r"""Fetches runs as git run fetch does, and merges those with new attempts on both sides. Nothing is lost.
 
     \b
       git run pull

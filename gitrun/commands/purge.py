@@ -28,7 +28,7 @@ def command(  # a filter each
     yes: bool,
     **options: Any,  # noqa: ANN401
 ) -> int:
-    r"""Takes deleted runs, named or filtered, away for good, with the files that are kept beside the repository.
+    r"""Deletes runs in the trash for good, with their files that are kept out of git.
 
     \b
       git run purge 3fa2c1d8

@@ -44,10 +44,10 @@ NAMED = 3
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed; push nothing.")
 @QUIET
 def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
-    r"""Pushes runs (default: those that were made here and have ended), never by force, in one go.
+    r"""Pushes runs (default: finished runs that were made here), without force.
 
-    With runs that are named or filtered go those of their steps, and those that they took files from. What looks like a
-    secret is asked about on a terminal, and refused elsewhere. Runs that have files of submodules stay here, unless you ask.
+    Runs of their steps, and runs whose files they use, are pushed too. If files may hold secrets, gitrun asks first, or
+    refuses without a terminal. Runs that contain files of submodules are not pushed, unless you ask for them.
 
     \b
       git run push

@@ -38,9 +38,9 @@ SUFFIXES = {".html": "html", ".htm": "html", ".json": "json"}
 )
 @click.option("--budget", type=click.IntRange(min=0), metavar="N", help="Write at most N characters (md: 60,000; 0: no limit).")
 def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **options: Any) -> None:  # noqa: ANN401
-    r"""Reports on the runs of commits (default: those that are not in the upstream or main branch), or on some runs.
+    r"""Writes a report on the runs of commits (default: those that are not in the upstream or main branch), or on RUNs.
 
-    The same runs give the same bytes. What comes from the repository is escaped.
+    The same runs always give the same report. Text from the repository is escaped.
 
     \b
       git run report

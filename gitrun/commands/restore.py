@@ -15,9 +15,9 @@ from gitrun.model.run import short_id
 @add_filters
 @click.option("--all", "everything", is_flag=True, help="Restore all deleted runs.")
 def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
-    r"""Brings deleted runs back as they were: named, numbered as `git run list --deleted` shows them, or filtered.
+    r"""Restores deleted runs: by name, by number in `git run list --deleted`, or by filters.
 
-    Without a word: those that the last `git run rm` deleted.
+    Without arguments, restores the runs that the last `git run rm` deleted.
 
     \b
       git run restore

@@ -20,7 +20,7 @@ from gitrun.model.run import short_id
     "--remote", is_flag=False, flag_value="", metavar="[REMOTE]", help="Also delete on the remote; name runs by their ids."
 )
 def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **options: Any) -> int:  # noqa: ANN401
-    r"""Deletes runs, named or filtered. They lie in the trash, whole, until `git run purge` or `git run gc`.
+    r"""Deletes runs. They stay in the trash until `git run purge` or `git run gc`.
 
     \b
       git run rm 3fa2c1d8

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Print all runs that match, not only the newest.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Prints the full ids of runs, one a line: of those named, else of the newest that fits.
+    r"""Prints full ids of runs, one a line: of the named runs, or of the newest that matches.
 
     \b
       git run --restart $(git run select 1)

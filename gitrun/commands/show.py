@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--traceback", is_flag=True, help="Print the output, with paths of the workspace turned into paths that can be opened."
 )
 def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Shows runs: flags, source and what was uncommitted, result, files, attempts (default: your newest).
+    r"""Shows runs (default: your newest): flags, source, uncommitted changes, result, files, attempts.
 
     \b
       git run show

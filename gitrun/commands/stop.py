@@ -12,7 +12,7 @@ from gitrun.model.run import short_id
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--no-wait", is_flag=True, help="Return at once, without waiting for their end.")
 def command(runs: tuple[str, ...], *, no_wait: bool) -> None:
-    r"""Asks the programs of running runs to end (SIGTERM, after gitrun.stopGrace SIGKILL), and waits for it.
+    r"""Stops running runs and waits for their end: with SIGTERM, and with SIGKILL after gitrun.stopGrace.
 
     \b
       git run stop 3fa2c1d8

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @add_filters
 @click.option("--delete", "-d", is_flag=True, help="Remove the tags.")
 def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Puts tags on runs (default: your newest), or takes them away.
+    r"""Tags runs (default: your newest), or removes tags.
 
     \b
       git run tag paper,fig2 3fa2c1d8

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @click.option("--remove", is_flag=True, help="Remove trust.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Says that runs that came from elsewhere may be executed: their last attempts as they are, or all that a key signs.
+    r"""Allows the last attempts of runs from elsewhere to be executed, or all runs that a key signed.
 
-    Without words: lists the trusted keys, and the runs that are not trusted.
+    Without arguments, lists trusted keys and runs that are not trusted.
 
     \b
       git run trust

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 @click.option("--keep", is_flag=True, help="Record the execution as another attempt of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...], keep: bool, as_json: bool) -> int:
-    r"""Executes the last attempt of a run again, from its own source, and compares status, metrics and produced files.
+    r"""Executes the last attempt of a run again, and compares status, metrics and produced files.
 
-    Says "reproduced" (exit 0) or "differs" and how (exit 1); 128 if it cannot be run. The run stays as it is.
+    Prints "reproduced" (exit 0) or "differs" and the differences (exit 1). Exits with 128 if the run cannot be executed.
 
     \b
       git run verify 3fa2c1d8

@@ -27,7 +27,7 @@ SHOWN = 8
 @click.argument("run", required=False)
 @click.option("--latest", is_flag=True, help="Watch the running run that was started last.")
 def command(run: str | None, *, latest: bool) -> None:
-    r"""Prints what a run writes until it ends (default: your newest); Ctrl-C ends the watching, not the run.
+    r"""Prints the output of a run (default: your newest) until it ends. Ctrl-C stops watching, not the run.
 
     \b
       git run watch 3fa2c1d8
