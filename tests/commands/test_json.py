@@ -178,4 +178,4 @@ def test_nothing_is_asked_without_a_terminal(lived_in, words) -> None:
     editor = {"GIT_EDITOR": "echo asked >&2; false", "EDITOR": "false"}
     ended = lived_in().run(*words, env=editor, input="")
     assert "asked" not in ended.stderr
-    assert "Go on?" not in ended.stderr
+    assert "Continue?" not in ended.stderr

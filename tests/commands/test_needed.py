@@ -123,7 +123,7 @@ def test_skip_says_that_the_source_is_another_and_needed_source_counts_it(repo) 
     repo.write("other.py", "")
     ended = repo.run("--needed", "echo.py")
     assert ended.stdout.startswith(MATCHES)
-    assert ended.stderr == "gitrun: note: the source has changed since that run. To run in this case: --needed-source\n"
+    assert ended.stderr == "gitrun: note: the source has changed since that run. To compare the source too: --needed-source\n"
     assert repo.run("--needed-source", "echo.py").stdout == "1.0 2 'a'\n"
     assert repo.run("--needed-source", "echo.py").stdout.startswith(MATCHES)
 

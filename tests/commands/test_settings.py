@@ -88,7 +88,7 @@ def test_setting_that_does_not_read_stops_those_who_need_it(maker, setting, word
 def test_doctor_names_every_setting_that_does_not_read(maker, setting) -> None:
     done = ended(maker, "git", "-c", setting, "run", "doctor")
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith(f"setting {setting.partition('=')[0]} takes ")
+    assert done.stdout.startswith(f"setting {setting.partition('=')[0]} must be ")
 
 
 def test_settings_do_not_reach_the_program(maker) -> None:

@@ -214,7 +214,7 @@ def test_ctrl_c_while_watching_ends_the_watching_alone(repo):
 def test_very_many_untracked_files_are_asked_about_on_a_terminal(repo, answer, count):
     many(repo)
     with Terminal(repo, "git", "run", "echo.py") as terminal:
-        terminal.shows("Go on?")
+        terminal.shows("Continue?")
         terminal.type(f"{answer}\n")
         terminal.ends()
     assert len(runs(repo)) == count
@@ -224,14 +224,14 @@ def test_minus_y_answers_the_question(repo):
     many(repo)
     with Terminal(repo, "git", "run", "-y", "echo.py") as terminal:
         assert terminal.ends() == 0
-        assert b"Go on?" not in terminal.seen
+        assert b"Continue?" not in terminal.seen
 
 
 def test_without_a_terminal_nothing_is_asked(repo):
     many(repo)
     done = repo.run("echo.py")
     assert (done.returncode, done.stdout) == (0, "1.0 2 'a'\n")
-    assert "Go on?" not in done.stderr
+    assert "Continue?" not in done.stderr
 
 
 def many(repo):

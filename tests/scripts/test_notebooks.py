@@ -50,7 +50,7 @@ def test_cell_may_be_a_list_of_lines() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"cells": 3}', b'{"cells": [3]}', b"\xff", b"[" * 100_000])
 def test_what_is_no_notebook_says_so(data) -> None:
-    with pytest.raises(UsageError, match=r"'a\.ipynb' is no notebook"):
+    with pytest.raises(UsageError, match=r"'a\.ipynb' is not a notebook"):
         read_notebook(data, "a.ipynb")
 
 
