@@ -203,5 +203,5 @@ def test_path_in_gits_own_directory_or_ours_is_refused_when_the_file_is_read(rep
         repo.write("gitrun.toml", f'[operations.read]\nscript = "read.py"\ninputs = [{{ {more}path = "{path}" }}]\n')
         ended = repo.run("ops")
         assert "operations.read.inputs" in ended.stderr + ended.stdout
-        assert "takes a path" in ended.stderr + ended.stdout
+        assert "must be a path" in ended.stderr + ended.stdout
         assert repo.run("read").returncode != 0
