@@ -292,7 +292,7 @@ def test_an_interrupt_while_only_a_reader_is_awaited_ends_the_waiting_and_loses_
 def test_stop_ends_a_run_and_returns_when_it_has_ended(repo):
     process = start(repo, "--", "sleep", "60")
     owner(repo)
-    assert "has ended" in repo.run("stop", "1", check=True).stderr
+    assert "stopped run" in repo.run("stop", "1", check=True).stderr
     assert (last(repo)["status"], live(repo)) == ("terminated", [])
     process.communicate(timeout=20)
     assert process.returncode == 143
