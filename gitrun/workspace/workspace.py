@@ -39,5 +39,5 @@ class Workspace:
 
     @property
     def is_working_tree(self) -> bool:
-        """True if this is the user's working tree, where files of the program stay."""
+        """Returns whether this is the user's working tree, where files of the program stay."""
         return self.index is not None
