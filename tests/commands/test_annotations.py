@@ -181,7 +181,7 @@ def test_run_whose_annotations_do_not_read_is_there_without_them(runs, notes) ->
     runs.git("checkout", "--quiet", "main")
     assert (shown(runs)["id"], shown(runs)["label"]) == (run, None)
     assert "notes:     .gitrun/notes.toml is " in runs.run("show", "1").stdout
-    assert f"the annotations of run {run[:8]} do not read" in runs.run("doctor").stdout
+    assert f"cannot read the annotations of run {run[:8]}" in runs.run("doctor").stdout
     runs.run("label", "again", "1", check=True)
     assert shown(runs)["label"] == "again"
 
