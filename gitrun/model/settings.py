@@ -166,7 +166,7 @@ def parse_metric_patterns(name: str, values: tuple[str, ...]) -> tuple[tuple[str
 def parse_statuses(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Reads statuses separated by commas. Raises UsageError."""
     found = tuple(word.strip() for word in values[-1].split(",") if word.strip())
-    return found if set(found) <= set(STATUSES) else refuse_setting(name, f"some of {', '.join(STATUSES)}", values[-1])
+    return found if set(found) <= set(STATUSES) else refuse_setting(name, f"one or more of {', '.join(STATUSES)}", values[-1])
 
 
 def parse_hook_action(name: str, values: tuple[str, ...]) -> str:

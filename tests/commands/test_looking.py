@@ -79,7 +79,7 @@ def test_list_shows_twenty_and_says_how_many_more_there_are(repo) -> None:
 def test_list_without_runs_says_how_to_make_one(repo) -> None:
     ended = repo.run("list")
     assert (ended.returncode, ended.stdout, repo.run("list", "--json").stdout) == (0, "", "[]\n")
-    assert ended.stderr == "gitrun: error: no runs here yet. To make one: git run <script>\n"
+    assert ended.stderr == "gitrun: no runs here yet. To make one: git run <script>\n"
 
 
 def test_json_of_every_verb_has_exactly_the_keys_of_the_design(two) -> None:

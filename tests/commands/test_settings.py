@@ -64,10 +64,10 @@ def test_setting_that_makes_no_sense_is_refused_by_its_name(maker, setting) -> N
     maker.git("config", name, value)
     done = maker.run("make.py")
     assert done.returncode == 129
-    assert f"setting {name} takes" in done.stderr
+    assert f"setting {name} must be" in done.stderr
     assert f"not '{value}'. To find where it is set: git config --show-origin {name}" in done.stderr
     maker.git("config", "gitrun.maxUntraked", "1m")
-    assert maker.run("list", check=True).stderr == "gitrun: error: no runs here yet. To make one: git run <script>\n"
+    assert maker.run("list", check=True).stderr == "gitrun: no runs here yet. To make one: git run <script>\n"
     found = json.loads(maker.run("doctor", "--json").stdout)
     assert [one["kind"] for one in found] == ["setting", "setting"]
     assert name in found[0]["message"]
@@ -80,7 +80,7 @@ def test_setting_that_makes_no_sense_is_refused_by_its_name(maker, setting) -> N
 )
 def test_setting_that_does_not_read_stops_those_who_need_it(maker, setting, words) -> None:
     maker.git("config", f"gitrun.{setting}", "soon?")
-    assert f"setting gitrun.{setting} takes" in maker.run(*words).stderr
+    assert f"setting gitrun.{setting} must be" in maker.run(*words).stderr
     maker.run("make.py", check=True)
 
 
