@@ -197,7 +197,7 @@ def test_scripts_and_notebooks_of_a_fresh_project_are_listed(empty_repo) -> None
         1,
         "plain.py            (no flags)\nbooks/a.ipynb\n  k=3\nbooks/broken.ipynb  cannot be run\nsrc/pkg/fit.py\n  lr=0.1\n",
     )
-    assert "books/broken.ipynb cannot be run: 'books/broken.ipynb' is no notebook" in done.stderr
+    assert "books/broken.ipynb cannot be run: 'books/broken.ipynb' is not a notebook" in done.stderr
     assert empty_repo.run("ops", cwd=empty_repo.path / "src").stdout == done.stdout
 
 

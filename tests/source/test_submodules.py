@@ -184,7 +184,7 @@ def test_setting_commit_links_all_submodules(here):
     moved = here.lib.commit()
     assert f"submodule lib is at {moved[:9]} here" in here.top.run("--restart", "1", check=True).stderr
     here.top.git("config", "gitrun.submodules", "some")
-    assert "takes files or commit, not 'some'" in here.top.run("--", "true").stderr
+    assert "must be files or commit, not 'some'" in here.top.run("--", "true").stderr
 
 
 def test_submodule_whose_files_pass_through_a_filter_is_linked(here):
