@@ -265,11 +265,11 @@ def shared_links(
 def failed_to_start(session: Session, error: CannotRun | GitFailed | OSError) -> Outcome:
     """Returns the outcome of a program that could not be started, and prints the reason."""
     now = datetime.now(timezone.utc)
-    message, hint = (str(error), "") if isinstance(error, OSError) else (error.message, error.hint)
-    session.say(message + (f"; {hint}" if hint else ""))
+    session.say(f"error: {error}")
     # the exit statuses of POSIX shells: 127 if the program is missing, 126 if it cannot be executed
     is_missing = isinstance(error, CannotRun) and not isinstance(error.__cause__, PermissionError)
-    return Outcome(ERROR, 127 if is_missing else 126, now, now, 0.0, reason=message)
+    reason = str(error) if isinstance(error, OSError) else error.message
+    return Outcome(ERROR, 127 if is_missing else 126, now, now, 0.0, reason=reason)
 
 
 def interrupted_before_start() -> Outcome:

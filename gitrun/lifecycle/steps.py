@@ -117,7 +117,7 @@ class StepsExecutor:
                 request = self.step_request(step, before, parent.runs, left)
                 run_id, ended = self.run_step(request, parent)
             except GitrunError as error:
-                session.say(error.message + (f"; {error.hint}" if error.hint else ""))
+                session.say(f"error: {error}")
                 status, code, reason = ERROR, error.exit_code, f"step {step.operation}: {error.message}"
                 break
             attempt.renew()  # a step may have removed what the journal is written into

@@ -89,7 +89,7 @@ def test_a_source_that_cannot_be_checked_out_is_an_error_that_hands_checkpoints_
     trained.write("a.slow", "2\n")
     done = trained.run("--restart", "1", "--force-sourcecode")
     assert (done.returncode, last(trained)["status"], live(trained)) == (126, "error", [])
-    assert "gitrun: git read-tree failed: " in done.stderr
+    assert "gitrun: error: git read-tree failed: " in done.stderr
     smudge(trained, "cat")
     assert restarted(trained) == "resumed from 1\n"
 
