@@ -161,7 +161,7 @@ def test_whole_is_restarted_by_restarting_its_steps(project) -> None:
     ("words", "said"),
     [
         (("train", "model.C=-1"), ("train", "model.C", "0")),
-        (("train", "C=1"), ("train has no flag 'C'", "model.C, model.max_iter, scale")),
+        (("train", "C=1"), ("train has no flag 'C'", "To set model.C: model.C=VALUE")),
         (("evaluate", "report=xml"), ("evaluate", "report", "json, none")),
         (("size", "most=0"), ("size", "most", "1")),
         (("all", "model.C=low"), ("all", "model.C", "number")),
