@@ -49,7 +49,7 @@ def test_bare_repository_without_runs_is_told_where_they_come_from(tmp_path) -> 
 def test_repository_of_another_owner_is_told_what_git_advises(repo) -> None:
     told = repo.run("list", env={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
     assert told.returncode == 128
-    assert told.stderr.endswith(f"; git config --global --add safe.directory {repo.path}\n"), told.stderr
+    assert told.stderr.endswith(f". Try: git config --global --add safe.directory {repo.path}\n"), told.stderr
 
 
 def test_script_that_is_not_on_path_is_told_how_scripts_are_run(repo) -> None:
