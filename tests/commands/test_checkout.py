@@ -18,7 +18,7 @@ def test_checkout_after_a_restart_brings_what_the_restart_wrote_as_it_was(repo) 
     repo.run("train.py", check=True)
     repo.run("--restart", "1", check=True)
     told = repo.run("checkout", "1", check=True)
-    assert told.stderr.endswith(": 1 file\n")
+    assert told.stderr.startswith("gitrun: copied 1 file of run ")
     assert (repo.path / "out/model.txt").read_text() == "trained"
 
 

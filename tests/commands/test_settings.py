@@ -71,7 +71,7 @@ def test_setting_that_makes_no_sense_is_refused_by_its_name(maker, setting) -> N
     found = json.loads(maker.run("doctor", "--json").stdout)
     assert [one["kind"] for one in found] == ["setting", "setting"]
     assert name in found[0]["message"]
-    assert found[1]["hint"].startswith("is gitrun.maxUntracked meant?")
+    assert found[1]["hint"].startswith("Did you mean gitrun.maxUntracked?")
 
 
 @pytest.mark.parametrize(

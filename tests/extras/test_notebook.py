@@ -146,8 +146,8 @@ def test_environment_of_a_run_is_there_and_flags_can_be_found_only_there(empty_r
     [
         (["eda.ipynb", "rate=1"], "eda.ipynb has no flag 'rate'. Its flags: lr, epochs"),
         (["eda.ipynb", "lr=fast"], "flag 'lr' of eda.ipynb must be a number, not 'fast'"),
-        (["eda.ipynb", "--", "-v"], "eda.ipynb is a notebook, which takes no arguments: '-v'"),
-        (["broken.ipynb"], "'broken.ipynb' is no notebook"),
+        (["eda.ipynb", "--", "-v"], "notebook eda.ipynb takes no arguments: '-v'"),
+        (["broken.ipynb"], "'broken.ipynb' is not a notebook"),
     ],
 )
 def test_words_that_are_off_are_refused_before_anything_is_written(empty_repo, words, said) -> None:

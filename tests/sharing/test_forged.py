@@ -329,7 +329,7 @@ def test_files_that_an_attempt_carries_are_shown_before_it_is_trusted(team) -> N
         {"path": "made", "change": "carried over"}
     ]
     assert "| carried over | `made` |" in team.ann.run("report", run, check=True).stdout
-    assert "carries   made, from the attempt before" in team.ann.run("--restart", run).stderr
+    assert "carries   made, from the previous attempt" in team.ann.run("--restart", run).stderr
 
 
 def test_an_attempt_without_words_to_execute_is_refused_in_one_line(team) -> None:

@@ -112,7 +112,7 @@ def test_what_no_flag_can_be_is_left_out_and_stays_in_the_file() -> None:
 def test_hostile_file_is_refused_in_one_line(data, path) -> None:
     with pytest.raises(UsageError) as caught:
         read_flags(data, path)
-    assert caught.value.message.startswith(path)
+    assert path in caught.value.message.partition(":")[0]
     assert "\n" not in caught.value.message
 
 

@@ -162,7 +162,7 @@ def test_link_from_a_subdirectory(repo):
     assert recorded(repo) == {"echo.py"}
 
 
-@pytest.mark.parametrize(("path", "word"), [("nowhere", "there is no"), ("echo.py", "is in git"), ("../x", "outside")])
+@pytest.mark.parametrize(("path", "word"), [("nowhere", "does not exist"), ("echo.py", "tracked by git"), ("../x", "outside")])
 def test_a_link_that_cannot_be_is_refused(repo, path, word):
     ended = repo.run("--link", path, "--", "true")
     assert (ended.returncode, ended.stderr.count("\n")) == (129, 1)
