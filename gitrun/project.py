@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import posixpath
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views, workspace
 from gitrun.errors import CannotRun, NoWorktree
 from gitrun.git.exe import open_repository, without_repository_variables
-from gitrun.model.settings import read_settings
+from gitrun.model.settings import read_settings, require_valid
 from gitrun.model.text import align_columns, hide_passwords, safe_text
 from gitrun.process.environment import copy_environment
 from gitrun.process.streams import TextStream, close_open_line
@@ -33,13 +34,16 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Outcome, Plan, Request, Skip, Source
     from gitrun.model.run import Attempt, BrokenRun, Run
     from gitrun.process.streams import Stream
+    from gitrun.sharing.hook_calls import HookCalls
     from gitrun.sharing.transfer import Sharing
+    from gitrun.source.catalog import Offer
     from gitrun.store.annotations import Change
     from gitrun.store.index import Index
     from gitrun.store.trash import Restored
     from gitrun.upkeep.doctor import Report
     from gitrun.upkeep.gc import GcPlan
     from gitrun.upkeep.gc import GcRules as Tidying
+    from gitrun.views.reader import RunReader
     from gitrun.views.select import Query, Selection
     from gitrun.workspace.checkout import CheckoutRequest, CheckoutResult
     from gitrun.workspace.session import Session
@@ -172,6 +176,47 @@ class Project:
         """Returns git's author identity here: `Name <address>`."""
         return os.fsdecode(self.git.run("var", "GIT_AUTHOR_IDENT")).rpartition(">")[0] + ">"
 
+    @property
+    def config(self) -> Mapping[str, tuple[str, ...]]:
+        """Returns git's configuration here: each setting with all its values."""
+        return self.git.config
+
+    def require_settings(self, *names: str) -> None:
+        """Raises UsageError if one of these settings of gitrun is invalid."""
+        require_valid(self.git.config, names)
+
+    def find_colour(self, setting: str, default: str = "") -> str | None:
+        """Returns the escape sequence of a colour setting, or of `default` if it is unset; None if git knows no such colour."""
+        done = self.git.attempt("config", "--get-color", setting, default)
+        return None if done.returncode or default.startswith("-") else done.stdout.decode()
+
+    def path_from_top(self, path: str) -> str:
+        """Returns a path relative to the directory of this object as a path from the top of the repository."""
+        return posixpath.normpath(self.git.prefix + path)
+
+    def edit_text(self, name: str, text: str) -> str:
+        """Opens `text`, as a file of this name, in git's editor. Returns the edited text. Raises GitFailed."""
+        return git.exe.edit_text(self.git, name, text)
+
+    def is_commit(self, name: str) -> bool:
+        """Returns whether git knows the name as a commit or a range of commits."""
+        return views.history.is_commit(self.git, name)
+
+    def resolve_name(self, name: str) -> str:
+        """Returns the id of the object to which git resolves the name. Raises GitFailed."""
+        return self.git.run("rev-parse", "--verify", "--end-of-options", name).decode().strip()
+
+    def list_operations(self, names: Sequence[str] = (), *, from_top: bool = False) -> list[Offer]:
+        """Returns the operations of these names in the working tree; without names, those that `git run ops` lists.
+
+        Names of scripts are relative to the directory of this object, or to the top of the repository. Raises GitrunError.
+        """
+        return source.catalog.list_offers(replace(self.git, prefix="") if from_top else self.git, names)
+
+    def note_other_tools(self) -> list[str]:
+        """Returns a note for each file at the top with which another tool runs things."""
+        return source.catalog.note_other_tools(self.git)
+
     def index(self) -> Index:
         """Opens an index of all runs at this moment; use it in a `with`."""
         self.recover()
@@ -238,12 +283,16 @@ class Project:
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
         """Marks the run as the one that its operation's name means, or unmarks it. Returns whether that changed it."""
+        return bool(self.mark_runs([run])[0] if marked else self.unmark_runs([run]))
+
+    def mark_runs(self, runs: Sequence[Run]) -> tuple[list[str], list[Run]]:
+        """Marks the runs. Returns the ids of those that were unmarked before, and the runs that lost their mark to them."""
         with self.index() as index:
-            return bool(
-                store.annotations.mark_runs(self.git, index, [run])[0]
-                if marked
-                else store.annotations.unmark_runs(self.git, [run])
-            )
+            return store.annotations.mark_runs(self.git, index, runs)
+
+    def unmark_runs(self, runs: Sequence[Run]) -> list[str]:
+        """Unmarks the runs. Returns the ids of those that were marked. Raises UnknownRun, StaleRun."""
+        return store.annotations.unmark_runs(self.git, runs)
 
     def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
         """Applies `change` to the annotations of the runs, with `subject` for the commits. Returns changed ids."""
@@ -256,6 +305,11 @@ class Project:
         rest = [name for name in names if name not in broken]
         sound = [run for _, run in self.select(rest, question).runs] if rest or not broken else []
         return [*sound, *broken.values()]
+
+    @property
+    def runs(self) -> RunReader:
+        """Returns the part that reads and compares runs."""
+        return views.reader.RunReader(self.git, self.index)
 
     @property
     def trash(self) -> Trash:
@@ -276,6 +330,11 @@ class Project:
     def sharing(self) -> Sharing:
         """Returns the object that exchanges runs with other repositories."""
         return sharing.transfer.Sharing(self.git, self.settings)
+
+    @property
+    def hooks(self) -> HookCalls:
+        """Returns the part for git hooks."""
+        return sharing.hook_calls.HookCalls(self.git, self.settings)
 
     def verify(self, run: Run, rules: VerifyRules, *, keep: bool = False) -> Verdict:
         """Executes the run's last attempt again and compares the outcome; `keep` records it as one more attempt.
@@ -388,6 +447,15 @@ class Upkeep:
 
     def __init__(self, project: Project) -> None:
         self._project = project
+
+    def parse_time(self, text: str) -> int:
+        """Returns the time that git reads in the text, in seconds since 1970. Raises UsageError."""
+        return views.select.parse_time(self._project.git, text)
+
+    def trash_expiry(self) -> int | None:
+        """Returns a time; runs deleted before it are due to be purged. None if they are never purged."""
+        expire = self._project.settings.trash_expire
+        return None if expire == "never" else self.parse_time(expire)
 
     def survey(self, rules: Tidying) -> GcPlan:
         """Returns the runs and files that are no longer needed; writes nothing."""

@@ -129,6 +129,10 @@ def test_print_lives_in_commands() -> None:
     assert violations(print_below_commands) == []
 
 
+def test_commands_reach_git_through_project() -> None:
+    assert violations(repository_in_commands) == []
+
+
 def test_modules_are_named_for_what_they_hold() -> None:
     assert violations(homeless_name) == []
 
@@ -234,6 +238,14 @@ def environment_below_commands(module: Module) -> Iterable[str]:
 def print_below_commands(module: Module) -> Iterable[str]:
     exempt = module.is_one_of("commands/*", *IN_THE_USERS_WORLD)
     return () if exempt else named(module, "print", "builtins.print")
+
+
+def repository_in_commands(module: Module) -> Iterable[str]:
+    """Uses of the attribute `git` of a project or session: what a verb needs of it is a method of Project or of a part."""
+    if module.is_one_of("commands/*"):
+        for node in module.nodes:
+            if isinstance(node, ast.Attribute) and node.attr == "git" and dotted(node) != "gitrun.git":
+                yield module.wrong(node.lineno, "a verb uses the repository of a project, not a method of it")
 
 
 def homeless_name(module: Module) -> Iterable[str]:
@@ -389,6 +401,9 @@ BROKEN = [
     (print_below_commands, "process/run.py", "tell = print"),
     (print_below_commands, "project.py", "class Project:\n    def run(self):\n        print('done')"),
     (print_below_commands, "project.py", "class Other:\n    def print_runs(self):\n        print('runs')"),
+    (repository_in_commands, "commands/show.py", "read_family(project.git, run)"),
+    (repository_in_commands, "commands/show.py", "git = Project().git"),
+    (repository_in_commands, "commands/show.py", "class View:\n    def show(self):\n        f(self.project.git.config)"),
     (homeless_name, "store/utils.py", ""),
     (homeless_name, "manager.py", ""),
     (more_than_stdlib, "log.py", "def log():\n    import tomli_w"),
@@ -416,6 +431,13 @@ KEPT = [
     (print_below_commands, "workspace/launcher.py", "print('a')"),
     (print_below_commands, "project.py", "class Project:\n    def print_runs(self):\n        print('runs')"),
     (print_below_commands, "views/report.py", "page.print('a')"),
+    (
+        repository_in_commands,
+        "commands/show.py",
+        "from gitrun import git\ngit.exe.run_git(('var',))\nproject.runs.read_family(run)",
+    ),
+    (repository_in_commands, "commands/show.py", "import gitrun.git.exe\ngitrun.git.exe.run_git(('var',))"),
+    (repository_in_commands, "render/run_page.py", "read_family(project.git, run)"),
     (more_than_stdlib, "log.py", "from __future__ import annotations\nimport json, os.path"),
     (long_file, "store/runs.py", "\n" * LONGEST_FILE),
     (long_function, "store/runs.py", "@a\ndef f():\n" + "    pass\n" * (LONGEST_FUNCTION - 1)),

@@ -265,3 +265,43 @@ def test_stop_ends_a_run_and_not_the_loop_that_it_is_in(repo) -> None:
     done = subprocess.run([sys.executable, "-c", LOOP], cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert [run.status for run in Project(repo.path).list_runs()] == ["terminated"] * 3
+
+
+def test_colours_are_those_of_gits_configuration(repo) -> None:
+    repo.git("config", "color.run.id", "red")
+    project = Project(repo.path)
+    assert project.config["color.run.id"] == ("red",)
+    assert project.find_colour("color.run.id") == project.find_colour("", "red") == "\x1b[31m"
+    assert project.find_colour("color.run.label") == ""
+    assert project.find_colour("", "reddish") is project.find_colour("", "--list") is None
+
+
+def test_paths_count_from_the_directory_of_the_project(repo) -> None:
+    (repo.path / "deep").mkdir()
+    deep = Project(repo.path / "deep")
+    assert (deep.path_from_top("a"), deep.path_from_top("../a")) == ("deep/a", "a")
+    assert [offer.name for offer in deep.list_operations(["echo.py"], from_top=True)] == ["echo.py"]
+    with pytest.raises(GitrunError):
+        deep.list_operations(["echo.py"])
+
+
+def test_names_resolve_as_git_resolves_them(repo) -> None:
+    project = Project(repo.path)
+    assert project.is_commit("HEAD")
+    assert not project.is_commit("nothing")
+    assert project.resolve_name("HEAD") == repo.git("rev-parse", "HEAD").strip()
+
+
+def test_an_invalid_setting_is_refused_by_name(repo) -> None:
+    repo.git("config", "gitrun.prePush", "sometimes")
+    project = Project(repo.path)
+    project.require_settings("allow_delete")
+    with pytest.raises(UsageError, match=r"gitrun\.prePush"):
+        project.require_settings("pre_push")
+
+
+def test_trash_expires_as_the_setting_says(repo) -> None:
+    repo.git("config", "gitrun.trashExpire", "2026-01-01 00:00 +0000")
+    assert Project(repo.path).upkeep.trash_expiry() == Project(repo.path).upkeep.parse_time("2026-01-01 00:00 +0000")
+    repo.git("config", "gitrun.trashExpire", "never")
+    assert Project(repo.path).upkeep.trash_expiry() is None

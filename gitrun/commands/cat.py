@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import sys
 from typing import TYPE_CHECKING
 
@@ -49,7 +48,7 @@ def command(run: str, place: str | None, what: str, path: str | None) -> None:
     path = inside
     if what == "source" and path is None:
         raise UsageError("--sourcecode needs a file", "To name it: -p PATH")
-    here = path and posixpath.normpath(project.git.prefix + path)
+    here = path and project.path_from_top(path)
     try:
         print_file(project, found, what, here)
     except UnknownRun:

@@ -15,7 +15,7 @@ from gitrun.model.run import COMPLETED, ERROR, short_id
 from gitrun.model.text import numbers_text, safe_text
 from gitrun.process.streams import FileStream
 from gitrun.render.text import run_json
-from gitrun.views.gates import Checked, check_run, judge_run, parse_gate, usual_operation
+from gitrun.views.gates import parse_gate
 from gitrun.views.select import is_flag_and_metric
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.run import Run
     from gitrun.project import Project
-    from gitrun.views.gates import Gate, GateResult
+    from gitrun.views.gates import Checked, Gate, GateResult
 
 SKIP = 125
 """Exit status that makes git bisect skip a commit."""
@@ -64,8 +64,7 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
         raise UsageError(
             "cannot check several runs at once", "To choose a run by its flags: git run check --commit OPERATION NAME=VALUE"
         )
-    with project.index() as index:
-        found = check_run(project.git, index, gates, words[0] if words else None, base)
+    found = project.runs.check(gates, words[0] if words else None, base)
     return print_results(project, found, gates, as_json=as_json)
 
 
@@ -87,8 +86,7 @@ def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], 
         run = run_commit(project, words, gates)
         if run.status != COMPLETED and (gates or run.status != ERROR):
             return report_skip(project, f"run {short_id(run.id)} is {run.status}: only completed runs can be checked")
-        with project.index() as index:
-            found = judge_run(project.git, index, run, gates, base)
+        found = project.runs.judge(run, gates, base)
     except GitrunError as error:
         return report_skip(project, error.message + (f". {error.hint}" if error.hint else ""))
     return print_results(project, found, gates, as_json=as_json)
@@ -109,8 +107,7 @@ def run_commit(project: Project, words: Sequence[str], gates: Sequence[Gate]) ->
     if len(names) > 1:
         raise BadValue(f"'{names[1]}' is not a flag", "--commit takes an operation and flags, for example lr=0.1")
     if not names:
-        with project.index() as index:
-            names = [usual_operation(project.git, index, gates)]
+        names = [project.runs.usual_operation(gates)]
     flags = {
         name: model.flags.Typed(text)
         for name, text in map(model.flags.split_assignment, (word for word in words if "=" in word))

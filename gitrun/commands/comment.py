@@ -11,7 +11,6 @@ import click
 
 from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.errors import UsageError
-from gitrun.git.exe import edit_text
 from gitrun.model.run import Comment
 
 HINT = "\n# Say something about {}. Lines that begin with # are left out; no words, no comment.\n"
@@ -34,7 +33,7 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
         if not sys.stdin.isatty():
             raise UsageError("no comment given", "To give it: -m TEXT")
         what = f"run {found[0].id[:8]}" if len(found) == 1 else f"{len(found)} runs"
-        text = edit_text(project.git, "RUN_COMMENT", HINT.format(what))
+        text = project.edit_text("RUN_COMMENT", HINT.format(what))
         message = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     if not message.strip():
         raise UsageError("the comment is empty: nothing was changed")

@@ -19,7 +19,6 @@ from gitrun.model.run import rfc3339_text, short_id
 from gitrun.model.text import duration_text, label_text, numbers_text, relative_text, safe_text
 from gitrun.render.text import Shape
 from gitrun.views.compare import LAST, NEEDS, chosen_columns, columns_of, drop_equal_properties, rows_of
-from gitrun.views.contents import read_bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,7 +80,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
         print_table(
             columns[:WIDEST] if names or not found else drop_equal_properties(columns[:WIDEST], found),
             found,
-            read_palette(project.git),
+            read_palette(project),
         )
         if len(columns) > WIDEST:
             project.say(f"{len(columns) - WIDEST:,} more columns. To see them: --columns NAMES, or --csv")
@@ -96,7 +95,7 @@ def list_needs(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str
     """Returns the needed runs by operation, for each run id; nothing for more than FAMILIES runs."""
     if len(runs) > FAMILIES:
         return {}
-    found = zip(runs, read_bases(project.git, runs), strict=True)
+    found = zip(runs, project.runs.read_bases(runs), strict=True)
     return {run.id: {need.operation: need.run_id for need in basis.needs} for run, basis in found}
 
 

@@ -20,14 +20,8 @@ from gitrun.model.text import encode_path, exact_text, safe_text
 from gitrun.views.diff import (
     DiffStyle,
     Pair,
-    diff_output,
-    diff_source,
-    differences,
     differing_values,
     flatten,
-    pair_of_runs,
-    pair_with_base,
-    pair_with_worktree,
 )
 
 if TYPE_CHECKING:
@@ -70,12 +64,12 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
     if len(pair.runs) < 2:
         options = require_source_only(options)
     shown = [part for option in options or (FLAGS, NEEDS, SOURCE, OUTPUT) for part in ASKED[option]]
-    view = View(project, pair, differences(project.git, pair), environment(project, pair) if ENV in shown or as_json else {})
+    view = View(project, pair, project.runs.compare(pair), environment(project, pair) if ENV in shown or as_json else {})
     if as_json:
         print_json(view.as_json())
     else:
         width = shutil.get_terminal_size().columns if stat else None
-        view.show(shown, DiffStyle(width, is_on(project.git.config)))
+        view.show(shown, DiffStyle(width, is_on(project.config)))
     return int(exit_code and any(view.differs(part) for part in shown))
 
 
@@ -88,8 +82,8 @@ def find_pair(project: Project, names: Sequence[str], *, working: bool) -> Pair:
         )
     found = [project.find(name) for name in names or (LATEST,)]
     if working:
-        return pair_with_worktree(project.git, found[0], project.working_snapshot())
-    return pair_of_runs(project.git, *found) if len(found) == 2 else pair_with_base(project.git, found[0])
+        return project.runs.pair_with_worktree(found[0], project.working_snapshot())
+    return project.runs.pair_runs(*found) if len(found) == 2 else project.runs.pair_with_base(found[0])
 
 
 def require_source_only(options: Sequence[str]) -> list[str]:
@@ -150,20 +144,16 @@ class View:
                 self.show_environment()
                 continue
             if part == CARRIED or len([one for one in shown if one != CARRIED]) > 1:
-                print_line(read_palette(self.project.git).paint("heading", part))
+                print_line(read_palette(self.project).paint("heading", part))
             if part in {FILES, CARRIED}:
                 table([[f"  {change.what}", safe_text(change.path)] for change in getattr(self.found, part)])
             else:
-                lines = diff_source if part == SOURCE else diff_output
+                lines = self.project.runs.diff_source if part == SOURCE else self.project.runs.diff_output
                 calm = replace(look, colour=False)
                 # if the text has colours of its own, git's could not be told from them
-                own = (
-                    look.colour
-                    and is_read_by_person()
-                    and any(b"\x1b[" in line for line in lines(self.project.git, self.pair, calm))
-                )
+                own = look.colour and is_read_by_person() and any(b"\x1b[" in line for line in lines(self.pair, calm))
                 seen = calm if own else look
-                print_lines(lines(self.project.git, self.pair, seen), colour=seen.colour)
+                print_lines(lines(self.pair, seen), colour=seen.colour)
 
     def show_environment(self) -> None:
         """Prints the differences in the environment; packages last, changed versions first."""
@@ -179,7 +169,7 @@ class View:
 
     def show_values(self, title: str, values: Differing, said: Callable[[Any], str] | None = None) -> None:
         """Prints names with both values, under the short ids of the runs."""
-        colours = read_palette(self.project.git)
+        colours = read_palette(self.project)
         head = [colours.cell("heading", title), *(colours.cell("id", short_id(run.id)) for run in self.pair.runs)]
         table([head, *([f"  {safe_text(name)}", *map(said or value_text, both)] for name, both in values.items())])
 

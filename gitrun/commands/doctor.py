@@ -10,7 +10,6 @@ from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import open_project
 from gitrun.errors import joined
 from gitrun.model.text import count_text, safe_text
-from gitrun.views.select import parse_time
 
 if TYPE_CHECKING:
     from gitrun.model.diagnostics import Diagnostic
@@ -35,9 +34,8 @@ def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
       git run doctor --remote origin
     """
     project = open_project()
-    expire = project.settings.trash_expire
     asked = project.sharing.default_remote(push=True) if remote == ANY else remote
-    report = project.upkeep.examine(None if expire == "never" else parse_time(project.git, expire), asked, mend=fix)
+    report = project.upkeep.examine(project.upkeep.trash_expiry(), asked, mend=fix)
     if as_json:
         print_json([finding_json(one, fixed=one in report.mended) for one in (*report.mended, *report.findings)])
     else:

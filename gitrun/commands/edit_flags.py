@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gitrun import git, source
 from gitrun.commands.ops import describe_flag
 from gitrun.errors import BadValue, GitrunError, UsageError
 from gitrun.model.encode import dump_toml, format_inline
@@ -33,7 +32,7 @@ def edit_flags(project: Project, request: Request) -> Request:
     if not flags:
         raise UsageError(f"{operation} has no flags to edit", "To give flags: NAME=VALUE")
     sheet = format_sheet(operation, flags, given)
-    text = git.exe.edit_text(project.git, "RUN_FLAGS.toml", sheet)
+    text = project.edit_text("RUN_FLAGS.toml", sheet)
     values = parse_sheet(text)
     if not values:
         raise UsageError("nothing was run: the list of flags is empty", "To run: save it with flags")
@@ -58,7 +57,7 @@ def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, 
 def list_known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
     """Returns the declared flags of the operation in the working tree; empty if it is unknown there."""
     try:
-        return source.catalog.list_offers(replace(project.git, prefix=""), [operation])[0].flags or ()
+        return project.list_operations([operation], from_top=True)[0].flags or ()
     except GitrunError:
         return ()
 

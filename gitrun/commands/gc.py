@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun import upkeep, views
+from gitrun import upkeep
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project, report_runs
 from gitrun.errors import BadValue
 from gitrun.model.run import short_id
-from gitrun.model.settings import GC_SETTINGS, require_valid
+from gitrun.model.settings import GC_SETTINGS
 from gitrun.model.text import count_text, size_text
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
 
 def read_rules(project: Project, options: dict[str, str | int | bool | None]) -> GcRules:
     """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
-    require_valid(project.git.config, GC_SETTINGS)
+    project.require_settings(*GC_SETTINGS)
     settings, keep = project.settings, options["keep"]
     before = str(options["older_than"] or settings.gc_older_than)
     statuses = tuple(str(options["status"]).split(",")) if options["status"] else settings.gc_status
@@ -60,14 +60,11 @@ def read_rules(project: Project, options: dict[str, str | int | bool | None]) ->
         if status not in STATUSES:
             raise BadValue(f"gc cannot select runs by status '{status}'", f"Use one of: {', '.join(STATUSES)}")
     retention = upkeep.gc.Retention(
-        before=views.select.parse_time(project.git, before) if before else None,
+        before=project.upkeep.parse_time(before) if before else None,
         keep=int(keep) if keep is not None else settings.gc_keep,
         statuses=statuses,
     )
-    expire = settings.trash_expire
-    return upkeep.gc.GcRules(
-        retention, None if expire == "never" else views.select.parse_time(project.git, expire), bool(options["slots"])
-    )
+    return upkeep.gc.GcRules(retention, project.upkeep.trash_expiry(), bool(options["slots"]))
 
 
 def print_plan(project: Project, found: GcPlan, would: str) -> None:

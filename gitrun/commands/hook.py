@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun import git, model, sharing
+from gitrun import model
 from gitrun.errors import GitrunError, UsageError
-from gitrun.model.settings import require_valid
 from gitrun.project import Project
 from gitrun.sharing import hook_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from gitrun.git.exe import Git
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
@@ -55,10 +52,7 @@ def prepare_commit_msg(words: Sequence[str]) -> int:
     message = Path(words[0]).absolute()
     # `git commit -a` and `git commit PATH` commit another index than the user's
     index = os.environ.get("GIT_INDEX_FILE")
-    git = Project().git
-    sharing.hooks.prepare_commit_msg(
-        git, Path(index).absolute() if index else git.git_dir / "index", message, is_edited=is_edited()
-    )
+    Project().hooks.prepare_commit_msg(Path(index).absolute() if index else None, message, is_edited=is_edited())
     return 0
 
 
@@ -66,7 +60,7 @@ def commit_msg(words: Sequence[str]) -> int:
     """Empties an edited message that holds only our trailer. Argument: its file."""
     message = Path(words[0]).absolute()
     if is_edited():
-        sharing.hooks.commit_msg(Project().git, message)
+        Project().hooks.commit_msg(message)
     return 0
 
 
@@ -77,30 +71,30 @@ def is_edited() -> bool:
 
 def post_commit(_: Sequence[str]) -> int:
     """Updates the note of the new commit. No arguments."""
-    sharing.hooks.post_commit(Project().git)
+    Project().hooks.post_commit()
     return 0
 
 
 def pre_push(words: Sequence[str]) -> int:
     """Pushes or checks the runs of pushed commits. Arguments: remote and URL; stdin has a line for each ref."""
     project = Project()
-    require_valid(project.git.config, ["pre_push"])
+    project.require_settings("pre_push")
     # pre-commit gives hooks no arguments
-    remote, stdin = (words[0], sys.stdin.buffer.read()) if words else read_pre_commit(project.git)
-    said = sharing.hooks.pre_push(project.git, project.settings, remote, hook_files.parse_pre_push(stdin))
+    remote, stdin = (words[0], sys.stdin.buffer.read()) if words else read_pre_commit(project)
+    said = project.hooks.pre_push(remote, hook_files.parse_pre_push(stdin))
     for line in said.lines:
         project.say(line)
     return hook_files.BLOCKED if said.blocks else 0
 
 
-def read_pre_commit(git: Git) -> tuple[str, bytes]:
+def read_pre_commit(project: Project) -> tuple[str, bytes]:
     """Returns remote and input of a hook started by pre-commit, which passes both in variables. Raises UsageError."""
     names = ("REMOTE_NAME", "REMOTE_BRANCH", "LOCAL_BRANCH", "TO_REF", "FROM_REF")
     remote, ref, local, new, old = (os.environ.get(f"PRE_COMMIT_{name}", "") for name in names)
     if not (remote and ref and (local or new)):
         raise UsageError("no remote given", "git run hook pre-push REMOTE URL")
     # pre-commit 4 passes no ids when the whole history is pushed
-    new = new or git.run("rev-parse", "--verify", "--end-of-options", local).decode().strip()
+    new = new or project.resolve_name(local)
     return remote, f"HEAD {new} {ref} {old or hook_files.ABSENT}\n".encode()
 
 
@@ -113,9 +107,9 @@ def pre_receive() -> int:
         raise UsageError("cannot read the list of updated refs") from error
     may_delete = hook_files.DELETE_OPTION in read_push_options()
     if may_delete:
-        require_valid(project.git.config, ["allow_delete"])
+        project.require_settings("allow_delete")
         may_delete = project.settings.allow_delete
-    refused = sharing.hooks.pre_receive(git.exe.with_quarantine(project.git, os.environ), updates, may_delete=may_delete)
+    refused = project.hooks.pre_receive(updates, os.environ, may_delete=may_delete)
     for line in refused:
         project.say(line)
     return 1 if refused else 0

@@ -17,7 +17,6 @@ from gitrun.sharing.hook_files import (
     FOREIGN,
     MISSING,
     READERS,
-    Hooks,
     guarded_call,
     hooks_as_json,
     snippet_for_manager,
@@ -50,7 +49,7 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
     if deed not in DEEDS:
         raise UsageError(f"no action '{deed}' for hooks", f"Use one of: {', '.join(DEEDS)}")
     project = open_project()
-    hooks = Hooks(project.git)
+    hooks = project.hooks.files
     meant = hooks.names(names)
     if deed == "install" and not chain and (manager := hooks.manager()):
         project.say(

@@ -20,7 +20,6 @@ from gitrun.views.formats import ATOMS, column_renderer, read_format
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitrun.git.exe import Git
     from gitrun.project import Project
     from gitrun.render.palette import Palette
     from gitrun.views.select import Query
@@ -62,14 +61,14 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     if as_json:
         print_json([*(run_json(run) for _, run in found.runs), *map(run_json, found.broken)])
     elif options["form"] is not None:
-        print_lines([run for _, run in found.runs], project.git, options["form"], zero=options["zero"])
+        print_lines([run for _, run in found.runs], project, options["form"], zero=options["zero"])
     elif options["columns"]:
         names = [name.strip() for name in options["columns"].split(",")]
         shown = [run for _, run in found.runs]
         report_doubts(project, shown, names)
-        print_columns(shown, names, read_palette(project.git))
+        print_columns(shown, names, read_palette(project))
     else:
-        print_rows(found, read_palette(project.git))
+        print_rows(found, read_palette(project))
     if found.more:
         click.echo(f"gitrun: {found.more} more. To show all: --all", err=True)
     if not found.runs and not found.broken and not as_json:
@@ -139,10 +138,10 @@ def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) 
         table([*head, *rows], Shape(gives=names.index("operation") if "operation" in names else None))
 
 
-def print_lines(found: Sequence[Run], git: Git, form: str, *, zero: bool) -> None:
+def print_lines(found: Sequence[Run], project: Project, form: str, *, zero: bool) -> None:
     """Prints the runs in the given format, byte for byte like git's `--format`. Raises UsageError."""
     safe = safe_text if is_read_by_person() and not zero else str
-    line, now = read_format(form, lambda name: find_colour(git, name), safe), datetime.now(timezone.utc)
+    line, now = read_format(form, lambda name: find_colour(project, name), safe), datetime.now(timezone.utc)
     sys.stdout.flush()
     for run in found:
         sys.stdout.buffer.write(line(run, now).encode(errors="surrogateescape") + (b"\0" if zero else b"\n"))

@@ -14,7 +14,6 @@ from gitrun.model.run import attempt_as_json, rfc3339_text, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text, safe_lines, safe_text, time_text
 from gitrun.render.text import GAP, run_json, status_text
-from gitrun.views.history import is_commit, read_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,31 +42,30 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
     project = open_project()
     run = find_run(project, name)
     if run is None:
-        with project.index() as index:
-            commits = read_history(project.git, index, name, limit)
-            if as_json:
-                print_json(list(map(commit_json, commits)))
-            else:
-                print_commits(commits, read_palette(project.git), datetime.now(timezone.utc))
+        commits = project.runs.read_history(name, limit)
+        if as_json:
+            print_json(list(map(commit_json, commits)))
+        else:
+            print_commits(commits, read_palette(project), datetime.now(timezone.utc))
         return
     numbered = list(enumerate(project.attempts(run), 1))
     numbered = numbered[max(0, len(numbered) - limit) :] if limit is not None else numbered
     if as_json:
         print_json([attempt_as_json(attempt) for _, attempt in numbered])
         return
-    colours, now = read_palette(project.git), datetime.now(timezone.utc)
+    colours, now = read_palette(project), datetime.now(timezone.utc)
     for number, attempt in reversed(numbered):
         print_attempt(number, attempt, lines, (colours, now))
 
 
 def find_run(project: Project, name: str) -> Run | None:
     """Returns the run of that name; None if only git knows the name. Raises UnknownRun."""
-    if ".." in name and is_commit(project.git, name):
+    if ".." in name and project.is_commit(name):
         return None
     try:
         return project.find(name)
     except UnknownRun:
-        if name != LATEST and is_commit(project.git, name):
+        if name != LATEST and project.is_commit(name):
             return None
         raise
 

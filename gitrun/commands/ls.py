@@ -14,7 +14,7 @@ from gitrun.commands.selecting import open_project
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import encode_path, safe_text, size_text
 from gitrun.render.text import GAP
-from gitrun.views.contents import PARTS, list_files
+from gitrun.views.contents import PARTS
 
 if TYPE_CHECKING:
     from gitrun.render.palette import Palette
@@ -36,7 +36,7 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
       git run ls 3fa2c1d8 --produced
     """
     project = open_project()
-    found = list_files(project.git, project.find(run), [part for part in PARTS if parts[part]] or PARTS)
+    found = project.runs.list_files(project.find(run), [part for part in PARTS if parts[part]] or PARTS)
     if as_json:
         print_json([asdict(content) | {"path": encode_path(content.path)} for content in found])
     elif zero:
@@ -44,7 +44,7 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
         sys.stdout.buffer.writelines(os.fsencode(content.path) + b"\0" for content in found)
         sys.stdout.buffer.flush()
     else:
-        colours = read_palette(project.git)
+        colours = read_palette(project)
         for content in found:
             print_line(file_line(content, colours))
 

@@ -8,7 +8,6 @@ import click
 
 from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.model.run import short_id
-from gitrun.store.annotations import mark_runs, unmark_runs
 
 
 @click.command(add_help_option=False)
@@ -27,10 +26,9 @@ def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # n
     project = open_project()
     found = select_runs(project, runs, build_query(options))
     if clear:
-        report_changed(project, found, unmark_runs(project.git, found), "no longer marked")
+        report_changed(project, found, project.unmark_runs(found), "no longer marked")
         return
-    with project.index() as index:
-        changed, earlier = mark_runs(project.git, index, found)
+    changed, earlier = project.mark_runs(found)
     report_changed(project, found, changed, "marked")
     for run in earlier:
         project.say(f"run {short_id(run.id)} {run.operation} is no longer marked")

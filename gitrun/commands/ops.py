@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun import commands, source
+from gitrun import commands
 from gitrun.commands.screen import print_json, table
 from gitrun.commands.selecting import open_project
 from gitrun.model.flags import format_value
@@ -40,14 +40,14 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
         return 0
 
     project = open_project()
-    found = source.catalog.list_offers(project.git, names)
+    found = project.list_operations(names)
     if as_json:
         print_json([offer_json(offer) for offer in found])
     elif found:
         table([row for offer in found for row in offer_rows(offer)])
     else:
         project.say(NOTHING)
-    for word in source.catalog.note_other_tools(project.git) if not (names or as_json) else ():
+    for word in project.note_other_tools() if not (names or as_json) else ():
         project.say(word)
     broken = [offer for offer in found if offer.error]
     for offer in broken if not as_json else ():

@@ -12,8 +12,6 @@ from gitrun import render
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
 from gitrun.render import markdown as md
-from gitrun.views.history import is_commit, read_range
-from gitrun.views.report import build_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +48,7 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
     """
     project = open_project()
     asked = find_subject(project, words)
-    with project.index() as index:
-        found = build_report(project.git, index, asked)
+    found = project.runs.build_report(asked)
     by_name = SUFFIXES.get(out.suffix.lower() if out else "", "md")
     form = "json" if options["as_json"] else options["form"] or by_name
     text = render_report(found, form, FORMATS[form] if options["budget"] is None else options["budget"])
@@ -67,12 +64,12 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
 def find_subject(project: Project, words: Sequence[str]) -> Range | list[Run]:
     """Returns the commits or runs that the words name. Raises UnknownRun, UsageError."""
     if not words or (len(words) == 1 and ".." in words[0]):
-        return read_range(project.git, words[0] if words else None)
+        return project.runs.read_range(words[0] if words else None)
     try:
         return [run for _, run in project.select(words).runs]
     except UnknownRun:
-        if len(words) == 1 and is_commit(project.git, words[0]):
-            return read_range(project.git, words[0])
+        if len(words) == 1 and project.is_commit(words[0]):
+            return project.runs.read_range(words[0])
         raise
 
 

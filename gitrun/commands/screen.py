@@ -21,7 +21,7 @@ from gitrun.render.text import Shape, column_widths, join_cells, json_safe, shri
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gitrun.git.exe import Git
+    from gitrun.project import Project
 
 
 WHEN = ("always", "never", "auto")
@@ -86,32 +86,32 @@ def escape_for_stdout(text: str) -> str:
     return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
 
 
-def read_palette(git: Git) -> Palette:
+def read_palette(project: Project) -> Palette:
     """Returns the colours for stdout. Raises UsageError for a colour that git does not know."""
-    if not is_on(git.config):
+    if not is_on(project.config):
         return PLAIN
-    return Palette({slot: read_colour(git, slot, default) for slot, default in SLOTS.items()})
+    return Palette({slot: read_colour(project, slot, default) for slot, default in SLOTS.items()})
 
 
-def read_colour(git: Git, slot: str, default: str) -> str:
+def read_colour(project: Project, slot: str, default: str) -> str:
     """Returns the escape sequence of a slot. Starts git only if the user configured it. Raises UsageError."""
     name = f"color.run.{slot}"
-    if name not in git.config:
+    if name not in project.config:
         return f"\x1b[{default}m"
-    done = git.attempt("config", "--get-color", name)
-    if done.returncode:
-        raise BadSetting(f"setting {name} must be a colour such as 'bold red', not '{git.config[name][-1]}'")
-    return done.stdout.decode()
+    found = project.find_colour(name)
+    if found is None:
+        raise BadSetting(f"setting {name} must be a colour such as 'bold red', not '{project.config[name][-1]}'")
+    return found
 
 
-def find_colour(git: Git, name: str) -> str:
+def find_colour(project: Project, name: str) -> str:
     """Returns the escape sequence of a colour such as `bold red`; empty without colours. Raises UsageError."""
-    done = git.attempt("config", "--get-color", "", name)
-    if done.returncode or name.startswith("-"):
+    found = project.find_colour("", name)
+    if found is None:
         raise BadValue(
             f"no colour '{name}'", "%(color:<colour>) takes the colours of git config, such as red or bold blue, and reset"
         )
-    return done.stdout.decode() if is_on(git.config) else ""
+    return found if is_on(project.config) else ""
 
 
 def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:

@@ -15,9 +15,6 @@ from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing.remotes import REASONS
 from gitrun.sharing.transfer import FetchRequest
-from gitrun.views.contents import read_bases, read_family
-from gitrun.views.history import membership_test
-from gitrun.views.select import Query, choose_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from gitrun.sharing.quarantine import Received
     from gitrun.sharing.secret_scan import SecretFinding
     from gitrun.sharing.transfer import Pick
+    from gitrun.views.select import Query
 
 F = TypeVar("F", bound="Callable[..., Any]")
 FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Select runs made of these commits, or based on them.")
@@ -84,10 +82,10 @@ def build_order(project: Project, names: Sequence[str], options: dict[str, Any],
 
 def pick_function(project: Project, question: Query, revisions: str | None) -> Pick:
     """Returns a function that selects the runs that match the question and the revisions."""
-    belongs = membership_test(project.git, revisions) if revisions is not None else None
+    belongs = project.runs.membership_test(revisions) if revisions is not None else None
 
     def pick(runs: Sequence[Run]) -> Collection[str]:
-        chosen = (run for _, run in choose_runs(project.git, enumerate(runs, 1), question))
+        chosen = (run for _, run in project.runs.choose(enumerate(runs, 1), question))
         return {run.id for run in chosen if belongs is None or belongs(run)}
 
     return pick
@@ -97,7 +95,7 @@ def select_with_dependencies(project: Project, names: Sequence[str], options: di
     """Returns the runs that names and filters select, and those they depend on. Raises UnknownRun, UsageError."""
     runs = [run for _, run in project.select(names, options["question"]).runs]
     if options["revisions"] is not None:
-        belongs = membership_test(project.git, options["revisions"])
+        belongs = project.runs.membership_test(options["revisions"])
         runs = [run for run in runs if belongs(run)]
     if not runs:
         raise NoMatch(explain_no_match(project, options["question"]), "To list all runs: git run list --all")
@@ -121,12 +119,12 @@ def list_dependencies(project: Project, runs: Sequence[Run]) -> list[Run]:
 
 def dependency_ids(project: Project, runs: Sequence[Run]) -> Iterator[str]:
     """Yields the ids of the runs whose files these took, and of their steps."""
-    for basis in read_bases(project.git, runs):
+    for basis in project.runs.read_bases(runs):
         yield from (need.run_id for need in basis.needs)
     for run in runs:
         if run.attempt.kind == STEPS:
             with suppress(BadRun):
-                yield from (step.run_id for step in read_family(project.git, run)[1])
+                yield from (step.run_id for step in project.runs.read_family(run)[1])
 
 
 def is_progress_shown(options: dict[str, Any]) -> bool:

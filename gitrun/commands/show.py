@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun import render, views
+from gitrun import render
 from gitrun.commands.screen import print_json, print_line, read_palette
 from gitrun.commands.selecting import add_filters, build_query, open_project, select_runs
 from gitrun.model.text import safe_lines
 from gitrun.render.text import basis_json, show_json
-from gitrun.views.contents import read_family
 
 if TYPE_CHECKING:
     from gitrun.model.run import Run
@@ -58,7 +57,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
         ]
         print_json(shown[0] if len(shown) == 1 else shown)
         return
-    colours = read_palette(project.git)
+    colours = read_palette(project)
     for number, run in enumerate(found):
         if number:
             print_line("")
@@ -67,7 +66,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
 
 def print_openable(project: Project, run: Run) -> None:
     """Prints the program's output, safe on a terminal, with paths that exist in the working tree."""
-    data = views.paths.with_user_paths(project.git, run, project.read_file(run, "output"))
+    data = project.runs.replace_paths(run, project.read_file(run, "output"))
     if not sys.stdout.isatty():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -78,7 +77,7 @@ def print_openable(project: Project, run: Run) -> None:
 
 def linked_json(project: Project, run: Run) -> dict[str, Any]:
     """Returns needed runs, steps, parent run and inputs as a JSON value."""
-    basis, steps = read_family(project.git, run)
+    basis, steps = project.runs.read_family(run)
     made = [{"operation": step.operation, "run": step.run_id, "status": step.status} for step in steps]
     return {
         **basis_json(basis),

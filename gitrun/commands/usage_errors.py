@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitrun import commands, source
+from gitrun import commands
 from gitrun.commands.verbs import VERBS, load_command
 from gitrun.errors import GitrunError, UnknownOperation, UsageError
 from gitrun.model.run import RUNNING, STAGED, Run, short_id
@@ -168,7 +168,7 @@ def find_offer(name: str) -> Offer | None:
     """Returns the operation of that name in the working tree; None if there is none that is readable."""
     project = commands.selecting.open_project()
     with suppress(GitrunError):
-        return source.catalog.list_offers(project.git, [name])[0]
+        return project.list_operations([name])[0]
     return None
 
 
@@ -221,7 +221,7 @@ def explain_empty_call(project: Project) -> UsageError:
 def describe_project(project: Project) -> Iterator[str]:
     """Yields a line about the operations, and one about the last run."""
     with suppress(GitrunError):
-        names = [offer.name for offer in source.catalog.list_offers(project.git) if not offer.error]
+        names = [offer.name for offer in project.list_operations() if not offer.error]
         more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
         if names:
             yield f"Operations here: {', '.join(names[:FEW])}{more}. To see their flags: git run ops"

@@ -1,0 +1,109 @@
+"""Reads and compares the runs of a repository: the class of `project.runs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitrun import views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from gitrun.git.exe import Git
+    from gitrun.model.plan import Source
+    from gitrun.model.provenance import Basis, StepRun
+    from gitrun.model.run import Run
+    from gitrun.store.index import Index
+    from gitrun.views.contents import Content
+    from gitrun.views.diff import Differences, DiffStyle, Pair
+    from gitrun.views.gates import Checked, Gate
+    from gitrun.views.history import Commit, Range
+    from gitrun.views.report import Report
+    from gitrun.views.select import Query
+
+
+class RunReader:
+    """Reads what runs contain, compares them, and relates them to commits; writes nothing.
+
+    `index` opens the index of all runs, for the methods that need it.
+    """
+
+    def __init__(self, repository: Git, index: Callable[[], Index]) -> None:
+        self._git, self._index = repository, index
+
+    def list_files(self, run: Run, parts: Iterable[str]) -> Iterator[Content]:
+        """Yields the files of the run's last attempt in these parts, as git lists them."""
+        return views.contents.list_files(self._git, run, parts)
+
+    def read_family(self, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
+        """Returns the basis of the run's last attempt (None: only its source) and the steps that it made. Raises BadRun."""
+        return views.contents.read_family(self._git, run)
+
+    def read_bases(self, runs: Sequence[Run]) -> list[Basis]:
+        """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
+        return views.contents.read_bases(self._git, runs)
+
+    def replace_paths(self, run: Run, output: bytes) -> bytes:
+        """Returns the output with the user's file paths in place of those in the run's workspace."""
+        return views.paths.with_user_paths(self._git, run, output)
+
+    def choose(self, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
+        """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
+        return views.select.choose_runs(self._git, runs, question)
+
+    def pair_runs(self, old: Run, new: Run) -> Pair:
+        """Returns the pair for two runs."""
+        return views.diff.pair_of_runs(self._git, old, new)
+
+    def pair_with_base(self, run: Run) -> Pair:
+        """Returns the pair for a run and the commit that it was made from."""
+        return views.diff.pair_with_base(self._git, run)
+
+    def pair_with_worktree(self, run: Run, working: Source) -> Pair:
+        """Returns the pair for a run and a snapshot of the working tree."""
+        return views.diff.pair_with_worktree(self._git, run, working)
+
+    def compare(self, pair: Pair) -> Differences:
+        """Returns the differences between the two sides."""
+        return views.diff.differences(self._git, pair)
+
+    def diff_source(self, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
+        """Yields the lines of `git diff` for the two sources, with the user's diff drivers and settings."""
+        return views.diff.diff_source(self._git, pair, look)
+
+    def diff_output(self, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
+        """Yields the lines of `git diff` for the outputs of the two runs."""
+        return views.diff.diff_output(self._git, pair, look)
+
+    def check(self, gates: Sequence[Gate], name: str | None, base: str | None) -> Checked:
+        """Checks the run `name`, or HEAD's latest run if there is no name. Raises UnknownRun if there is nothing to compare."""
+        with self._index() as index:
+            return views.gates.check_run(self._git, index, gates, name, base)
+
+    def judge(self, run: Run, gates: Sequence[Gate], base: str | None) -> Checked:
+        """Checks the run against the gates. Raises UnknownRun if there is nothing to compare, or a metric is missing."""
+        with self._index() as index:
+            return views.gates.judge_run(self._git, index, run, gates, base)
+
+    def usual_operation(self, gates: Sequence[Gate]) -> str:
+        """Returns the operation for which a commit is judged by default. Raises UnknownRun if there is none."""
+        with self._index() as index:
+            return views.gates.usual_operation(self._git, index, gates)
+
+    def read_history(self, revisions: str, limit: int | None = None) -> Iterator[Commit]:
+        """Yields the commits of a commit or a range, newest first, at most `limit`, with their runs."""
+        with self._index() as index:
+            yield from views.history.read_history(self._git, index, revisions, limit)
+
+    def read_range(self, words: str | None) -> Range:
+        """Returns the range for `BASE..HEAD`, for a commit, or for nothing (HEAD). Raises UsageError."""
+        return views.history.read_range(self._git, words)
+
+    def membership_test(self, revisions: str) -> Callable[[Run], bool]:
+        """Returns a test that tells whether a run was made of, or from, one of these commits. Raises UsageError."""
+        return views.history.membership_test(self._git, revisions)
+
+    def build_report(self, asked: Range | Sequence[Run]) -> Report:
+        """Returns the report on the commits of a range, or on some runs."""
+        with self._index() as index:
+            return views.report.build_report(self._git, index, asked)
