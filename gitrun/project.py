@@ -174,6 +174,7 @@ class Project:
 
     def author(self) -> str:
         """Returns git's author identity here: `Name <address>`."""
+        # Ann <ann@example.org> 1700000000 +0100
         return os.fsdecode(self.git.run("var", "GIT_AUTHOR_IDENT")).rpartition(">")[0] + ">"
 
     @property
@@ -224,6 +225,7 @@ class Project:
 
     def recover(self) -> None:
         """Finishes the runs of this repository whose supervisor died on this machine."""
+        # usually there are none, and the modules that recover are not imported
         if recorded_runs(self.git.state):
             lifecycle.recover.recover(self.session())
 
@@ -259,6 +261,7 @@ class Project:
             choice = source.snapshot.SnapshotOptions(self.settings)
             found = source.snapshot.take_snapshot(self.git, objects, index, choice)
             if found and found.source.submodules and self.settings.submodules == "files":
+                # a run has files in place of the commits of submodules, which gives another tree
                 found = source.submodules.add_submodule_files(self.git, objects, found, choice)
         if found is None:  # only the command line asks the user to go on
             raise CannotRun("the working tree cannot be recorded")
@@ -302,6 +305,7 @@ class Project:
         """Returns the runs that `select` finds, and broken runs named by their ids. Raises UnknownRun, UsageError."""
         with self.index() as index:
             broken = store.trash.find_unreadable(index, names)
+        # a broken run has nothing that a query could match
         rest = [name for name in names if name not in broken]
         sound = [run for _, run in self.select(rest, question).runs] if rest or not broken else []
         return [*sound, *broken.values()]
@@ -351,6 +355,7 @@ class Project:
 
     def watch(self, run: Run, stream: Stream) -> Run:
         """Shows a run's output until it ends, or the recorded output. Returns the run afterwards."""
+        # the run may end before this process can follow it
         if not lifecycle.attach.follow_output(self.git, run.id, stream):
             stream.write(self.read_file(run, "output"))
         return self.find(run.id)
@@ -372,6 +377,7 @@ class Project:
         """Prints a message of gitrun on stderr, escaped and without passwords."""
         line = f"gitrun: {safe_text(hide_passwords(words))}\n".encode()
         with suppress(BrokenPipeError):  # a closed stderr must not end the run
+            # a progress bar of the program leaves its line open
             self.stderr.write(close_open_line(self.stderr, self.stdout) + line)
 
 
@@ -387,6 +393,7 @@ class Trash:
         Raises RunIsRunning, StaleRun.
         """
         runs = {run.id: run.tip for run in found}
+        # first what a killed deletion left half done
         upkeep.gc.retry_with_room(self._project.git, lambda: store.trash.finish_interrupted_moves(self._project.git))
         return upkeep.gc.retry_with_room(self._project.git, lambda: store.trash.delete_runs(self._project.git, runs))
 

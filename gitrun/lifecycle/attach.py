@@ -32,6 +32,7 @@ def follow_output(git: Git, run_id: str, stream: Stream) -> bool:
         time.sleep(PAUSE)
     try:
         source = os.open(path, os.O_RDONLY)
+    # the run ended in between, and its live record is gone
     except FileNotFoundError:
         return False
     try:

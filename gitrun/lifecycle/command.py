@@ -35,6 +35,7 @@ RUNNER = (
     "import sys; sys.path[:] = filter(None, sys.path); import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "from gitrun.extras.notebook import run_notebook; run_notebook(sys.argv[1])"
 )
+# find_spec does not import the module, which would take longer
 QUESTION = "import importlib.util as u, sys; sys.exit(u.find_spec('ipykernel_launcher') is None)"
 
 LAUNCHER = Path(__file__).parents[1] / "workspace" / "launcher.py"
@@ -139,6 +140,7 @@ def program_environment(session: Session, plan: Plan, attempt: AttemptHandle) ->
     """Returns the user's environment without git's repository variables, with those that gitrun sets for a program."""
     environ = environment_for_programs(session.git.environ)
     environ |= flag_variables(plan.flags)
+    # the entry's variables win over flags, and those of gitrun below over both
     environ |= dict(plan.definition.env) if plan.definition else {}
     environ |= {
         "GITRUN_ID": attempt.run_id,
@@ -178,6 +180,7 @@ def notebook_runner_words(session: Session, plan: Plan, python: Interpreter | No
     """
     kernel = [python.program, "-m", "ipykernel_launcher"] if python else []
     if kernel and path:
+        # env(1) sets it for the kernel alone: the runner keeps the user's
         kernel = ["env", f"PYTHONPATH={path}", *kernel]
     spec = live / NOTEBOOK_SPEC
     start = {

@@ -97,6 +97,7 @@ def require_worktree(session: Session, request: Request) -> None:
 
 def stamp_now() -> LaunchStamp:
     """Returns the current time and two random values."""
+    # numpy.random.seed accepts no more than 32 bits
     return LaunchStamp(datetime.now(timezone.utc), os.urandom(16).hex(), int.from_bytes(os.urandom(4), "big"))
 
 
@@ -132,6 +133,7 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
 
 def unknown_restart(name: str, error: UnknownRun) -> GitrunError:
     """Returns UnknownRun, or UsageError if `name` looks like the next argument, so that the run was forgotten."""
+    # git run --restart lr=0.1: the run is missing
     if name and "=" not in name and not name.startswith("--"):
         return error
     before = f", not '{name}'" if name else ""
@@ -164,6 +166,7 @@ def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | 
     # no column of the index covers the files of submodules
     is_exact = words is not None and not (same_source and plan.source.submodules)
     with store.index.Index(launch.session.git) as index:
+        # one more than are listed shows that there are more
         runs = index.ended_with_same_flags(*criteria, limit=model.plan.MAX_LISTED + 1 if is_exact else -1)
         total = index.count_ended_with_same_flags(*criteria) if is_exact and len(runs) > model.plan.MAX_LISTED else len(runs)
     if run:

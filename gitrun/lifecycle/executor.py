@@ -194,6 +194,7 @@ class LocalExecutor:
             write_rules(attempt.live.directory, make_rules(plan, session.settings.metrics))
             session.say(f"warning: files in {session.git.state} were removed during the run. The run is recorded")
         if self.index and not self.index.exists():
+            # read-tree records no times of files, so git compares contents
             session.git.run("read-tree", plan.source.whole, index=self.index)
 
 
@@ -282,6 +283,7 @@ def outcome_of(ended: Exit, session: Session) -> Outcome:
     """Turns the end of a process into an outcome. Tells the user about timeouts, leftover processes and lost output."""
     status, reason = status_of(ended)
     code = ended.exit_status
+    # a program may handle the signal and exit with 0
     if status == TERMINATED and code >= 0:
         code = -ended.stopped_by
     if ended.timed_out:
@@ -301,6 +303,7 @@ def status_of(ended: Exit) -> tuple[str, str]:
     """
     if ended.stopped_by and not (ended.stopped_by in INTERRUPTS and ended.exit_status == 0):
         return TERMINATED, "stopped"
+    # killed by somebody else, for example by the kernel for lack of memory
     if ended.exit_status < 0:
         return TERMINATED, ""
     return (ERROR if ended.exit_status else COMPLETED), ""

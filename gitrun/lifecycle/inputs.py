@@ -84,9 +84,11 @@ def unlink_outputs(session: Session, tree: Path, linked: list[bytes], outputs: I
             before, is_whole = set(linked), len(parts) == len(pattern)
             place = tree / os.fsdecode(path)
             is_directory = place.is_dir()
+            # `/*` stands for something inside: the link is then opened, not removed
             linked = open_links(session, tree, linked, [path if is_whole else path + b"/*"])
             if is_whole and is_directory and not place.exists():
                 place.mkdir()  # the program fills it, but expects the directory to exist
+            # an opened directory brings links that may be outputs too
             queue += [one for one in linked if one not in before]
     return linked
 
@@ -151,6 +153,7 @@ def link_download(tree: Path, path: bytes, target: Path) -> None:
     place = top + b"/" + path
     if os.path.lexists(place):
         os.unlink(place)
+    # no copy: a download is read-only, and many runs share it
     os.symlink(target, place)
 
 
@@ -166,4 +169,5 @@ def stamp_files(tree: Path, paths: Iterable[bytes]) -> FileStamps:
     """Returns mtime (ns) and inode of the files, which show later whether they were changed."""
     top = os.fsencode(tree) + b"/"
     statuses = ((path, os.lstat(top + path)) for path in paths)
+    # a file renamed over this one has another inode, even within one tick of the clock
     return {path: (status.st_mtime_ns, status.st_ino) for path, status in statuses}

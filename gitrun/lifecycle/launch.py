@@ -120,6 +120,7 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
     attempt, launch = begun.attempt, begun.launch
     request, detach = launch.request, launch.prompts.detach
     if launch.parent:
+        # before the step runs, so that the journal names it after a crash
         launch.parent.record_begin(begun.decision.plan.operation, attempt.run_id)
     announce(launch, begun.decision)
     if request.label is not None or request.tags or request.comment:
@@ -188,6 +189,7 @@ def links_in_project_file(top: Path, name: str, above: tuple[str, ...] = ()) -> 
 
         definition = source.project_file.read_definitions(data, file, name).get(name)
         if definition:
+            # entries may name each other in a circle, which is refused later
             inner = (step.operation for step in definition.steps if step.operation not in above)
             below = (links_in_project_file(top, operation, (*above, name)) for operation in inner)
             return tuple(dict.fromkeys((*definition.links, *(path for paths in below for path in paths))))
@@ -256,6 +258,7 @@ def decide_lending(session: Session, request: Request, decision: Decision) -> Le
     top, bare = session.git.worktree, decision.snapshot.bare
     if top is None or request.in_place or decision.plan.kind == STEPS:
         return replace(NO_LENDING, bare=bare)
+    # the source of an earlier attempt need not match the files of the working tree
     is_here = decision.run is None or request.force_sourcecode
     if not lends_files(session, request):
         return replace(NO_LENDING, exact=is_here, bare=bare)

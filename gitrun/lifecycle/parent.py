@@ -53,12 +53,14 @@ class ParentRun:
     def record(self, step: StepRun) -> None:
         """Appends the state of a step to the journal."""
         with self.journal.open("a") as file:
+            # a line: ["train", "<run id>", "completed"]
             file.write(json.dumps([step.operation, step.run_id, step.status]) + "\n")
 
 
 def read_journal(journal: Path) -> tuple[StepRun, ...]:
     """Returns the steps that a pipeline recorded before it died. An unfinished step counts as terminated."""
     steps: dict[str, StepRun] = {}
+    # a kill may leave half a line at the end; the lines before it count
     with suppress(OSError, ValueError, TypeError):
         for line in journal.read_text().splitlines():
             step = StepRun(*json.loads(line))

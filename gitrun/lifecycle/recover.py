@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gitrun.store.live import Owner
     from gitrun.workspace.session import Session
 
+# SIGKILL, as if the program had been killed with its supervisor
 KILLED = -9
 WORKSPACE_PATIENCE = 10.0
 """Seconds to wait for processes that a dead supervisor had started in the slot."""
@@ -78,6 +79,7 @@ def finish_run(session: Session, run_id: str, live: Live) -> None:
                 raise
             live.close()
     if attempt is not None:
+        # the supervisor may have died between the result and its note
         notes.add_note_of_run(session.git, run_id)
 
 

@@ -49,7 +49,9 @@ def collect_results(
     seen = replace(workspace, git=bind_content_git(session.git, workspace.git))
     keep = outputs.Keep(attempt.kept, attempt.inherited)
     produced = outputs.collect_outputs(seen, keep, session.settings.max_produced, session.say)
+    # in the working tree `../x` is already where the user wants it
     outside = () if workspace.is_working_tree else outputs.collect_beside(top, workspace.tree, attempt.kept)
+    # what is behind a link is not in the workspace, so only times show a change
     through = links.list_written_through(top or workspace.tree, workspace.linked, ended.started.timestamp())
     outcome = replace(ended, files=(*outside, *produced.files), shared=tuple(map(os.fsdecode, through)))
     outcome = replace(outcome, metrics=collect_metrics(attempt.live, outcome, workspace.tree, session.say, meter))

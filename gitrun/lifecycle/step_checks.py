@@ -51,6 +51,7 @@ class StepCheck:
             operation = step_operation(tree, step.operation)
             if operation.definition:
                 self.check_entry(operation.definition, step)
+            # a value for a needed operation selects its run, and is no flag
             needed = {need.operation for need in operation.definition.needs} if operation.definition else set()
             own: dict[str, Any] = {name: value for name, value in step.flags if name not in needed}
             declared = read_declaration(tree, operation).with_values()
@@ -64,6 +65,7 @@ class StepCheck:
         if self.request.in_place:
             require_in_place(definition)
         for need in definition.needs:
+            # the run of an earlier step does not exist yet
             if need.operation not in self.earlier:
                 source.dependencies.find_need(
                     self.session.git, self.objects, need, definition.name, dict(step.flags).get(need.operation)

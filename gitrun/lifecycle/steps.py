@@ -61,6 +61,7 @@ class Tee:
 
     def offer(self, data: bytes | memoryview) -> int:
         """Writes what the stream accepts without blocking, to both. Returns the number of bytes."""
+        # the caller offers the rest again, so the file gets each byte once
         taken = self._stream.offer(data)
         self._file.write(data[:taken])
         return taken
@@ -128,6 +129,7 @@ class StepsExecutor:
                 status, code, reason = ended.status, ended.exit_status, f"step {step.operation}: {ended.status}"
                 break
             if left is not None and left <= 0 and number + 1 < len(steps):
+                # like a program that SIGTERM ended at its time limit
                 status, code, reason = TERMINATED, -15, "it ran longer than --stop-after"
                 break
         stopped = datetime.now(timezone.utc)
@@ -160,9 +162,11 @@ class StepsExecutor:
         flags: dict[str, object] = {name: value for name, value in plan.flags.items() if name in names}
         needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
         flags |= {name: run_id for name, run_id in runs.items() if name in needs}
+        # flags of the step win over those of the whole
         flags |= dict(step.flags)
         own = operation.definition.stop_after if operation.definition else None
         limit = min((one for one in (left, own) if one), default=None) if left is not None else None
+        # a skipped step used another run, which gets no new attempt; a deleted run has no ref
         again = before.run_id if before and before.status != SKIPPED and tip_of(git, before.run_id) else None
         return Request(
             operation=None if again else step.operation, restart=again, flags=flags, needed=asked.needed,

@@ -89,6 +89,7 @@ def compare_attempts(run: Run, again: Outcome | Attempt, rules: VerifyRules, *, 
 
 def verify_steps(session: Session, run: Run, rules: VerifyRules, depth: int) -> Verdict:
     """Verifies the runs of a pipeline's steps. Leaves out steps that were skipped."""
+    # a record from elsewhere may name its own run as a step
     if depth > DEEPEST_STEPS:
         raise CannotVerify(f"the steps of run {short_id(run.id)} are nested too deeply")
     verdicts = []
@@ -146,6 +147,7 @@ def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
         for word in warn_of_submodules(session.git, list_linked_modules(objects, decision.plan.source)):
             session.say(word)
         written = objects.read(f"{run.attempt.left}:{record_files.OUTPUT}", limit=2 * LARGEST_OUTPUT)
+    # the record may come from another repository: no path may lead out of this one
     paths = tuple(os.fsencode(one.path) for one in lent if is_inside(one.path.rstrip("/")))
     if session.git.worktree:
         for word in lent_changes(session.git.worktree, lent, session.settings, session.git.state):
@@ -287,6 +289,7 @@ class VerifyRules:
         if recorded is None or again is None:
             return recorded is again
         allowed = self.of.get(name, self.tolerance)
+        # nan is not equal to itself, nor close to itself for isclose
         if math.isnan(recorded) or math.isnan(again):
             return math.isnan(recorded) and math.isnan(again)
         return allowed > LOOSEST or math.isclose(recorded, again, rel_tol=allowed, abs_tol=allowed)
@@ -338,11 +341,13 @@ def read_rules(tolerances: Iterable[str], ignored: Iterable[str] = ()) -> Verify
     """Parses tolerances such as `1e-6` and `loss=0.01` into rules. Raises UsageError."""
     common, of = 0.0, {}
     for words in tolerances:
+        # the name of a metric may contain `=`
         name, sign, text = words.rpartition("=")
         try:
             value = float(text)
         except ValueError:
             value = math.nan
+        # nan is not below 0 either
         if not value >= 0 or (sign and not name):
             raise BadValue(f"--tolerance takes a number or NAME=NUMBER, not '{words}'", "For example: loss=0.01")
         if sign:

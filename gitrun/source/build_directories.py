@@ -31,6 +31,7 @@ def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[by
         return tuple(path for path in directories if names_a_top(os.path.join(tops[0], path, CACHE), tops))
     # `cmake --build out` and `ninja -C out` name the directory themselves
     typed = (os.path.normpath(os.path.join(cwd, word)) for word in words[1:] if not os.path.isabs(word))
+    # `.` is the source itself, and `../` leads out of the working tree
     found = [path for path in (*directories, *typed) if path != "." and not path.startswith("../")]
     return tuple(dict.fromkeys(path for one in found for path in configured_in(tops, one)))
 
@@ -42,6 +43,7 @@ def configured_in(tops: tuple[str, ...], path: str) -> Iterator[str]:
         inner = [f"{path}/{name}" for name in os.listdir(place)[:MOST]]
     except OSError:
         return
+    # build trees are often one level down: build/debug, build/release
     for one in (path, *inner):
         if any(names_a_top(os.path.join(tops[0], one, sign), tops) for sign in SIGNS):
             yield one
@@ -51,6 +53,7 @@ def names_a_top(file: str, tops: tuple[str, ...]) -> bool:
     """Returns whether the file exists and contains one of the paths."""
     try:
         with open(file, "rb") as stream:
+            # CMakeCache.txt: CMAKE_HOME_DIRECTORY:INTERNAL=/home/ann/project
             content = stream.read(LARGEST)
     except OSError:
         return False

@@ -33,6 +33,7 @@ MOST = 200
 """The most scripts that are listed."""
 LONGEST = 1 << 20
 """The most bytes of a script that are searched."""
+# if __name__ == '__main__':
 MAIN = re.compile(rb"^if __name__ *== *[\"']__main__[\"']", re.MULTILINE)
 ACTION = re.compile(rb"^(?:[A-Za-z_][\w.]*\(|(?:if|for|while|with) |try:)", re.MULTILINE)
 """A line at the top level of a module that does something."""
@@ -75,6 +76,7 @@ def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
             make_entry_offer(tree, name, entries[name]) if name in entries else make_typed_offer(git, tree, name)
             for name in names
         ]
+    # a project file says what is meant to be run, so scripts are not guessed
     if entries:
         return [make_entry_offer(tree, name, entry) for name, entry in entries.items()]
     found = [make_path_offer(tree, path, path) for path in find_script_paths(git, tree)]
@@ -130,10 +132,12 @@ def find_script_paths(git: Git, tree: SourceTree) -> list[str]:
 
     A script in a subdirectory counts only if it has an `if __name__ == "__main__"` part.
     """
+    # an unmerged file has up to three entries in the index
     output = git.run("ls-files", "-zco", "--exclude-standard", "--deduplicate").split(b"\0")[:-1]
     paths = [os.fsdecode(path) for path in output if path.endswith((b".py", b".ipynb"))]
     # nearest to the top first: those are the programs that people mean
     paths = sorted(filter(has_program_name, paths), key=lambda path: (path.count("/"), path))
+    # `ls-files -c` also lists files that were deleted without `git rm`
     there = (path for path in paths if is_regular_file(tree, path))
     # only files below the top are read here, and at most 200 files are listed
     return list(islice((path for path in there if "/" not in path or is_main_program(tree, path)), MOST))
@@ -161,6 +165,7 @@ def has_program_name(path: str) -> bool:
     *folders, name = path.split("/")
     if any(folder in NO_FOLDERS or folder.startswith(".") for folder in folders):
         return False
+    # test_*.py and *_test.py are the names that pytest collects
     return name not in NO_PROGRAMS and not name.startswith(("test_", "_")) and not name.endswith("_test.py")
 
 

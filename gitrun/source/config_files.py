@@ -37,6 +37,7 @@ def read_flags(data: bytes, path: str) -> tuple[Flag, ...]:
 def find_changes(flags: Mapping[str, Value], flags_of_file: tuple[Flag, ...]) -> dict[str, Value | None]:
     """Returns the flags whose value or type differs from the file's; None marks a key of the file to remove."""
     known = {flag.name: flag.default for flag in flags_of_file}
+    # Python says 1 == 1.0 == True, but a program may tell them apart
     fresh: dict[str, Value | None] = {
         name: value
         for name, value in flags.items()
@@ -55,6 +56,7 @@ def edit_config(data: bytes, path: str, values: Mapping[str, Value | None]) -> b
         return edit_ini(data.decode("utf-8-sig"), values)
     for name, value in values.items():
         table = found
+        # optimizer.lr: the table optimizer, and its key lr
         *above, last = name.split(".")
         for key in above:
             table = table.setdefault(key, {})
@@ -72,10 +74,12 @@ def load_tables(data: bytes, path: str) -> dict[str, Any]:
     if len(data) > LARGEST:
         raise UsageError(f"{path} is larger than 1 MiB", "gitrun reads flags from smaller files only")
     try:
+        # some editors begin files with a byte order mark, which json and tomli refuse
         text = data.decode("utf-8-sig")
         found = LOADERS[get_format(path)](text)
         if count_values(found, {}) > MOST:
             raise UsageError(f"{path} has more than {MOST:,} values", "gitrun reads flags from smaller files only")
+        # YAML: after `base: &a {lr: 1}` and `other: *a`, both are one dict
         found = copy_unshared(found)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {' '.join(str(error).split())}") from error
@@ -115,6 +119,7 @@ def iterate_leaves(tables: Mapping[Any, Any], prefix: str = "", depth: int = 0) 
     """Yields the values in the tables with their dotted names; skips names and values that no flag can have."""
     for key, value in tables.items():
         name = f"{prefix}{key}"
+        # YAML has keys such as 1 and true; a key with a dot would name a nested value
         if not isinstance(key, str) or "." in key or not is_flag_name(name):
             continue
         if isinstance(value, dict):
@@ -137,6 +142,7 @@ def load_yaml(text: str) -> object:
     """Parses YAML. Raises ValueError."""
     yaml = import_yaml()
     try:
+        # an empty YAML file is None; safe_load creates no Python objects from tags
         return yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
@@ -189,6 +195,7 @@ def edit_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
         if not dot or "." in key:
             raise BadValue(f"'{name}' names no section", "Flags of an INI file are named section.key")
         if value is not None:
+            # read_dict creates a section that does not exist
             reader.read_dict({section: {key: value if isinstance(value, str) else json.dumps(value)}})
             continue
         if key in reader.defaults():  # a default reaches every section: keep it in the others
@@ -205,5 +212,6 @@ LOADERS: dict[str, Callable[[str], object]] = {"toml": load_toml, "yaml": load_y
 DUMPERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "toml": dump_toml,
     "yaml": dump_yaml,
+    # json.dumps ends without a newline
     "json": lambda found: json.dumps(found, indent=2, ensure_ascii=False) + "\n",
 }

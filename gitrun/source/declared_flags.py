@@ -124,6 +124,7 @@ def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str,
 
     A default survives only if all steps agree on it.
     """
+    # an entry can name itself through its steps, and reading them would not end
     if definition.name in above:
         raise UsageError(f"the steps of {definition.name} form a circle: {' -> '.join((*above, definition.name))}")
 
@@ -141,6 +142,7 @@ def merge_step_flags(tree: SourceTree, definition: Definition, above: tuple[str,
             before = merged.get(flag.name)
             if flag.name not in own:
                 agreed = before is None or same_value(before.default, flag.default)
+                # without a common default each step uses its own
                 merged[flag.name] = flag if agreed else replace(flag, default=None, required=False)
     return tuple(merged.values())
 
@@ -157,6 +159,7 @@ def read_script_at(tree: SourceTree, path: str) -> Script:
     if not is_regular_file(tree, path):
         raise CannotRun(f"no '{path}' in the source of the run")
     content = tree.read(path)
+    # read returns None for more than 64 MiB
     if content is None:
         raise CannotRun(f"'{path}' is too long for a script", "To run it as any program: git run --")
     return tree.script(path, content)

@@ -132,6 +132,7 @@ def choose_run(index: Index, need: Need, named: object, operation: str, git: Git
             f"{operation} needs files of a completed run of {need.operation}, but no such run exists",
             f"To make one: git run {need.operation}",
         )
+    # an untrusted run is returned too, so that the caller can refuse it by its name
     return find_marked(ended) or next(trusted_runs(git, ended), ended[0])
 
 
@@ -195,6 +196,7 @@ def is_outside(path: str) -> bool:
 
 def hash_in_git(git: Git, tree: GitTree, path: str) -> InputFile:
     """Returns a file of the source as the program will find it: as git checks it out, with filters."""
+    # git-lfs stores a pointer in git, but the program reads the content
     data = git.run("cat-file", "--filters", f"{tree.name}:{path}")
     return InputFile(path, len(data), hashlib.sha256(data).hexdigest())
 
@@ -225,6 +227,7 @@ def hash_on_disk(git: Git, tree: GitTree, path: str, operation: str) -> InputFil
                 raise MissingInput(
                     f"input {path} of {operation} has more than {MOST:,} files", "To use a part: name the files that are read"
                 )
+    # <sha256> sub/a.csv: sorted, since os.walk yields names in the order of the file system
     lines = "".join(f"{found[name].sha256} {name[len(path) + 1 :]}\n" for name in sorted(found))
     # names of files need not be UTF-8
     whole = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
@@ -244,6 +247,7 @@ def hash_below(git: Git, tree: GitTree, directory: str) -> Iterator[InputFile]:
 def walk_files(top: Path) -> Iterator[Path]:
     """Yields the files in a directory and below it."""
     for directory, _, names in os.walk(top):
+        # reading a FIFO would wait for a writer; is_file is false for it
         yield from (Path(directory, name) for name in names if Path(directory, name).is_file())
 
 
@@ -261,6 +265,7 @@ class Hashes:
     def __exit__(self, *_: object) -> None:
         if self._new:
             make_private_directory(self._path.parent)
+            # other processes may write the cache too; the rename keeps it whole for readers
             fresh = self._path.with_name(f"hashes.{os.getpid()}")
             fresh.write_text(json.dumps(dict(list(self._known.items())[-MOST:])))
             fresh.replace(self._path)
@@ -268,6 +273,7 @@ class Hashes:
     def of(self, path: Path) -> str:
         """Returns the SHA-256 of a file in hex."""
         status = path.stat()
+        # a file renamed over this one has another inode, even with the same size and mtime
         stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
         known = self._known.get(str(path))
         if known and known[0] == stamp:

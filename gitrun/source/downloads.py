@@ -71,6 +71,7 @@ class Download(threading.Thread):
     """A thread that writes the content of an address into `sink`. As a thread it can be abandoned when time is up."""
 
     def __init__(self, url: str, sink: BinaryIO, settings: Settings) -> None:
+        # a daemon thread does not keep the process alive after its time is up
         super().__init__(daemon=True)
         self._url, self._sink = url, sink
         self._most, self._seconds = settings.max_download, settings.download_timeout
@@ -109,6 +110,7 @@ class Download(threading.Thread):
             opener.add_handler(handler())
         with opener.open(self._url, timeout=min(PATIENCE, self._seconds)) as source:
             stated = source.headers.get("Content-Length") or ""
+            # a chunked answer has no length; a hostile one may have thousands of digits, which int() refuses
             size = int(stated) if stated.isdecimal() and len(stated) < 19 else None
             self._require_small(size or 0)
             # read1 returns what has arrived, so a slow server cannot delay the checks
@@ -138,6 +140,8 @@ def require_regular_file(url: str) -> None:
 
 def format_reason(error: Exception) -> str:
     """Returns the reason of an error as one safe line."""
+    # HTTPError is a URLError whose own text has the status: HTTP Error 404: Not Found
     reason = error.reason if isinstance(error, URLError) and type(error) is URLError else error
     words = " ".join(str(reason).split()) or type(error).__name__
+    # urllib: … would lead to an infinite loop. The last 30x error message was: Found
     return safe_text(words.partition(" The last 30x error")[0])[:200]

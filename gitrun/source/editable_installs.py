@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 20
 """Bytes of a file that are read."""
+# in a .pth file: import __editable___x_1_0_finder; __editable___x_1_0_finder.install()
 LOADED = r"\bimport\s+([A-Za-z_][\w.]*)"
+# in a module of `editables`: F.map_module('x', '/home/ann/x/src/x/__init__.py')
 REDIRECTED = r"\bmap_module\(\s*(['\"])([\w.]+)\1\s*,\s*(['\"])(.+?)\3\s*\)"
+# in a finder of setuptools: MAPPING: dict[str, str] = {'x': '/home/ann/x/src/x'}
 MAPPED = r"(?m)^(MAPPING|NAMESPACES)(?::[^=\n]*)?\s*=\s*(\{.*\})\s*$"
 FILES = (".pth", ".egg-link")
 ENDINGS = ("/__init__.py", ".py")
@@ -65,9 +68,11 @@ def read_installs(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str
             found = [entry for entry in entries if entry.name.endswith(FILES) or entry.is_symlink()]
     except OSError:
         return
+    # site.py reads .pth files in the order of their names
     for entry in sorted(found, key=lambda entry: entry.name):
         if entry.name.endswith(".pth"):
             yield from read_path_file(site, entry.path, places)
+        # the first line is the directory to import from, the second leads from there to setup.py
         elif entry.name.endswith(".egg-link"):
             yield from (("", "", path) for path in read_source(entry.path).splitlines()[:1] if is_at_or_below(path, places))
         elif entry.is_symlink() and is_at_or_below(target := os.readlink(entry.path), places):
@@ -119,6 +124,7 @@ def find_import_root(module: str, path: str) -> str:
     for ending in ENDINGS:
         path = path.removesuffix(ending)
     inner = "/" + module.replace(".", "/")
+    # a.b at /src/a/b.py is imported from /src
     return path.removesuffix(inner) if path.endswith(inner) else ""
 
 

@@ -37,7 +37,9 @@ BEGIN, END = ("conda-lock", "constraints", "environment", "pylock", "requirement
 """Prefixes and suffixes of further lock files. Like LOCKS, they are looked for only at the top of a source."""
 MOST, LONGEST = 5_000, 200
 """Packages that are recorded at most, and characters of a name, a version or a variable."""
+# Model:           NVIDIA A100-SXM4-40GB
 DEVICE = r"(?m)^Model:\s*(.+?)\s*$"
+# NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023
 DRIVER = r"Kernel Module\D*([0-9][0-9.]+)"
 
 
@@ -124,10 +126,12 @@ def distributions(path: str) -> Iterator[tuple[str, str]]:
         place = os.path.join(path, entry)
         # parsing METADATA of hundreds of packages would cost too much at each start
         if dot and kind == "dist-info":
+            # x_y-1.0.dist-info: wheels have no dash within either part (PEP 427)
             name, _, version = stem.rpartition("-")
             if name:
                 yield name, version + origin_suffix(os.path.join(place, "direct_url.json"))
         elif dot and kind == "egg-info":
+            # x-1.0-py3.11.egg-info, or x.egg-info with the version in PKG-INFO
             name, _, version = stem.partition("-")
             version = version.partition("-")[0] or read_version(os.path.join(place, "PKG-INFO"))
             yield name, version if "site-packages" in path or "dist-packages" in path else f"{version} (editable)".lstrip()
@@ -140,6 +144,7 @@ def origin_suffix(path: str) -> str:
     """
     try:
         with open(path, "rb") as file:
+            # {"url": "file:///home/ann/x", "dir_info": {"editable": true}} (PEP 610)
             found = json.loads(file.read(1 << 16))
         if found.get("dir_info", {}).get("editable") is True:
             return " (editable)"
@@ -163,6 +168,7 @@ def encode_packages(packages: Mapping[str, str] | None) -> bytes:
     """Returns the table of packages. Plain names and versions take a fast path around the TOML writer."""
     if not packages:
         return b""
+    # such names are bare keys in TOML, and such versions need no escapes
     simple = all(re.fullmatch(r"[\w.+!() -]*", version, re.ASCII) for version in packages.values())
     if not simple or not all(re.fullmatch(r"[\w-]+", name, re.ASCII) for name in packages):
         return b"\n" + encode_table({"packages": dict(packages)})
@@ -187,6 +193,7 @@ def describe_gpus(root: str = "/") -> dict[str, object]:
     elif os.path.exists(os.path.join(root, "dev/nvidia0")):
         names = (name for name in os.listdir(os.path.join(root, "dev")) if re.fullmatch(r"nvidia[0-9]+", name))
         found = {"devices": ["NVIDIA"] * len(list(names))}
+    # the device of AMD's compute driver, which ROCm uses
     elif os.path.exists(os.path.join(root, "dev/kfd")):
         found = {"devices": ["AMD"]}
     return found

@@ -87,6 +87,7 @@ def load_script(path: Path, tree: Tree) -> Script | None:
     """Returns the cached script if every file that it was read from is unchanged, else None."""
     try:
         checksum, _, text = path.read_bytes().partition(b"\n")
+        # the file is not synced: after a power loss it may be there but empty or cut
         if int(checksum) != zlib.crc32(text):
             return None
         data = json.loads(text)
@@ -142,6 +143,7 @@ def decode_flag(data: Mapping[str, Any]) -> Flag:
             **data,
             "choices": tuple(data["choices"]),
             "words": tuple(data["words"]),
+            # introspect_child.py leaves it out for some flags
             "aliases": tuple(data.get("aliases", ())),
         }
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gitrun.model.tree import Tree
     from gitrun.scripts.discover import Script
 
+# python, python3.12, python3.13t (free-threaded), pypy3, ipython
 PYTHON_NAME = re.compile(r"(python|pypy|ipython)[0-9.]*t?")
 STARTERS = frozenset({"torchrun", "deepspeed", "horovodrun", "kernprof", "ipython"})
 """Programs that run the first Python file among their arguments."""
@@ -98,6 +99,7 @@ def find_start(words: Sequence[str]) -> int | None:
     if python is not None and (python == 0 or name in WRAPPERS):
         return skip_python_options(words, python + 1)
     if name in STARTERS or (name in SECOND and SECOND[name] in words[1:]):
+        # accelerate launch --num_processes 2 t.py
         first = words.index(SECOND[name], 1) + 1 if name in SECOND else 1
         return find_first_script(words, first)
     return None
@@ -108,6 +110,7 @@ def skip_python_options(words: Sequence[str], at: int) -> int | None:
     while at < len(words):
         word = words[at]
         if word == "-m":
+            # python -m torch.distributed.run --nproc-per-node 2 t.py
             is_host = at + 1 < len(words) and words[at + 1] in HOSTS
             return find_first_script(words, at + 2) if is_host else at + 1
         # code from the command line or stdin is not a script of the tree
@@ -115,6 +118,7 @@ def skip_python_options(words: Sequence[str], at: int) -> int | None:
             return None
         if not word.startswith("-"):
             return at
+        # `-W error` takes the next word, `-Werror` does not
         at += 2 if word in VALUED else 1
     return None
 
@@ -138,6 +142,7 @@ def module_paths(name: str, cwd: str) -> list[str]:
     inner = name.replace(".", "/")
     # src layout: the package is imported from src once it is installed
     tops = dict.fromkeys((cwd, "", os.path.join(cwd, "src"), "src"))
+    # `python -m` runs a package through its __main__.py
     ends = (f"{inner}.py", f"{inner}/__main__.py")
     return [os.path.normpath(os.path.join(top, end)) for top in tops for end in ends]
 

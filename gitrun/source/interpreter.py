@@ -119,6 +119,7 @@ def is_shim(path: str) -> bool:
     """Returns whether the file is a script that chooses a Python at each call, or cannot be read."""
     try:
         with open(path, "rb") as file:
+            # pyenv's shims begin with #!/usr/bin/env bash
             return file.read(2) == b"#!"
     except OSError:
         return True
@@ -126,7 +127,9 @@ def is_shim(path: str) -> bool:
 
 def fingerprint_python(path: str, paths: object, environ: Mapping[str, str]) -> list[object]:
     """Returns a fingerprint of an answer: modification times of the program and its import directories, PYTHON* variables."""
+    # python of a virtual environment is a link, whose target can be upgraded
     places = [path, os.path.realpath(path), *(paths if isinstance(paths, list | tuple) else ())]
+    # PYTHONHOME, PYTHONUSERBASE and PYTHONNOUSERSITE change sys.path
     shaped = sorted(f"{key}={value}" for key, value in environ.items() if key.startswith("PYTHON"))
     return [[get_mtime(place) for place in places], shaped]
 
@@ -158,6 +161,7 @@ def map_to_slot(path: str, top: Path, slot: Path) -> str | None:
     if found := SLOT.search(real):
         inner = (found["inner"] + "/").removeprefix(f"/{top.parent.name}/{top.name}/").removeprefix(f"/{top.name}/")
         return os.path.normpath(slot / inner.strip("/"))
+    # as text, /home/ann/x-old begins with /home/ann/x too
     if os.path.commonpath([real, whole]) != whole:
         return None
     return os.path.normpath(slot / os.path.relpath(real, whole))

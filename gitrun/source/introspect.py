@@ -50,6 +50,7 @@ def ask_script(git: Git, tree_id: str, path: str, python: str, *, patience: floa
     commit = git.run(*IDENTITY, "commit-tree", tree_id, stdin=b"asked for its flags\n").decode().strip()
     with lease_slot(git, commit, "") as slot:
         out = slot.directory / "asked.json"
+        # slots are reused, so the answer of another script may be there
         out.unlink(missing_ok=True)
         described = interpreter.describe_python(python, git.environ, git.state)
         paths = interpreter.make_python_path(
@@ -67,6 +68,7 @@ def ask_script(git: Git, tree_id: str, path: str, python: str, *, patience: floa
         except CannotRun as error:
             raise FlagsUnknown(f"cannot read the flags of '{path}': {error.message}", HINT) from error
         script = read_answer(out, path)
+    # without questions to check: the name of the entry has the id of the whole tree
     store_script(place, script, {})
     return script
 
@@ -78,6 +80,7 @@ def read_answer(out: Path, path: str) -> Script:
     """Returns the script that the program described in the file `out`. Raises CannotRun if there is no valid answer."""
     try:
         found = json.loads(out.read_bytes())
+        # the child writes only frontend, flags and commands
         return decode_script({"style": "args", "groups": [], "partial": "", **found})
     except FileNotFoundError as error:
         raise FlagsUnknown(f"'{path}' ended without reading its command line", HINT) from error

@@ -77,7 +77,9 @@ def read_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
 def read_action(action: "Any", does: str) -> "dict[str, Any]":
     """Returns the flag of an argparse action; `does` becomes its `action`."""
     options = action.option_strings
+    # ['-l', '--lr']: the long option names the flag
     option = next((text for text in options if text.startswith("--")), options[0] if options else "")
+    # nargs is None, an int, '?', '*', '+' or '...' (REMAINDER)
     many = (
         does in ("append", "extend")
         or action.nargs in ("+", "*", argparse.REMAINDER)
@@ -172,11 +174,13 @@ def read_param(param: "Any") -> "dict[str, Any]":
     more["aliases"] = [text for text in spelled if text != option]
     if not option:
         return make_flag(param.name, default=default, kind=kind, **dict(more, action="positional"))
+    # click with count=True: -vvv is 3
     if getattr(param, "count", False):
         return make_flag(option.lstrip("-"), default=default or 0, kind="int", **dict(more, action="times"))
     if getattr(param, "is_flag", False) and kind != "bool" and not many and jsonable(param.flag_value) is not None:
         return make_value_flag(param, option, default)
     if getattr(param, "is_flag", False) and kind == "bool":
+        # "--shout/--no-shout": what follows the slash is the secondary option
         words = list(param.secondary_opts[:1])
         return make_flag(option.lstrip("-"), default=bool(default), kind="bool", **dict(more, action="switch", words=words))
     action = "repeat" if getattr(param, "multiple", False) else "titled" if kind == "bool" else "any_order"
@@ -190,6 +194,7 @@ def read_absl_flags(flags: "Any") -> "list[Any]":
     for item in flags.get_key_flags_for_module(sys.argv[0]):
         kind, many = item.flag_type(), isinstance(item.default, list)
         choices = list(getattr(item.parser, "enum_values", None) or [])
+        # a list of flags.DEFINE_list is one word: --names=a,b
         action = "separated" if kind == "comma separated list of strings" else "equals"
         given = {"choices": choices, "help": item.help or "", "option": "--" + item.name, "action": action, "many": many}
         found.append(
@@ -210,6 +215,7 @@ def patch_parsers() -> None:
     def run(*_: "Any", **__: "Any") -> "NoReturn":
         write_answer("absl", read_absl_flags(sys.modules["absl.flags"].FLAGS), [])
 
+    # parse_args calls it too
     argparse.ArgumentParser.parse_known_args = parse  # type: ignore[method-assign]
     # click's groups and typer's classes can have a `main` of their own, so each class is patched
     places = [

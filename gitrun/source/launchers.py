@@ -117,6 +117,7 @@ def help_pdm(launcher: str, words: list[str], project: Project) -> LauncherHelp:
     """Returns PDM_PYTHON, which takes precedence over the interpreter noted in `.pdm-python`."""
     if not (launcher == "pdm" and changes_environment(words)):
         for directory in project.directories:
+            # one line: /home/ann/x/.venv/bin/python
             noted = os.fsdecode(read_start(os.path.join(directory, ".pdm-python"))).strip()
             for python in (noted, os.path.join(directory, ".venv", "bin", "python")):
                 if os.path.isabs(python) and os.access(python, os.X_OK):
@@ -173,6 +174,7 @@ def ask_launcher(
     if program is None:
         return ""
     here, cache = project.directories[0], project.state / "launchers.json"
+    # poetry's default on Linux
     home = environ.get("POETRY_CACHE_DIR") or os.path.join(environ.get("HOME", ""), ".cache", "pypoetry")
     looked_at = [program, os.path.join(environ.get("POETRY_VIRTUALENVS_PATH") or os.path.join(home, "virtualenvs"))]
     looked_at += [os.path.join(place, name) for place in project.directories for name in ("pyproject.toml", "poetry.toml")]
@@ -183,6 +185,7 @@ def ask_launcher(
     if isinstance(entry, dict) and entry.get("stamp") == now and (is_environment(place) or not (place or refresh)):
         return place
     try:
+        # poetry may print warnings before the path
         place = (
             os.fsdecode(capture_output((program, *question), {**environ, "PWD": here}, Path(here), PATIENCE))
             .strip()
@@ -206,10 +209,12 @@ def lacks_packages(prefix: str, directories: Iterable[str]) -> bool:
     except (ValueError, RecursionError):
         return False
     dependencies = project.get("dependencies") if isinstance(project, dict) else None
+    # "numpy>=1.24", or with a marker: "tomli; python_version < '3.11'"
     required = (
         [one for one in dependencies if isinstance(one, str) and ";" not in one] if isinstance(dependencies, list) else []
     )
     names = {normalize_name(match[0]) for one in required if (match := re.match(r"[A-Za-z0-9][\w.-]*", one.strip()))}
+    # numpy-1.26.4.dist-info
     there = {
         normalize_name(name.rpartition(".")[0].split("-")[0])
         for site in site_directories(prefix)

@@ -198,6 +198,7 @@ def notebook_operation(tree: SourceTree, name: str, path: str, words: tuple[str,
     """Returns the operation that executes a notebook in its own directory, as Jupyter does. Raises UsageError."""
     if words:
         raise UsageError(f"notebook {name} takes no arguments: '{words[0]}'", "To set a flag: NAME=VALUE")
+    # so `data.csv` in a cell means the file beside the notebook
     directory, _, file = path.rpartition("/")
     found = read_notebook_at(tree, path)
     return Operation(name, NOTEBOOK, (PYTHON if found.language == "python" else found.kernel, file), directory)

@@ -61,6 +61,7 @@ def with_parameters(script: Script, files: Sequence[ParameterValues], given: Map
     flags = {flag.name: flag for flag in script.flags}
     advice = script.advice
     for values in files:
+        # --config other.yaml: the values of the default file are not loaded
         if values.file.named not in (given or {}):
             for flag in values.flags:
                 # an option of the same name decides in the program too

@@ -243,6 +243,7 @@ def check_flags(
     """
     # needs are typed like flags, but select runs
     needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
+    # a declared flag wins over a needed operation of the same name
     needs -= {flag.name for flag in declared.flags or ()}
     wanted = {name: value for name, value in flags.items() if name not in needs}
     script, host = declared.script, declared.host
@@ -276,6 +277,7 @@ def check_host_flags(
 def refuse_unreadable(operation: Operation, declared: Declared, flags: Iterable[str]) -> None:
     """Raises UnknownFlag for an undeclared flag if part of the script's declarations needs something to be read."""
     script, names = declared.script, {flag.name.replace("-", "_") for flag in declared.flags or ()}
+    # argparse makes batch_size of --batch-size
     unknown = next((name for name in flags if name.replace("-", "_") not in names), "")
     if unknown and script and script.advice:
         spelling = hint_for_unknown(declared.flags or (), unknown) if script.style == ARGS else ""
@@ -395,6 +397,7 @@ def switch_groups(declaration: Declaration, old: Flags, typed: Mapping[str, Valu
         return old, declared
     before = declaration.with_values(old)
     was = default_values(before.flags or ())
+    # defaults that the old option brought were not chosen by the user
     own = {name: value for name, value in old.items() if not same_value(value, was.get(name))}
     now = declaration.with_values({**own, **typed})
     return carry_flags(old, before, now), now
@@ -434,6 +437,7 @@ def recorded_source(attempt: Attempt) -> Source:
 def fill_placeholders(words: Sequence[str], flags: Mapping[str, Value]) -> list[str]:
     """Replaces each `{name}` of a flag in the words by its value. Other braces stay."""
     return [
+        # awk '{print $1}' and JSON keep their braces
         re.sub(r"\{([^{}]+)\}", lambda found: format_word(flags[found[1]]) if found[1] in flags else found[0], word)
         for word in words
     ]
@@ -444,6 +448,7 @@ def format_word(value: Value) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool | list):
+        # true and [1, 2], which other languages read too
         return json.dumps(value)
     return repr(value)
 
@@ -451,6 +456,7 @@ def format_word(value: Value) -> str:
 def flag_variables(flags: Mapping[str, Value]) -> dict[str, str]:
     """Returns the flags as environment variables `FLAG_<NAME>`. Leaves out values with a NUL and those too long for Linux."""
     found = {flag_variable(name): format_word(value) for name, value in flags.items()}
+    # execve ends a string at NUL, and fails with E2BIG for a longer one
     return {name: value for name, value in found.items() if "\0" not in value and variable_size(name, value) < LONGEST}
 
 

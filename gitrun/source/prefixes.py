@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PROJECTS = (".venv", "venv", "env")
 """The names of virtual environments in a project."""
+# #!/home/ann/.venv/bin/python, or for a long path: '''exec' /home/ann/.venv/bin/python "$0" "$@"
 INSIDE = re.compile(rb"(?:^#!|exec'? +\"?)(/[^\s\"']+)/bin/[^/\s\"']+")
 """The first lines of a script installed by pip, uv or poetry; the group is the prefix of its Python."""
 
@@ -49,6 +50,7 @@ def find_environments(directory: str) -> Iterator[str]:
             yield place
     for name in list_names(os.path.join(directory, ".pixi", "envs")):
         yield os.path.join(directory, ".pixi", "envs", name)
+    # __pypackages__/3.11/lib (PEP 582, which pdm follows)
     packages = os.path.join(directory, "__pypackages__")
     yield from (os.path.join(packages, name) for name in list_names(packages))
 
@@ -78,16 +80,19 @@ def prefixes_of_program(program: str, environ: Mapping[str, str], directories: t
 def find_pyenv_versions(home: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> list[str]:
     """Returns the installed versions that pyenv may select in the first of the directories; all if no file names one."""
     files = (*(os.path.join(place, ".python-version") for place in directories), os.path.join(os.path.dirname(home), "version"))
+    # pyenv's order: PYENV_VERSION, .python-version here and above, the global version
     setting = environ.get("PYENV_VERSION") or next(
         filter(None, (read_first_bytes(file).decode(errors="replace") for file in files)), ""
     )
     there = list_names(home)
+    # PYENV_VERSION=3.12.1:3.11.7, and a file with one version a line; 3.12 stands for any 3.12.x
     wanted = setting.replace(":", " ").split()
     return [name for name in there if any(name == one or name.startswith(f"{one}.") for one in wanted)] or there
 
 
 def list_conda_environments(environ: Mapping[str, str]) -> Iterator[str]:
     """Yields the environments in conda's own list of them."""
+    # one prefix a line: /home/ann/miniconda3/envs/x
     lines = read_first_bytes(os.path.join(environ.get("HOME", ""), ".conda", "environments.txt"), 1 << 16).splitlines()
     yield from (os.fsdecode(line) for line in lines if line.startswith(b"/"))
 
@@ -109,6 +114,7 @@ def site_directories(prefix: str) -> Iterator[str]:
                     yield os.path.join(above, name, "dist-packages")
     config = read_first_bytes(os.path.join(prefix, "pyvenv.cfg"), 4096).decode(errors="replace")
     if re.search(r"(?im)^include-system-site-packages\s*=\s*true", config):
+        # home = /usr/bin
         home = re.search(r"(?m)^home\s*=\s*(/.*?)/bin\s*$", config)
         yield from site_directories(home[1]) if home and home[1] != prefix else ()
 

@@ -131,10 +131,12 @@ class Item:
 
     def number(self) -> float:
         """Returns a number as a float."""
+        # Python's bool is an int
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             self.fail(f"must be a number, not {format_for_message(self.value)}")
         try:
             return float(self.value)
+        # tomli reads integers of any size
         except OverflowError:
             self.fail("is too large")
 
@@ -331,6 +333,7 @@ def parse_input(item: Item) -> Input:
     if "path" not in found and not url:
         item.fail("needs the key path")
     if url:
+        # https://example.org/data.csv?v=2 is put at data.csv
         place = found["path"] if "path" in found else Item(item.file, item.text, item.path, last_url_name(url))
         return Input(place.inside(), url, sha256)
     return Input(found["path"].anywhere(), "", sha256)
@@ -407,9 +410,12 @@ def find_line(text: str, path: tuple[str, ...]) -> int:
         header = re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line)
         here: tuple[str, ...] = ()
         if header:
+            # a header: [operations.train.flags]
             table = here = split_key(header[1])
         elif "=" in line:
+            # a dotted key: optimizer.lr = 0.1
             here = (*table, *split_key(line.partition("=")[0]))
+        # an inline table has several keys in one line: train = { script = "t.py", resolve = "always" }
         here += tuple(
             key for key in path[len(here) :] if here == path[: len(here)] and re.search(rf"\b{re.escape(key)}\b", line)
         )

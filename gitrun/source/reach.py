@@ -43,6 +43,7 @@ class Route:
 
 def flag_variable(name: str) -> str:
     """Returns the environment variable that holds the value of a flag."""
+    # names of shell variables have only letters, digits and underscores
     return f"FLAG_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
 
 
@@ -53,6 +54,7 @@ def is_mentioned(name: str, words: Iterable[str]) -> bool:
 
 def reads_variable(code: bytes, name: str) -> bool:
     """Returns whether code names the flag's environment variable, or builds such names."""
+    # os.environ["FLAG_" + name] builds the name
     return flag_variable(name).encode() in code or re.search(rb"FLAG_(?![A-Z0-9_])", code) is not None
 
 

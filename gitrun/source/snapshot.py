@@ -34,6 +34,7 @@ LARGE = 256 << 10
 MOST = 64
 """The most directories searched: the top and those in it. Searching all would be a second walk over the tree."""
 
+# H 100644 <id> 0\ta.txt: S is skip-worktree, lower case assume-unchanged; mode 160000 is a submodule
 PECULIAR = re.compile(rb"\0([^H]|H(?= 160000)) ([0-7]+) [0-9a-f]+ [0-3]\t([^\0]+)")
 ABSENT = {
     "looks like a secret": "it looks like a secret",
@@ -81,6 +82,7 @@ def private_index(git: Git, nonce: str) -> Iterator[Path]:
         yield index
     finally:
         index.unlink(missing_ok=True)
+        # a killed git leaves its lock
         index.with_name(index.name + ".lock").unlink(missing_ok=True)
 
 
@@ -274,6 +276,7 @@ def get_tree_id(objects: Objects, commit_id: str | None) -> str | None:
 def list_submodule_commits(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, str], ...]:
     """Returns the submodules in the index, each with its commit."""
     output = git.run("ls-files", "-s", "-z", "--", *map(os.fsdecode, modules), index=index) if modules else b""
+    # 160000 <id> 0\tlibs/x
     lines = (line for line in output.split(b"\0") if line.startswith(b"160000 "))
     return tuple((os.fsdecode(line.partition(b"\t")[2]), line.split(b" ")[1].decode()) for line in lines)
 

@@ -84,5 +84,6 @@ def open_source(objects: Objects, tree_id: str) -> SourceTree:
         git.state / DIRECTORY,
         # starts programs, whose import takes as long as all else here
         ask=lambda path: source.introspect.ask_here(git, tree_id, path),
+        # git reads the whole tree in one process
         search=lambda text: git.attempt("grep", "-q", "-F", "-e", text, tree_id, "--").returncode == 0,
     )

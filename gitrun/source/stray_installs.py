@@ -43,6 +43,7 @@ def list_stray_distributions(site: str, slots: tuple[str, ...]) -> Iterator[str]
     """Yields the names of distributions whose metadata (direct_url.json) says that they were installed from a slot."""
     for name in list_names(site):
         if name.endswith(".dist-info"):
+            # {"url": "file:///home/ann/my%20project/.git/gitrun/slots/0/tree/ann/x", ...}
             origin = unquote(read_source(os.path.join(site, name, "direct_url.json")))
             if any(f"{place}/" in origin for place in slots):
                 yield name.partition("-")[0]
@@ -53,6 +54,7 @@ def mending_command(directory: str, prefix: str, names: list[str]) -> str:
     for lock, command in MENDING:
         if os.path.exists(os.path.join(directory, lock)) and (names or "{name}" not in command):
             return command.format(name=names[0] if names else "")
+    # uv writes its version into pyvenv.cfg, and puts no pip into its environments
     if "\nuv = " in read_source(os.path.join(prefix, "pyvenv.cfg")):
         return f"uv pip install --python {prefix}/bin/python -e ."
     return f"{prefix}/bin/python -m pip install -e ."

@@ -53,6 +53,7 @@ MOST, MUCH = 20_000, 256 << 20
 """The most files and bytes of a submodule that are recorded; a larger one is linked."""
 FEW = 100
 """From this number of objects on a pack stays a pack; fewer become loose objects, as git does after a fetch."""
+# *.bin filter=lfs diff=lfs merge=lfs -text
 FILTER = re.compile(rb"\sfilter=(\S+)")
 
 
@@ -292,6 +293,7 @@ def require_small(git: Git, view: View, known: SubmoduleCache, tree_id: str) -> 
     if weight > MUCH:
         raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
     for line in view.git.lines("ls-tree", "-r", "-l", "-z", tree_id, end=b"\0"):
+        # 100644 blob <id>     123\ta.txt; the size of a commit is `-`
         size = line.partition(b"\t")[0].split()[3]
         count, weight = count + 1, weight + (int(size) if size.isdigit() else 0)
         if count > MOST:
@@ -315,6 +317,7 @@ def copy_trees(git: Git, objects: Objects, view: View, trees: Sequence[str], kno
     except GitFailed:  # a gc may have removed one of the trees already here
         pack = write_pack(git, view, wanted, ())
     with pack.open("rb") as file:
+        # a pack begins with PACK, its version and the number of objects, 4 bytes each
         count = int.from_bytes(file.read(12)[8:], "big")
     if count >= FEW:
         move_pack(git, pack)
@@ -350,6 +353,7 @@ def move_objects(git: Git, pack: Path, last: Sequence[str]) -> None:
     )
 
     def order(path: Path) -> tuple[bool, bool]:
+        # a loose object begins with its type and size: tree 123\0
         is_tree = zlib.decompressobj().decompress(path.read_bytes(), 8).startswith(b"tree")
         return path.parent.name + path.name in last, is_tree
 

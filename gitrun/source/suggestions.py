@@ -56,6 +56,7 @@ def near_operations(git: Git, typed: str, tree_id: str) -> tuple[str, ...]:
     Files of the same name elsewhere, or with an ending, come first. Only if there are none, names of similar spelling are
     returned.
     """
+    # `git run train` may mean src/train.py
     meant = PurePosixPath(typed).name
     paths = sorted(program_paths(git, tree_id), key=lambda path: (distance(git, path), path))
     same = [path for path in paths if meant in {PurePosixPath(path).name, PurePosixPath(path).stem}]
@@ -74,6 +75,7 @@ def program_paths(git: Git, tree_id: str) -> Iterator[str]:
     """Yields the paths of the tree that look like scripts or programs."""
     # git lists a large tree in a tenth of the time that its directories take one by one
     for entry in git.run("ls-tree", "-r", "-z", "--full-tree", tree_id).split(b"\0")[:-1]:
+        # 100755 blob <id>\tbin/start
         head, _, name = entry.partition(b"\t")
         path = os.fsdecode(name)
         is_program = head.startswith(EXECUTABLE.encode()) or PurePosixPath(path).suffix in SCRIPTS

@@ -61,6 +61,7 @@ def find_surroundings(session: Session, plan: Plan, python: Interpreter | None) 
 
 def was_installed_since(around: Surroundings, since: float) -> bool:
     """Returns whether something was installed after `since` (seconds since 1970)."""
+    # installing a package adds a directory, which changes the mtime of site-packages
     return any(get_mtime(site) >= since * 10**9 for site in around.sites)
 
 
@@ -118,6 +119,7 @@ def without_shadowing(root: str, place: Path) -> str:
     own = {name for name in names if name.partition(".")[0] in sys.stdlib_module_names and is_module(os.path.join(root, name))}
     if not own:
         return root
+    # no module has a name that begins with a dot
     links = place / f".{len(list_names(str(place)))}"
     links.mkdir(parents=True)
     for name in names:

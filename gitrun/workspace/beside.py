@@ -43,6 +43,7 @@ def list_siblings(top: Path, level: int) -> dict[bytes, bytes]:
             found = list(entries)
     except OSError:
         return {}
+    # a repository may be in /tmp or in a directory of data
     if len(found) > MAX_SIBLINGS:
         found = [entry for entry in found if entry.is_dir(follow_symlinks=False)][:MAX_SIBLINGS]
     name = os.fsencode(own.name)

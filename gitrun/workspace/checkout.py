@@ -195,6 +195,7 @@ def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, pl
         tree = source_tree(objects, maker, run.attempt)
     modes = {}
     for line in git.run("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0")[:-1]:
+        # 100644 blob <id>\tsrc/a.py
         head, _, path = line.partition(b"\t")
         modes[os.fsdecode(path)] = head.split(b" ")[0].decode()
     paths = choose_paths(run, wish, git.prefix, modes)
@@ -222,6 +223,7 @@ def move_staged(staged: Path, fresh: Path) -> bool:
     """Moves a staged file to `fresh`. Returns false if git could not check it out."""
     if not is_file_or_link(staged):
         return False
+    # the target may be on another file system, where rename fails with EXDEV
     shutil.move(staged, fresh)
     return True
 
@@ -233,6 +235,7 @@ def are_same(staged: Path, target: Path) -> bool:
     if not staged.is_file():
         return False
     same_mode = os.access(staged, os.X_OK) == os.access(target, os.X_OK)
+    # a shallow comparison would take equal size and mtime for equal contents
     return same_mode and filecmp.cmp(staged, target, shallow=False)
 
 

@@ -44,6 +44,7 @@ def match_bytes(user: Git, slot: Git, paths: Sequence[bytes]) -> None:
     stored = read_blob_ids(slot)
     for path in paths:
         erase(theirs + b"/" + path)
+        # the user may have deleted it since the snapshot
         with suppress(FileNotFoundError):
             copy_with_metadata(mine + b"/" + path, theirs + b"/" + path, share=False)
     asked = [path for path in paths if os.path.lexists(theirs + b"/" + path)]
@@ -73,6 +74,7 @@ def sizes_differ(mine: bytes, theirs: bytes) -> bool:
 
 def read_blob_ids(slot: Git) -> dict[bytes, bytes]:
     """Returns the blob ids in the slot's index by path."""
+    # 100644 <id> 0\ta.txt
     lines = (line.partition(b"\t") for line in slot.run("ls-files", "-s", "-z").split(b"\0") if line)
     return {path: head.split(b" ")[1] for head, _, path in lines}
 
@@ -104,5 +106,6 @@ def match_modes(user: Git, slot: Git, tracked: Iterable[bytes]) -> None:
 
 def has_own_filters(git: Git) -> bool:
     """Returns whether filters besides git-lfs are set up. They may look for keys in the git directory."""
+    # filter.git-crypt.smudge
     filters = (name.split(".") for name in git.config if name.startswith("filter."))
     return any(parts[-1] in {"clean", "smudge", "process"} and ".".join(parts[1:-1]) != "lfs" for parts in filters)

@@ -64,6 +64,7 @@ def assign_flags(body: "list[_ast.stmt]", flags: "dict[str, Any]") -> None:
         if name not in met:
             target = _ast.Name(id=name, ctx=_ast.Store(), **TOP)
             assign = _ast.Assign(targets=[target], value=make_constant(value, TOP), **TOP)  # type: ignore[arg-type]
+            # in front of all statements that may read the name
             body.insert(front, assign)
 
 
@@ -216,6 +217,7 @@ class SpawnFinder:
         """Returns the spec of multiprocessing.spawn, with share_flags to run after it; None for other modules."""
         if name != "multiprocessing.spawn":
             return None
+        # else the search below would end in this finder again
         sys.meta_path.remove(self)
         found = find_spec(name)
         execute = found.loader.exec_module
@@ -239,16 +241,19 @@ def load_script(spec_path: str, *args: str) -> "CodeType":
     names = {name: value for name, value in globals().items() if name.startswith("__")}
     if "module" in spec:
         if not is_safe:
+            # as `python -m` does
             sys.path[0] = os.getcwd()
         found = find_module(spec["module"])
         script = filename = sys.argv[0] = found.origin
         names.update(__package__=found.parent, __spec__=found, __loader__=found.loader, __cached__=found.cached)
     else:
         if not is_safe:
+            # python follows links to the script, too
             sys.path[0] = os.path.dirname(os.path.realpath(script))
         filename = os.path.join(os.getcwd(), script) if sys.version_info >= (3, 9) else script  # bpo-20443
         names.update(__loader__=type(names["__loader__"])("__main__", filename))
     names.update(__doc__=None, __file__=filename)
+    # a module of its own, so that the script sees none of the launcher's names
     main = sys.modules["__main__"] = type(sys)("__main__")
     vars(main).update(names)
     paths = os.path.abspath(spec_path), os.path.abspath(script)

@@ -285,6 +285,7 @@ def link_crowded(parts: Iterable[Part], limit: int) -> None:
     crowds: dict[bytes, list[Part]] = {}
     for part in parts:
         if part.path in part.copies:
+            # with `*.npy` in .gitignore git lists each file of a directory
             crowds.setdefault(part.path.rpartition(b"/")[0], []).append(part)
     for crowd in crowds.values():
         for part in crowd if len(crowd) > limit else ():
@@ -362,6 +363,7 @@ class Digests:
         for path in sorted(part.copies):
             stamp = part.copies[path]
             content = self.content(path, stamp)
+            # NUL separates the parts, since no path contains it
             whole.update(b"%s\0%d\0%s\0" % (path, stamp[3], content))
         return whole.hexdigest()
 

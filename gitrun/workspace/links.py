@@ -38,6 +38,7 @@ def drop_crowded(paths: set[bytes]) -> set[bytes]:
     """Returns the paths without the files of the most crowded directories, until at most MOST are left if possible."""
     crowds: dict[bytes, list[bytes]] = {}
     for path in paths:
+        # an ignored directory ends with a slash, and is one link for all that is in it
         if not path.endswith(b"/"):
             crowds.setdefault(path.rpartition(b"/")[0], []).append(path)
     left = set(paths)
@@ -102,6 +103,7 @@ def remove_empty_parents(top: bytes, path: bytes) -> None:
     parent = path.rpartition(b"/")[0]
     while parent:
         try:
+            # rmdir fails for a directory that is not empty
             os.rmdir(top + b"/" + parent)
         except OSError:
             return

@@ -153,6 +153,7 @@ class Records:
     def read(self, file: BinaryIO, room: int) -> Iterator[None]:
         """Reads the records that are new. Adds up to `room` names. Yields after each AT_ONCE scalars."""
         status = os.fstat(file.fileno())
+        # replaced or truncated: what was read of it no longer counts
         if status.st_ino != self._inode or status.st_size < self._reader.at:
             self.collector, self._reader, self._inode = MetricCollector(1), tensorboard.EventReader(self._since), status.st_ino
         for count, scalar in enumerate(self._reader.scalars(file)):
@@ -191,6 +192,7 @@ class Rows:
         """Returns whether the file still begins with what was read."""
         if file.read(len(self._head)) != self._head:
             return False
+        # a program may write its whole table again at each step
         file.seek(self._at - len(self._tail))
         return file.read(len(self._tail)) == self._tail
 

@@ -57,6 +57,7 @@ class LoggedMetrics:
         """Reads up to `count` lines, only complete ones if `whole`. Returns whether it got that many."""
         for _ in range(count):
             line = file.readline(MAX_LINE)
+            # the program may be about to write the rest of this line
             if not line or (whole and not line.endswith(b"\n") and len(line) < MAX_LINE):
                 return False
             # keep what was read instead of failing the run
@@ -69,6 +70,7 @@ class LoggedMetrics:
 
     def _add(self, line: bytes) -> None:
         try:
+            # a line: {"step": 3, "loss": 0.1}
             values = json.loads(line)
         except (ValueError, RecursionError):
             return

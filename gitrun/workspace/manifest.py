@@ -56,6 +56,7 @@ NO_MANIFEST = Manifest()
 def read_manifest(slot: Path) -> Manifest:
     """Returns the manifest of a slot; an empty one if the file is missing or damaged."""
     try:
+        # {"top": "/home/ann/x", "copies": {"a": [[5 numbers], [5 numbers]]}, "links": {"b": "/home/ann/x/b"}, ...}
         found = json.loads((slot / NAME).read_bytes())
         return Manifest(
             os.fsencode(found["top"]),

@@ -33,6 +33,7 @@ MAX_DEPTH = 8
 COUNTERS = (STEP, "iteration", "iter", "global_step", "epoch")
 """Columns and keys that hold the step; the first one present counts."""
 DVCLIVE = "dvclive/"
+# lightning_logs/version_3/metrics.csv
 VERSION = re.compile(r"version_(\d+)/metrics\.csv$")
 
 
@@ -120,6 +121,7 @@ def read_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]
     """Yields the rows of a table that has a step column, each with its step. Yields nothing for other tables."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.endswith(".tsv") else ",")
     try:
+        # some versions of ultralytics pad the names of columns with blanks
         head = [name.strip() for name in next(rows, [])]
         counter = next((name for name in COUNTERS if name in head), None)
         # other programs write a results.csv too
@@ -139,4 +141,5 @@ def read_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]
 def dvclive_name(path: str) -> str:
     """Returns the metric's name for a file of DVCLive, such as `train/loss`."""
     below = f"/{path}".rpartition(f"/{DVCLIVE}")[2].removesuffix(".tsv")
+    # plots/metrics/train/loss is train/loss
     return re.sub(r"^(?:plots/)?(?:metrics/|scalars/|static/)?", "", below)

@@ -80,6 +80,7 @@ class PatternSearch:
             return
         self._at += len(lines) + len(end)
         for line in lines.splitlines() if end else ():
+            # 0, "late", or [[{"loss": "0.1"}, "3"], ...]
             told = json.loads(line)
             if told == READ:
                 self._answered += 1

@@ -214,6 +214,7 @@ def configured_filters(git: Git, paths: Sequence[bytes]) -> dict[bytes, str]:
         return {}
     asked = b"".join(path + b"\0" for path in paths)
     fields = git.run("check-attr", "-z", "--stdin", "filter", stdin=asked).split(b"\0")
+    # path NUL filter NUL lfs NUL, for each path
     named = ((path, os.fsdecode(value)) for path, value in zip(fields[0::3], fields[2::3], strict=False))
     return {path: name for path, name in named if name in known}
 
@@ -304,6 +305,7 @@ def keep_file(workspace: Workspace, keep: Keep, path: bytes, file: File) -> None
     elif before and before.is_file() and describe_file(os.fsencode(keep.earlier or ""), path, "local") == file:
         os.link(before, target)
     elif workspace.is_working_tree:
+        # with a hard link, an edit in place would change the kept file as well
         shutil.copy2(source, target)
     else:
         os.link(source, target)

@@ -23,6 +23,7 @@ def try_sharing_blocks(directory: Path) -> bool:
     first, second = stem + ".a", stem + ".b"
     try:
         with open(first, "wb") as source:
+            # an empty file has no blocks to share
             source.write(b"x")
         return clone_blocks(first, second)
     except OSError:
@@ -37,6 +38,7 @@ def clone_blocks(source: str | bytes, target: str | bytes) -> bool:
     """Makes `target` a clone that shares the blocks of `source`. Returns whether the system did so."""
     try:
         with open(source, "rb") as read, open(target, "wb") as written:
+            # fails with EXDEV between file systems, and with EOPNOTSUPP on ext4
             fcntl.ioctl(written.fileno(), FICLONE, read.fileno())
     except OSError:
         return False
@@ -58,6 +60,7 @@ def copy_with_metadata(source: bytes, target: bytes, *, share: bool) -> bool:
     if not shared:
         shutil.copyfile(source, target)
     status = os.stat(source)
+    # neither FICLONE nor copyfile copies permissions and times
     os.chmod(target, stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
     return shared

@@ -69,6 +69,7 @@ def read_object(git: Git, name: str) -> bytes | None:
 def read_produced(git: Git, commit_id: str, file: File) -> bytes | None:
     """Returns the bytes of a produced file in the repository as the program left them; None if it is missing."""
     stored = git.attempt("cat-file", "blob", f"{commit_id}:{file.path}")
+    # a file that went through a clean filter has other bytes in git
     if stored.returncode or sha256(stored.stdout).hexdigest() == file.sha256:
         return None if stored.returncode else stored.stdout
     return git.run("cat-file", "--filters", f"{commit_id}:{file.path}")

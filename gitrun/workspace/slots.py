@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from gitrun.workspace.lending import Lending
 
 TREE = "tree"
+# train.cpython-311.pyc
 TAG = re.compile(rb"\.(?:cpython|pypy|graalpy)")
 # everything else in the record, such as locks and MERGE_HEAD, is removed
 KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info"})
@@ -206,6 +207,7 @@ def is_free(git: Git, directory: Path, run_id: str) -> bool:
     if left and left != run_id and directory_of(git.state, left).exists():
         return False
     try:
+        # /home/ann/x/.git/gitrun/slots/0/tree/ann/x/.git
         back = (worktree_record(git, directory) / "gitdir").read_bytes()
     except OSError:
         return True

@@ -49,6 +49,7 @@ class Scalar(NamedTuple):
 
 def list_event_files(paths: Iterable[str]) -> list[str]:
     """Returns the event files among the paths, sorted by directory and start time, at most MOST_FILES."""
+    # events.out.tfevents.1700000000.host.123.0: the time comes first, so names sort by it
     found = [path for path in paths if os.path.basename(path).startswith(PREFIX)]
     return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MAX_FILES]
 
@@ -115,6 +116,7 @@ class EventReader:
         # a killed program may leave half a header
         while len(head := file.read(12)) == 12:
             (length,) = struct.unpack_from("<Q", head)
+            # length (8), its checksum (4), the record, its checksum (4)
             end = self.at + length + 16
             if end > size or end > most:
                 return
@@ -223,6 +225,7 @@ def read_fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
     """
     at, end = 0, len(message)
     while at < end:
+        # a key is the number of the field << 3, with its wire type
         key, at = read_varint(message, at)
         number, sort = key >> 3, key & 7
         if sort == VARINT:
