@@ -43,8 +43,10 @@ MANAGERS = {
     ".pre-commit-config.yaml": "pre-commit", ".pre-commit-config.yml": "pre-commit",
 }  # fmt: skip
 """Programs that manage hooks, by the file at the top of a working tree that shows their use."""
+# a line of the file: git-run-tracker hook pre-push 0123456789ab, behind a # and a blank
 MARK = re.compile(rb"^# git-run-tracker hook [a-z-]+ ([0-9a-f-]{12})$", re.MULTILINE)
 TRAILER = re.compile(rf"^Run: {ID_DIGITS}\r?\n?".encode(), re.MULTILINE)
+# git commit --verbose puts its diff below a line such as ------------------------ >8 ------------------------
 SCISSORS = re.compile(rb"^[^ \n] -+ >8 -+$", re.MULTILINE)
 SIGNED = b"Signed-off-by: "
 OURS = re.compile(r"refs/(runs|gitrun)(?:/.*)?", re.IGNORECASE | re.DOTALL)
@@ -81,6 +83,7 @@ class Hooks:
     def __init__(self, git: Git, version: tuple[int, int] | None = None) -> None:
         self._git = git
         self._version = version or parse_version(git.run("version").decode())
+        # other git commands of gitrun run with core.hooksPath=/dev/null, which --git-path would answer
         self._directory = Path(os.fsdecode(git.run(*ASKED, hooks=True)).removesuffix("\n"))
 
     def names(self, asked: Sequence[str] = ()) -> tuple[str, ...]:
@@ -106,9 +109,11 @@ class Hooks:
             return Hook(name, INSTALLED if found == hook_settings(name) else OUTDATED, "")
         if not os.path.lexists(path):
             return Hook(name, MISSING, str(path))
+        # gitrun installs plain files, so a link belongs to somebody else
         data = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
         if not is_own_hook(data):
             return Hook(name, FOREIGN, str(path))
+        # git ignores a hook that is not executable
         if data != shipped_hook(name) or not os.access(path, os.X_OK):
             return Hook(name, OUTDATED, str(path))
         return Hook(name, CHAINED if os.path.lexists(chained_path(path)) else INSTALLED, str(path))
@@ -175,6 +180,7 @@ class Hooks:
 
     def _set(self, name: str) -> None:
         for setting, value in hook_settings(name).items():
+            # without --replace-all git refuses to overwrite a key that has several values
             self._git.run("config", "--local", "--replace-all", setting, value)
         self._git = read_settings_again(self._git)
 
@@ -275,6 +281,7 @@ def is_own_hook(data: bytes) -> bool:
 
 def parse_version(said: str) -> tuple[int, int]:
     """Parses (major, minor) from the output of `git version`; (0, 0) if there is no number."""
+    # git version 2.39.5 (Apple Git-154)
     found = re.search(r"(\d+)\.(\d+)", said)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
@@ -285,11 +292,13 @@ def guarded_call(name: str, arguments: str = '"$@"') -> str:
     A client hook fails only with BLOCKED: no other error of gitrun may stop git.
     """
     goes_on = "" if name in SERVER else f" || [ $? -ne {BLOCKED} ]"
+    # a clone is also used on machines without gitrun, where the hook must do nothing
     return f"if command -v git-run >/dev/null; then git run hook {name} {arguments}{goes_on} || exit; fi"
 
 
 def hook_settings(name: str) -> dict[str, str]:
     """Returns the config entries that install this hook in git 2.54 or newer (git-hook(1))."""
+    # git appends the hook's arguments to the command, and a function receives them
     return {f"hook.gitrun-{name}.event": name, f"hook.gitrun-{name}.command": f"f() {{ {guarded_call(name)}; }}; f"}
 
 
@@ -314,6 +323,7 @@ def lefthook_entry(name: str) -> str:
 
 def pre_commit_entry(name: str) -> str:
     """Returns the entry of .pre-commit-config.yaml for this hook."""
+    # pre-commit passes the file of the message to the commit-msg stages as a file name
     takes = "" if name.endswith("commit-msg") else "\n        pass_filenames: false"
     shows = "\n        verbose: true" if name == "pre-push" else ""  # pre-commit hides the output of hooks that succeed
     return (
@@ -327,12 +337,14 @@ BODIES = {"husky": husky_file, "lefthook": lefthook_entry, "pre-commit": pre_com
 
 def parse_pre_receive(stdin: bytes) -> list[Update]:
     """Parses the ref updates that git writes to pre-receive. Raises ValueError."""
+    # <old id> <new id> <ref>
     lines = (line.split(" ", 2) for line in stdin.decode(errors="surrogateescape").splitlines())
     return [Update(ref, require_id(old), require_id(new)) for old, new, ref in lines]
 
 
 def parse_pre_push(stdin: bytes) -> list[Update]:
     """Parses the ref updates that git writes to pre-push; refs have their remote names. Raises ValueError."""
+    # <local ref> <local id> <remote ref> <remote id>; the local ref may be an expression with blanks
     lines = (line.rsplit(" ", 3) for line in stdin.decode(errors="surrogateescape").splitlines())
     return [Update(ref, require_id(old), require_id(new)) for _, new, ref, old in lines]
 
@@ -372,6 +384,7 @@ def split_off_trailers(message: bytes) -> tuple[bytes, bytes]:
 
 def is_empty_message(message: bytes, comment: bytes = b"#") -> bool:
     """Returns whether a message without its scissors part holds only comments, our trailers and Signed-off-by."""
+    # git commit --signoff adds its line before the hooks see the message
     lines = TRAILER.sub(b"", message).splitlines()
     return not any(line.strip() and not line.startswith((comment, SIGNED)) for line in lines)
 

@@ -74,6 +74,7 @@ def commit_msg(git: Git, message: Path) -> bool:
     """
     data = message.read_bytes()
     text, rest = hook_files.split_off_trailers(data)
+    # these modes keep comment lines, so for git a message of comments is not empty
     keeps_all = git.config.get("commit.cleanup", ("",))[-1] in {"whitespace", "verbatim"}
     if keeps_all or text + rest == data or not hook_files.is_empty_message(text, comment_prefix(git)):
         return False
@@ -85,6 +86,7 @@ def comment_prefix(git: Git) -> bytes:
     """Returns the prefix of git's own comment lines in a message."""
     # git 2.45 introduced core.commentString; core.commentChar is the older name
     asked = git.config.get("core.commentstring") or git.config.get("core.commentchar", ("#",))
+    # with auto, git picks a character that begins no line of the message, # first
     return b"#" if asked[-1] == "auto" else asked[-1].encode()
 
 
@@ -93,6 +95,7 @@ def add_trailer(git: Git, text: bytes, trailer: str) -> bytes:
 
     A message that has the trailer, also with a shortened id, is returned unchanged.
     """
+    # --no-divider: three dashes are text in a message, not the start of a patch
     words = ("--no-divider", "--where=end", "--if-exists=add", "--if-missing=add", f"--trailer={trailer}")
     found = git.run("interpret-trailers", "--parse", "--no-divider", stdin=text).splitlines()
     there = any(len(line) >= len(b"Run: 0000") and trailer.encode().startswith(line) for line in found)
@@ -101,6 +104,7 @@ def add_trailer(git: Git, text: bytes, trailer: str) -> bytes:
 
 def tree_of_index(git: Git, index_file: Path) -> str | None:
     """Returns the tree of an index without touching it; None if it cannot be written, for example during a conflict."""
+    # a repository has no index before the first git add
     if not index_file.is_file():
         return None
     # the tree is only looked up, so it need not be synced to the disk
@@ -160,10 +164,12 @@ def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str
     lines = "".join(f"{name}^{{commit}}\n" for name in [*asked, *known]).encode()
     # the remote's old tips may be missing here, and rev-list fails on missing names
     there = git.run("cat-file", "--batch-check=%(objectname)", stdin=lines).decode().splitlines()
+    # a missing name is answered with: <name> missing
     wanted = [line for line in there[: len(asked)] if " " not in line]
     if not wanted:
         return {}
     limits = [f"^{line}" for line in there[len(asked) :] if " " not in line]
+    # a push to a plain URL has no tracking refs that would limit the walk
     tracked = ("--not", f"--remotes={remote}") if remote in remotes.remote_names(git) else ()
     words = ("rev-list", "--no-commit-header", "--format=%H %T", "--ignore-missing", "--stdin", *tracked)
     listed = git.run(*words, stdin="".join(f"{line}\n" for line in [*wanted, *limits]).encode()).decode()
@@ -221,6 +227,7 @@ def push_runs(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Se
                     del tips[run]
         done = sharing.push(remote, tips) if tips else None
     except GitrunError as error:
+        # yielded, not raised: only gitrun.prePush=require lets a failure stop the user's push
         yield f"warning: the runs of these commits are not pushed: {error.message}", True
         return
     if done:
@@ -242,6 +249,7 @@ def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> lis
 
     A run may be created or extended: its new tip must descend from the old one. All checks of a fetch apply.
     """
+    # one inspector for all updates: it checks objects that runs share once
     inspector = sharing.validate.Inspector(git)
     refused = []
     with garbage_collector_off():
@@ -260,6 +268,7 @@ def reason_to_refuse_move(inspector: Inspector, update: Update) -> str:
         chain = inspector.chain(update.ref.removeprefix(RUNS), update.new)
     except BadRun as error:
         return error.message
+    # git itself refuses this only with receive.denyNonFastForwards, which is off by default
     if update.old != hook_files.ABSENT and update.old not in chain.commits:
         return "it has new commits here. To merge them: git run pull, then push again"
     return ""

@@ -52,6 +52,7 @@ def merge_chains(git: Git, mine: Chain, theirs: Chain) -> str:
     with Objects(git) as objects, TreeMaker(git) as maker, scratch_directory(git) as place:
         base = common_commit(objects, mine, theirs)
         one, two = merge_tip(objects, mine, theirs, base), merge_tip(objects, theirs, mine, base)
+        # ranked, not mine and theirs: both clones must make the same commit
         later, earlier = (one, two) if one.rank > two.rank else (two, one)
         notes = merge_notes(notes_of_commit(objects, base), later.side, earlier.side)
         (place / "notes").write_bytes(encode_within_limit(notes))
@@ -78,6 +79,7 @@ def encode_within_limit(notes: Notes) -> bytes:
 
 def build_merge_commit(tree: str, later: Commit, earlier: Commit) -> bytes:
     """Builds the merge commit. The later attempt's tip is the first parent, for readers that follow only that one."""
+    # a time from the merged commits, not the clock: the id must not depend on when somebody merges
     stamp = int(max(later.time, earlier.time).timestamp())
     who = f"{WHO} {stamp} +0000"
     head = f"tree {tree}\nparent {later.id}\nparent {earlier.id}\nauthor {who}\ncommitter {who}\n\n"
@@ -94,6 +96,7 @@ def common_commit(objects: Objects, mine: Chain, theirs: Chain) -> str:
         found.append(commit)
         covered.update(own_parents(name, commit.kind, commit.parents, mine.run))
     heads = [commit for commit in found if commit.id not in covered]
+    # after earlier merges several common commits can be newest: time and id choose the same one everywhere
     return max(heads, key=lambda commit: (commit.time, commit.id)).id
 
 
@@ -184,6 +187,7 @@ def merge_value(base: Notes, name: str, one: NotesHistory, two: NotesHistory) ->
 
 def merge_items(base: AbstractSet[T], one: AbstractSet[T], two: AbstractSet[T]) -> set[T]:
     """Returns the items that both sides kept or either added."""
+    # a removal on one side wins over an item that the other side only kept
     return {*(base & one & two), *(one - base), *(two - base)}
 
 

@@ -69,6 +69,7 @@ def open_quarantine(git: Git, under: str = INCOMING) -> Iterator[str]:
     """Opens a private ref prefix for the length of the `with`. Also removes those of dead processes."""
     remove_stale_quarantines(git)
     token = os.urandom(8).hex()
+    # a kill frees this lock, and the next quarantine then removes the refs
     lock = acquire(git.state / "tokens" / token)
     try:
         yield f"{under}{token}/"
@@ -83,6 +84,7 @@ def open_quarantine(git: Git, under: str = INCOMING) -> Iterator[str]:
 def remove_stale_quarantines(git: Git) -> None:
     """Removes private refs whose owners are dead."""
     named = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
+    # refs/gitrun/incoming/<token>/<run id>
     for prefix in {"/".join(name.split("/")[:4]) + "/" for name in named}:
         token = prefix.split("/")[3]
         if not is_held(git.state / "tokens" / token):
@@ -101,6 +103,7 @@ def receive_runs(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Recei
     for run, tip in there.items():
         if known.get(run) == tip:
             found.same += 1
+        # a run in the trash and in place was left by a killed move: it still exists
         elif run in gone and run not in known:
             found.deleted.append(run)
         else:
@@ -128,6 +131,7 @@ def receive_runs(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Recei
 
 def record_arrival(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:
     """Records the attempts and results of these runs as received now from elsewhere, and checked."""
+    # oldest first, because the times recorded here keep this order in lists
     found = sorted((chain for chain in chains if chain.run in runs), key=lambda chain: (chain.time, chain.run))
     names = [name for chain in found for name in (*chain.attempts, *chain.results.values())]
     if names:
@@ -152,6 +156,7 @@ def decide_incoming(git: Git, inspector: Inspector, chain: Chain, ours: str | No
     if ours is None:
         found.fresh.append(run)
         return RefEdit(run_ref(run), chain.tip, None, "fetch run")
+    # a moved ref would keep the running attempt from recording its result
     if is_live(git.state, run):
         found.running.append(run)
     elif ours in chain.commits:
@@ -180,6 +185,7 @@ def decide_changed(git: Git, mine: Chain, theirs: Chain, found: Received) -> Ref
     if all(is_trusted_commit(git, theirs.results[attempt]) for attempt in rivals) and not any(
         is_trusted_commit(git, mine.results[attempt]) for attempt in rivals
     ):
+        # to the trash, which removes the ref: so the edit below expects none
         delete_runs(git, {run: mine.tip})
         found.fresh.append(run)
         return RefEdit(run_ref(run), theirs.tip, None, "fetch run")

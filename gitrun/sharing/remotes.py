@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git, RemoteAnswer
 
+# https://host/a.git, ./a.bundle, me@host:a.git or host:a.git, but not 2:5, which is a range of runs
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|(?:/|\./|\.\./)|[\w.-]+@[\w.-]+:|\w[\w.-]*:(?!\d*$)", re.IGNORECASE)
 # --dry-run fetches the objects, but writes neither refs nor FETCH_HEAD
 FETCH = (
@@ -51,6 +52,7 @@ REASONS = {
     "remote ref does not exist": "it does not exist there",
 }  # fmt: skip
 """Git's reasons for refusing a ref, and their meaning for a run."""
+# --no-follow-tags: push.followTags would publish the user's tags with the runs
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
 
 
@@ -68,6 +70,7 @@ class Pushed:
 
 def remote_names(git: Git) -> list[str]:
     """Returns the names of the configured remotes."""
+    # remote.<name>.url, where the name may contain dots
     found = (re.fullmatch(r"remote\.(.+)\.url", name, re.DOTALL) for name in git.config)
     return list(dict.fromkeys(match[1] for match in found if match))
 
@@ -83,6 +86,7 @@ def default_remote(git: Git, *, push: bool = False) -> str:
     names = [f"branch.{branch}.pushremote", "remote.pushdefault"] if push else []
     known = remote_names(git)
     for name in (*names, f"branch.{branch}.remote"):
+        # git records "." as the remote of a branch that follows a local one
         if name in git.config and git.config[name][-1] != ".":
             return git.config[name][-1]
     if len(known) == 1:
@@ -105,6 +109,7 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, s
     if asked.status:
         raise GitFailed(*failure_text(asked, f"cannot fetch from {remote}"))
     lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
+    # ls-remote also matches a pattern at the end of longer names, such as refs/heads/refs/runs/1
     found = {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
     known = tips(git)
     fresh = [run for run, tip in found.items() if known.get(run) != tip]
@@ -144,6 +149,7 @@ def published_objects(git: Git, remote: str) -> frozenset[str]:
 
 def push_places(git: Git, remote: str) -> list[str]:
     """Returns the places that pushes go to: the remote's name, or its push URLs if they differ from the fetch URLs."""
+    # ls-remote asks the fetch URL, even if pushes go elsewhere
     fetched, pushed = (git.attempt("remote", "get-url", *to, "--all", remote).stdout for to in ((), ("--push",)))
     return [remote] if fetched == pushed else pushed.decode(errors="surrogateescape").splitlines()
 
@@ -152,6 +158,7 @@ def pin_commits(git: Git, heads: Sequence[str], prefix: str) -> None:
     """Protects commits from gc with one ref, to a commit that has them all as parents. Other objects are ignored."""
     asked = "".join(f"{head}\n" for head in dict.fromkeys(heads)).encode()
     lines = git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode().splitlines()
+    # commit <id>, or <id> missing
     parents = [line.replace("commit ", "parent ") for line in lines if line.startswith("commit ")]
     if parents:
         who = "gitrun <gitrun@localhost> 0 +0000"
@@ -190,8 +197,10 @@ def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) ->
 
 def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, is_all: bool) -> Pushed:
     """Pushes these runs at once. `is_all` means that they are all runs here. Raises GitFailed, TooLarge."""
+    # all runs can be pushed from their own refs, by one pattern and without a temporary ref for each
     if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
         return push_refs(git, remote, RUNS, runs, shown=shown)
+    # one pattern for the refs below a prefix: git's time grows with the square of the number of refspecs
     with open_quarantine(git, OUTBOX) as prefix:
         ref_store(git).apply([RefEdit(prefix + run, tip, None, "push") for run, tip in runs.items()])
         return push_refs(git, remote, prefix, runs, shown=shown)
@@ -217,6 +226,7 @@ def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, sh
     # if another client pushes the same tip at the same time, ours is refused although the ref is right
     there = list_tips(git, remote, list(refused)) if refused else {}
     rejected = {run: explain_refusal(reason) for run, reason in refused.items() if there.get(run) != runs[run]}
+    # with several push URLs git reports a run once for each
     fresh = dict.fromkeys(run for flag, run, _ in told if flag == "*" and run not in rejected)
     forward = dict.fromkeys(run for flag, run, _ in told if flag == " " and run not in {*fresh, *rejected})
     same = len(runs) - len(fresh) - len(forward) - len(rejected)
@@ -225,6 +235,7 @@ def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, sh
 
 def delete_on_remote(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
     """Deletes the runs (id -> expected tip) on the remote. Raises GitFailed."""
+    # without a lease git deletes the ref wherever it points
     leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
     specs = [f":{run_ref(run)}" for run in runs]
     words = (*mirror_off(git, remote), "push", *PUSH, *leases)
@@ -284,18 +295,21 @@ def explain_refusal(reason: str) -> str:
 
 def refusals_of_hook(done: RemoteAnswer) -> dict[str, str]:
     """Returns the reasons of gitrun's own pre-receive hook on the other side, by run id."""
+    # gitrun: refused refs/runs/<id>: <reason>
     found = (re.match(rf"gitrun: refused {RUNS}({ID_DIGITS}): (.*)", line) for line in done.told)
     return {match[1]: match[2] for match in found if match}
 
 
 def mirror_off(git: Git, remote: str) -> tuple[str, ...]:
     """Returns the options that let git push refspecs to a mirror remote."""
+    # with remote.<name>.mirror, git push refuses every refspec
     return ("-c", f"remote.{remote}.mirror=false") if f"remote.{remote}.mirror" in git.config else ()
 
 
 def parse_porcelain(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
     """Yields flag, run and summary for each run's ref in the output of `git push --porcelain`."""
     for line in porcelain.decode(errors="replace").splitlines():
+        # * <TAB> <local ref>:<remote ref> <TAB> [new reference]; other lines are "To <url>" and "Done"
         fields = line.split("\t")
         if len(fields) == 3 and len(fields[0]) == 1 and f":{RUNS}" in fields[1]:
             yield fields[0], fields[1].rpartition(f":{RUNS}")[2], fields[2]
@@ -314,6 +328,7 @@ def push_lfs_objects(git: Git, remote: str, runs: Mapping[str, str]) -> None:
     """Pushes the LFS objects of the runs, if this repository has any. Raises GitFailed."""
     if not (git.common_dir / "lfs" / "objects").is_dir():
         return
+    # git lfs takes refs as arguments, and a command line has a limited length
     for start in range(0, len(runs), 100):
         names = [run_ref(run) for run in list(runs)[start : start + 100]]
         done = git.run_remote("lfs", "push", remote, *names, shown=False)

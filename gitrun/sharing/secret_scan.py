@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
+# rev-list --objects writes "<id> <path>", and %(rest) hands the path on
 HEADER = "%(objectname) %(objecttype) %(objectsize) %(rest)"
 READABLE = 1 << 20
 """Bytes of flags.toml and run.toml that are read; gitrun's own are never longer."""
@@ -42,6 +43,7 @@ def scan_for_secrets(git: Git, tips: Sequence[str], patterns: Sequence[str], kno
     for path, content in read_blobs(git.pipe(listed, ("cat-file", f"--batch={HEADER}"), asked)):
         text = os.fsdecode(path)
         reasons = secrets_in_content(text, content)
+        # a path comes once for each version of its file
         if path not in names:
             names[path] = not text.startswith(f"{DIRECTORY}/") and is_secret_file(text, patterns)
         if names[path]:
@@ -59,6 +61,7 @@ def secrets_in_content(path: str, content: Iterator[bytes]) -> list[str]:
             kept += piece
     reasons = list(secrets_in_values(path, bytes(kept))) if kept else []
     found = scanner.close()
+    # reasons from values name the flag or word, which tells more than the kind of secret
     return reasons or ([f"it holds what looks like {found}"] if found else [])
 
 
@@ -83,6 +86,7 @@ def read_blobs(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]
     """
     reader = BufferedReader(pieces)
     while line := reader.line():
+        # <id> blob 1234 src/train.py
         fields = line.split(b" ", 3)
         if len(fields) < 4 or not fields[2].isdigit():  # a missing object
             continue
@@ -105,6 +109,7 @@ class BufferedReader:
 
     def line(self) -> bytes | None:
         """Returns the next line without its end; None at the end of input."""
+        # an offset, because slicing after each line would copy the rest of the piece every time
         while (end := self._rest.find(b"\n", self._place)) < 0:
             piece = next(self._pieces, b"")
             if not piece:

@@ -145,6 +145,7 @@ class Sharing:
 
     def known(self, names: Sequence[str]) -> dict[str, str]:
         """Returns the runs, here or in the trash, that these id prefixes name: id -> tip. Raises UnknownRun."""
+        # the right side wins: a run in both places still exists
         there = tips(self._git, TRASH) | tips(self._git)
         return {run: there[run] for run in sorted(find_ids(there, names, "this repository"))}
 
@@ -154,6 +155,7 @@ class Sharing:
 
     def export(self, runs: Mapping[str, str], file: Path, without: str | None = None) -> None:
         """Writes a bundle of the runs and their history, except what `without` has. Raises GitFailed."""
+        # refs go over stdin, because a command line has a limited length
         asked = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
         done = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=asked.encode())
         if done.returncode:
@@ -163,6 +165,7 @@ class Sharing:
         """Fetches runs from a bundle. Raises GitFailed, UsageError."""
         if not file.is_file():
             raise UsageError(f"no file '{file}'", "To write one: git run export RUNS FILE")
+        # git could take a relative name without a slash for a remote of that name
         return self.fetch(str(file.absolute()), order)
 
     def trust(self, names: Sequence[str], *, back: bool = False) -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gitrun.model.validation_rules import Claim
     from gitrun.store.commits import Commit
 
+# a tree is a sequence of <mode> <name> NUL <20 bytes of id>, without separators
 HEAD = re.compile(rb"([^\0]*)\0.{20}", re.DOTALL)
 FOLDER = DIRECTORY.encode()
 SHARED, LARGE = 1_000, 1 << 16
@@ -133,6 +134,7 @@ class Inspector:
                 raise BadRun("its name is not the id of its first attempt")
         if run not in seen:
             raise BadRun("its name is not the id of its first attempt")
+        # a second pass: commits are read before their parents, with which they are compared
         for commit in seen.values():
             self.compare(commit, seen)
             if commit.kind == "attempt":
@@ -181,6 +183,7 @@ class Inspector:
 
     def prove(self, attempt: Commit, files: Mapping[str, str]) -> None:
         """Raises BadRun unless the attempt's tree is the source that run.toml names, and has no result yet."""
+        # the check of the records has stored the claim of this run.toml
         claim = self._claims[files[record_files.RUN]]
         if record_files.RESULT in files:
             raise BadRun(f"attempt {attempt.id[:8]} contains a result")
@@ -206,6 +209,7 @@ class Inspector:
             return
         for path in carried:
             if self._at(attempt.tree, path) != self._at(before.tree, path):
+                # a name from elsewhere may contain control sequences of terminals
                 name = safe_text(os.fsdecode(path)[:80])
                 raise BadRun(f"attempt {attempt.id[:8]} carries '{name}', which the attempt before it did not leave")
 
@@ -261,6 +265,7 @@ class Inspector:
                     entries.append((b"160000", name, below[()]))
                 continue
             inner = self._strip(made.hex(), below) if below and mode == b"40000" else made
+            # git records no empty directories, so one that becomes empty has no entry
             if inner:
                 entries.append((mode, name, inner))
         # git sorts directories as if their names ended in `/`, commits not
@@ -332,6 +337,7 @@ class Inspector:
             return f"{path} is not a file"
         if (path, blob) not in self._files:
             try:
+                # nobody parses other files than these tables, so only their sizes are asked for
                 data = self._object(blob, "blob", MAX_SIZES[path], wanted=path in TABLES)
                 found = parse_record(data, path) if path in TABLES else {}
                 self._files[path, blob] = ""
@@ -351,6 +357,7 @@ class Inspector:
         shape = self._shapes.get(key)
         if shape is None:
             shape = check_shape(heads, name)
+            # bounded, because trees from elsewhere could fill the memory
             if len(self._shapes) < SHARED and len(key) < LARGE:
                 self._shapes[key] = shape
         # bytes are missing or left over after the last entry
@@ -388,6 +395,7 @@ def results_by_attempt(known: Mapping[str, Commit]) -> dict[str, str]:
         while line[-1] not in attempts and known[line[-1]].kind != "attempt":
             line.append(known[line[-1]].parents[0])
         attempt = attempts.get(line[-1], line[-1])
+        # remembered for the whole path, or long chains would be walked again for each result
         attempts.update(dict.fromkeys(line, attempt))
         if attempt in found:
             raise BadRun(f"attempt {attempt[:8]} has two results, {found[attempt][:8]} and {commit.id[:8]}")
@@ -409,6 +417,7 @@ def check_shape(heads: Sequence[bytes], tree: str) -> Shape:
         if reason := name_fault(name) or mode_fault(mode, name):
             raise BadRun(f"its tree has {reason}: '{safe_text(name[:80].decode(errors='surrogateescape'))}'")
         place += len(head) + 1
+        # git writes the mode of a directory without the zero that it shows
         if mode == b"40000":
             folders.append(place)
             folder = place if name == FOLDER else folder
@@ -416,6 +425,7 @@ def check_shape(heads: Sequence[bytes], tree: str) -> Shape:
         names.add(name)
         if path in MAX_SIZES:
             ours.append((path, mode, place))
+        # the id of the entry, 20 bytes of sha1
         place += 20
     if len(names) < len(heads):
         raise BadRun(f"tree {tree[:8]} contains a name twice")

@@ -89,6 +89,7 @@ def try_to_annotate(git: Git, edits: Mapping[str, AnnotationEdit]) -> list[str]:
 
     Raises StaleRun, ObjectsGone, UnknownRun, UsageError.
     """
+    # one process for all refs instead of one for each run
     known = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
     for run in edits:
         if not known.get(run):
@@ -124,6 +125,7 @@ def commit_annotations(git: Git, annotated: Sequence[tuple[str, bytes, str]]) ->
     """
     author, committer = (git.run("var", f"GIT_{role}_IDENT").strip() for role in ("AUTHOR", "COMMITTER"))
     head = b"commit %s\nmark :1\nauthor %s\ncommitter %s\n" % (NOWHERE, author, committer)
+    # one mark serves all commits: get-mark writes its id before the next commit sets it again
     stream = [
         head + data_command(encode.commit_message(subject, "annotation"))
         + f"from {tip}\nM {FILE} inline {record_files.NOTES}\n".encode() + data_command(notes) + b"get-mark :1\n"
@@ -133,6 +135,7 @@ def commit_annotations(git: Git, annotated: Sequence[tuple[str, bytes, str]]) ->
     end = b"reset %s\n\ndone\n" % NOWHERE
     made = git.run("fast-import", "--quiet", "--done", stdin=b"".join(stream) + end).decode().split()
     if git.durable:
+        # the name of a new pack is in the directory, which needs a sync of its own
         fsync(git.common_dir / "objects" / "pack")
     return made
 

@@ -198,6 +198,7 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
     """Commits an attempt, signed if `gitrun.sign` is set. Records its id as made here. Returns the id."""
     attempt_id = commit_signed(git, tree, parents, message) if signing_wanted(git) else commit_tree(git, tree, parents, message)
+    # before a ref leads to it: a kill in between must not make our own run a foreign one
     record_made_here(git, attempt_id)
     return attempt_id
 
@@ -345,6 +346,7 @@ def shorten_output(output: Path, whole: Path, short: Path) -> Path:
     if size <= LARGEST_OUTPUT:
         return output
     make_private_directory(whole.parent)
+    # a result that is recorded again, after a gc, has kept it already
     if not whole.exists():
         keep_full_output(output, whole)
     with output.open("rb") as source, short.open("wb") as target:
@@ -362,6 +364,7 @@ def keep_full_output(output: Path, whole: Path) -> None:
     try:
         os.link(output, whole)
     except OSError:
+        # renamed when it is complete: a kill leaves no half copy that a later try would take for the whole
         fresh = whole.with_name(whole.name + ".new")
         shutil.copyfile(output, fresh)
         fresh.replace(whole)

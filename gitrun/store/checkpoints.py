@@ -45,12 +45,14 @@ def files_to_carry(git: Git, objects: Objects, old_source: str, tip: str, new_so
     """
     # without rename detection, a renamed file counts as new
     listed = git.run("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--diff-filter=A", old_source, tip)
+    # :000000 100644 <zeros> <id> A NUL <path> NUL
     fields = listed.split(b"\0")
     tops: dict[bytes, Entry] = {}
     for head, path in zip(fields[0:-1:2], fields[1::2], strict=False):
         words = head.split(b" ")
         # git lists a new directory (-t) before its files, which come with it
         if path.split(b"/")[0] != os.fsencode(DIRECTORY) and not any(parent in tops for parent in parent_directories(path)):
+            # git shows the mode of a directory as 040000, and trees contain 40000
             tops[path] = Entry(words[1].decode().lstrip("0"), words[3].decode())
     return {
         path: entry
@@ -68,11 +70,13 @@ def parent_directories(path: bytes) -> list[bytes]:
 def without_collisions(objects: Objects, source: str, path: bytes, entry: Entry) -> dict[bytes, Entry]:
     """Returns the parts of `entry` that do not collide with a path of the source, by path."""
     above = [entry_at(objects, source, parent) for parent in parent_directories(path)]
+    # the source has a file where the entry needs a directory
     if any(found is not None and found.mode != TREE for found in above):
         return {}
     there = entry_at(objects, source, path)
     if there is None:
         return {path: entry}
+    # the new source wins over a file that the last attempt left
     if there.mode != TREE or entry.mode != TREE:
         return {}
     inner = objects.tree(entry.id)

@@ -34,7 +34,9 @@ WORDS = {
 }  # fmt: skip
 HEADER = re.compile(rb"^gpgsig(?:-sha256)? ", re.MULTILINE)
 
+# the trailer "Gitrun-Kind: result" in the message
 KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
+# tree <id>, parent <id> (any number), author A <a@b.c> 1700000000 +0100, committer A <a@b.c> 1700000000 +0100
 HEAD = re.compile(
     rf"tree ({ID_DIGITS})\n((?:parent {ID_DIGITS}\n)*)author ([^\n]*>)[^\n>]*\n"
     r"committer [^\n]*> ([0-9]{1,11})(?= |\n|\Z)".encode()
@@ -106,6 +108,7 @@ def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]
     if not paths:
         return []
     asked = b"".join(quote_path(os.fsencode(path)) + b"\n" for path in paths)
+    # --no-filters: the user's clean filters would change what was recorded
     return git.run("hash-object", "-w", "-t", kind, "--no-filters", "--stdin-paths", stdin=asked).decode().split()
 
 
@@ -136,6 +139,7 @@ def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
         words = ("--quiet", "--done", "--depth=0", f"--export-marks={marks}")
         # below 100 objects fast-import would write loose ones, each with an fsync
         git.feed("-c", "fastimport.unpackLimit=1", "fast-import", *words, pieces=stream())
+        # the file of marks has lines such as :1 <id>
         pairs = (line.split() for line in marks.read_text().splitlines())
         ids = {int(mark[1:]): made for mark, made in pairs}
     if git.durable:
@@ -206,5 +210,6 @@ def read_signature(git: Git, commit: str) -> Signature | None:
         return None
     # log, because rev-list does not read gpg.* (git 2.39)
     words = ("log", "--max-count=1", "--no-show-signature", "--no-color", "--format=%G?%n%GF%n%GP%n%GS", commit, "--")
+    # git log writes nothing if the commit is missing, so empty lines are added
     verdict, key, primary, signer = (git.attempt(*words).stdout.decode(errors="replace") + "\n\n\n\n").split("\n")[:4]
     return Signature(verdict or "E", signer, key, primary)

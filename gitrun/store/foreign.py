@@ -50,6 +50,7 @@ class ForeignRuns:
         Raises BadRun if it came from elsewhere and its trees are too large or its carried files unproven.
         """
         names = {run.attempt.id, *([run.attempt.result] if run.attempt.result else [])}
+        # a run that was received and trusted later keeps the time of its arrival
         if run.attempt.id not in self._received and names <= self._trusted:
             return run
         if not names <= self._received.keys() | self._trusted:
@@ -65,6 +66,7 @@ class ForeignRuns:
         """
         found = list(runs)
         fresh = [run for run in found if self._is_new(run.attempt)]
+        # rounded to the digits of the file, so that the same time is read back
         now = datetime.fromtimestamp(round(time.time(), 6), timezone.utc)
         # oldest first, so that the times given here keep the order of the makers' times
         names = (name for run in sorted(fresh, key=list_order) for name in (run.attempt.id, run.attempt.result) if name)
@@ -135,9 +137,11 @@ def received_times(git: Git) -> dict[str, datetime]:
     """Returns the time when each foreign attempt and result was first seen here, by id."""
     found: dict[str, datetime] = {}
     with suppress(OSError):
+        # <id> 1700000000.123456
         for line in received_file(git).read_text(errors="replace").splitlines():
             name, _, when = line.partition(" ")
             with suppress(ValueError, OverflowError, OSError):  # a line that a full disk has cut short
+                # two processes may have recorded an id, which was first seen at the first of these times
                 found.setdefault(name, datetime.fromtimestamp(float(when), timezone.utc))
     return found
 

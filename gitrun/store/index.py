@@ -250,11 +250,13 @@ class Index:
         """Opens the index on disk. Where that is not writable, copies it into memory."""
         try:
             make_shared_directory(self._path.parent)
+            # isolation_level=None: Python would begin transactions on its own
             base = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
             base.execute("PRAGMA synchronous = OFF")  # _catch_up checks it after each boot, for power cuts
             base.execute("PRAGMA journal_mode = PERSIST")  # what a kill leaves is rolled back; no file is deleted each time
             with suppress(sqlite3.OperationalError):
                 if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                    # a cache of another version is not converted, as the runs themselves have all of it
                     base.executescript(f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; {TABLES}")
                     base.execute(f"PRAGMA user_version = {VERSION}")
                 # a write here shows a read-only file before there is work to lose
@@ -272,6 +274,7 @@ class Index:
         base = sqlite3.connect(":memory:", isolation_level=None)
         with suppress(sqlite3.Error):
             if path:
+                # immutable: sqlite takes no locks, which a read-only file system may refuse
                 source = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
                 source.backup(base)
                 source.close()
@@ -316,6 +319,7 @@ class Index:
         stored = self._store(changed, {run: tip for run, (tip, _) in before.items()})
         with self._base:
             self._base.execute("BEGIN")
+            # only rows as we saw them: another process may have stored a newer one
             self._base.executemany("DELETE FROM runs WHERE id = ? AND tip = ?", gone)
             state = (("stamp", seen), ("boot", boot))
             self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)

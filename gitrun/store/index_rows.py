@@ -22,6 +22,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def index_row(run: Run | BrokenRun) -> tuple[object, ...]:
     """Returns the values of a run's row, in the order of the index's columns."""
     if isinstance(run, BrokenRun):
+        # empty values, because most columns are NOT NULL
         return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, ""
     attempt, notes = run.attempt, run.notes
     return (
@@ -52,6 +53,7 @@ def whole_floats_as_integers(value: object) -> object:
     """Returns the value with whole floats as integers, also inside lists."""
     if isinstance(value, list):
         return [whole_floats_as_integers(item) for item in value]
+    # JSON has 1.0 and 1 as different texts
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -78,6 +80,7 @@ def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
         content,
         label, tags, comments, marked, unreadable,
     ) = json.loads(record)  # fmt: skip
+    # the output is only named here, and read when somebody asks for it
     attempt = Attempt(
         id=head, operation=operation, kind=kind, command=tuple(command), cwd=cwd, flags=Flags(flags),
         params=decode_params(params), status=status,
@@ -105,6 +108,7 @@ def to_microseconds(time: datetime | None) -> int | None:
     """Converts a time to microseconds since 1970."""
     if time is None:
         return None
+    # whole numbers, as a float of seconds would not be exact to the microsecond
     passed = time - EPOCH
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
@@ -113,4 +117,5 @@ def from_microseconds(passed: int | None) -> datetime | None:
     """Converts microseconds since 1970 to a time in UTC."""
     if passed is None:
         return None
+    # the microseconds apart, because fromtimestamp would round them in a float
     return datetime.fromtimestamp(passed // 1_000_000, timezone.utc).replace(microsecond=passed % 1_000_000)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 def kept_entry(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
     """Returns the entry of a local file in the attempt's result; None if it was too large to be included."""
+    # paths of a fetched run may lead out of the directory
     found = entry_at(objects, attempt.left, os.fsencode(f"{KEPT}/{file.path}")) if is_safe(file.path) else None
     return found if found and found.mode in {FILE, EXECUTABLE} else None
 
@@ -37,6 +38,7 @@ def restore_kept(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | No
     """
     wanted = None if paths is None else set(paths)
     place = kept_directory(git, run, attempt.id)
+    # lexists: a link that leads nowhere is there, and is not to be replaced
     missing = [
         file
         for file in attempt.files
@@ -48,6 +50,7 @@ def restore_kept(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | No
         for file in missing:
             entry = kept_entry(objects, attempt, file)
             found = objects.read(entry.id, file.size) if entry else None
+            # a run from elsewhere may hold other content than its result.toml claims
             if entry and found and found.data is not None and sha256(found.data).hexdigest() == file.sha256:
                 write_kept(place, file.path, found.data, is_executable=entry.mode == EXECUTABLE)
 
@@ -60,6 +63,7 @@ def write_kept(place: Path, path: str, data: bytes, *, is_executable: bool) -> N
     # a directory on the way may be a symbolic link
     if target.parent.resolve() != place.resolve() / target.parent.relative_to(place):
         return
+    # renamed into place: several commands may restore the same file at once
     fresh = target.with_name(f".{os.urandom(8).hex()}.gitrun")
     fresh.write_bytes(data)
     fresh.chmod(0o755 if is_executable else 0o644)

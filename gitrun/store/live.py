@@ -166,6 +166,7 @@ class Live:
             self._lock = lock
         for path, descriptor in self._kept.items():
             if not is_file_at(descriptor, path):
+                # a dup shares the offset of the kept descriptor, and closing it leaves that one open
                 os.lseek(descriptor, 0, os.SEEK_SET)
                 with path.open("wb") as target, os.fdopen(os.dup(descriptor), "rb") as source:
                     shutil.copyfileobj(source, target)
@@ -203,6 +204,7 @@ class Live:
     def record_end(self, outcome: Outcome) -> None:
         """Records how the program ended, for recovery if the result cannot be recorded."""
         times = {"started": outcome.started.timestamp(), "stopped": outcome.stopped.timestamp()}
+        # the reason is cut, because all must fit into the reserved bytes
         words = {"status": outcome.status, "exit_status": outcome.exit_status, "reason": outcome.reason[:500]}
         data = json.dumps({**words, **times, "duration": outcome.duration}).encode()
         with suppress(OSError), self.ended.open("r+b") as file:  # in place: uses the reserved space
@@ -211,6 +213,7 @@ class Live:
     def read_end(self) -> Outcome | None:
         """Returns how the program ended; None if no supervisor saw the end."""
         try:
+            # the blanks of a supervisor that died first are no JSON
             values = json.loads(self.ended.read_bytes())
             started, stopped = (datetime.fromtimestamp(values.pop(name), timezone.utc) for name in ("started", "stopped"))
             return model.plan.Outcome(**values, started=started, stopped=stopped)
@@ -248,6 +251,7 @@ def hold_live(state: Path, run_id: str) -> Live:
     if lock is None:
         raise RunIsRunning(f"cannot restart run {short_id(run_id)}: it is running", f"git run stop {short_id(run_id)}")
     live = Live(directory, lock)
+    # we hold the lock, so an owner that is recorded here has died
     if owner_of(state, run_id) is not None:
         lock.release()
         raise Unfinished(
@@ -318,6 +322,7 @@ def owner_of(state: Path, run_id: str) -> Owner | None:
     """Returns the supervisor in the run's live record; None if none is recorded."""
     try:
         values = json.loads((directory_of(state, run_id) / OWNER).read_bytes())
+        # JSON turns tuples into lists
         lists = {name: tuple(values[name]) for name in ("linked", "outputs")}
         return Owner(**{**values, **lists, "given": tuple((path, mtime, inode) for path, mtime, inode in values["given"])})
     except (OSError, ValueError, TypeError, KeyError):

@@ -94,6 +94,7 @@ def read_tail(output: Path) -> bytes:
     """Returns the end of an output file; empty if unreadable."""
     try:
         with output.open("rb") as file:
+            # a character of UTF-8 has at most 4 bytes
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL * 4 * WIDEST))
             return file.read()
     except OSError:
@@ -107,6 +108,7 @@ def rebuild_notes(git: Git, index: Index) -> int:
         runs = index.readable_runs()
         mark = import_notes(git, notes_of_all_runs(git, index, runs))
         move_notes_ref(git, mark, before)
+        # -z ends every name, so the last field is empty
         return len(git.run("ls-tree", "-r", "-z", "--name-only", mark).split(b"\0")) - 1
 
 
@@ -130,6 +132,7 @@ def add_note(git: Git, note: Note) -> bool:
 
 def read_note(objects: Objects, before: str | None, commit: str) -> bytes:
     """Returns the note of a commit in either layout of `git notes`; empty if it has none."""
+    # 12/34... as here, or 1234... as git notes writes while there are few
     paths = (note_path(commit), commit.encode()) if before else ()
     found = objects.read_many([f"{before}:{path.decode()}" for path in paths])
     return next((one.data for one in found if one and one.data), b"")
@@ -193,6 +196,7 @@ def delete_notes(git: Git) -> bool:
 def lock_notes(git: Git) -> Lock:
     """Takes the lock for writing notes. Raises StaleRun after PATIENCE seconds."""
     make_shared_directory(git.state)
+    # a race for the ref would cost all runs but one their notes
     lock = acquire(git.state / "notes.lock", PATIENCE)
     if lock is None:
         raise StaleRun("another process is writing the notes", "Try again")
@@ -231,6 +235,7 @@ def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
         # the reset drops the scratch ref before the end, so fast-import never writes it
         words.append(b"reset refs/gitrun/notes\n\n")
         git.run("fast-import", "--quiet", f"--export-marks={marks}", stdin=b"".join(words))
+        # the file of marks has one line: :1 <id>
         return marks.read_text().split()[1]
 
 
@@ -246,12 +251,14 @@ def notes_of_all_runs(git: Git, index: Index, runs: Sequence[Run]) -> Iterator[t
             some = [(run, one) for run in runs[start : start + ROUND] for one in all_attempts(git, objects, run)]
             outputs = objects.read_many([output_name(one) for _, one in some])
             for (run, one), output in zip(some, outputs, strict=True):
+                # read_many leaves out the content of large blobs
                 whole = objects.read(output.id, limit=LARGEST) if output and output.data is None else output
                 yield (
                     one.id,
                     format_attempt_note(run.id, one.id, ending_of_attempt(one), (whole.data if whole else None) or b""),
                 )
     trees: dict[str, str] = {}
+    # git rev-list fails on the HEAD of a repository without commits
     head = ("HEAD",) if read_ref(git, "HEAD") else ()
     for line in (
         git.run("rev-list", "--no-commit-header", "--format=%H %T", "--branches", "--tags", "--remotes", *head)
@@ -306,6 +313,7 @@ def format_attempt_note(run: str, attempt: str, how: Ending, output: bytes) -> s
 
 def format_commit_note(index: Index, commit: str, tree: str) -> str:
     """Formats a commit's note: runs of exactly its tree, and runs made from it with changes, newest first."""
+    # one more than is shown tells whether there are more
     exact = index.made_of(tree, MOST + 1) if tree else []
     changed = index.made_from(commit, tree, MOST + 1)
     lines = []

@@ -29,10 +29,12 @@ def publish(  # noqa: PLR0913 - a move of a ref, and the two readers it needs
     Afterwards all objects of `new` are in the repository and safe from a running gc. Raises StaleRun if the ref was
     elsewhere. Raises ObjectsGone, with the ref moved, if a gc removed objects first.
     """
+    # objects before the ref: after a power cut it must not lead to missing ones
     needed = new_objects(git, objects, new, known)
     if git.durable:
         sync_to_disk(git, needed)
     ref_store(git).apply([RefEdit(ref, new, expected, reason)])
+    # packed first: objects that are present afterwards are safe from this gc
     protect_from_gc(git, [new], [known])
     require_present(objects, needed)
 
@@ -53,10 +55,13 @@ def publish_many(git: Git, objects: Objects, edits: Sequence[RefEdit], needed: S
 def new_objects(git: Git, objects: Objects, commit_id: str, known: str | None) -> list[str]:
     """Returns the objects of the commit that the tree of `known` (None: empty) lacks. Raises ObjectsGone."""
     done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, commit_id)
+    # diff-tree -t lists subtrees, but not the tree of the commit itself
     (top,) = objects.infos([f"{commit_id}^{{tree}}".encode()])
     if done.returncode or top is None:
         raise ObjectsGone(f"an object of a new commit is missing: {failure_reason(done.stderr)}", "Try again")
+    # :100644 100644 <old id> <new id> M NUL <path> NUL
     fields = (line.split(b" ") for line in done.stdout.split(b"\0")[:-1:2])
+    # a deletion (000000) has no new object, and a submodule's commit (160000) is not in this repository
     object_ids = {words[3].decode() for words in fields if words[1] not in {b"000000", b"160000"}}
     return [commit_id, top.id, *sorted(object_ids)]
 

@@ -99,6 +99,7 @@ class FileRefs:
         """Returns the tips by id, in one git process. A symbolic ref has the tip `ref: <target>`."""
         # the default format fails if one ref dangles
         lines = self.git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", under)
+        # <id> refs/runs/<run id> <target, if it is a symbolic ref>
         fields = (line.split(" ", 2) for line in lines.decode(errors="surrogateescape").splitlines())
         return {ref.removeprefix(under): f"ref: {target}" if target else tip for tip, ref, target in fields}
 
@@ -139,6 +140,7 @@ class FileRefs:
         quiet = () if of_runs else ("-c", "core.logAllRefUpdates=false")
         reason = "gitrun: " + ", ".join(dict.fromkeys(edit.reason for edit in edits))
         lines = "".join(map(transaction_line, edits)).encode(errors="surrogateescape")
+        # --no-deref: git would move or delete the target of a symbolic ref
         done = git.attempt(*quiet, "update-ref", "--no-deref", "-m", reason, "-z", "--stdin", stdin=lines, hooks=of_runs)
         return failure_reason(done.stderr) if done.returncode else ""
 
@@ -162,6 +164,7 @@ class FileRefs:
             except FileNotFoundError:
                 seen.append("-")
                 continue
+            # git replaces packed-refs by renaming, so that its inode changes too
             seen.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
             latest = max(latest, status.st_mtime)
         return " ".join(seen) if time.time() - latest > SETTLED else ""
@@ -205,6 +208,7 @@ def delete_temporary_refs(git: Git, prefix: str) -> None:
     # deleting the files first takes a fifth of git's time for ten thousand refs
     shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
     with suppress(GitrunError):
+        # a gc may have packed some of them
         packed = tips(git, prefix)
         ref_store(git).apply([RefEdit(prefix + name, None, tip, "end of transfer") for name, tip in packed.items()])
     with suppress(OSError):
@@ -245,6 +249,7 @@ def repair_ref(git: Git, run_id: str, tip: str) -> None:
     path = git.common_dir / run_ref(run_id)
     if is_sound(path):
         return
+    # git refuses to update a ref whose file it cannot read
     path.unlink(missing_ok=True)
     now = tip_of(git, run_id)  # a packed ref may be left
     if tip and tip != now:

@@ -46,6 +46,7 @@ def meaning_before_label(index: Index, label: str) -> str:
     """
     digits = parse_id_prefix(label)
     run = next(iter(index.ids(digits)), "") if digits else ""
+    # runs/<digits> always means an id, also of a run that is not here
     if run or (digits and "/" in label):
         return f"run {short_id(run)}" if run else "an id"
     if INDEX.fullmatch(label):

@@ -95,6 +95,7 @@ def reason_not_a_run(run: str, tip: str) -> str:
 
 def require_first_attempt(objects: ObjectReader, run: Run, attempt: Commit) -> None:
     """Raises BadRun unless the run's id is that of its first attempt. `attempt` is its last one."""
+    # a first attempt has no parent but its base commit
     if len(attempt.parents) > 1 if attempt.id == run.id else not leads_to_attempt(objects, attempt, run.id):
         raise BadRun("its name is not the id of its first attempt")
 
@@ -105,6 +106,7 @@ def leads_to_attempt(objects: ObjectReader, attempt: Commit, first: str) -> bool
     for _ in range(LONGEST):
         if last is None or last.id == first or not last.parents:
             break
+        # the last parent is the tip that a restart continues, after its base commit if it has one
         before = last.parents[-1]
         found = last_attempts(objects, {first: before}).get(before)
         last = found.attempt if found else None
@@ -193,6 +195,7 @@ def last_attempts(objects: ObjectReader, names: Mapping[str, str]) -> dict[str, 
                 ends = results.get(tip, [])
                 found[tip] = LastAttempt(commit, ends[-1] if ends else None, tops[tip], tuple(ends[:-1]), tip in merged)
             elif commit and commit.parents:
+                # the first parent of a merge is the tip of the later attempt
                 behind[tip] = commit.parents[0]
                 if commit.kind == "result":
                     results.setdefault(tip, []).append(commit)
@@ -258,6 +261,7 @@ def read_states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
     begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
     found = [state_after(git, objects, commit, own.get(commit.id), run) for commit in begun]
     if any(commit.kind == "merge" for commit in commits.values()):
+        # the sides of a merge are ordered by time, but the last attempt of the tip stays last
         found.sort(key=lambda one: (one.attempt.id == run.attempt.id, one.attempt.created, one.attempt.id))
     return tuple(found)
 
@@ -271,6 +275,7 @@ def read_chain(objects: Objects, run: Run) -> dict[str, Commit]:
         commit = read_commit(objects.read(name)) if name not in found else None
         if commit:
             found[name] = commit
+            # a stack: the first parent, pushed last, is read first
             front += reversed(own_parents(name, commit.kind, commit.parents, run.id))
     return found
 
@@ -295,6 +300,7 @@ def attempt_origin(last: LastAttempt, run: str) -> decode.Origin:
     """Returns id, author, time, base and result of an attempt, from its commits."""
     commit = last.attempt
     before = own_parents(commit.id, commit.kind, commit.parents, run)
+    # the parent that is no commit of the run is the user's
     base = next((parent for parent in commit.parents if parent not in before), None)
     return decode.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")
 

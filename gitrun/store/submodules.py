@@ -58,6 +58,7 @@ def cache_file(git: Git) -> Path:
 
 def read_submodule_cache(git: Git) -> SubmoduleCache:
     """Reads the cache; an unreadable one is empty."""
+    # the fields of another version raise TypeError
     with suppress(OSError, ValueError, TypeError, AttributeError):
         found = SubmoduleCache(**json.loads(cache_file(git).read_bytes()))
         return SubmoduleCache(tuple(found.copied), dict(found.large), dict(found.trees))
@@ -67,6 +68,7 @@ def read_submodule_cache(git: Git) -> SubmoduleCache:
 def add_to_cache(git: Git, fresh: SubmoduleCache) -> None:
     """Adds to the cache atomically. Drops the oldest entries beyond KEPT."""
     old = read_submodule_cache(git)
+    # a dict keeps the order of insertion, so that new entries come first and the oldest drop off
     whole = SubmoduleCache(
         tuple(islice(dict.fromkeys((*fresh.copied, *old.copied)), KEPT)),
         dict(islice({**fresh.large, **old.large}.items(), KEPT)),
@@ -118,6 +120,7 @@ def align_trees(objects: Objects, maker: TreeMaker, old: ComparedSource, new: Co
             continue
         link = was if was.mode == COMMIT else now
         tree = tree_of_submodule(objects.git, path, link.id)
+        # the cache also knows trees whose objects are only in the submodule
         files = Entry(TREE, tree) if tree and objects.infos([tree.encode()])[0] else None
         if was.mode == COMMIT:
             before, after = (
@@ -140,6 +143,7 @@ def submodule_entry(objects: Objects, maker: TreeMaker, side: ComparedSource, pa
     if found is None or found.mode != TREE:
         return found or Entry(COMMIT, "")
     nested = [inner for inner in side.modules if path in parent_directories(inner)]
+    # deeper ones are replaced by the recursion
     nearest = [inner for inner in nested if not any(above in nested for above in parent_directories(inner))]
     links = {os.fsencode(inner[len(path) + 1 :]): submodule_entry(objects, maker, side, inner) for inner in nearest}
     bare = edit_tree(objects, maker, found.id, links) if links else found.id

@@ -87,6 +87,7 @@ def find_unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
 
 def has_ancestor(git: Git, tip: str | None, older: str) -> bool:
     """Returns whether `tip` is the commit `older` or a descendant of it."""
+    # exit status 0 is yes, 1 is no, and 128 a missing commit
     return tip == older or (tip is not None and git.attempt("merge-base", "--is-ancestor", older, tip).returncode == 0)
 
 
@@ -128,6 +129,7 @@ def restore_runs(git: Git, runs: Mapping[str, str]) -> Restored:
     left = tuple(run for run, tip in runs.items() if run in now and not has_ancestor(git, now[run], tip))
     back = {run: tip for run, tip in runs.items() if run not in left}
     refs = ref_store(git)
+    # a killed restoration may have set some refs already
     refs.apply([RefEdit(RUNS + run, tip, None, "restore run") for run, tip in back.items() if run not in now])
     refs.apply([RefEdit(TRASH + run, None, tip, "restore run") for run, tip in back.items()])
     record_deletions(git, (), gone=back)
@@ -152,6 +154,7 @@ def finish_interrupted_moves(git: Git) -> None:
 def protect_moved(git: Git, heads: Iterable[str]) -> None:
     """Packs runs that move between refs if a gc is running: it may have scanned their new place already."""
     if is_gc_running(git):
+        # what branches, tags and remotes reach is safe from the gc without a pack
         elsewhere = git.run("for-each-ref", "--format=%(objectname)", "refs/heads", "refs/tags", "refs/remotes")
         protect_from_gc(git, heads, elsewhere.decode().split())
 
@@ -159,6 +162,7 @@ def protect_moved(git: Git, heads: Iterable[str]) -> None:
 def deletion_times(git: Git) -> dict[str, float]:
     """Returns the recorded deletion time of deleted runs, in seconds since 1970."""
     with suppress(OSError):
+        # <run id> 1700000000
         lines = (line.split() for line in deletion_times_file(git).read_text().splitlines())
         return {words[0]: float(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
     return {}

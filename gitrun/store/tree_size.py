@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitrun.git.objects import ObjectReader
 
 DIRECTORY = b"40000"
+# <mode> <name> NUL <20 bytes of id>
 ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
@@ -63,6 +64,7 @@ class Measurer:
     def _look(self, name: str) -> tuple[int, list[str]]:
         """Returns the number of entries of a directory, and the ids of its subdirectories."""
         found = ENTRY.findall(self._data(name))
+        # some programs write directories with a leading zero, and git reads them
         return len(found), [made.hex() for mode, _, made in found if mode in {DIRECTORY, b"040000"}]
 
     def _data(self, name: str) -> bytes:

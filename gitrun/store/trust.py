@@ -72,6 +72,7 @@ def is_trusted_signer(git: Git, found: Signature | None) -> bool:
 
 def last_grants(text: str, line: str) -> bool:
     """Returns whether the last mention of the line grants trust."""
+    # line ends on both sides: an entry must not match inside a longer line
     return text.rfind(f"\n{line}\n") > text.rfind(f"\n{BACK}{line}\n")
 
 
@@ -133,6 +134,7 @@ def append_lines(git: Git, lines: Iterable[str]) -> None:
     # a line end first: the file may end in a line that a full disk cut short
     text = "\n" + "".join(f"{line}\n" for line in lines)
     make_shared_directory(git.state)
+    # O_APPEND: processes that write at the same time do not overwrite each other
     descriptor = os.open(trust_file(git), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, text.encode())
@@ -163,6 +165,7 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
         f"gitrun:   source    {source_difference(git, attempt)} (git run diff {known})",
         *((f"gitrun:   carries   {join_first(list(attempt.carried))}, from the previous attempt",) if attempt.carried else ()),
     )
+    # names, commands and flags from elsewhere may contain control sequences of terminals
     error.detail = "\n".join(safe_text(line) for line in lines)
     raise error
 
@@ -201,6 +204,7 @@ def changed_files(git: Git, old: str, new: str) -> list[str] | None:
     done = git.attempt("diff-tree", "-r", "-z", "--name-status", "--no-renames", "--end-of-options", old, new)
     if done.returncode:
         return None
+    # A NUL <path> NUL M NUL <path> NUL
     fields = done.stdout.split(b"\0")
     pairs = [(status, os.fsdecode(path)) for status, path in zip(fields[0:-1:2], fields[1::2], strict=False)]
     return [f"{status.decode()} {path}" for status, path in pairs if path.partition("/")[0] != DIRECTORY]

@@ -77,11 +77,13 @@ def differing_names(tables: Sequence[Mapping[str, Any]], *, equal: bool) -> list
             # one difference is enough: the rest of the values need not be compared
             if name not in other and not is_same_quickly(value, first.setdefault(name, value)):
                 other.add(name)
+    # a run without the name differs from those that have it
     return [name for name in first if equal or name in other or count[name] < len(tables)]
 
 
 def is_same_quickly(value: object, other: object) -> bool:
     """Compares as same_value does, which it calls only if Python's `==` may give another answer."""
+    # floats are left out, because nan equals nan here but not in Python
     if type(value) is type(other) and type(value) in {int, str, bool}:
         return value == other
     return same_value(value, other)
@@ -117,4 +119,5 @@ def drop_equal_properties(columns: Sequence[Column], runs: Sequence[Run]) -> lis
         for column in columns
         if column.name not in HEAD[1:] or any(not same_value(column.of(run), column.of(runs[0])) for run in runs)
     ]
+    # sorting is stable, so the other columns keep their order
     return sorted(told, key=lambda column: column.name in LAST)

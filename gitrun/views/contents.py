@@ -83,6 +83,7 @@ def produced_files(git: Git, run: Run) -> Iterator[Content]:
         if file.stored != LOCAL:
             yield Content(file.path, file.size, PRODUCED, file.sha256 or None, file.stored)
     if run.attempt.carried:
+        # a carried path may be a directory, below which git lists the files
         over = files_of_commit(git, PRODUCED, run.attempt.left, *run.attempt.carried)
         yield from (content for content in over if content.path not in written)
 
@@ -92,6 +93,7 @@ def local_files(git: Git, run: Run) -> Iterator[Content]:
     beside = kept_directory(git, run.id, run.attempt.id)
     with Objects(git) as objects:
         for file in (file for file in run.attempt.files if file.stored == LOCAL):
+            # small local files are also in the result, and so come with a fetch
             here = os.path.lexists(beside / kept_name(file.path)) or kept_entry(objects, run.attempt, file) is not None
             yield Content(file.path, file.size, LOCAL, file.sha256 or None, LOCAL, here)
 
@@ -100,6 +102,7 @@ def files_of_commit(git: Git, part: str, commit: str, *paths: str) -> Iterator[C
     """Yields the files of a commit, below `paths` if any are given. The size of an LFS file is the one in its pointer."""
     with Objects(git) as objects:
         for line in git.lines("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *paths, end=b"\0"):
+            # 100644 blob <id>    1234 TAB src/train.py; a submodule has the size -
             head, _, name = line[:-1].partition(b"\t")
             blob, size = head.split()[2:]
             path, known = os.fsdecode(name), int(size) if size.isdigit() else None
@@ -143,6 +146,7 @@ def changed_paths(git: Git, old: str, new: str) -> list[Change]:
     fields = git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new).split(b"\0")
     # status and path alternate; the field after the last NUL is empty
     pairs = zip(fields[0:-1:2], fields[1::2], strict=False)
+    # M is new content or mode, T another type, such as a link: both count as changed
     return [Change(os.fsdecode(path), CHANGES.get(status, CHANGED)) for status, path in pairs]
 
 
@@ -153,6 +157,7 @@ def read_family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
     """
     with Objects(git) as objects:
         found = objects.read(f"{run.attempt.id}:{record_files.RUN}")
+        # a search for a few words spares most runs the parsing of TOML
         if found is None or found.data is None or not encode.may_name_dependencies(found.data):
             return None, ()
 

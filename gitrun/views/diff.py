@@ -82,6 +82,7 @@ def pair_with_worktree(git: Git, run: Run, working: Source) -> Pair:
 def differences(git: Git, pair: Pair) -> Differences:
     """Returns the differences between the two sides."""
     source = changed_paths(git, pair.old, pair.new)
+    # a commit or a working tree has no flags, metrics or output
     if len(pair.runs) < 2:
         return Differences({}, {}, {}, source, carried_files(git, pair.runs[0]), [], output=False)
     old, new = pair.runs
@@ -100,6 +101,7 @@ def carried_files(git: Git, run: Run) -> list[Change]:
     """Returns the files that the run's last attempt took over from the attempt before."""
     if not run.attempt.carried:
         return []
+    # --full-tree: paths are from the top, wherever the command was started
     words = ("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.attempt.id, "--", *run.attempt.carried)
     return [Change(os.fsdecode(path), CARRIED) for path in git.run(*words).split(b"\0")[:-1]]
 
@@ -131,6 +133,7 @@ def flatten(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 def differing_files(old: Run, new: Run) -> list[Change]:
     """Returns the produced files whose contents differ."""
+    # a file without a recorded sha256 is compared by its size alone
     before, after = ({file.path: (file.sha256, file.size) for file in run.attempt.files} for run in (old, new))
     return [
         Change(path, ADDED if path not in before else DELETED if path not in after else CHANGED)
@@ -159,9 +162,11 @@ def diff_output(git: Git, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
 def diff_options(look: DiffStyle) -> tuple[str, ...]:
     """Returns the options of `git diff` for a format."""
     stat = () if look.stat is None else (f"--stat={look.stat}",)
+    # git writes into a pipe, and would never colour on its own
     return (f"--color={'always' if look.colour else 'never'}", *stat)
 
 
 def outputs_differ(git: Git, old: Run, new: Run) -> bool:
     """Tells whether the outputs of two runs differ."""
+    # git compares the ids, without reading the outputs
     return bool(git.run("diff-tree", "--name-only", "-r", old.attempt.left, new.attempt.left, "--", OUTPUT))

@@ -38,6 +38,7 @@ TIME_FORMS: dict[str, Callable[[datetime, datetime], str]] = {
     "short": lambda time, _: time.astimezone().strftime("%Y-%m-%d"),
     "iso": lambda time, _: time.astimezone().strftime("%Y-%m-%d %H:%M:%S %z"),
     "iso-strict": lambda time, _: time.astimezone().isoformat(timespec="seconds"),
+    # git writes the day of this form without a leading zero
     "rfc": lambda time, _: time.astimezone().strftime("%a, %-d %b %Y %H:%M:%S %z"),
 }
 """Forms of dates by git's names, in the user's time zone; the empty form is RFC 3339 in UTC.
@@ -51,6 +52,7 @@ THERE_ARE = (
 SHORTEST = 4
 """Fewest digits that git abbreviates an object id to."""
 
+# %(label), an open %( without its end, %e2%82%ac, %%, or text, of which a lone % is a part
 PIECE = re.compile(r"%\((?P<atom>[^)]*)\)|(?P<open>%\()|(?P<bytes>(?:%[0-9a-fA-F]{2})+)|%(?P<percent>%)|(?P<text>[^%]+|%)")
 BLOCKS = {"then", "else", "end"}
 DEEPEST = 100
@@ -98,6 +100,7 @@ class FormatParser:
                 raise UsageError(f"malformed format: unexpected %({name})", "%(if)...%(then)...%(else)...%(end)")
             lines.append(constant_line(literal_text(piece)) if name is None else self.block(name))
         if ends:
+            # else is optional: of else and end, the shorter one is what is missing
             raise UsageError(f"malformed format: %({opened}) has no %({min(ends, key=len)})", "%(if)...%(then)...%(end)")
         return concatenated(lines), ""
 
@@ -106,6 +109,7 @@ class FormatParser:
         head, _, form = name.partition(":")
         if head in {"if", "align"}:
             self.depth += 1
+            # each level is a recursion, and Python's stack is limited
             if self.depth > DEEPEST:
                 raise UsageError("malformed format: it is nested too deeply")
             found = self.choice(name, form) if head == "if" else self.aligned(name, form)
@@ -127,6 +131,7 @@ class FormatParser:
         other = self.sequence(name, frozenset({"end"}))[0] if end == "else" else constant_line("")
 
         def holds(found: str) -> bool:
+            # for git, too, a text of blanks is empty
             return bool(found.strip()) if not sort else (found == wanted) == (sort == "equals")
 
         return lambda run, now: (then if holds(asked(run, now)) else other)(run, now)
@@ -144,6 +149,7 @@ class FormatParser:
 def literal_text(piece: re.Match[str]) -> str:
     """Returns the text of a piece that is not an atom."""
     if piece["bytes"]:
+        # several escapes in a row are decoded at once, as a character of UTF-8 can have several bytes
         return bytes.fromhex(piece["bytes"].replace("%", "")).decode(errors="surrogateescape")
     return piece["percent"] or piece["text"]
 
@@ -164,6 +170,7 @@ def concatenated(lines: list[Line]) -> Line:
 
 def pad(text: str, width: int, position: str) -> str:
     """Pads the text to `width` columns; `position` is left, middle or right."""
+    # sequences for colours take no columns
     blanks = max(width - count_columns(COLOUR.sub("", text)), 0)
     left = {"left": 0, "middle": blanks // 2, "right": blanks}[position]
     return " " * left + text + " " * (blanks - left)
@@ -200,6 +207,7 @@ def unknown_atom(name: str) -> UsageError:
 
 def time_renderer(name: str, form: str) -> Callable[[datetime, datetime], str]:
     """Returns the function that renders a time in this form. Raises UsageError."""
+    # strftime cannot encode the surrogates of bytes that are not UTF-8
     if form.startswith("format:") and is_text(form):
         return lambda time, _: time.astimezone().strftime(form.removeprefix("format:"))
     if form not in TIME_FORMS:
@@ -210,6 +218,7 @@ def time_renderer(name: str, form: str) -> Callable[[datetime, datetime], str]:
 def id_digits(name: str, form: str) -> int:
     """Returns how many digits of an id the form asks for; 0 means the usual short id. Raises UsageError."""
     words, _, number = form.partition("=")
+    # isdecimal alone accepts the digits of other scripts
     if words != "short" or (form != words and not (number.isascii() and number.isdecimal() and int(number))):
         raise unknown_atom(name)
     return max(int(number), SHORTEST) if number else 0

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from gitrun.store.index import Index
 
 
+# loss<=base*1.02: the name ends at the first sign, so it may contain blanks
 HEAD = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|==|=|!=|<|>)")
+# 1.02, .5, 2e-3, val.loss, base:acc, 'a name with blanks', or one of the signs
 TOKEN = re.compile(
     r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_][\w.:]*)|'(?P<quoted>[^']+)'|(?P<sign>[-+*/()]))"""
 )
@@ -102,6 +104,7 @@ def comparison_run(git: Git, index: Index, run: Run, name: str | None) -> Run:
     """
     if name is not None:
         try:
+            # a name that is a run and a commit means the run
             return find_run(index, name, git.prefix)
         except UnknownRun:
             if resolve_commit(git, name) is None:
@@ -205,6 +208,7 @@ def parse_gate(text: str) -> Gate:
     limit = reader.sum(0)
     if reader.word:
         raise unreadable_gate(f"unexpected '{reader.word}'", text, reader.start)
+    # both spellings of equality have one entry among the signs
     return Gate(text.strip(), head[1], head[2].replace("==", "="), limit, reader.needs_base)
 
 
@@ -238,6 +242,7 @@ class GateParser:
 
     def chain(self, depth: int, signs: dict[str, Callable[[float, float], float]], part: Callable[[int], Term]) -> Term:
         """Parses parts joined by some of the signs, left-associative."""
+        # a loop, because a long sum must not exceed Python's stack
         first, rest = part(depth), []
         while self.kind == "sign" and self.word in signs:
             sign = signs[self.next()]
@@ -253,6 +258,7 @@ class GateParser:
 
     def factor(self, depth: int) -> Term:
         """Parses a number, a metric, a negation, or a sum in parentheses."""
+        # each parenthesis or sign before a factor is a recursion
         if depth > DEEPEST:
             raise unreadable_gate("it is nested too deeply", self.text, self.start)
         kind, start, word = self.kind, self.start, self.next()
@@ -276,6 +282,7 @@ class GateParser:
         first, colon, rest = name.partition(":")
         if name == NAN and not quoted:
             return lambda sides: metric_called_nan(sides.run)
+        # a quoted name is never the base: a metric may be called base
         if quoted or first != BASE:
             return lambda sides: metric_value(sides.run, name, "the run")
         self.needs_base = True
@@ -284,4 +291,5 @@ class GateParser:
 
 def divide(value: float, by: float) -> float:
     """Returns the quotient; nan for a division by zero."""
+    # nan fails every gate, where an exception would end the whole check
     return value / by if by else math.nan

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 HEAD = "HEAD"
+# the remote's own choice comes first, then the usual names
 NAMES = (
     "refs/remotes/origin/HEAD",
     "refs/heads/main",
@@ -45,6 +46,7 @@ class Commit:
 def is_commit(git: Git, name: str) -> bool:
     """Tells whether git knows the name as a commit or a range of commits."""
     if ".." in name:
+        # --max-count=0: git reads the range without walking it
         return not git.attempt("rev-list", "--max-count=0", "--end-of-options", name, "--").returncode
     return not git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").returncode
 
@@ -68,6 +70,7 @@ def membership_test(git: Git, revisions: str) -> Callable[[Run], bool]:
     if not is_commit(git, revisions):
         raise UsageError(f"git finds no commits '{revisions}'", "For example: --for main..HEAD")
     words = ("--no-commit-header", "--format=%H %T", "--end-of-options", revisions, "--")
+    # <commit> <tree>
     pairs = [line.split() for line in git.run("rev-list", *words).decode().splitlines()]
     commits, trees = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
     return lambda run: run.attempt.base in commits or run.attempt.source in trees
@@ -82,6 +85,7 @@ def commit_subject(git: Git, commit: str) -> str:
 def commit_time(stamp: str) -> datetime:
     """Returns the time of a commit, or 1970-01-01 if it is not a valid time."""
     try:
+        # a malformed commit can have an empty time, or one too large for a date
         return datetime.fromtimestamp(int(stamp), timezone.utc)
     except (ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(0, timezone.utc)
@@ -112,6 +116,7 @@ def tree_of_commit(git: Git, commit: str) -> str:
 
 def read_range(git: Git, words: str | None) -> Range:
     """Returns the range for `BASE..HEAD`, for a commit, or for nothing (HEAD). Raises UsageError."""
+    # three dots first, since they contain two
     left, dots, right = (words or HEAD).partition("...") if "..." in (words or "") else (words or HEAD).partition("..")
     head = resolve_commit(git, (right if dots else left) or HEAD)
     if head is None:

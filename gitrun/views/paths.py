@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
 
+# /home/ada/p/.git/gitrun/slots/3/tree/ada/p/train.py
 SLOT = re.compile(rb"/gitrun/slots/[0-9]+/tree/")
 ENDS = b" \"'`<>|:,;()[]{}\n\r\t\0"
 """The bytes before which a path may end."""
@@ -28,6 +29,7 @@ def with_user_paths(git: Git, run: Run, output: bytes) -> bytes:
     If the user's file differs from the run's, or is missing, the replacement is `runs/<id>:<path>`, which git show opens.
     A path that is neither a file of the run nor of the working tree stays as it is.
     """
+    # most outputs name no file of the workspace, and need no git process
     if not SLOT.search(output):
         return output
     there = files_of_run(git, run)
@@ -50,6 +52,7 @@ def path_to_show(git: Git, run: Run, path: bytes, *, is_own: bool) -> bytes:
 def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterator[tuple[int, int, bytes]]:
     """Yields start, end and path of each file of the workspace that the output names. The path is from the top."""
     top, own = os.fsencode(git.worktree) if git.worktree else None, os.fsencode(git.common_dir)
+    # tracebacks and logs repeat the same paths, and each new one costs a look at the disk
     known: dict[bytes, bool] = {}
     end = 0
     for match in SLOT.finditer(output):
@@ -92,12 +95,14 @@ def start_of_path(output: bytes, place: int, own: bytes) -> int:
 def possible_ends(line: bytes) -> list[int]:
     """Returns the lengths at which a path at the start of the line may end, the longest first."""
     found = [match.start() for match in re.finditer(rb"[%s]|\Z" % re.escape(ENDS), line)]
+    # the longest first, because a file name may contain blanks and brackets
     return found[:MOST][::-1]
 
 
 def files_of_run(git: Git, run: Run) -> dict[bytes, bytes]:
     """Returns the files of the run's last result, or of its attempt, by path, with the ids of their contents."""
     listed = git.run("ls-tree", "-r", "-z", run.attempt.left)
+    # 100644 blob <id> TAB src/train.py
     fields = (entry.partition(b"\t") for entry in listed.split(b"\0")[:-1])
     return {path: head.split(b" ")[2] for head, _, path in fields if head.split(b" ")[0] != COMMIT.encode()}
 

@@ -88,6 +88,7 @@ class Report:
     @property
     def all_runs(self) -> list[Run]:
         """Returns every run in the report once, the newest attempt first."""
+        # commits that share a tree share its runs
         found = {run.id: run for commit in self.commits for run in (*commit.exact, *commit.changed)}
         found |= {run.id: run for run in self.runs}
         return sorted(found.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
@@ -164,6 +165,7 @@ def build_details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, 
             for run in known.values()
             for name in (f"{run.attempt.id}:{record_files.ENV}", f"{run.attempt.left}:{record_files.OUTPUT}")
         ]
+        # an output is shortened to 10 MiB and a line before it is recorded
         read = [found.data if found and found.kind == "blob" else None for found in objects.read_many(names, 11 << 20)]
     places = {run: place for place, run in enumerate(known)}
     environments = {run: flat_environment(read[2 * place]) for run, place in places.items()}
@@ -199,6 +201,7 @@ def build_detail(
 
 def flat_environment(data: bytes | None) -> dict[str, object]:
     """Returns the recorded environment as a flat table, without paths and lists, which differ from machine to machine."""
+    # the record of a run from elsewhere may be malformed
     with suppress(BadRun):
         found = flatten(decode.parse_toml(data or b"", record_files.ENV))
         return {name: value for name, value in found.items() if not str(value).startswith(("/", "["))}
@@ -280,5 +283,6 @@ def sparkline(values: Sequence[float], width: int = 24) -> str:
 
 def mean(values: Sequence[float]) -> float | None:
     """Returns the mean of some numbers; None if there are none, or if their mean is not finite."""
+    # divided before they are added: the sum of large floats can be inf
     found = sum(value / len(values) for value in values) if values else math.nan
     return found if math.isfinite(found) else None

@@ -16,6 +16,7 @@ from gitrun.store.resolve import find_run
 
 KEYS = ("file", "blob")
 """Keys of `mailmap.*` in git's configuration, for a mailmap outside of the working tree."""
+# 2:5, :3 or 7:; longer numbers are no positions
 RANGE = re.compile(r"([0-9]{0,9}):([0-9]{0,9})")
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ def sort_runs(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Ru
     key = number_named((run for _, run in found), key)
     have = [(number, run) for number, run in found if is_sortable(look_up_value(run, key))]
     rest = [(number, run) for number, run in found if not is_sortable(look_up_value(run, key))]
+    # also with reverse, Python keeps the order of equal values
     return sorted(have, key=lambda pair: sort_rank(look_up_value(pair[1], key)), reverse=down) + rest
 
 
@@ -274,6 +276,7 @@ def is_sortable(value: object) -> bool:
 
 def can_be_extreme(value: object) -> bool:
     """Tells whether a value can be the smallest or largest."""
+    # a bool is an int in Python
     return isinstance(value, int | float) and not isinstance(value, bool) and is_sortable(value)
 
 
