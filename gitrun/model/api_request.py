@@ -48,6 +48,7 @@ def read_text(name: str, value: object) -> str:
 
 def read_path(name: str, value: object) -> str:
     """Returns a text, or a path as text."""
+    # names of files are bytes: fsdecode turns those that are not UTF-8 into surrogates instead of failing
     return os.fsdecode(value) if isinstance(value, os.PathLike) else read_text(name, value)
 
 
@@ -60,8 +61,10 @@ def read_command(name: str, value: object) -> tuple[str, ...]:
 
 def read_texts(name: str, value: object) -> tuple[str, ...]:
     """Returns one or several texts or paths as a tuple."""
+    # a text is iterable too: without this test "ab" would become "a" and "b"
     if isinstance(value, str | os.PathLike):
         return (read_path(name, value),)
+    # bytes yield integers, and a mapping would lose its values
     if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
         return tuple(read_path(name, one) for one in value)
     return refuse_option(name, "a list of texts", value)
@@ -93,6 +96,7 @@ def read_run_name(name: str, value: object) -> str:
     """Returns the name of a run that is given as a Run, a name, or its number in the list."""
     if isinstance(value, Run):
         return value.id
+    # True is an int in Python, and would be run 1
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))
     return value if isinstance(value, str) else refuse_option(name, "a run, its name, or its number in the list", value)
@@ -102,6 +106,7 @@ def read_duration(name: str, value: object) -> float:
     """Returns seconds from a number, or from a duration such as "1h30m"."""
     if isinstance(value, str):
         return parse_duration(value)
+    # nan fails the comparison with 0, infinity that with the maximum
     if isinstance(value, Real) and not isinstance(value, bool) and 0 < (number := float(value)) < MAX_DURATION:
         return number
     return refuse_option(name, "a number of seconds", value, 'For example: 30 or "1h30m"')
@@ -116,6 +121,7 @@ def refuse_background(name: str, value: object) -> bool:
 
 def read_int(name: str, value: object) -> int:
     """Returns a whole number."""
+    # numpy.int64 is no int, but is registered as Integral
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
     return refuse_option(name, "a whole number", value)

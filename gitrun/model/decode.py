@@ -49,6 +49,7 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
     """
     if name == RESULT and MAX_TOML < len(data) <= MAX_RESULT:
         return parse_long_result(data)
+    # before the parser: its time and memory grow with the size, and the bytes may come from anybody
     if len(data) > MAX_TOML:
         raise BadRun(f"{name} is larger than {MAX_RESULT >> 20 if name == RESULT else 1} MiB")
     try:
@@ -67,6 +68,7 @@ def parse_long_result(data: bytes) -> dict[str, Any]:
         files += (
             {key: file[key] for key in FILE_KEYS if isinstance(file.get(key), str | int)} for file in get_tables(some, "files")
         )
+        # the first piece has everything that stands before the files
         found = found or some
     return {**found, "files": files}
 
@@ -75,6 +77,7 @@ def split_long_result(data: bytes) -> Iterator[bytes]:
     """Splits a result before `[[files]]` headers into pieces that parse on their own. Raises BadRun if it cannot."""
     start = 0
     while len(data) - start > MAX_TOML:
+        # the line end before the header belongs to the piece; without a header this is 0
         end = data.rfind(FILES_HEADER, start, start + MAX_TOML) + 1
         if end <= start:
             raise BadRun(f"{RESULT} is larger than 1 MiB without its files")
@@ -117,6 +120,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         flags=read_flags(parts.get(FLAGS)),
         params=read_params(get_table(run, "params")),
         status=get_status(result, staged=run.get("staged") is True),
+        # a run.toml without a valid time gets that of its commit
         created=get_time(run, "created") or origin.time,
         source=tree if is_id(tree := get_text(source, "tree") or "") else "",
         started=get_time(result, "started"),
@@ -128,12 +132,14 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         branch=get_text(source, "branch"),
         dirty=source.get("dirty") is True,
         batch=get_text(run, "batch"), given=get_texts(run, "given"),
+        # a run from elsewhere may name any path
         carried=tuple(path for path in map(decode_path, get_texts(source, "carried")) if is_safe(path)),
         skipped=tuple(map(read_skipped, get_tables(source, "skipped"))),
         conflicts=tuple(map(decode_path, get_texts(source, "conflicts"))),
         submodules=read_submodules(get_table(source, "submodules")),
         content=content if is_id(content := get_text(source, "content") or "") else "",
         files=tuple(map(read_file, get_tables(result, "files"))),
+        # the output is recorded together with the result
         written=written if result else None,
         result=origin.result,
     )  # fmt: skip
@@ -159,6 +165,7 @@ def read_summary(found: Mapping[str, Any], last: float) -> Summary | None:
 
 def read_skipped(found: Mapping[str, Any]) -> Skipped:
     """Returns a file that the snapshot left out."""
+    # an entry without a path is still counted and shown
     return Skipped(decode_path(get_text(found, "path") or "?"), get_int(found, "size") or 0, get_text(found, "reason") or "")
 
 
@@ -179,6 +186,7 @@ def read_file(found: Mapping[str, Any]) -> File:
 
 def get_status(result: Mapping[str, Any], *, staged: bool) -> str:
     """Returns the status of an attempt that is not running: that of its result, else staged or pending."""
+    # without a result.toml, the table is empty
     if result:
         status = get_text(result, "status") or ERROR
         # a later version may write a status that this one does not know
@@ -192,6 +200,7 @@ def read_flags(data: bytes | None) -> Flags:
         return Flags({})
     found = parse_toml(data, FLAGS)
     try:
+        # the usual case: testing each value by itself copies all of them twice
         return Flags(found)
     except UsageError:  # a date, a table or a list that is nested too deeply
         return Flags({name: value for name, value in found.items() if can_be_flag(name, value)})
@@ -218,6 +227,7 @@ def read_params(params: Mapping[str, Any]) -> Params:
         opt_flags=get_texts(params, "opt_flags"),
         optimizer=get_text(params, "optimizer"),
         random_seed=get_int(params, "random_seed"),
+        # a restart makes these links, so a path from elsewhere must not lead out of the tree
         link=tuple(path for path in map(decode_path, get_texts(params, "link")) if is_safe(path)),
         no_link=params.get("no_link") is True,
         in_place=params.get("in_place") is True,
@@ -280,4 +290,5 @@ def get_time(found: Mapping[str, Any], key: str) -> datetime | None:
     value = found.get(key)
     if not isinstance(value, datetime) or not 1 < value.year < 9999:  # years 1 and 9999: conversion to another zone overflows
         return None
+    # gitrun writes its times in UTC
     return value.astimezone(timezone.utc) if value.tzinfo else value.replace(tzinfo=timezone.utc)

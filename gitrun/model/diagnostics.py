@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # core.fsync, by which new objects survive a power cut, came with git 2.36
 OLDEST_GIT = (2, 36)
 """The oldest git that is known to do what gitrun needs."""
+# stands for every run where refspecs and hideRefs are matched
 PROBE_REF = "refs/runs/0"
 FALSE = frozenset({"false", "no", "off", "0", ""})
 
@@ -38,6 +39,7 @@ class Diagnostic:
 
 def check_version(said: str) -> Iterator[Diagnostic]:
     """Yields a finding if `git version` reports a version that is too old."""
+    # git version 2.39.5 (Apple Git-154)
     found = re.search(r"(\d+)\.(\d+)", said)
     if found and (int(found[1]), int(found[2])) < OLDEST_GIT:
         yield Diagnostic("old-git", f"{said.strip()} is older than 2.36", "Install a newer git")
@@ -70,6 +72,7 @@ def check_own_settings(config: Config) -> Iterator[Diagnostic]:
     for name, error in invalid_settings(config):
         yield Diagnostic("setting", error.message, error.hint, name)
     for name in unknown_settings(config):
+        # the name from git is in lower case, the documentation has gitrun.maxUntracked
         like = [known for known in NAMES if get_close_matches(name, [known.lower()])]
         meant = f"Did you mean {like[0]}? " if like else ""
         yield Diagnostic("setting", f"no setting {name}", f"{meant}To list the settings: git run help settings", name)
@@ -81,6 +84,7 @@ def check_durability(config: Config) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "no-fsync", "gitrun.fsync is off: a power cut may lose finished runs", "git config --unset gitrun.fsync"
         )
+    # several words may stand there: committed,-loose-object
     if "none" in last_value(config, "core.fsync", "").split(","):
         words = "core.fsync is none: a power cut may lose commits that runs were made from"
         yield Diagnostic("no-fsync", words, "git config --unset core.fsync")
@@ -88,6 +92,7 @@ def check_durability(config: Config) -> Iterator[Diagnostic]:
     if last_value(config, "gc.pruneexpire", "") in {"now", "all", "0"}:
         words = "gc.pruneExpire is now: git gc deletes objects while others write them"
         yield Diagnostic("prune-now", words, "git config --unset gc.pruneExpire")
+    # false and umask are git's words for the permissions of one user
     if last_value(config, "core.sharedrepository", "false") not in {*FALSE, "umask"}:
         words = "core.sharedRepository is set, but gitrun's own files belong to one user: others cannot run here"
         yield Diagnostic("shared", words, "Give each user a clone")
@@ -95,7 +100,9 @@ def check_durability(config: Config) -> Iterator[Diagnostic]:
 
 def check_push_refspecs(config: Config, name: str) -> Iterator[Diagnostic]:
     """Yields a finding if the push refspecs of a remote change plain `git push`."""
+    # +refs/heads/*:refs/runs/*: the push writes to the side after the colon
     spec = next((spec for spec in config[name] if matches_runs(spec.rpartition(":")[2])), None)
+    # git pushes by these refspecs instead of push.default
     if spec:
         words = f"{name} = {spec} pushes runs, so plain git push no longer pushes the branch"
         yield Diagnostic("push-refspec", words, f"git config --unset-all {name}. To push runs: git run push")
@@ -108,9 +115,11 @@ def check_fetch_refspecs(config: Config, remote: str) -> Iterator[Diagnostic]:
         return
     name = f"remote.{remote}.prune"
     hint = "To fetch branches only: git config --edit. To fetch runs: git run fetch"
+    # remote.<name>.prune overrides fetch.prune
     if last_value(config, name, last_value(config, "fetch.prune", "false")) not in FALSE:
         words = f"remote.{remote}.fetch = {specs[0]} with prune deletes runs that were never pushed"
         yield Diagnostic("mirror-prune", words, f"git config {name} false")
+    # without a plus, git refuses an update that is no fast-forward
     elif specs[0].startswith("+"):
         words = f"remote.{remote}.fetch = {specs[0]} overwrites the runs here with those of {remote}"
         yield Diagnostic("mirror", words, hint)
@@ -123,6 +132,7 @@ def matches_runs(side: str) -> bool:
 
 def hides_runs(prefixes: tuple[str, ...]) -> bool:
     """Returns whether these hideRefs values hide runs; as in git, the last match decides."""
+    # ^ means the full name of the ref, ! takes back an earlier match
     fitting = [text for text in prefixes if f"{PROBE_REF}/".startswith(text.lstrip("!^").rstrip("/") + "/")]
     return bool(fitting) and not fitting[-1].startswith("!")
 

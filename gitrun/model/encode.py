@@ -48,6 +48,7 @@ def encode_flags(flags: Flags) -> bytes:
 def format_inline(value: Value) -> str:
     """Returns a TOML value on one line."""
     if isinstance(value, list):
+        # tomli_w writes a list over several lines, one item on each
         return "[" + ", ".join(format_inline(item) for item in value) + "]"
     return dump_toml({"v": value}).removeprefix("v = ")[:-1]
 
@@ -67,6 +68,7 @@ def encode_run(plan: Plan) -> bytes:
     params = {
         key: [encode_path(one) for one in value] if key == "link" else list(value) if isinstance(value, tuple) else value
         for key, value in asdict(plan.params).items()
+        # a parameter that came later is written only if it was given, so that other runs keep their form
         if value or key not in LATER_PARAMS
     }
     return encode_table({
@@ -108,6 +110,7 @@ def file_table(file: File) -> dict[str, str | int]:
 
 def cut_file_list(files: Sequence[File]) -> Sequence[File]:
     """Returns the files that fit in result.toml, in their order. Files outside the result's tree take precedence."""
+    # a table with the lines [[files]], path, size, sha256 (64 digits) and stored
     weights = [(file, toml_weight(file.path) + len(str(file.size)) + 122) for file in files]
     # files in the tree can be found without the list
     weights.sort(key=lambda pair: pair[0].stored == "git")
@@ -132,12 +135,14 @@ def encode_notes(notes: Notes) -> bytes:
     """Returns the bytes of notes.toml."""
     comments = [{key: value for key, value in asdict(comment).items() if value} for comment in notes.comments]
     return encode_table({
+        # sorted, so that the same tags make the same blob
         "label": notes.label, "tags": sorted(notes.tags) or None, "marked": notes.marked or None, "comments": comments or None,
     })  # fmt: skip
 
 
 def commit_message(subject: str, kind: str) -> bytes:
     """Returns a commit message: a subject of one line and the two trailers."""
+    # a line end would begin the body, and could add a trailer
     line = " ".join(subject.split())
     # the subject may hold a label or names of metrics of any length
     line = line if len(line) <= 200 else line[:199] + "…"

@@ -73,6 +73,7 @@ class Definition:
 def override_flags(found: Sequence[Flag], said: Iterable[Flag]) -> tuple[Flag, ...]:
     """Returns the flags found in a program, overridden by those of the entry; flags only in the entry come last."""
     by_name = {flag.name: flag for flag in said}
+    # pop leaves the flags that only the entry has
     both = [override_flag(flag, by_name.pop(flag.name)) if flag.name in by_name else flag for flag in found]
     return (*both, *by_name.values())
 
@@ -88,6 +89,7 @@ def override_flag(found: Flag, said: Flag) -> Flag:
         kind=kind,
         choices=said.choices or found.choices,
         help=said.help or found.help,
+        # a default in the entry makes a required flag optional
         required=said.required or (found.required and said.default is None),
         least=found.least if said.least is None else said.least,
         most=found.most if said.most is None else said.most,

@@ -25,10 +25,12 @@ from gitrun.model.values import list_end, parse_value, same_value
 
 RunTest: TypeAlias = Callable[[Run], bool]
 
+# <= stands before <, because the first alternative that matches wins
 TOKEN = re.compile(
     r"""\s*(?:(?P<sign><=|>=|!=|==|=|<|>)|(?P<bracket>[()])|(?P<value>\[[^\]]*\](?:\*\d+)?|'(?:[^']|'')*'|"(?:[^"\\]|\\.)*")"""
     r"""|(?P<word>[^\s()<>=!'"\[\],]+))"""
 )
+# an item of a list: 'it''s', "a, b", or text up to the next comma
 ITEM = re.compile(r"""\s*('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^,\[\]]+)""")
 TIME = re.compile(r"[0-9]{4}(?:-[-+.:T0-9 ]*)?Z?")
 """A time in ISO form, or the beginning of one."""
@@ -76,6 +78,7 @@ def parse_filter(text: str) -> RunTest:
     """Parses the expression into a test of runs. Raises FilterError."""
     reader = FilterParser(text)
     test = reader.expression(0)
+    # `lr<0.1 status=completed` lacks an `and`: the parser stops after the first comparison
     if reader.peek().sort != "end":
         raise unreadable_filter(f"unexpected '{reader.peek().text}'", text, reader.peek().place)
     return test
@@ -134,6 +137,7 @@ class FilterParser:
         token = self.peek()
         if self.is_word("not"):
             self.consume()
+            # `not not not` nests without parentheses; expression refuses what is too deep
             inner = self.part(depth + 1) if depth < MAX_DEPTH else self.expression(depth + 1)
             return lambda run: not inner(run)
         if token.text == "(" and token.sort == "bracket":
@@ -157,6 +161,7 @@ class FilterParser:
         value = self.consume()
         if value.sort not in {"word", "value"}:
             raise unreadable_filter(f"expected a value after '{operator}'", self.text, value.place)
+        # a label `1.10` must not become the number 1.1
         wanted = parse_as_text(value.text) if name.text in TEXT_PROPERTIES | TIME_PROPERTIES else parse_value(value.text)
         if name.text in TIME_PROPERTIES:
             self.require_times(wanted, operator, value)
@@ -165,6 +170,7 @@ class FilterParser:
     def require_times(self, wanted: Any, operator: str, value: Token) -> None:  # noqa: ANN401
         """Raises FilterError unless each wanted value is a date that the operator can compare with."""
         for one in wanted if isinstance(wanted, list) else [wanted]:
+            # equality takes the beginning of a date, 2026-11, but an order needs a whole one
             known = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else parse_iso_time(one)
             if not known:
                 raise unreadable_filter(f"'{one}' is not a date", self.text, value.place, DATES)
@@ -175,6 +181,7 @@ class FilterParser:
             return self.consume().text.replace("==", "=")
         if self.is_word("in", "contains"):
             return self.consume().text
+        # there is a next token, because the last one has the sort `end`
         if self.is_word("not") and self.tokens[self.at + 1].text in {"in", "contains"}:
             self.consume()
             return "not " + self.consume().text
@@ -186,6 +193,7 @@ def split_tokens(text: str) -> list[Token]:
     found, at = [], 0
     while text[at:].strip():
         place = at + len(text[at:]) - len(text[at:].lstrip())
+        # lists nest, as in [a, [1]*3], which a regular expression cannot follow
         if (end := list_end(text, place)) > place:
             found.append(Token("value", text[place:end], place))
             at = end
@@ -212,6 +220,7 @@ def look_up_value(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run 
         return run.flags.get(rest)
     if sort == "metric" and rest:
         return run.metrics.ask(rest)
+    # a property hides a flag of the same name, which flag:status still reaches
     if name in PROPERTIES:
         return PROPERTIES[name](run)
     return run.flags[name] if name in run.flags else run.metrics.ask(name)

@@ -37,11 +37,13 @@ __all__ = [
     "split_assignment",
 ]
 
+# argparse has batch-size, Hydra has optim.lr and model/optimizer; the rest must be an identifier
 _JOINERS = str.maketrans("", "", "-./")
 _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "any": ("a value", (bool, int, float, str, list)),
     "number": ("a number", (int, float)),
     "int": ("a whole number", (int,)),
+    # people write lr=1 for 1.0
     "float": ("a number", (int, float)),
     "str": ("text", (str,)),
     "bool": ("true or false", (bool,)),
@@ -107,6 +109,7 @@ class Flags(Mapping[str, Value]):
     _values: dict[str, Value]
 
     def __init__(self, values: Mapping[str, Value | None]) -> None:
+        # __hash__ relies on this order: equal flags must have equal hashes however they were typed
         present = ((name, value) for name, value in sorted(values.items()) if value is not None)
         self._values = {name: copy_value(name, value) for name, value in present}
 
@@ -153,6 +156,7 @@ class Flags(Mapping[str, Value]):
 
 def is_flag_name(name: str) -> bool:
     """Returns whether a flag can have this name: a letter or `_`, then letters, digits, `_`, `-`, `.` and `/`."""
+    # without the first test, -x and .x would pass
     return name[:1].isidentifier() and name.translate(_JOINERS).isidentifier()
 
 
@@ -164,6 +168,7 @@ def split_assignment(word: str) -> tuple[str, str]:
     name, equals, text = word.partition("=")
     if not equals or not is_flag_name(name):
         raise UsageError(f"'{word}' is not a flag", "To set a flag: NAME=VALUE, for example lr=0.1")
+    # no word of a command can hold a NUL (execve)
     if "\0" in text or not is_unicode(text):
         raise UsageError(f"'{word}' is not a flag", "A flag's value must be UTF-8 text without NUL")
     return name, text
@@ -216,9 +221,11 @@ def resolve_flags(
         flag = _find_declared(declared or (), name)
         if flag is None and declared is not None and not (force or partial):
             raise UnknownFlag(f"{operation} has no flag {name!r}", f"{hint_for_unknown(declared, name)}. {_FORCE}")
+        # refused even by force: NAME=VALUE could not give this flag again
         if flag is None and not is_flag_name(name):
             raise BadValue(f"{name!r} cannot be the name of a flag", "To set a flag: NAME=VALUE, for example lr=0.1")
         flag = flag or Flag(name)
+        # by the declared name, so that batch-size and batch_size are one flag in the record
         settled[flag.name] = _resolve_flag(flag, value, operation=operation, force=force)
     return settled
 
@@ -235,6 +242,7 @@ def _resolve_flag(flag: Flag, given: Value | Typed | None, *, operation: str, fo
 
 
 def _read_typed(flag: Flag, given: Typed) -> Value | None:
+    # 007 and true stay as typed for a program that takes text
     if flag.kind == "str":
         return given.text
     # choices, or a default that is a number, tell how the program reads the value
@@ -258,6 +266,7 @@ def _accepts(flag: Flag, value: Value) -> bool:
         return False
     if flag.size and isinstance(value, list) and len(value) != flag.size:
         return False
+    # where several values are taken, each one must be a choice
     items = value if flag.many and isinstance(value, list) else [value]
     if not _is_within(flag, value):
         return False

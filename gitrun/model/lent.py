@@ -63,9 +63,11 @@ def read_lent(table: Mapping[str, Any]) -> tuple[Lent, ...]:
         if not isinstance(row, dict) or not isinstance(row.get("path"), str) or row.get("how") not in {COPY, LINK}:
             continue
         path = decode_path(row["path"])
+        # is_safe refuses empty parts, so the slash of a directory is cut before
         if "\0" in path or not is_safe(path.removesuffix("/")) or len(found) >= MAX_ENTRIES:
             continue
         numbers = [row.get(key) for key in ("files", "bytes", "links")]
+        # isinstance would accept True
         files, size, links = (n if type(n) is int and 0 <= n < NUMBER_LIMIT else 0 for n in numbers)
         digest = row.get("digest")
         entry = Lent(path, row["how"], files, size, digest if isinstance(digest, str) else "", links)
@@ -95,6 +97,7 @@ def describe_changes(before: Iterable[Lent], now: Mapping[str, Lent]) -> tuple[s
             )
         elif entry.how == COPY and current.how == LINK:
             said.append(f"{entry.path} was copied for the run, and is now too large for a copy")
+        # a linked file has no digest, only its size
         elif entry.how == LINK and not entry.path.endswith("/") and current.how == LINK and entry.size != current.size:
             said.append(f"{entry.path} has changed since the run ({size_text(entry.size)} then, {size_text(current.size)} now)")
     return tuple(said)

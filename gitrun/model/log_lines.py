@@ -52,31 +52,40 @@ NO_METRICS = frozenset((
 ))  # fmt: skip
 FOLLOWERS = frozenset(("lr", "learning_rate", "time", "step", "epoch", "iter", "grad_norm"))
 """Names that often follow a measure without a sign between."""
+# `train.py: 12` is a place in a file
 FILE_NAME = re.compile(
     r"\.(?:py|pyc|c|h|cc|cpp|hpp|cu|rs|go|js|ts|java|rb|sh|json|csv|tsv|txt|log|md|ya?ml|toml|ipynb|pt|o|so|R)$"
 )
+# 0.31   .5   5.   1e-3   nan
 NUM = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)\b)"
+# loss: 0.31   'acc': 0.9   Acc@1 75.3   accuracy: 95/100   top5 92.1%
 PAIR = re.compile(
     rf"(?<![\w.$/+<>\"'&%?#=@\\-])(?P<quote>[\"']?)(?P<key>[A-Za-z_][\w./@^-]*(?:'s [A-Za-z_][\w@]*)?)(?P=quote)"
     rf"(?P<sign>[ \t]*[:=][ \t]*|[ \t]+)(?P<number>{NUM})(?P<of>/\d+)?(?P<per>%?)(?=\.?(?:$|[\s,;|)\]}}]))",
     re.IGNORECASE,
 )
+# Epoch 3/30   'epoch': 2.5   Epoch(train) [1]   ep 4
 EPOCH = re.compile(
     r"(?<![\w.])['\"]?(?:epochs?(?:\(\w+\))?|ep|(?P<phase>train): ?(?=\d+ \[))['\"]?[ \t]*[:=#]?[ \t]*[\[(]?[ \t]*"
     r"(?P<at>\d+(?:\.\d+)?)"
     r"(?:[ \t]*(?:/|of)[ \t]*\d+)?",
     re.IGNORECASE,
 )
+# step 10   global_step=500   iter [100/500]   Batch 3 of 20
 STEP = re.compile(
     r"(?<![\w.])['\"]?(?:(?:global[_ ]?)?steps?|iters?|iterations?|batch|round)['\"]?[ \t]*[:=#]?[ \t]*[\[(]?[ \t]*(?P<at>\d+)"
     r"(?:[ \t]*(?:/|of)[ \t]*(?P<of>\d+))?(?![\d.]*\d*[a-zA-Z/.])",
     re.IGNORECASE,
 )
+# [12/100]   [640/60000 (1%)]
 COUNTER = re.compile(r"\[[ \t]*(?P<at>\d+)[ \t]*/[ \t]*(?P<of>\d+)[ \t]*(?:\([ \t]*[\d.]+%\))?\]")
+# [100]<tab>train-rmse:0.31, as xgboost prints
 FIRST = re.compile(r"\[(?P<at>\d+)\](?=\s)")
+# ===== Epoch 3/10 =====
 HEADING = re.compile(
     r"[\s=*#>|_\-\[(]*epoch[ \t]*[:#]?[ \t]*\[?(\d+)(?:[ \t]*(?:/|of)[ \t]*\d+)?[\s=*#<|_\-:\])]*$", re.IGNORECASE
 )
+# epoch     train_loss  valid_loss  accuracy  time, as fastai prints
 TABLE = re.compile(r"\s*(epoch|step|iter|iteration)((?:\s+[A-Za-z_][\w/@-]*)+)\s*$", re.IGNORECASE)
 CLASSES = re.compile(rf"\s+accuracy\s+({NUM})\s+\d+\s*$")
 """The accuracy line of scikit-learn's classification_report."""
@@ -150,6 +159,7 @@ class LogLines:
     def _row(self, line: str) -> LogLine | None:
         """Returns the metrics in a row of the current table; None if the line is not a row."""
         cells = line.split()
+        # one cell for the step, and one for each column
         if len(cells) != len(self._columns) + 1 or not cells[0].isdigit():
             self._others += 1
             if self._others > MAX_OTHER_LINES:
@@ -168,6 +178,7 @@ class LogLines:
         found = find_pairs(line, start, counters)
         measures = [pair for pair in found if pair.is_measure]
         company = [pair for pair in found if pair.is_companion]
+        # two companions in one line are enough: `precision 0.8 recall 0.7`
         if not measures and len(company) < 2:
             return EMPTY_LINE
         if (
@@ -195,6 +206,7 @@ class LogLines:
             return at, counters
         if total is None:  # a global step counts on; one without a total may restart with each epoch, and is no step of the run
             return (at if not epoch or (within is step and "global" in within[0].lower()) else None), counters
+        # steps count on over the epochs: with 100 batches, the second epoch begins at 100
         return (self._epoch - self._lowest) * float(total) + at, counters
 
     def _enter(self, epoch: float) -> float:
@@ -292,6 +304,7 @@ def is_measure(name: str) -> bool:
     ends = {word.rstrip("0123456789") or word for word in (words[0], words[-1])} | {words[0], words[-1]}
     if MEASURES & ends:
         return True
+    # an error alone may be any failure: `error 404`
     if "error" in words:
         return bool(STATISTICS.intersection(words))
     return (words[-1] == "score" and bool({"f1", "r2", "auc", "accuracy", "test", "val", "cv", "mean"} & set(words))) or (

@@ -24,6 +24,7 @@ def parse_patterns(texts: Iterable[str], source: str) -> tuple[tuple[str, str], 
 
 def parse_pattern(text: str, source: str) -> tuple[str, str]:
     """Returns the name and the regular expression of a text. Raises UsageError without a group for the number."""
+    # loss=loss = ([0-9.]+): only the first sign separates
     name, sign, pattern = text.partition("=")
     if not sign or not name.strip() or not pattern or len(name) > MAX_NAME or not is_text(text):
         raise BadValue(
@@ -31,6 +32,7 @@ def parse_pattern(text: str, source: str) -> tuple[str, str]:
         )
     try:
         groups = re.compile(pattern).groups
+    # deep nesting raises RecursionError, and a repeat such as x{99999999999} OverflowError
     except (re.error, RecursionError, OverflowError) as error:
         raise BadValue(f"{source} {safe_text(name)}: '{safe_text(pattern)}' is not a regular expression: {error}") from error
     if not groups:

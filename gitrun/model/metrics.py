@@ -135,9 +135,11 @@ def _comparable(item: tuple[str, float]) -> tuple[str, float | str]:
 
 def as_float(value: object) -> float | None:
     """Returns a value of TOML or JSON as a float; None if it is not a number, or too large for a float."""
+    # a bool is an int in Python
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
+        # an int of more than 308 digits overflows
         return float(value)
     except OverflowError:
         return None
@@ -149,7 +151,9 @@ class Series:
     __slots__ = ("count", "first", "last", "least", "most", "row", "rows", "step", "steps", "stride", "values")
 
     def __init__(self) -> None:
+        # 24 bytes a point: lists of Python's numbers take several times that
         self.rows, self.steps, self.values = array("q"), array("d"), array("d")
+        # every number is below the first least and above the first most
         self.first, self.last, self.least, self.most = math.nan, math.nan, math.inf, -math.inf
         self.count, self.stride, self.row, self.step = 0, 1, -1, 0.0
 
@@ -186,6 +190,7 @@ class Series:
     def points(self, name: str) -> Iterator[tuple[int, float, str, float]]:
         """Yields row, step, `name` and value of each point; always includes the last value."""
         yield from zip(self.rows, self.steps, repeat(name), self.values)
+        # thinning may have dropped the last value
         if self.rows[-1] != self.row:
             yield self.row, self.step, name, self.last
 
@@ -240,6 +245,7 @@ class MetricCollector:
         self._echoes, self._held = dict(echoes or {}), dict[str, Series]()
         self.is_full = False
         self.steps = Steps()
+        # nan equals no step, so the first value begins a row
         self._row, self._step = -1, math.nan
         self._room, self._most, self._limit = MAX_NAMES_LENGTH, most_points, most_points
 
@@ -256,12 +262,14 @@ class MetricCollector:
 
     def _register(self, name: str, series: Series) -> bool:
         """Makes the name a metric. Returns false if there are too many."""
+        # with escapes, since a control character takes six characters
         room = self._room - len(json.dumps(name))
         if room < 0 or len(self.series) >= MAX_METRICS:
             self.is_full = True
             return False
         self._room = room
         self.series[name] = series
+        # more metrics leave fewer points for each; `lines` thins what is over
         self._limit = min(self._most, points_per_metric(len(self.series)))
         return True
 
@@ -303,6 +311,7 @@ class MetricCollector:
         for series in told_of.values():
             series.thin(limit or self._limit)
         points = [series.points(name) for name, series in told_of.items()]
+        # each series is in the order of its rows, so merging needs no sort
         for _, row in groupby(merge(*points, key=itemgetter(0)), key=itemgetter(0)):
             told = list(row)
             yield json.dumps({STEP: as_step_number(told[0][1]), **{name: as_json_number(value) for _, _, name, value in told}})
@@ -318,6 +327,7 @@ class CollectedMetrics:
     def series_by_source(self) -> list[dict[str, Series]]:
         """Returns, for each source, its recorded series, within the limits of an attempt."""
         taken: set[str] = set()
+        # the limits hold for all sources together: their names end up in one result.toml
         room, found = MAX_NAMES_LENGTH, []
         for source in self.sources:
             own = {}

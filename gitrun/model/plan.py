@@ -238,8 +238,10 @@ def check_patterns(request: Request) -> None:
 
 def check_words(request: Request) -> None:
     """Raises UsageError if a word of the request is not UTF-8."""
+    # words that are not UTF-8 have surrogates in Python, which TOML cannot hold
     texts = (request.label, *request.tags, request.comment, request.gpus, *request.outputs)
     words = (request.operation, *request.command, *texts)
+    # a typed value is not read yet, and holds its words in `text`
     values = (getattr(value, "text", value) for value in request.flags.values())
     for word in (*words, *request.flags, *values):
         if isinstance(word, str):
@@ -257,6 +259,7 @@ def skip_restart(run: Run, plan: Plan, runs: Sequence[Run], *, same_source: bool
 
     `runs` and `total` are as for `skip_start`.
     """
+    # a run with an error is always run again
     if run.status not in ENDED:
         return None
     is_same = not restart_needed(run, plan.flags) and not has_other_words(run, plan)
@@ -274,6 +277,7 @@ def skip_start(plan: Plan, runs: Sequence[Run], *, same_source: bool, total: int
     alike = [
         run
         for run in runs
+        # comparing flags costs more than comparing status and operation
         if run.status in ENDED and run.operation == plan.operation and run.flags == plan.flags
         and not has_other_words(run, plan) and (not same_source or has_same_source(run, plan))
     ]  # fmt: skip

@@ -64,11 +64,13 @@ def encode_basis(basis: Basis) -> dict[str, Any]:
         "entry": basis.is_entry or None,
         "parent": basis.parent or None,
         "not_isolated": [encode_path(path) for path in basis.not_isolated] or None,
+        # [[needs]] operation, run, files = [{ path, sha256 }]
         "needs": [
             {"operation": need.operation, "run": need.run_id, "files": [encode_file(*file) for file in need.files]}
             for need in basis.needs
         ]
         or None,
+        # [[inputs]] path, size, sha256, and url if the entry gives one
         "inputs": [
             {"path": encode_path(one.path), "size": one.size, "sha256": one.sha256, **({"url": one.url} if one.url else {})}
             for one in basis.inputs
@@ -85,6 +87,7 @@ def encode_file(path: str, sha256: str) -> dict[str, str]:
 def read_basis(data: bytes | None) -> Basis:
     """Reads the dependencies from run.toml. Raises BadRun if it is not valid."""
     found = parse_toml(data or b"", RUN)
+    # the file may come from elsewhere: a value of the wrong type reads as a missing one
     needs = (
         Dependency(
             get_text(need, "operation") or "",
@@ -117,6 +120,7 @@ def read_basis(data: bytes | None) -> Basis:
 def dependency_ids(basis: Basis) -> dict[str, str]:
     """Returns the dependencies by name: the run of an operation, the sha256 of each of its files and of each input."""
     found = {need.operation: need.run_id for need in basis.needs}
+    # the operation is part of the name, because two needs may have files of one path
     found |= {f"{need.operation} {encode_path(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
     return found | {encode_path(one.path): one.sha256 for one in basis.inputs}
 
@@ -129,6 +133,7 @@ def encode_steps(steps: Iterable[StepRun]) -> list[dict[str, str]]:
 def read_steps(data: bytes | None) -> tuple[StepRun, ...]:
     """Reads the steps that a result.toml lists. Raises BadRun if it is not valid."""
     found = parse_toml(data or b"", RESULT)
+    # { operation = "prepare", run = "<id>", status = "completed" }
     steps = get_tables(found, "steps")
     return tuple(
         StepRun(get_text(one, "operation") or "", get_text(one, "run") or "", get_text(one, "status") or "") for one in steps

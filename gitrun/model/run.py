@@ -31,6 +31,7 @@ PARENT = "../"
 MAX_DEPTH = 100
 """The most directories above a file in a tree; a deeper file is kept beside the repository."""
 
+# outside refs/heads and refs/tags: a plain clone, fetch or push transfers no runs
 RUNS = "refs/runs/"
 TRASH = "refs/gitrun/trash/"
 INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
@@ -41,6 +42,7 @@ ID_DIGITS = "[0-9a-f]{40}"
 ID = re.compile(ID_DIGITS)
 # git accepts abbreviated ids of four digits and more
 PREFIX = re.compile(r"[0-9a-fA-F]{4,40}")
+# the list counts from 1
 INDEX = re.compile(r"[1-9][0-9]*")
 
 
@@ -161,6 +163,7 @@ class Attempt:
     @property
     def output(self) -> str:
         """Returns the program's output, decoded as UTF-8; empty until the attempt has ended."""
+        # a program may write any bytes
         return self.written.read().decode(errors="replace") if self.written else ""
 
 
@@ -245,6 +248,7 @@ def as_json(run: Run) -> dict[str, Any]:
     """Returns the run as a JSON object for programs; times are in RFC 3339."""
     notes = run.notes
     found = attempt_as_json(run.attempt)
+    # the id is that of the first attempt's commit, not of the last one's
     return found | {
         "id": run.id,
         "label": notes.label,
@@ -262,6 +266,7 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "status": attempt.status,
         "flags": dict(attempt.flags),
         "given": list(attempt.given),
+        # annotations belong to the run; these keys give both objects the same ones
         "label": None,
         "tags": [],
         "comments": [],
@@ -280,6 +285,7 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
 
 def rfc3339_text(time: datetime | None) -> str | None:
     """Returns the time in UTC with microseconds: `2026-11-22T10:14:03.123456Z`; None for None."""
+    # isoformat alone leaves out microseconds that are 0
     return time.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z") if time else None
 
 
@@ -397,6 +403,7 @@ def is_safe(path: str) -> bool:
     if not path.isascii():
         # HFS+ ignores format characters in names: `.g<U+200C>it` opens `.git`
         parts = ["".join(char for char in part if unicodedata.category(char) != "Cf") for part in parts]
+    # file systems of macOS and Windows ignore case: .GIT opens .git
     plain = [part.lower() for part in parts]
     # git~1 is the short name of .git on NTFS and FAT
     return not {"", ".", "..", ".git", "git~1"} & set(plain) and plain[0] != DIRECTORY

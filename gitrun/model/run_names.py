@@ -20,6 +20,7 @@ LATEST = "\0"
 
 def parse_id_prefix(name: str) -> str:
     """Returns the hex digits (4 or more) of an abbreviated id, also as `runs/<id>`; empty for other names."""
+    # 3f9c21aa   runs/3f9c21aa   refs/runs/3f9c21aa
     digits = name.removeprefix("refs/").removeprefix(RUNS.removeprefix("refs/")).lower()
     return digits if PREFIX.fullmatch(digits) else ""
 
@@ -32,12 +33,14 @@ def find_id(name: str, ids: Iterable[str]) -> str | None:
     digits = parse_id_prefix(name)
     if not digits:
         return None
+    # sorted, so that the message names the same candidates each time
     found = sorted(run for run in ids if run.startswith(digits) and is_id(run))
     if len(found) > 1:
         raise AmbiguousRun(
             f"'{safe_text(name)}' matches {len(found)} runs: {', '.join(run[: len(digits) + 4] for run in found[:8])}",
             "Give more digits",
         )
+    # `face` may still be an operation or a label, runs/face only an id
     if not found and "/" in name:
         raise unknown_run(name)
     return found[0] if found else None
@@ -69,6 +72,7 @@ def find_by_name(name: str, runs: Sequence[Run]) -> Run:
     if named:
         return find_marked(named) or named[0]
     labelled = [run for run in runs if run.notes.label == name]
+    # nothing keeps two runs from having one label
     if len(labelled) > 1:
         raise AmbiguousRun(
             f"{len(labelled)} runs have the label '{safe_text(name)}': {describe_candidates(labelled)}", "Give the id of one"

@@ -68,6 +68,7 @@ PLACEHOLDER = re.compile(
     |<.*>|\[.*\]|\$.*|%.*%|\{.*\}|your[-_ ].*|(?:env|file|vault|op|keyring):.*""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+# ~/.kaggle/key.json and certs/server.pem name a file, and are no secrets themselves
 PATH = re.compile(r"(?:[~.]{0,2}/.*|.*\.(?:json|ya?ml|toml|txt|env|ini|cfg|conf|pem|key|pub|crt|py|csv|pickle|pkl|bin|model))")
 NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 EXAMPLE_PASSWORDS = frozenset({
@@ -76,8 +77,10 @@ EXAMPLE_PASSWORDS = frozenset({
 })  # fmt: skip
 """Passwords in example URLs of documentation."""
 
+# key = value   "key": "value"   key: value
 ASSIGNED = r"[\"']?\s{0,9}[=:]\s{0,9}[\"']?"
 SHAPES = {
+    # the literal is found first; (?<=\bgh[pousr]_) then looks at the text before it: `ghp_`
     "_": {
         "github": r"(?<=\bgh[pousr]_)[A-Za-z0-9]{36}|(?<=\bgithub_pat_)[A-Za-z0-9_]{50,200}",
         "hub": r"(?<=\bhf_)[A-Za-z0-9]{34}\b",
@@ -98,6 +101,7 @@ SHAPES = {
     },
     "-----BEGIN ": {"private": r"(?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"},
     "A": {
+        # AKIAIOSFODNN7EXAMPLE stands in the documentation of AWS
         "aws": r"(?<=\bA)(?:KIA|SIA|BIA|CCA)(?![0-9A-Z]{0,16}EXAMPLE)[0-9A-Z]{16}\b",
         "google": r"(?<=\bA)Iza[0-9A-Za-z_-]{35}\b",
         "cloud": r"(?<=\bA)(?:GE-SECRET-KEY-1[A-Z0-9]{58}|ccountKey=[A-Za-z0-9/+]{86}==)",
@@ -108,8 +112,10 @@ SHAPES = {
         "google": r"(?<=\bya29\.)[A-Za-z0-9_-]{30,500}",
         "slack": r"slack\.com/services/T[A-Z0-9]{6,20}/B[A-Z0-9]{6,20}/[A-Za-z0-9]{20,40}",
     },
+    # base64 of `{"` and a letter, with which header and payload begin
     "eyJ": {"jwt": r"(?<=\beyJ)[A-Za-z0-9_-]{10,900}\.eyJ[A-Za-z0-9_-]{10,1900}\.[A-Za-z0-9_-]{20,900}"},
     "dapi": {"cloud": r"(?<=\bdapi)[a-f0-9]{32}\b"},
+    # without the first letter: headers are written Authorization or authorization
     "uthorization": {"bearer": rf"{ASSIGNED}(?:[Bb]earer|[Bb]asic|[Tt]oken) [A-Za-z0-9._~+/=-]{{16,900}}"},
     "UTHORIZATION": {"bearer": rf"{ASSIGNED}(?:[Bb]earer|[Bb]asic|[Tt]oken) [A-Za-z0-9._~+/=-]{{16,900}}"},
     "SecretAccessKey": {"secret": rf"{ASSIGNED}[A-Za-z0-9/+]{{40}}\b"},
@@ -143,6 +149,7 @@ class Scanner:
             text = self._rest + piece
             self.found = find_secret(text, is_first=self._is_first, is_last=False)
             self._is_first = self._is_first and len(text) <= MAX_SECRET
+            # scanned again with the next piece, because a secret may span two
             self._rest = text[-MAX_SECRET:]
 
     def close(self) -> str:
@@ -190,6 +197,7 @@ def is_example(password: bytes, host: bytes) -> bool:
 
 def is_secret_file(path: str, patterns: Sequence[str]) -> bool:
     """Returns whether the path of a file looks like that of a secret; the last matching pattern decides."""
+    # from the end, since the last pattern that matches decides
     for pattern, piece in reversed(with_literal_parts(tuple(patterns))):
         if piece in path and matches_path(path, pattern.removeprefix("!")):
             return not pattern.startswith("!")
@@ -212,13 +220,16 @@ def is_secret_name(name: str) -> bool:
     if not QUICK_TEST.search(name):
         return False
     words = name_words(name)
+    # `ask_password` and `no_auth` are switches
     if not words or words[0] in SWITCHES:
         return False
     last, before = words[-1], words[-2] if len(words) > 1 else ""
     if last in PASSWORDS or last in ACCOUNTS:
         return True
+    # `pad_token` and `eos_token` are pieces of text, `hf_token` is a secret
     if last == "token":
         return before not in TEXT_TOKENS
+    # `api_key` is a secret, `sort_key` is none
     if last == "key":
         return before in KEYS
     return last in {"pass", "pwd", "pw", "auth", "pat"} and (
@@ -245,6 +256,7 @@ def is_secret_value(name: str, value: object) -> bool:
     text, last = str(value), name_words(name)[-1]
     if PLACEHOLDER.fullmatch(text) or PATH.fullmatch(text):
         return False
+    # 123456 may be a password, but hardly a key or a token
     return last in PASSWORDS or last in {"pass", "pwd", "pw"} or not NUMBER.fullmatch(text)
 
 
@@ -271,6 +283,7 @@ def describe_secret(text: str) -> str:
     # most flags are short: spare them the patterns
     if len(text) < MIN_SECRET and "://" not in text:
         return ""
+    # a word that is not UTF-8 gets its bytes back
     data = text.encode(errors="surrogateescape")
     if found := find_secret(data):
         return found
@@ -296,6 +309,7 @@ def option_and_value(word: str, following: Sequence[str]) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if equals and re.fullmatch(r"-{0,2}[A-Za-z_][\w.-]*", name):
         return name, value
+    # `--key --other` gives no value
     if re.fullmatch(r"--?[A-Za-z_][\w.-]*", word) and following and not following[0].startswith("-"):
         return word, following[0]
     return ("-u", word[2:]) if word.startswith("-u") and len(word) > 2 else ("", "")
@@ -304,6 +318,7 @@ def option_and_value(word: str, following: Sequence[str]) -> tuple[str, str]:
 def is_login(text: str) -> bool:
     """Returns whether the text is `user:password` and not `uid:gid`, `host:path` or `user:group`."""
     user, colon, password = text.partition(":")
+    # `build:build` and `1000:1000` name owners, as for chown
     is_other = bool(colon and user and password) and user != password and not (user.isdigit() and password.isdigit())
     return is_other and "/" not in text and not PLACEHOLDER.fullmatch(password)
 

@@ -38,6 +38,7 @@ RECORDED = (
 # an empty text counts as true: `git config --list -z` gives a name without a value so
 TRUE, FALSE = frozenset({"true", "yes", "on", "1", ""}), frozenset({"false", "no", "off", "0"})
 SWITCHES = TRUE | FALSE
+# git's own suffixes, in powers of 1,024
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 MAX_DURATION = 1e9
 """Upper limit of a duration in seconds, about thirty years: timers fail with much larger values."""
@@ -111,6 +112,7 @@ def invalid_settings(config: Config) -> Iterator[tuple[str, UsageError]]:
 
 def unknown_settings(config: Config) -> list[str]:
     """Returns the names of `gitrun.*` settings that do not exist."""
+    # `git config --list` prints section and name in lower case
     known = {name.lower() for name in NAMES}
     return [name for name in config if name.startswith("gitrun.") and name not in known]
 
@@ -122,6 +124,7 @@ def get_bool(config: Config, name: str, *, default: bool) -> bool:
 
 def parse_bool(name: str, values: tuple[str, ...]) -> bool:
     """Reads a boolean by git's rules: a name without a value is true. Raises UsageError."""
+    # git ignores case in booleans: True and TRUE are true
     text = values[-1].lower()
     if text in TRUE:
         return True
@@ -158,6 +161,7 @@ def all_texts(_: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def parse_metric_patterns(name: str, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Reads patterns for metrics, each `NAME=PATTERN`; an empty value clears those before it. Raises UsageError."""
+    # as in git's own lists, such as credential.helper
     return model.metric_patterns.parse_patterns(
         values[len(values) - values[::-1].index("") :] if "" in values else values, f"setting {name}"
     )
@@ -215,6 +219,7 @@ def parse_optional_date(name: str, values: tuple[str, ...]) -> str:
 
 def refuse_setting(name: str, takes: str, text: str) -> NoReturn:
     """Raises UsageError: the setting is invalid."""
+    # git reads several files, and only --show-origin tells which one to edit
     raise BadSetting(
         f"setting {name} must be {takes}, not '{text}'", f"To find where it is set: git config --show-origin {name}"
     )
@@ -229,6 +234,7 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "download_timeout": ("gitrun.downloadTimeout", parse_seconds),
     "secrets": ("gitrun.secrets", all_texts),
     "bring": ("gitrun.bring", parse_bool),
+    # two fields read one setting: its booleans and its paths
     "link": ("gitrun.link", parse_switch),
     "lend": ("gitrun.lend", parse_switch),
     "link_paths": ("gitrun.link", parse_paths),
@@ -263,10 +269,12 @@ GC_SETTINGS = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")
 
 def parse_duration(text: str) -> float:
     """Parses a duration: `90`, `30s`, `5m`, `2h`, `1h30m`, `1d`; in seconds, more than 0. Raises UsageError."""
+    # 1h30m gives ("1", "h") and ("30", "m")
     parts = re.findall(r"([0-9]*\.?[0-9]+)([smhd])", text.lower())
     total = sum(float(number) * SECONDS[unit] for number, unit in parts)
     if not parts and re.fullmatch(r"[0-9]*\.?[0-9]+", text):
         total = float(text)
+    # text that no part covers, as in 1h 30x
     elif "".join(number + unit for number, unit in parts) != text.lower():
         total = 0.0
     if not 0 < total < MAX_DURATION:
@@ -282,6 +290,7 @@ def require_date(text: str) -> str:
     # git takes every other word for now, with exit status 0: `git rev-parse --since=nonsense`
     parts = DATE_PART.findall(text)
     words = [part.lower() for part in parts if part[0].isalpha()]
+    # 1st, 2nd, 3rd, 4th: the digits are a part of their own
     known = all(
         word in DATE_WORDS or word.removesuffix("s") in DATE_WORDS or word in {"st", "nd", "rd", "th"} for word in words
     )

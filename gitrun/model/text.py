@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+# \x1b[1;31m   \x1b[38;5;196m   \x1b[38:5:196m
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+# \xe9 for a byte that is not UTF-8, \\ for a backslash
 ESCAPED = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
 SURROGATE = re.compile("[\ud800-\udfff]")
 EXACT_LIMIT = 1 << 53
@@ -49,6 +51,7 @@ def safe_text(text: str) -> str:
 
 def label_text(label: str) -> str:
     """Returns a label for a line with other fields; the middle of a long one is cut."""
+    # before escaping, because that takes time, and after it, because escapes are wider
     return shorten(safe_text(shorten(label, MAX_LABEL)), MAX_LABEL)
 
 
@@ -68,6 +71,7 @@ def escape_char(char: str) -> str:
     """Returns the escape sequence that is shown for an unsafe character."""
     if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
+    # \n   \x1b   \u202e
     return char.encode("unicode_escape", "backslashreplace").decode()
 
 
@@ -82,6 +86,7 @@ def count_columns(text: str) -> int:
         return len(text)
     # terminals give wide and fullwidth characters two columns (UAX 11)
     wide = sum(unicodedata.east_asian_width(char) in {"W", "F"} for char in text)
+    # combining marks share the column of the character before them
     return len(text) + wide - sum(unicodedata.category(char) in {"Mn", "Me"} for char in text)
 
 
@@ -117,6 +122,7 @@ def encode_path(path: str) -> str:
 
 def decode_path(text: str) -> str:
     """Returns the path that `encode_path` encoded."""
+    # Python keeps such a byte as U+DC00 plus its value (PEP 383)
     return ESCAPED.sub(lambda found: chr(0xDC00 + int(found[1], 16)) if found[1] else "\\", text)
 
 
@@ -152,6 +158,7 @@ def metrics_text(metrics: Mapping[str, float], most: int) -> str:
 def exact_text(value: float) -> str:
     """Returns a value as `number_text` does, but in full if that would round it."""
     brief = number_text(value)
+    # repr is the shortest text that reads back as the same float
     return brief if float(brief) == value else repr(value)
 
 
@@ -177,6 +184,7 @@ def duration_text(seconds: float) -> str:
         return f"{seconds:.2f}s"
     if seconds < 59.95:
         return f"{seconds:.1f}s"
+    # rounded first: 119.7 seconds are 2m00s, not 1m60s
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
@@ -187,6 +195,7 @@ def time_text(time: datetime | None) -> str:
 
 
 DAY = 86_400
+# a month is a twelfth of 365.25 days
 AGES = {"year": 365.25 * DAY, "month": 30.4375 * DAY, "week": 7 * DAY, "day": DAY, "hour": 3_600, "minute": 60, "second": 1}
 
 
@@ -216,6 +225,7 @@ def ending_text(status: str, exit_status: int | None, duration: float | None) ->
 
     A signal is named: `terminated (SIGTERM) in 2m05s`. Without a duration, returns the status: `running`.
     """
+    # as in subprocess, minus the number of a signal
     if exit_status is not None and exit_status < 0:
         status += f" ({signal_text(-exit_status)})"
     elif exit_status:
@@ -228,6 +238,7 @@ def signal_text(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
+        # Python names no real-time signals but the first and the last
         return f"signal {number}"
 
 

@@ -49,10 +49,12 @@ def parse_statements(text: str) -> dict[str, Any] | None:
     """Parses TOML statement by statement; None if one is not in plain form, or repeats a key."""
     found: dict[str, Any] = {}
     table = found
+    # splitlines would also split at U+2028 and others, which a text may hold
     lines = iter(text.split("\n"))
     for line in lines:
         if not line:
             continue
+        # tomli_w writes a list over several lines: `command = [`, an item on each, `]`
         whole = join_list(line, lines) if line[-1] == "[" else line
         name, value = parse_cached(whole) if len(whole) <= MAX_CACHED else parse_statement(whole)
         # a repeated key is an error in TOML, which tomli reports
@@ -97,7 +99,9 @@ parse_cached = lru_cache(maxsize=4096)(parse_statement)
 
 def parse_flat_list(text: str) -> tuple[object, ...]:
     """Parses the one list in these lines with tomli. Raises ValueError if there is more, or items are not plain."""
+    # unpacking raises ValueError if these lines hold a second statement
     ((_, items),) = load_toml(text).items()
+    # a list or table inside would be shared by all that read the cached statement
     if any(type(item) not in {str, int, float, bool} for item in items):
         raise ValueError("not a list of plain values")
     return tuple(items)

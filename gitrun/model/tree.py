@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# a tree object has 40000 where ls-tree prints 040000
 TREE, FILE, EXECUTABLE, LINK, COMMIT = "40000", "100644", "100755", "120000", "160000"
 """The modes of a directory, of files, of a symbolic link and of a submodule, as git writes them."""
 REGULAR = frozenset({FILE, EXECUTABLE})
@@ -59,12 +60,14 @@ class MemoryTree:
         """Returns the mode, as every Tree does."""
         if path in self.files:
             return EXECUTABLE if path in self.executables else FILE
+        # a directory exists only by the files below it
         return TREE if not path or any(name.startswith(f"{path}/") for name in self.files) else None
 
     def names(self, path: str, endings: tuple[str, ...] = ANY) -> tuple[str, ...]:
         """Returns the names in a directory, as every Tree does."""
         above = f"{path}/" if path else ""
         below = (name.removeprefix(above).partition("/") for name in self.files if name.startswith(above))
+        # a directory appears once for each file below it
         return tuple(dict.fromkeys(name for name, slash, _ in below if slash or name.endswith(endings)))
 
     def identity(self, path: str) -> str:

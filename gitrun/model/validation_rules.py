@@ -43,9 +43,13 @@ MAX_SIZES: Mapping[str, int] = {
 MODES = frozenset({b"40000", b"100644", b"100755", b"100664", b"120000", b"160000"})
 IGNORED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 """Characters that HFS+ ignores in names (from git's utf8.c)."""
+# .git   git~1 (its short name)   .git. .   .git::$INDEX_ALLOCATION
 NTFS_GIT = re.compile(rb"(?:\.git|git~1)[ .]*(?:[\\:].*)?", re.IGNORECASE | re.DOTALL)
+# gitmod~1 and gi7eba~1 are short names that NTFS can give .gitmodules
 NTFS_MODULES = re.compile(rb"(?:\.gitmodules|gitmod~[1-4]|gi7eba~[1-9])[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
+# Gitrun-Format: 1, a trailer of each commit's message
 FORMAT = re.compile(rb"^Gitrun-Format: ([1-9][0-9]{0,8})$", re.MULTILINE)
+# an attempt has its base, the tip before it, both or neither
 KINDS: Mapping[str, tuple[int, ...]] = {"attempt": (0, 1, 2), "result": (1,), "annotation": (1,), "merge": (2,)}
 """Allowed numbers of parents for each kind of commit."""
 
@@ -72,6 +76,7 @@ def mode_fault(mode: bytes, name: bytes) -> str:
     """Returns the reason to refuse a tree entry's mode; empty if there is none."""
     if mode not in MODES:
         return f"an entry of mode {mode[:10].decode(errors='replace')}"
+    # git reads .gitmodules, and by a link it would read any file; git fsck refuses it too
     if mode == b"120000" and (NTFS_MODULES.fullmatch(name) or hfs_form(name) == ".gitmodules"):
         return "'.gitmodules' that is a symbolic link"
     return ""
@@ -129,6 +134,7 @@ def parse_record(data: bytes, name: str) -> dict[str, Any]:
     """Parses one of gitrun's own TOML files. Raises BadRun if its content is not allowed."""
     found = decode.parse_toml(data, name)
     form = found.get("format", 1)
+    # true is an int in Python
     if name in {RUN, RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
         raise BadRun(f"{name} has no valid format number")
     if name == RUN and not decode.get_text(found, "operation"):
@@ -144,5 +150,6 @@ def read_claim(run: Mapping[str, Any]) -> Claim:
     if not content:
         return Claim(tree, carried)
     listed = decode.get_table(source, "submodules").items()
+    # a commit that is no text becomes empty, and equals none in the tree
     known = outermost_modules((decode_path(path), commit if isinstance(commit, str) else "") for path, commit in listed)
     return Claim(tree, carried, content, {os.fsencode(path): commit for path, commit in known.items()})

@@ -23,11 +23,14 @@ LONGEST_REPEAT = 10_000
 _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 # as in JSON and TOML, a number has no leading zero: 007 is text
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+# 1.   .5   1e-3   -inf; not 1_000, which Python's float accepts
 _FLOAT = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf|nan")
+# 'it''s'   "a \"b\" \u00e9"
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _BARE = re.compile(r"[^,\]]+")
 _START = re.compile(r"\[\s*")
 _COMMA = re.compile(r"\s*,\s*")
+# `]*3` repeats the list
 _END = re.compile(r"\s*\](?:\*([0-9]{1,5})(?![0-9]))?")
 
 
@@ -108,11 +111,13 @@ def _copy(value: object, depth: int = 1) -> Value:
         if depth > DEEPEST_LIST:
             raise ValueError("a list nested this deep")
         return [_copy(item, depth + 1) for item in value]
+    # before int, of which bool is a subclass
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
         if abs(value) >= 10**LONGEST_INT:
             raise ValueError("an int of this many digits")
+        # an IntEnum becomes a plain int
         return int(value)
     if isinstance(value, float):
         # numpy.float64 is a float, but its repr is not a number
@@ -126,6 +131,7 @@ def _copy(value: object, depth: int = 1) -> Value:
 
 def _plain(value: object) -> Value:
     """Converts a number of another library, such as numpy, or a path to a plain Python value. Raises TypeError."""
+    # numpy registers its numbers with these classes, though its integers are no int
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):
@@ -142,6 +148,7 @@ def _read_plain(text: str) -> Value | None:
         return _BOOLS[text.lower()]
     if _INT.fullmatch(text):
         return int(text) if len(text.lstrip("+-")) <= LONGEST_INT else text
+    # 1e999 is inf, as in Python
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
@@ -149,9 +156,11 @@ def _read_spelled(text: str) -> Value | None:
     value = _read_plain(text)
     if not isinstance(value, float):
         return value
+    # 12e4567 would become inf, and hide what was typed
     if "e" in text.lower():
         return value if math.isfinite(value) else text
     digits = text.lstrip("+-")
+    # .5 and 5. count as 0.5 and 5.0
     exact = f"{'0' if digits.startswith('.') else ''}{digits}{'0' if digits.endswith('.') else ''}"
     return value if repr(abs(value)) == exact else text
 
@@ -176,6 +185,7 @@ def _read_item(text: str, at: int, depth: int, plain: Plain) -> tuple[Value, int
     match = (_QUOTED if quoted else _BARE).match(text, at)
     if match is None:
         raise ValueError("no item here, or its quote is open")
+    # blanks before a comma do not belong to the item
     value = _unquote(match[0]) if quoted else plain(match[0].rstrip())
     if value is None:
         raise ValueError("a list cannot hold null")
@@ -199,6 +209,7 @@ def _read_list(text: str, at: int, depth: int, plain: Plain) -> tuple[list[Value
     # nested repeats multiply: a short text could ask for more than memory holds
     if times > 1 and _size(items) * times > LONGEST_REPEAT:
         raise ValueError("a list this long")
+    # copies: an inner list that is repeated must not be one object
     return [_copy(item, depth) for _ in range(times) for item in items], end.end()
 
 
@@ -210,6 +221,7 @@ def _unquote(quoted: str) -> str:
     """Returns the text in quotes. Raises ValueError for bad escapes and for half a surrogate pair."""
     if quoted.startswith("'"):
         return quoted[1:-1].replace("''", "'")
+    # strict=False accepts line ends and tabs as they are
     text: str = json.loads(quoted, strict=False)
     if not is_unicode(text):
         raise ValueError("half of a surrogate pair")

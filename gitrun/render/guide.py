@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 INDENT = 4
 FENCE = "```"
+# - text   * text   1. text
 ITEM = re.compile(r"( *)(?:[-*]|(\d+)\.) +(.*)")
 HEADING = re.compile(r"(#{1,6}) +(.*)")
+# | --- | :---: |, the line below the heading of a table
 RULE = re.compile(r"\|?(?:\s*:?-+:?\s*\|)+\s*:?-*:?\s*")
 BAR = re.compile(r"(?<!\\)\|")
+# `code`   **bold**   *emphasis*   [text](target)
 SPAN = re.compile(
     r"(?P<ticks>`+)(?P<code>.+?)(?P=ticks)(?!`)|\*\*(?P<bold>.+?)\*\*|(?<![\w*])\*(?P<emphasis>[^*\s][^*]*)\*"
     r"|\[(?P<text>[^\]]+)\]\((?P<target>[^)\s]+)\)"
@@ -91,6 +94,7 @@ def parse_block(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
     if not line.strip():
         return None, at + 1
     if line.startswith(FENCE):
+        # a fence that is never closed reaches to the end, as in CommonMark
         end = next((n for n in range(at + 1, len(lines)) if lines[n].startswith(FENCE)), len(lines))
         return Code(tuple(lines[at + 1 : end])), end + 1
     if heading := HEADING.fullmatch(line):
@@ -125,8 +129,10 @@ def parse_spans(text: str) -> Iterator[Span]:
             yield Span(text[end : found.start()])
         end = found.end()
         if found["code"] is not None:
+            # `` ` `` needs blanks next to its ticks, which are not part of the code
             yield Span(found["code"].strip() if "`" in found["code"] else found["code"], "code")
         elif found["target"] is not None:
+            # a link's text may have styles: [`git run`](run.md)
             yield from (Span(span.text, span.style) for span in parse_spans(found["text"]))
             yield Span(describe_target(found["target"]))
         else:
@@ -138,6 +144,7 @@ def parse_spans(text: str) -> Iterator[Span]:
 
 def describe_target(target: str) -> str:
     """Returns how a reader follows a link: a command for another guide, the address of a page, else nothing."""
+    # recipes.md   ../guides/remotes.md#push
     if guide := re.fullmatch(r"(?:[\w./-]*/)?([a-z-]+)\.md(?:#.*)?", target):
         return f" (git run help {guide[1]})"
     return f" <{target}>" if "://" in target else ""
@@ -171,6 +178,7 @@ def render_block(block: Block, width: int, palette: Palette) -> Iterator[str]:
         yield from wrap_line(block.text, width, pad, palette)
     elif isinstance(block, Item):
         head = pad + "  " * block.depth
+        # the mark takes the place of the first line's indent
         first, *rest = wrap_line(block.text, width, head + " " * (len(block.mark) + 1), palette)
         yield f"{head}{block.mark} {first.lstrip(' ')}"
         yield from rest
@@ -197,6 +205,7 @@ def render_table(table: Table, width: int, palette: Palette) -> Iterator[str]:
 def align_table(table: Table, room: int) -> list[str] | None:
     """Returns the rows as aligned plain text, without an empty heading; None if they are wider than `room`."""
     rows = [[strip_marks(cell) for cell in row] for row in table.rows if any(row)]
+    # Markdown allows rows with fewer cells, so zip is not strict
     widths = [max(count_columns(cell) for cell in column) for column in zip(*rows, strict=False)]
     if sum(widths) + 2 * (len(widths) - 1) > room:
         return None
@@ -218,6 +227,7 @@ def wrap_line(text: str, width: int, indent: str, palette: Palette) -> Iterator[
     """Yields a line of Markdown wrapped to the width, with code and bold words in the palette's heading colour."""
     line, used = "", 0
     for word in split_words(text):
+        # counted without escape sequences, which take no columns
         wide = sum(count_columns(span.text) for span in word)
         shown = "".join(palette.paint("heading", span.text) if span.style in {"code", "bold"} else span.text for span in word)
         if used and len(indent) + used + 1 + wide > width:
@@ -231,6 +241,7 @@ def split_words(text: str) -> list[list[Span]]:
     """Splits a line at its blanks; a word may have pieces of several styles."""
     words: list[list[Span]] = [[]]
     for span in parse_spans(text):
+        # the first part continues the word before it: `--flag`=VALUE is one word
         for number, part in enumerate(span.text.split(" ")):
             if number:
                 words.append([])

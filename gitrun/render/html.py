@@ -85,6 +85,7 @@ def render_page(report: Report, budget: int) -> str:
         *(render_detail(found, is_open=place == 0) for place, found in enumerate(report.details)),
     ]
     room = budget - len(head) - len(end) - NOTE if budget else 0
+    # the last third is for the commands and details
     shown, left = fit_texts(groups, room * 2 // 3)
     more = f'<p class="soft">… and {left:,} more rows.</p>' if left else ""
     kept, dropped = fit_texts([render_table(shown) + more + render_bases(report), *sections], room)
@@ -96,6 +97,7 @@ def fit_texts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
     """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
     used, kept = 0, list[str]()
     for text in texts:
+        # and a line end that joins it to the next one
         used += len(text) + 1
         if room and used > room:
             break
@@ -105,6 +107,7 @@ def fit_texts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
 
 def escape_text(words: str) -> str:
     """Escapes a text for HTML."""
+    # browsers obey bidi controls too, which html.escape keeps
     return html.escape(safe_text(words))
 
 
@@ -117,6 +120,7 @@ def render_head(report: Report) -> str:
     """Renders everything up to the first section: content policy, style and verdict."""
     # allows exactly this style sheet, and nothing else
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    # stops scripts and requests, should a text ever not be escaped
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     sign = "good" if report.is_good else "bad"
     counts = f'<span class="soft">{escape_text(report.counts)}</span>' if report.all_runs else ""
@@ -133,9 +137,11 @@ def render_head(report: Report) -> str:
 
 def render_groups(report: Report) -> Iterator[str]:
     """Yields the table's rows in groups: a commit and its runs."""
+    # a run with changes to one commit may be exactly another one: it is listed there alone
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
         words = f"{render_code(short_id(commit.id))} <b>{escape_text(clip_text(commit.subject))}</b>"
+        # Ada Lovelace <ada@example.org>
         author = escape_text(clip_text(commit.author.partition(" <")[0], 60))
         changed = [run for run in commit.changed if run.id not in exact]
         none = "" if commit.exact or changed else ' <span class="soft">no run of exactly this</span>'
@@ -164,6 +170,7 @@ def render_row(report: Report, run: Run, how: str) -> str:
             f"<div><b>{escape_text(status_words(run))}</b></div></td>"
             f'<td data-label="metrics" class="number"><div>{metrics}</div></td></tr>'
         )
+        # only a cell without text is hidden on narrow screens (td:empty)
         .replace(' data-label="flags"><div></div>', ">")
         .replace(' data-label="metrics" class="number"><div></div>', ">")
     )
@@ -242,14 +249,17 @@ def draw_series(name: str, values: Sequence[float]) -> str:
     known = [(place, value) for place, value in enumerate(values) if math.isfinite(value)]
     if len(known) < 2:
         return ""
+    # more points than units of width would not show
     known = known[:: max(1, len(known) // WIDE)]
     low, high = min(value for _, value in known), max(value for _, value in known)
     # halves, since the difference of two huge numbers can be infinite
     span = high / 2 - low / 2 or 1.0
+    # two units stay free above and below, or half of the stroke would be cut off
     points = " ".join(
         f"{WIDE * place / (len(values) - 1):.1f},{HIGH - 2 - (HIGH - 4) * (value / 2 - low / 2) / span:.1f}"
         for place, value in known
     )
+    # the drawing is stretched to the page, its stroke must not be
     line = f'<polyline points="{points}" vector-effect="non-scaling-stroke" stroke-width="1.5"/>'
     first, last, least, most = numbers_text([values[0], values[-1], low, high])
     words = f'<span class="soft">{first} to {last}, between {least} and {most}</span>'

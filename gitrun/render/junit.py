@@ -41,5 +41,6 @@ def render_case(run: Run, tail: str) -> Iterator[str]:
     if not kind:
         yield f"<testcase {words}/>\n"
         return
+    # the tail has no control characters, which XML 1.0 forbids even when escaped
     inner = escape(tail) if kind != "skipped" else ""
     yield f"<testcase {words}>\n<{kind} message={quoteattr(status_words(run))}>{inner}</{kind}>\n</testcase>\n"

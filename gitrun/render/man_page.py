@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOM = 71
 """Columns of a table that is printed as it is aligned here; a page has 78, and indents it by 7."""
+# roff prints a plain - as a hyphen, and ' ` ^ ~ as quotes and accents: commands could not be copied
 ESCAPES = {"\\": "\\e", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga", "'": "\\(aq", '"': "\\(dq"}
 FONTS = {"code": "B", "bold": "B", "emphasis": "I"}
 
@@ -33,6 +34,7 @@ def render_man(markdown: str, topic: str, summary: str, date: str) -> str:
     lines = [
         '.\\" part of git-run-tracker; made from the guide of this name, so edit that one',
         f'.TH {escape_roff(f"GIT-RUN-{topic.upper()}")} 7 "{escape_roff(date)}" gitrun "Guides of gitrun"',
+        # no hyphens and no stretched blanks: both would change words that are to be typed
         ".nh",
         ".ad l",
         ".SH NAME",
@@ -75,6 +77,7 @@ def heading_text(heading: Heading) -> str:
 def render_table_macros(table: Table) -> Iterator[str]:
     """Yields a wide table as a list: the first cell of a row as the term."""
     for name, texts in list_definitions(table):
+        # .TP takes the next line as its term, and \& is an empty one
         yield from (".TP", render_line(name) or "\\&")
         for number, text in enumerate(texts):
             if number:
@@ -100,10 +103,12 @@ def render_verbatim(line: str) -> str:
 
 def guard_line(line: str) -> str:
     """Keeps a line that starts with a control character from being read as a request."""
+    # \& has no width
     return f"\\&{line}" if line.startswith((".", "'")) else line
 
 
 def escape_roff(text: str) -> str:
     """Escapes what roff would change: quotes, hyphens, backslashes; other scripts by their code points."""
     marked = "".join(ESCAPES.get(char, char) for char in text)
+    # groff reads Latin-1 unless preconv runs before it: this form is right with both
     return re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", marked)

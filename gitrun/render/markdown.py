@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
     from gitrun.views.report import Detail, Report
 
+# GitHub refuses comments of more than 65,536 characters
 BUDGET = 60_000
 NOTE = 160
 """Characters reserved for the note on omissions."""
@@ -44,6 +45,7 @@ def render_markdown(report: Report, budget: int) -> str:
     room = budget - len(head) - NOTE if budget else 0
     sections = [list_commands(report), *map(render_differences, report.details), *map(render_output, report.details)]
     rows = list(table_rows(report))
+    # the last third is for the commands and details
     shown, left = fit_parts(rows, room * 2 // 3 if budget else 0)
     table = "\n".join(("### Runs\n", *TABLE, *shown)) + "\n"
     table += f"\n… and {left:,} more rows.\n" if left else ""
@@ -71,6 +73,7 @@ def fit_parts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
 
 def table_rows(report: Report) -> Iterator[str]:
     """Yields a row for each run, and for each commit without runs."""
+    # a run with changes to one commit may be exactly another one: it is listed there alone
     exact = {run.id for commit in report.commits for run in commit.exact}
     for commit in report.commits:
         name = f"{code_span(short_id(commit.id))} {code_span(clip_text(commit.subject, 72))}"
@@ -89,6 +92,7 @@ def table_rows(report: Report) -> Iterator[str]:
 def render_run_row(report: Report, run: Run, commit: str, how: str) -> str:
     """Returns a run as a row of the table."""
     label = f"<br>{code_span(clip_text(run.notes.label, 60))}" if run.notes.label else ""
+    # a cell has one line in Markdown, and code hosts accept <br> there
     flags = "<br>".join(code_span(text) for text in flag_words(run, report)) or "as the base"
     metrics = "<br>".join(f"{code_span(name)} {value} {delta}".rstrip() for name, value, delta in metric_words(run, report))
     cells = (
@@ -135,6 +139,7 @@ def render_differences(found: Detail) -> str:
             for name, line, values in drawn
         )
         parts.append("| metric | course | first | last |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
+    # without empty lines around it, code hosts do not read Markdown inside <details>
     return "\n\n".join(parts) + "\n\n</details>\n"
 
 
@@ -154,6 +159,7 @@ def render_summary(run: Run, words: str) -> str:
 
 def fence(lines: Sequence[str], language: str) -> str:
     """Fences lines with more backticks than any of them contains."""
+    # a fence ends at as many backticks as it began with
     longest = max((len(found) for line in lines for found in TICKS.findall(line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join((f"{fence}{language}", *lines, f"{fence}\n"))
@@ -167,9 +173,12 @@ def code_span(text: str) -> str:
     text = text.strip()
     if "\\|" in text:
         first, _, rest = text.partition("\\|")
+        # the comment keeps the backticks of the two spans apart
         return f"{code_span(first + chr(92))}<!-- -->{code_span('|' + rest)}"
+    # two backticks without text would be shown as they are
     if not text:
         return ""
     fence = "`" * (max((len(found) for found in TICKS.findall(text)), default=0) + 1)
+    # a backtick at the edge would join the fence; Markdown drops one blank on each side
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")

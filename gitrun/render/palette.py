@@ -14,6 +14,7 @@ SLOTS = {
     "unreadable": "1;31", "heading": "1",
 }  # fmt: skip
 """Default colour (SGR code) of each slot."""
+# git resets colours in this form
 RESET = "\x1b[m"
 
 
@@ -36,6 +37,7 @@ class Palette:
 
     def cell(self, slot: str, text: str) -> str:
         """Returns the text as a table cell in the colour of the slot."""
+        # a colour around nothing would only leave escape sequences in the line
         if not self.codes.get(slot) or not text:
             return text
         found = Cell(text)

@@ -28,6 +28,7 @@ def report_data(report: Report) -> str:
         "bases": {operation: run.id for operation, run in report.bases.items()},
         "details": list(map(detail_json, report.details)),
     }
+    # json_safe replaces nan, for which Python would write NaN: no JSON
     return json.dumps(json_safe(found), indent=2, allow_nan=False) + "\n"
 
 
@@ -44,6 +45,7 @@ def detail_json(found: Detail) -> dict[str, Any]:
     return {
         "run": found.run.id, "previous": found.previous.id if found.previous else None,
         "flags": pairs(found.flags), "metrics": pairs(found.metrics), "environment": pairs(found.environment),
+        # a path may hold bytes that are not UTF-8
         "source": [{"path": encode_path(change.path), "what": change.what} for change in found.code],
         "more_source": found.more_code, "series": {name: list(values) for name, values in found.series.items()},
         "output": list(found.tail), "signature": found.signed,

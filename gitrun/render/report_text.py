@@ -26,6 +26,7 @@ MANY = 8
 
 def clip_text(text: str, most: int = LONGEST) -> str:
     """Makes a text safe and cuts it to a maximal length."""
+    # cut before escaping, which would take long for megabytes of text
     text = safe_text(text[: 4 * most])
     return text if len(text) <= most else text[: most - 1] + "…"
 
@@ -41,6 +42,7 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
         return "-"
     if isinstance(value, float):
         return number_text(value)
+    # an environment may hold tables and times, which no flag can
     try:
         return clip_text(value if isinstance(value, str) else format_value(value))
     except (TypeError, ValueError):
@@ -52,10 +54,12 @@ def delta_text(value: float, base: float | None) -> str:
     if base is None:
         return ""
     apart = value - base
+    # nan differs from itself, but says the same here
     if apart == 0 or (math.isnan(value) and math.isnan(base)):
         return "="
     if not math.isfinite(apart):
         return f"was {number_text(base)}"
+    # a base near 0 would give a huge percentage
     percent = f" ({100 * apart / abs(base):+.1f} %)" if base and abs(apart / base) < 100 else ""
     return f"{apart:+.4g}{percent}"
 
@@ -92,6 +96,7 @@ def flag_words(run: Run, report: Report) -> list[str]:
     if base is None:
         return [clip_text(text) for text in format_few([f"{name}={flag_text(run.flags[name])}" for name in first])]
     moved = differing_values(base.flags, run.flags)
+    # flags that only the base has come last
     names = [*(name for name in first if name in moved), *(name for name in moved if name not in run.flags)]
     return format_few([clip_text(f"{name}={flag_text(moved[name][1])} (was {flag_text(moved[name][0])})") for name in names])
 

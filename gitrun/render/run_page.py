@@ -64,6 +64,7 @@ def run_rows(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
         ("attempts", f"{len(attempts)} (git run log {known})" if len(attempts) > 1 else ""),
         *next_command_rows(run),
     ]
+    # an empty text means that there is no row
     return [("run", run.id), *((name, safe_text(text)) for name, text in rows if text)]
 
 
@@ -98,6 +99,7 @@ def metric_rows(project: Project, run: Run) -> list[str]:
     """Returns a line for each metric with more than one value."""
     told = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
     first = dict(islice(told.items(), MANY))
+    # two values make no curve
     drawn = metric_series(project.git, run, [name for name, known in first.items() if known.count > 2])
     cells = [
         (
@@ -133,6 +135,7 @@ def describe_origin(project: Project, run: Run) -> Rows:
         "with uncommitted changes" if attempt.dirty else "",
     ]
     yield "source", ", ".join(filter(None, words))
+    # a clean source has the files of its commit, so nothing is compared
     found = uncommitted_changes(project.git, attempt) if attempt.dirty else []
     for what in (CHANGED, ADDED, DELETED):
         yield what, join_paths([change.path for change in found if change.what == what], run)
@@ -141,11 +144,13 @@ def describe_origin(project: Project, run: Run) -> Rows:
 
 def link_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about needed runs, steps, and the run that it is a step of."""
+    # a record that cannot be read must not hide the rest of the page
     with suppress(BadRun):
         basis, steps = read_family(project.git, run)
         yield from basis_rows(basis)
         if basis and basis.not_isolated:
             yield "isolation", f"uses {', '.join(basis.not_isolated)} of the working tree"
+        # only pipelines pay for reading all refs
         here = tips(project.git) if steps else {}
         for step in steps:
             where = "" if step.run_id in here else ", not here"
@@ -182,6 +187,7 @@ def annotation_rows(run: Run, now: datetime) -> Rows:
     yield "marked", "yes" if run.notes.marked else ""
     for comment in run.notes.comments:
         when = relative_text(comment.time, now) if comment.time else ""
+        # an empty comment has no lines
         first, *further = comment.text.splitlines() or [""]
         yield "comment", f"{first} ({', '.join(filter(None, (comment.author, when)))})"
         yield from (("", line) for line in further)
@@ -191,6 +197,7 @@ def file_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about produced files, by the place where they are kept."""
     found = list_files(project.git, run, (PRODUCED, LOCAL))
     yield from (("file", file_text(content)) for content in islice(found, MANY))
+    # islice left the others in the iterator
     more = sum(1 for _ in found)
     yield "", f"{count_text(more, 'file')} more (git run ls {short_id(run.id)})" if more else ""
 
@@ -204,6 +211,7 @@ def output_rows(run: Run) -> Rows:
         return
     name = "output"
     for line in safe_lines("\n".join(written[-LAST:])):
+        # a row without text would be dropped
         yield name, line or " "
         name = ""
     yield "", more if len(written) > LAST else ""

@@ -60,6 +60,7 @@ RUNS = Shape(gives=2, whole=5)
 
 def json_safe(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
     """Replaces what JSON lacks: not-a-number and infinities by texts, dates and times by ISO 8601."""
+    # Python would write NaN and Infinity, which other parsers of JSON refuse
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
@@ -101,6 +102,7 @@ def join_cells(row: Sequence[str], widths: Sequence[int], room: int, right: Coll
     for piece in pieces:
         text = piece if fits else cut_to_columns(piece, left)
         left -= count_columns(text)
+        # after the cut: half an escape sequence, or one without its reset, would colour what follows
         shown += piece.painted(text) if isinstance(piece, Cell) and text else text
         if len(text) < len(piece):
             break
@@ -111,6 +113,7 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
     """Returns a run as a row of the list."""
     mark = "*" if run.notes.marked else ""
     label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
+    # a staged run has not started
     when = time_text(run.attempt.started or run.attempt.created)
     return [
         f"{number}{mark}",
@@ -186,4 +189,5 @@ def status_text(attempt: Attempt, now: datetime | None = None) -> str:
         return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0)
     if attempt.status != RUNNING or attempt.started is None or now is None:
         return attempt.status
+    # a clock may have been set back since the start
     return f"{attempt.status} for {duration_text(max((now - attempt.started).total_seconds(), 0.0))}"
