@@ -28,6 +28,7 @@ def read_absl_flags(module: Module) -> Script | None:
     if not module.names(b"DEFINE_"):
         return None
     calls = [node for node in module.near(b"DEFINE_") if isinstance(node, ast.Call) and define_kind(node)]
+    # other libraries, such as gflags, have functions of the same names
     if not calls or not any(name.partition(".")[0] == "absl" for name in module.imports.values()):
         return None
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
@@ -42,6 +43,7 @@ def required_names(module: Module) -> Iterator[str]:
     """Yields the names in calls to `flags.mark_flag_as_required` and `mark_flags_as_required`."""
     for node in module.near(b"_as_required"):
         if isinstance(node, ast.Call) and last_name(node.func).endswith("_as_required"):
+            # one name or a list: `flags.mark_flags_as_required(["lr", "epochs"])`
             for argument in node.args[:1]:
                 text = fold_to_text(argument, module.scope)
                 listed = [] if text else fold_to_items(argument, module.scope) or []
@@ -58,6 +60,7 @@ def define_kind(call: ast.Call) -> str:
 def read_define(call: ast.Call, module: Module) -> Flag | None:
     """Returns the flag of a call such as `DEFINE_float("lr", 0.1, lower_bound=0)`; None if its name is not known."""
     kind, keywords, scope = define_kind(call), named_arguments(call), module.scope
+    # for example `DEFINE_enum("mode", "a", ["a", "b"], "help")` and `DEFINE_enum_class("mode", Mode.A, Mode, "help")`
     order = ["name", "default", "choices" if kind in {"enum", "multi_enum"} else "class", "help"]
     if not kind.endswith(("enum", "enum_class")):
         order = ["name", "default", "help"]
@@ -72,6 +75,7 @@ def read_define(call: ast.Call, module: Module) -> Flag | None:
     else:
         default = fold_to_value(nodes.get("default"), scope)[1]
     many = KINDS[kind] == "list"
+    # absl splits a default that is text: `DEFINE_list("names", "a,b", "help")`
     if many and isinstance(default, str):
         default = split_default(default, kind)
     if kind in {"integer", "float"} and isinstance(default, str):
@@ -99,6 +103,7 @@ def read_define(call: ast.Call, module: Module) -> Flag | None:
 def split_default(text: str, kind: str) -> Value:
     """Returns the list that absl reads from a text default."""
     parts: list[Value] = [part.strip() for part in (text.split() if kind == "spaceseplist" else text.split(","))]
+    # the empty text has no items, although `"".split(",")` gives one
     return parts if text else []
 
 

@@ -31,6 +31,7 @@ Keywords: TypeAlias = "Mapping[str, ast.expr]"
 Known: TypeAlias = "Parser | Commands | Adder | None"
 
 
+# fold() accepts no Ellipsis
 UNKNOWN = ast.Constant(...)
 """An expression that cannot be folded, as a value for a name that is not known."""
 
@@ -53,6 +54,7 @@ def find_options(node: ast.AST) -> list[ast.Call]:
 def adds_own_options(node: ast.ClassDef) -> bool:
     """Tells whether objects of the class add options of their own, perhaps in addition to those of its parents."""
     methods = [part for part in node.body if isinstance(part, FUNCTIONS) and find_options(part)]
+    # a static method has no self that could be a parser
     return any("staticmethod" not in map(last_name, method.decorator_list) for method in methods)
 
 
@@ -85,6 +87,7 @@ def bind_arguments(function: Function, call: ast.Call, scope: Scope) -> dict[str
     defaults = taken.defaults
     found: dict[str, ast.expr] = dict(zip(listed[len(listed) - len(defaults) :], defaults, strict=True))
     keyword_only = zip(taken.kwonlyargs, taken.kw_defaults, strict=True)
+    # kw_defaults has None for a parameter without a default
     found |= {argument.arg: node for argument, node in keyword_only if node is not None}
     if listed[:1] in (["self"], ["cls"]):
         listed = listed[1:]
@@ -97,6 +100,7 @@ def bind_arguments(function: Function, call: ast.Call, scope: Scope) -> dict[str
     found |= {name: node for name, node in named.items() if name in names}
     if taken.kwarg:
         more = {name: node for name, node in named.items() if name not in names}
+        # the keyword of `**more` has no name
         is_all = all(keyword.arg for keyword in call.keywords)
         found[taken.kwarg.arg] = ast.Dict(list(map(ast.Constant, more)), list(more.values())) if is_all else UNKNOWN
     return found
@@ -105,6 +109,7 @@ def bind_arguments(function: Function, call: ast.Call, scope: Scope) -> dict[str
 def close_over(node: ast.expr, scope: Scope) -> ast.expr:
     """Returns the expression for use in another scope: its value as a constant if that is known and plain, else itself."""
     known, value = fold_to_value(node, scope)
+    # fold() accepts no list in a Constant
     return ast.Constant(value) if known and not isinstance(value, list) else node
 
 
@@ -191,6 +196,7 @@ def merge_parsers(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Co
     flags: dict[str, Flag] = {}
     commands: dict[str, Command] = {}
     for parser in parsers:
+        # argparse copies the options of parents before the parser gets its own
         inner, more = merge_parsers(parser.parents)
         own = [flag for _, flag in sorted(parser.flags, key=lambda found: found[0])]
         for flag in (*inner, *own):
@@ -251,6 +257,7 @@ def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> 
 def make_const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag | None:
     """Returns the flag of a `store_const` option, which stands for one value of its `dest`; None if that value is not known."""
     known, value = fold_to_value(keywords.get("const"), scope)
+    # for example `add_argument("--fast", dest="mode", action="store_const", const="fast")`
     dest = fold_to_text(keywords.get("dest"), scope) or name
     if not known or value is None or not is_flag_name(dest):
         return None
@@ -273,6 +280,7 @@ def read_action(keywords: Keywords, scope: Scope) -> str:
 def is_several(nargs: ast.expr | None, scope: Scope) -> bool:
     """Tells whether the option takes a list."""
     _, number = fold_to_value(nargs, scope)
+    # nargs=1 makes a list of one item
     return takes_rest(nargs, scope) or number in ("+", "*") or (isinstance(number, int) and number > 0)
 
 
@@ -284,6 +292,7 @@ def is_true(node: ast.expr | None, scope: Scope) -> bool:
 def needs_words(nargs: ast.expr | None, scope: Scope) -> bool:
     """Tells whether an argument takes at least one word."""
     known, number = fold_to_value(nargs, scope)
+    # an argument with a computed nargs may need none, and a wrong demand would keep the program from starting
     return nargs is None or (known and number not in {"?", "*", "...", "A...", 0, None})
 
 
@@ -300,6 +309,7 @@ def typed_text_rule(kind: str, keywords: Keywords) -> str:
 
 def takes_rest(nargs: ast.expr | None, scope: Scope) -> bool:
     """Tells whether it takes all words that follow, including options."""
+    # the values of argparse.REMAINDER and argparse.PARSER are "..." and "A..."
     return last_name(nargs) in {"REMAINDER", "PARSER"} or fold_to_text(nargs, scope) in {"...", "A..."}
 
 
@@ -310,6 +320,7 @@ def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: 
         return "bool", default if "default" in keywords else action == "store_false"
     if action in ("boolean_optional", "type_bool"):
         return "bool", default
+    # without a default the program sees None, and argparse counts from 0
     if action == "count":
         return "int", default
     if several or action in SEVERAL:
@@ -319,6 +330,7 @@ def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: 
         # argparse passes a text default through type=
         is_text = isinstance(default, str) and kind in ("int", "float")
         return kind, parse_value(str(default)) if is_text else default
+    # an action class of the program can make any value of the text
     if action == "custom" or isinstance(default, bool | list):
         return "any", default
     return "str" if default is None else infer_kind(default), default

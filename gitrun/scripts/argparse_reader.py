@@ -61,6 +61,7 @@ PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"), (b"return ", 
 def read_argparse_flags(module: Module) -> Script | None:
     """Returns the options of the module's parsers; None if there are none."""
     makers = find_makers(module)
+    # a script without these words has a parser only if a module that it imports makes it
     if not makers and not module.names(*WORDS, b"ArgumentParser"):
         return None
     found = Findings()
@@ -69,8 +70,10 @@ def read_argparse_flags(module: Module) -> Script | None:
     reading.rest()
     flags, commands = merge_parsers(found.tops())
     options = any(flag.action != "positional" for flag in flags) or commands
+    # a parser of unknown origin may be one that was read already, so it counts only without any flag
     partial = found.partial or (found.unmet if not flags and not commands else "")
     if not options and not partial:
+        # None lets the next reader try
         return read_positionals(module, flags) if found.parsers else None
     # an option with a computed name but with a type takes a value: it is no switch
     frontend = "argparse" if found.untyped or not found.partial else "argparse-typed"
@@ -98,10 +101,13 @@ class ArgparseReading:
         self.module, self.makers, self.found, self.readings = module, makers, found, readings
         self.top_frame: Frame | None = None
         self.variables: dict[str, Known] = {}
+        # `parser = ArgumentParser(` leads to `(parser)`, `(parser,`, `, parser)`, `=parser)` and `return parser`
         given = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
+        # `add = parser.add_argument` is called as `add("--lr")`
         given += [name + b"(" for name in ADDERS.findall(module.source)]
         given += [b".add(", b".add_arg("] if configargparse_reader.uses_configargparse(module) else []
         self.nodes = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *given))
+        # ids of nodes stay unique, because the module keeps its tree alive
         self.near = {id(node) for node in self.nodes if isinstance(node, ast.stmt)}
         self.functions = {node.name: node for node in self.nodes if isinstance(node, FUNCTIONS)}
         self.option_calls = [node for node in self.nodes if isinstance(node, ast.Call) and is_option(node)]
@@ -164,6 +170,7 @@ class ArgparseReading:
                 self.statements(body, frame)
             case ast.Return(value=ast.expr() as value):
                 frame.returned = self.expression(value, frame)
+            # any case may run, so the options of all of them count
             case ast.Match(cases=cases):
                 for case in cases:
                     self.statements(case.body, frame)
@@ -179,6 +186,7 @@ class ArgparseReading:
                     frame.known[dotted_name(inner.optional_vars)] = known
                 elif isinstance(inner, ast.ExceptHandler):
                     self.statements(inner.body, frame)
+                # the targets of `a = b = f()` add no options
                 elif isinstance(inner, ast.expr) and name != "targets":
                     self.expression(inner, frame)
                 elif isinstance(inner, ast.stmt):
@@ -235,6 +243,7 @@ class ArgparseReading:
         if isinstance(call.func, ast.Attribute):
             owner = self.expression(call.func.value, frame)
             name = call.func.attr
+            # sets have a method `add` too, so only that of a known parser adds an option
             if name in MORE_ADDERS and isinstance(owner, Parser):
                 name = "add_argument"
             if name in METHODS:
@@ -248,6 +257,7 @@ class ArgparseReading:
     def made_elsewhere(self, node: ast.expr, frame: Frame) -> None:
         """Records that a parser is used whose creation was not seen: a module that could not be read made it."""
         self.found.unmet = self.found.unmet or "its options are not in its source"
+        # `parser = lib.make_parser()`, and later `parser.parse_args()`
         made = frame.scope.nodes.get(node.id) if isinstance(node, ast.Name) else node
         name = self.module.full_name(made.func) if isinstance(made, ast.Call) else ""
         if name.partition(".")[0] in {value.partition(".")[0] for value in self.module.imports.values()} - {"argparse"}:
@@ -268,6 +278,7 @@ class ArgparseReading:
         found = [parser for parser in (self.expression(item, frame) for item in items) if isinstance(parser, Parser)]
         for parser in found:
             parser.is_parent = True
+        # a name such as `parents=common` has no items that can be read
         if len(found) != len(items) or not items:
             self.found.unread("a parser has parents that are not in its source")
         return found
@@ -285,6 +296,7 @@ class ArgparseReading:
         keywords = named_arguments(call)
         name = fold_to_text(call.args[0] if call.args else keywords.get("name"), frame.scope)
         made = Parser(parents=self.parents(call, frame))
+        # `made` is returned all the same, so that its options do not count as the program's own
         if not name:
             self.found.unread("a sub-command has a name that is computed")
             return made
@@ -312,11 +324,13 @@ class ArgparseReading:
             self.found.untyped = self.found.untyped or "type" not in keywords
         if not is_all:
             self.found.unread("what an option takes is computed")
+        # one of several names may be known: add_argument(short, "--lr")
         flag = make_option_flag([name for name in names if name] or [dest], keywords, frame.scope)
         if flag and not is_all and flag.option and not keywords.keys() & {"action", "type"}:  # a switch has no type
             flag = replace(flag, kind="any", action="guessed", as_typed="numbers")
         if flag:
             parser = owner if isinstance(owner, Parser) else self.found.loose
+            # with its place, because calls are not read in the order of the source
             parser.flags.append(((call.lineno, call.col_offset), flag))
         return None
 
@@ -340,6 +354,7 @@ class ArgparseReading:
 
     def is_strange(self, func: ast.expr) -> bool:
         """Tells whether a function from elsewhere may add options to a parser that it is passed."""
+        # builtins such as print add no options, and functions of this module are read themselves
         if isinstance(func, ast.Name):
             return not hasattr(builtins, func.id) and func.id not in {*self.module.functions, *self.module.classes}
         # x.add_common_args(parser) may add options, x.run(parser) hardly does
@@ -356,6 +371,7 @@ class ArgparseReading:
     ) -> Known:
         """Reads the body of a function with the parsers and other arguments that it is passed."""
         self.found.calls += 1
+        # a function can call itself; `entered` does not stop that, because the arguments can differ
         if self.found.calls > MOST_CALLS or self.found.depth > 60:
             return None
         self.found.entered.add(id(function))
@@ -379,6 +395,7 @@ class ArgparseReading:
             outer, _, last = rest.rpartition(".")
             node = other.module.classes.get(outer) if outer else other.module.tree
             inner = next((part for part in node.body if getattr(part, "name", "") == last), None) if node else None
+            # a function inside `try` or `if` is not in the body of the module
             inner = inner or (other.module.functions.get(last) if not outer else None)
             if isinstance(inner, FUNCTIONS):
                 return other.enter(inner, given, named, other.module.scope)
@@ -433,6 +450,7 @@ class ArgparseReading:
     def variable(self, name: str) -> Known:
         """Returns the parser that a name at the top of the module stands for. Reads the statements that make it."""
         node = strip_attributes(self.module.statements.get(name))
+        # the parser can have two names: `parser = _parser`
         if isinstance(node, ast.Name):
             node = strip_attributes(self.module.statements.get(node.id))
         made = isinstance(node, ast.Call) and (
@@ -440,6 +458,7 @@ class ArgparseReading:
         )
         if not made:
             return None
+        # read once for all names: a second reading would add every option again
         if self.top_frame is None:
             self.top_frame = Frame(self.module.scope)
             # an imported module does not run its main part

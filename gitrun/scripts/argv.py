@@ -14,6 +14,7 @@ from gitrun.model.flags import Flag, Value, format_value, same_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+# each count is a word of its own, and the length of a command line is limited
 MAX_COUNT = 1000
 PREFIXES = ("-", "+", "@")
 """Prefixes that argparse may take for an option, or for the name of a file of arguments (`fromfile_prefix_chars`)."""
@@ -63,6 +64,7 @@ def argparse_words(flag: Flag, value: Value) -> list[str]:
     items = value if isinstance(value, list) and flag.many else [value]
     if flag.action in SEVERAL:
         items = appended_items(flag, items)
+    # with nargs an item is a list: --x 1 2 --x 3 4 is [[1, 2], [3, 4]]
     if flag.action == "append":
         return [word for item in items for word in option_words(flag, item if isinstance(item, list) else [item], PREFIXES)]
     return option_words(flag, items, PREFIXES) if items or flag.action not in SEVERAL else []
@@ -71,6 +73,7 @@ def argparse_words(flag: Flag, value: Value) -> list[str]:
 def option_words(flag: Flag, items: list[Value], prefixes: tuple[str, ...] = ("-",)) -> list[str]:
     """Returns the option and its values. A single value that begins with a prefix is joined to the option by `=`."""
     texts = [plain_text(item) for item in items]
+    # --x -v may be read as two options, --x=-v cannot
     if len(texts) == 1 and texts[0].startswith(prefixes):
         return [f"{flag.option}={texts[0]}"]
     return [flag.option, *(write_out_exponent(item) for item in items)]
@@ -97,10 +100,12 @@ def switch_words(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is t
     if flag.action == "type_bool":
         # type=bool makes False of the empty text only
         return [flag.option, "True" if value else ""]
+    # argparse.BooleanOptionalAction adds --no-x for each --x
     if flag.action == "boolean_optional" and not value:
         return [f"--no-{flag.option.lstrip('-')}"]
     if value is (flag.action != "store_false"):
         return [flag.option]
+    # the option can only turn it the other way, and without it the program uses the default
     if same_value(value, flag.default):
         return []
     raise inexpressible_error(flag, value)
@@ -108,6 +113,7 @@ def switch_words(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is t
 
 def count_repeats(flag: Flag, value: int) -> int:
     """Returns the number of times that an option must be repeated to count from its default to the value. Raises UsageError."""
+    # with default=2, one -v makes 3
     start = flag.default if isinstance(flag.default, int) else 0
     if not 0 <= value - start <= MAX_COUNT:
         raise inexpressible_error(flag, value)
@@ -156,6 +162,7 @@ def any_order_words(flag: Flag, value: Value) -> list[str]:
         return [flag.option if value else f"--no-{flag.option.lstrip('-')}"]
     items = value if isinstance(value, list) and flag.many else [value]
     texts = [plain_text(item) for item in items]
+    # a short option cannot be joined by `=`: click reads -x=5 as the value =5
     if len(texts) == 1 and texts[0].startswith("-") and flag.option.startswith("--"):
         return [f"{flag.option}={texts[0]}"]
     return [flag.option, *texts]
@@ -164,6 +171,7 @@ def any_order_words(flag: Flag, value: Value) -> list[str]:
 def repeated_words(flag: Flag, value: Value) -> list[str]:
     """Repeats the option for each value. Raises UsageError for an empty list if the default is not empty."""
     items = value if isinstance(value, list) else [value]
+    # without the option the program uses the default, so an empty list cannot replace that
     if not items and flag.default:
         raise inexpressible_error(flag, value)
     return [
@@ -175,6 +183,7 @@ def repeated_words(flag: Flag, value: Value) -> list[str]:
 
 def counted_words(flag: Flag, value: Value) -> list[str]:
     """Repeats the option as often as the value says. Raises UsageError for a number that cannot be reached."""
+    # click counts from 0 once the option is given, and uses the default only without it
     if not isinstance(value, int) or not (0 if not flag.default else 1) <= value <= MAX_COUNT:
         raise inexpressible_error(flag, value)
     return [flag.option] * value
@@ -193,6 +202,7 @@ def csv_words(flag: Flag, value: Value) -> list[str]:
     items = [plain_text(item) for item in (value if isinstance(value, list) else [value])]
     if any(item != item.strip() for item in items):
         raise inexpressible_error(flag, value, "absl removes the blanks around an item")
+    # a quoted item keeps its comma: --x=a,"b,c"
     quoted = ['"' + item.replace('"', '""') + '"' if re.search(r'[,"\s]', item) or not item else item for item in items]
     return [f"{flag.option}={','.join(quoted)}"]
 
@@ -219,6 +229,7 @@ def absl_words(flag: Flag, value: Value) -> list[str]:
 def undeclared_option_words(flag: Flag, value: Value) -> list[str]:
     """Returns the words for an undeclared option: true becomes the bare option, false no word at all."""
     if isinstance(value, bool):
+        # nothing tells whether an undeclared option has a word for off
         return [flag.option] if value else []
     return option_words(flag, value if isinstance(value, list) else [value])
 
@@ -233,6 +244,7 @@ def one_word_words(flag: Flag, value: Value) -> list[str]:
     text = plain_text(value)
     if flag.option.startswith("--"):
         return [f"{flag.option}={text}"]
+    # argparse may take a word of its own that begins with a dash for an option
     return [flag.option + text] if text.startswith("-") else [flag.option, text]
 
 
@@ -279,6 +291,7 @@ def hydra_text(value: Value) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(hydra_text, value))}]"
     if not isinstance(value, str):
+        # Hydra's grammar has inf and nan without the dot of YAML
         return yaml_number(value).replace(".inf", "inf").replace(".nan", "nan")
     if is_word(value):
         return value
@@ -312,6 +325,7 @@ def yaml_number(value: Value) -> str:
     """Returns a number or a bool in YAML's spelling."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"inf": ".inf", "-inf": "-.inf"}.get(repr(value), ".nan")
+    # JSON spells true and false in lower case, as YAML does
     return json.dumps(value)
 
 
@@ -365,6 +379,7 @@ def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[
     last = max((number for number, flag in enumerate(flags, 1) if is_given(flag, given)), default=0)
     words: list[str] = []
     for flag in flags[:last]:
+        # arguments go by their place, so those before the last one need a value too
         value = given.get(flag.name, flag.default)
         if value is None:
             message = f"flag {flags[last - 1].name!r} comes after {flag.name!r} on the command line, which has no value"

@@ -43,6 +43,7 @@ def evaluate(node: ast.expr, depth: int = 0) -> object:
     if isinstance(node, ast.Constant):
         if node.value is None or isinstance(node.value, bool | int | float | str):
             return node.value
+        # bytes and complex numbers, which no flag holds
         raise NotConstantError
     if not isinstance(node, EVALUATED) or depth > MAX_DEPTH:
         raise NotConstantError
@@ -54,11 +55,13 @@ def evaluate(node: ast.expr, depth: int = 0) -> object:
     try:
         values = [evaluate(part, depth + 1) for part in parts]
     except NotConstantError as error:
+        # LR * 2 is constant if LR turns out to be
         raise NotConstantError(parts) from error
     try:
         found = apply_operator(node, values)
     except (ArithmeticError, ValueError, TypeError, MemoryError) as error:
         raise NotConstantError from error
+    # a power can be complex: `(-8) ** 0.5`
     if isinstance(found, complex) or (isinstance(found, int) and abs(found) > MAX_INT):
         raise NotConstantError
     return found
@@ -118,6 +121,7 @@ def apply_operator(node: ast.expr, values: list[Any]) -> object:
 
 def call_builtin(name: str, values: list[Any]) -> object:
     """Calls a builtin from `BUILTINS`. Raises NotConstantError if a text is longer than `MAX_LENGTH`."""
+    # int() of a long text takes quadratic time
     if any(isinstance(value, str) and len(value) > MAX_LENGTH for value in values):
         raise NotConstantError
     return BUILTINS[name](*values)
@@ -126,12 +130,14 @@ def call_builtin(name: str, values: list[Any]) -> object:
 def require_small(op: ast.AST, values: list[Any]) -> None:
     """Raises NotConstantError for large powers, shifts and sequences, and for `%` as a text format."""
     sizes = [len(value) if isinstance(value, str | list | tuple) else abs(value) for value in values if value is not None]
+    # a float raises OverflowError instead of growing
     if isinstance(op, ast.Pow | ast.LShift) and max(sizes) > 128 and not any(isinstance(value, float) for value in values):
         raise NotConstantError
     # a text format can have a huge width
     if isinstance(op, ast.Mod) and isinstance(values[0], str):
         raise NotConstantError
     if any(isinstance(value, str | list | tuple) for value in values):
+        # [0] * 3 and 3 * [0]: the length times the absolute number
         total = sizes[0] * sizes[-1] if isinstance(op, ast.Mult) else sum(sizes)
         if total > MAX_LENGTH:
             raise NotConstantError

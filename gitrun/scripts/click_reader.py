@@ -32,6 +32,7 @@ def read_click_flags(module: Module) -> Script | None:
     if not module.names(b"click"):
         return None
     functions = [node for node in module.near(*DECORATORS) if isinstance(node, FUNCTIONS)]
+    # near() does not keep the order of the source
     functions = sorted((node for node in functions if find_command_decorator(module, node)), key=lambda node: node.lineno)
     if not functions:
         return None
@@ -47,6 +48,7 @@ class ClickReading:
         self.functions = {node.name: node for node in functions}
         added = list(find_added_commands(module))
         self.above = {node.name: owner for node in functions if (owner := self.owner(node))}
+        # cli.add_command(train) does the same as @cli.command()
         self.above |= {name: owner for owner, name, _ in added if name in self.functions}
         self.names = {name: text for _, name, text in added if text}
 
@@ -57,6 +59,7 @@ class ClickReading:
         """
         # a command without a group is a program of its own
         tops = [node for name, node in self.functions.items() if self.above.get(name) not in self.functions]
+        # nearly all statements have a parenthesis, so this walk is done only if there is a choice
         called = (
             {last_name(node.func) for node in self.module.near(b"(") if isinstance(node, ast.Call)} if len(tops) > 1 else set()
         )
@@ -78,6 +81,7 @@ class ClickReading:
         if given is None and isinstance(call, ast.Call):
             given = named_arguments(call).get("name")
         name = self.names.get(node.name) or fold_to_text(given, self.module.scope) or default_command_name(node.name)
+        # a group that is added to itself would never end
         inner = [
             self.functions[name] for name, owner in self.above.items() if owner == node.name and name not in (*above, node.name)
         ]
@@ -93,6 +97,7 @@ class ClickReading:
                 flag = self.flag(decorator, positional=kind == "argument")
                 if flag:
                     found[flag.name] = join_flag_values(found.get(flag.name), flag)
+            # a decorator of the user's own can apply several click.option
             elif not self.is_plain(decorator):
                 self.partial = self.partial or f"@{dotted_name(decorator) or kind} may add options"
         first = self.has_options_first(find_command_decorator(self.module, node))
@@ -102,6 +107,7 @@ class ClickReading:
         """Tells whether the command takes words that look like options for arguments, once the arguments have begun."""
         settings = named_arguments(call).get("context_settings") if isinstance(call, ast.Call) else None
         try:
+            # for example `context_settings={"ignore_unknown_options": True}`
             said = {
                 name: fold_to_value(value, self.module.scope)[1]
                 for name, value in unpack_dict(settings, self.module.scope).items()
@@ -125,6 +131,7 @@ class ClickReading:
     def flag(self, call: ast.Call, *, positional: bool) -> Flag | None:
         """Returns the flag of `@click.option(...)` or `@click.argument(...)`; None if a flag cannot stand for it."""
         scope = self.module.scope
+        # spellings, and the name of the parameter: `click.option("-n", "--learning-rate", "lr")`
         names = [fold_to_text(argument, scope) for argument in call.args]
         if not names or not all(names):
             self.partial = self.partial or "an option has a name that is computed"
@@ -142,6 +149,7 @@ class ClickReading:
 
 def is_alias(name: str, flag: Flag) -> bool:
     """Tells whether the option is another spelling of the flag's. `--on/--off` is none: its words have two meanings."""
+    # click also accepts / as the prefix of an option
     return name.startswith("-") and name != flag.option and "/" not in name.lstrip("/")
 
 
@@ -149,6 +157,7 @@ def find_command_decorator(module: Module, node: Function) -> ast.expr | None:
     """Returns the decorator that turns the function into a command; None if there is none."""
     for decorator in node.decorator_list:
         func = decorator.func if isinstance(decorator, ast.Call) else decorator
+        # @cli.command of any group, or @command after `from click import command`
         if last_name(func) in COMMANDS and (isinstance(func, ast.Attribute) or module.full_name(func).startswith("click.")):
             return decorator
     return None
@@ -194,6 +203,7 @@ def make_argument_flag(name: str, keywords: Mapping[str, ast.expr], scope: Scope
     kind = "list" if many else kind or ("str" if default is None else infer_kind(default))
     if not is_flag_name(name):
         return None
+    # click makes an argument with a default, or with nargs=-1, optional
     optional = {"default", "envvar", "required"} & keywords.keys() or number == -1
     required = fold_to_value(keywords.get("required"), scope) == (True, True) if optional else True
     return Flag(name, default, kind, choices, "", "", "positional", many, required, limits[0], limits[1])
@@ -203,6 +213,7 @@ def make_click_option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr
     """Returns the flag of an option; None if it has no value that a flag can hold."""
     spelled = [name for name in names if name.startswith("-")]
     first = next((name for name in spelled if name.startswith("--")), spelled[0] if spelled else "")
+    # a switch has both words in one text: `click.option("--shout/--no-shout")`
     pair = next((name for name in spelled if "/" in name.lstrip("/")), "")
     option, _, off = (pair or first).partition("/")
     option, off = option.strip(), off.strip()
@@ -248,6 +259,7 @@ def number_kind(default: Value | None) -> str:
 
 def make_value_flag(names: Sequence[str], option: str, keywords: Mapping[str, ast.expr], scope: Scope) -> Flag | None:
     """Returns the flag of an option that stands for a value. Several options can share the name that has no dashes."""
+    # for example `click.option("--upper", "transformation", flag_value="upper")`
     dest = next((name for name in names if not name.startswith("-")), option.lstrip("-"))
     known, value = fold_to_value(keywords["flag_value"], scope)
     if not known or value is None or not is_flag_name(dest):
@@ -285,6 +297,7 @@ def read_type(node: ast.expr | None, scope: Scope) -> tuple[str, tuple[Value, ..
         free = fold_to_value(keywords.get("case_sensitive"), scope) == (True, False)
         return "str" if all(isinstance(choice, str) for choice in choices) else "any", () if free else choices, (None, None)
     if name in {"IntRange", "FloatRange"}:
+        # by place or by name: `IntRange(0, 10)`, `IntRange(min=0, max=10)`
         bounds = [*node.args, None, None][:2]
         limits = [
             number if isinstance(number, int | float) else None

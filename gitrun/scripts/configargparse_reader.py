@@ -51,6 +51,7 @@ def with_config_defaults(script: Script, module: Module) -> Script:
     unread = any("auto_env_var_prefix" in made or "config_file_parser_class" in made for made in parsers)
     values: dict[str, str] = {}
     for path in files:
+        # files outside of the repository, and patterns such as *.ini, differ from machine to machine
         data = None if path.startswith(("/", "~")) or re.search(r"[*?\[]", path) else read_config_file(module, path)
         unread = unread or path.startswith(("/", "~")) or (data is None and bool(re.search(r"[*?\[]", path)))
         values |= dict(parse_config_lines(data.decode(errors="replace"))) if data else {}
@@ -92,6 +93,7 @@ def read_config_file(module: Module, path: str) -> bytes | None:
 def parse_config_lines(text: str) -> Iterator[tuple[str, str]]:
     """Yields the (name, text) pairs of a configuration file."""
     for line in map(str.strip, text.splitlines()):
+        # lr = 0.1, lr: 0.1, --lr 0.1, or just verbose
         found = LINE.match(line) if line and line[0] not in "#;[" and not line.startswith("---") else None
         if found:
             yield found["key"].lstrip("-"), (found["value"] or ("" if found["equal"] in ("=", ":") else "true"))

@@ -76,6 +76,7 @@ class Scope:
         """Returns the scope for an inner expression, without `name` if its own expression is folded. Raises Unfoldable."""
         if self.depth > MAX_DEPTH:
             raise Unfoldable("too deep")
+        # `lr = lr * 2` uses the earlier value, and would never end if the name stood for itself
         nodes = {key: node for key, node in self.nodes.items() if key != name} if name else self.nodes
         return Scope(self.module, self.values, nodes, self.depth + 1)
 
@@ -85,6 +86,7 @@ def fold_to_value(node: ast.expr | None, scope: Scope) -> tuple[bool, Value | No
     try:
         value = fold(node, scope)
         return True, None if value is None else copy_value("", value)
+    # Unfoldable is a ValueError
     except (ValueError, RecursionError, UsageError):
         return False, None
 
@@ -193,6 +195,7 @@ def fold_operation(op: ast.operator, left: object, right: object) -> object:
         return require_short(left + right)
     if isinstance(op, ast.Add) and isinstance(left, list) and isinstance(right, list):
         return list(require_items(left + right))
+    # a folded tuple is a list: "%s-%s" % (a, b)
     if isinstance(op, ast.Mod) and isinstance(left, str):
         return fill_placeholders(left, "%s", right if isinstance(right, list) else [right])
     if not isinstance(left, int | float) or not isinstance(right, int | float) or type(op) not in NUMBERS:
@@ -228,6 +231,7 @@ def fold_text(node: ast.JoinedStr, scope: Scope) -> str:
         match part:
             case ast.Constant(value=str(text)):
                 texts.append(text)
+            # {x!r} has a conversion, {x:.2f} a format; -1 stands for no conversion
             case ast.FormattedValue(value=inner, conversion=-1, format_spec=None):
                 value = fold(inner, scope)
                 if not isinstance(value, str | int | float):
@@ -323,6 +327,7 @@ def fold_method(value: object, name: str, arguments: list[object]) -> object:
         # a much longer replacement could make the text explode
         case [str(old), str(new)] if isinstance(value, str) and name == "replace" and old and len(new) <= len(old) + 1:
             return require_short(value.replace(old, new))
+        # a long separator could make the text explode before its length is checked
         case [list(items)] if isinstance(value, str) and name == "join" and len(value) < 10:
             return require_short(value.join(item for item in items if isinstance(item, str)))
     raise Unfoldable("a call")
@@ -342,6 +347,7 @@ def pick_item(outer: object, index: object) -> object:
 
 def require_plain(value: object) -> bool | float | str | None:
     """Returns the value if it can be a key of a dict. Raises Unfoldable."""
+    # a list as the key of a dict would raise TypeError
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise Unfoldable("not a plain value")

@@ -45,6 +45,7 @@ class Branch:
         """Merges the states at the ends of alternative branches. A value stays known only if all branches agree on it."""
         for name in {name for branch in branches for name in branch.values}:
             ends = [branch.values.get(name, UNKNOWN) for branch in branches]
+            # 1, 1.0 and True are equal in Python, but not the same value of a flag
             is_same = all(type(end) is type(ends[0]) and end == ends[0] for end in ends)
             self.values[name] = ends[0] if is_same else UNKNOWN
         self.assigned |= {name for branch in branches for name in branch.assigned}
@@ -72,6 +73,7 @@ class ConstantReading:
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value, annotation=hint):
                 self.hints[name] = annotation_name(hint)
                 self.assign(name, value, path)
+            # `x: int` assigns nothing
             case ast.AnnAssign(value=None):
                 pass
             case ast.If(test=test, body=body, orelse=orelse):
@@ -80,6 +82,7 @@ class ConstantReading:
                 self.attempt(node, path)
             case ast.ImportFrom(names=[ast.alias(name="*")]):
                 self.variables |= path.assigned  # a star import may rebind any of them
+            # a `with` has no namespace of its own: its body assigns names of the module
             case ast.With(items=items, body=body):
                 for item in items:
                     self.variables |= list_bound_names([item])
@@ -125,11 +128,13 @@ class ConstantReading:
     def attempt(self, node: ast.Try, path: Branch) -> None:
         """Reads a `try`. A handler may assign a name in place of the body."""
         body = path.branch()
+        # the `else` of a `try` runs only after its whole body
         self.statements([*node.body, *node.orelse], body)
         handlers = []
         for handler in node.handlers:
             branch = path.branch()
             self.statements(handler.body, branch)
+            # Python deletes this name at the end of the handler
             self.variables |= {handler.name} if handler.name else set()
             branch.values = body.values | {name: branch.values[name] for name in branch.assigned}
             # the body may have failed before or after it assigned these
@@ -225,6 +230,7 @@ def pair_targets(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.
     if not all(isinstance(side, ast.Tuple | ast.List) for side in sides):
         return None
     left, right = (getattr(side, "elts", []) for side in sides)
+    # `a, *b = 1, 2, 3` has no fixed pairs
     if len(left) != len(right) or any(isinstance(item, ast.Starred) for item in (*left, *right)):
         return None
     return list(zip(left, right, strict=True))

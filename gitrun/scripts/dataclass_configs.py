@@ -52,6 +52,7 @@ class Part:
     place: str = ""
 
 
+# --optim.batch-size in tyro, --batch_size in HfArgumentParser
 TYRO = OptionStyle("tyro", "tyro", dashes=True, dotted=True, switches="switch")
 SIMPLE = OptionStyle("dataclasses", "any_order", dashes=False, dotted=True, switches="titled")
 HUGGING = OptionStyle("dataclasses", "any_order", dashes=False, dotted=False, switches="titled")
@@ -61,6 +62,7 @@ def read_config_class_flags(module: Module) -> Script | None:
     """Returns the fields of the module's configuration classes; None if it has none."""
     if not module.names(b"tyro", b"simple_parsing", b"HfArgumentParser"):
         return None
+    # the first call in the source counts, and near() does not keep that order
     calls = sorted(
         (node for node in module.near(b"cli", b"parse", b"HfArg", b"add_arguments") if isinstance(node, ast.Call)),
         key=lambda call: (call.lineno, call.col_offset),
@@ -73,6 +75,7 @@ def read_config_class_flags(module: Module) -> Script | None:
             return shorten_names(make_config_script([read_part(call, module, "config")], module, SIMPLE), module)
         if last_name(call.func) == "HfArgumentParser" and (call.args or call.keywords):
             given = call.args[0] if call.args else call.keywords[0].value
+            # one class or several: `HfArgumentParser((ModelArguments, TrainingArguments))`
             listed = given.elts if isinstance(given, ast.List | ast.Tuple) else [given]
             return make_config_script([Part(node) for node in listed], module, HUGGING)
     if other := find_other_call(module):
@@ -81,6 +84,7 @@ def read_config_class_flags(module: Module) -> Script | None:
     if not added or "simple_parsing" not in {name.partition(".")[0] for name in module.imports.values()}:
         return None
     found = shorten_names(make_config_script(added, module, SIMPLE), module)
+    # a parser of simple_parsing is an ArgumentParser, which can have other options too
     own = argparse_reader.read_argparse_flags(module)
     return replace(found, flags=(*own.flags, *found.flags), partial=own.partial or found.partial) if own else found
 
@@ -177,6 +181,7 @@ class Fields:
     def unread(self, parameter: Parameter) -> str:
         """Returns the reason why tyro does not make an option of the field; "" if it does."""
         config = parameter.hint.config
+        # tyro makes sub-commands of a union of classes, also of Optional[Optim]
         if config and (parameter.hint.optional or config not in self.module.classes):
             return f"{parameter.name} is a sub-command"
         for marker, call in find_markers(parameter, self.module):
@@ -212,12 +217,14 @@ def make_field_flag(parameter: Parameter, name: str, manner: OptionStyle, module
     option = f"--{shown}"
     choices: tuple[Value, ...] = parameter.hint.choices
     default = parameter.default
+    # HfArgumentParser takes the values of an enumeration, the others take the names of its members
     if parameter.hint.names and manner is not HUGGING:
         choices, default = parameter.hint.names, choice_name(parameter, parameter.node)
     kind = parameter.kind
     many = parameter.hint.many or kind == "list"
     action = manner.action
     words: tuple[str, ...] = ()
+    # tyro makes a switch only of a bool with a default: any other takes True or False
     takes_value = (
         parameter.required or parameter.hint.optional or any(marker in VALUED for marker, _ in find_markers(parameter, module))
     )

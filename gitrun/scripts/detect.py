@@ -53,6 +53,7 @@ def detect_flags(source: bytes, path: str, tree: Tree) -> Script:
     if module is None:
         return Script((), GLOBALS)
     try:
+        # a generator, so that no reader runs after the first that finds something
         read_by = (found for reader in READERS if (found := reader(module)))
         script = next(read_by, None) or Script(tuple(read_constants(module)), GLOBALS)
         # Hydra and OmegaConf read these files themselves, with their own rules

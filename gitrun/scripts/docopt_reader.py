@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 # SECTION and DEFAULT are the patterns of docopt 0.6.2: parse_section and Option.parse
 SECTION = r"^([^\n]*{}[^\n]*\n?(?:[ \t].*?(?:\n|$))*)"
 DEFAULT = re.compile(r"\[default: (.*)\]", re.IGNORECASE)
+# --lr=<rate>, --lr=RATE, -v
 IN_USAGE = re.compile(r"(?<![\w-])(-{1,2}[A-Za-z][\w-]*)(?:=(<[^>]+>|[A-Z][A-Z0-9_-]*))?")
+# <file>, but not the value in --lr=<rate> or -n <rate>
 ARGUMENT = re.compile(r"(?<![=\w-])(?<!-\w )<[^<>\n]+>")
 ADVICE = "To pass its arguments: git run {} -- {}"
 NO_FLAG = ("help", "h", "version")
@@ -40,6 +42,7 @@ def read_docopt_flags(module: Module) -> Script | None:
     text = (ast.get_docstring(module.tree, clean=False) or "") if is_own else fold_to_text(node, module.scope)
     if not text:
         return Script((), ARGS, "docopt", partial="docopt is given a text that is not in its source")
+    # a description also tells the default, so it replaces what the usage tells
     flags = {flag.name: flag for flag in read_usage_options(text)} | {flag.name: flag for flag in read_described_options(text)}
     arguments = dict.fromkeys(ARGUMENT.findall("".join(find_sections("usage:", text)[:1])))
     words = " ".join(name.strip("<>").upper().replace(" ", "_") for name in arguments)
@@ -52,6 +55,7 @@ def read_described_options(text: str) -> Iterator[Flag]:
     for section in find_sections("options:", text):
         parts = re.split(r"\n[ \t]*(-\S+?)", "\n" + section.partition(":")[2])[1:]
         for start, rest in zip(parts[::2], parts[1::2], strict=False):
+            # two blanks end the options: `-l, --lr=<rate>  The rate [default: 0.1]`
             spelled, _, about = (start + rest).strip().partition("  ")
             words = spelled.replace(",", " ").replace("=", " ").split()
             options = [word for word in words if word.startswith("-")]

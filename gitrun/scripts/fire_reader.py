@@ -42,6 +42,7 @@ def read_fire_flags(module: Module) -> Script | None:
 def list_module_commands(module: Module) -> Iterator[Command]:
     """Yields the objects at the top of the module as commands, for a `Fire()` without arguments."""
     objects = [name for name, value in module.statements.items() if isinstance(value, ast.Call)]
+    # Fire() offers all names of the module, also those of objects and imports
     imported = [name for name, full in module.imports.items() if "." in full]
     for name in dict.fromkeys([*module.functions, *module.classes, *objects, *imported]):
         yield read_component(name, ast.Name(name), module)
@@ -103,6 +104,7 @@ def class_bodies(node: ast.ClassDef, module: Module) -> tuple[list[list[ast.stmt
             found = module.classes.get(dotted_name(parent))
             if found and found not in classes:
                 classes.append(found)
+            # these parents add no commands
             elif last_name(parent) not in {"object", "ABC", "Protocol", "Generic", inner.name}:
                 partial = partial or f"{dotted_name(parent) or 'a parent'} of {inner.name} is not in the source"
     return [inner.body for inner in classes], partial
@@ -134,6 +136,7 @@ def is_dataclass(node: ast.ClassDef) -> bool:
 
 def dashed_aliases(name: str) -> tuple[str, ...]:
     """Returns the other spelling of a command, with dashes, if it has one."""
+    # Fire takes train-model for train_model
     return (name.replace("_", "-"),) if "_" in name else ()
 
 

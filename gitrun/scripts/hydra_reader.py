@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 6
 MAX_OPTIONS = 200
 ENDS = (".yaml", ".yml")
+# # @package _global_
 HEADER = re.compile(r"\s*#\s*@package\s+(\S+)\s*$")
 
 
@@ -43,6 +44,7 @@ def read_hydra_flags(module: Module) -> Script | None:
     name = fold_to_text(nodes.get("config_name"), module.scope)
     if not name:
         return Script((), ARGS, "hydra", partial="its @hydra.main names no configuration that its source tells")
+    # Hydra takes config_path from the directory of the script
     place = normpath(f"{module.path.rpartition('/')[0]}/{folder}").strip("/").removeprefix(".")
     reading = HydraReading(module.files, place.lstrip("/"))
     try:
@@ -51,6 +53,7 @@ def read_hydra_flags(module: Module) -> Script | None:
         return Script((), ARGS, "hydra", partial=str(error))
     if found is None:
         return read_structured_config(module, name)
+    # the values of the config win over those of groups that only `+` adds
     found = reading.added() | found
     return Script(tuple(found.values()), ARGS, "hydra", groups=tuple(reading.groups.values()), partial=reading.partial)
 
@@ -63,6 +66,7 @@ def read_structured_config(module: Module, name: str) -> Script:
     for call in module.near(b".store"):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "store":
             continue
+        # for example `ConfigStore.instance().store(name="config", node=Config)`
         nodes = named_arguments(call)
         node = nodes.get("node", call.args[1] if len(call.args) > 1 else None)
         stored = fold_to_text(nodes.get("name", call.args[0] if call.args else None), module.scope)
@@ -132,6 +136,7 @@ class HydraReading:
         )
         values = {flag.name: flag for flag in islice(own, MAX_FLAGS)}
         listed = document.get("defaults")
+        # the depth ends a circle of files that name each other
         entries = listed if isinstance(listed, list) and depth < MAX_DEPTH else []
         folder = path.rpartition("/")[0]
         # later entries override earlier ones; Hydra 1.1 and later appends a missing _self_
@@ -162,6 +167,7 @@ class HydraReading:
         """Returns the flags that an entry of a defaults list adds: those of another file, or of a group."""
         if isinstance(entry, str):
             return self.other(entry, folder, prefix, depth) if entry != "_self_" else {}
+        # - db: mysql, - override /db: pg, - optional db: mysql, - db@source: mysql
         if not isinstance(entry, Mapping) or len(entry) != 1:
             return {}
         ((key, value),) = entry.items()
@@ -228,6 +234,7 @@ def read_package(data: bytes, prefix: str) -> str:
     # the package comment counts only above the first value
     for line in data[:512].decode(errors="replace").splitlines():
         found = HEADER.match(line)
+        # _group_ stands for the package that a file has without such a line
         if found and found[1] != "_group_":
             return package_prefix("", found[1])
         if line.strip() and not line.lstrip().startswith("#"):

@@ -69,6 +69,7 @@ def split_name(name: str) -> Iterator[tuple[str, str]]:
     inner = name.lstrip(".")
     dots, parts = name[: len(name) - len(inner)], inner.split(".")
     for at in range(len(parts), -1 if dots else 0, -1):
+        # a.b.c leads to (a.b.c, ""), (a.b, c) and (a, b.c)
         yield dots + ".".join(parts[:at]), ".".join(parts[at:])
 
 
@@ -83,6 +84,7 @@ def module_paths(path: str, name: str) -> list[str]:
     folder = path.rpartition("/")[0]
     inner = name.lstrip(".").replace(".", "/")
     dots = len(name) - len(name.lstrip("."))
+    # one dot stands for the module's own package, each further dot for the one above
     for _ in range(dots - 1):
         folder = folder.rpartition("/")[0]
     if not inner:

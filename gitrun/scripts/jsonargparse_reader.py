@@ -38,6 +38,7 @@ def read_jsonargparse_flags(module: Module) -> Script | None:
         names = [name for name in (*module.functions, *module.classes) if not name.startswith("_")]
     else:
         names = [dotted_name(given)]
+    # the CLI makes required parameters positional unless as_positional is False
     positional = not is_false(named_arguments(call).get("as_positional"))
     return make_cli_script(names, module, positional=positional)
 
@@ -47,6 +48,7 @@ def read_lightning_flags(module: Module) -> Script | None:
 
     They are flags of each sub-command, or of the program itself for `run=False`.
     """
+    # class TrainCLI(LightningCLI) is called in its place
     own = {name for name, node in module.classes.items() if any(last_name(base) == "LightningCLI" for base in node.bases)}
     calls = (node for node in module.near(b"LightningCLI", *map(str.encode, own)) if isinstance(node, ast.Call))
     call = next((node for node in calls if last_name(node.func) in {"LightningCLI", *own}), None)
@@ -54,6 +56,7 @@ def read_lightning_flags(module: Module) -> Script | None:
         return None
     nodes = dict(zip(("model_class", "datamodule_class"), call.args, strict=False)) | named_arguments(call)
     flags: list[Flag] = []
+    # --model.lr, --data.batch_size
     for part, key in (("model", "model_class"), ("data", "datamodule_class")):
         if found := find_class(nodes.get(key), module):
             start = next((one for one in found[0].body if isinstance(one, FUNCTIONS) and one.name == "__init__"), None)

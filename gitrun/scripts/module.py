@@ -41,7 +41,7 @@ class Module:
         """Yields the nodes of all statements that have one of the words on their lines, outer nodes first."""
         # a search in the text is far cheaper than a walk over all nodes
         pattern = re.compile(b"|".join(map(re.escape, words)))
-        # bytes.splitlines also splits at form feeds, which end no line for Python
+        # Python itself ends a line at these three only, not at form feeds
         lines = [number for number, line in enumerate(LINE_END.split(self.source), 1) if pattern.search(line)]
         if not lines:
             return
@@ -85,9 +85,11 @@ class Module:
         for node in self.near(b"import"):
             if isinstance(node, ast.Import):
                 for alias in node.names:
+                    # `import a.b` binds a, `import a.b as c` binds a.b
                     name = alias.name if alias.asname else alias.name.partition(".")[0]
                     found.setdefault(alias.asname or name, name)
             elif isinstance(node, ast.ImportFrom):
+                # node.module is None for `from . import x`
                 start = "." * node.level + (node.module or "")
                 for alias in node.names:
                     found.setdefault(alias.asname or alias.name, f"{start}.{alias.name}" if node.module else start + alias.name)
@@ -114,6 +116,7 @@ class Module:
         node = self.statements.get(name)
         if node is None:
             raise Unfoldable(f"{name} is not a constant")
+        # a constant of the module does not see the names of the function that uses it
         return fold(node, Scope(self, {}, {}, scope.depth))
 
     def member(self, name: str, attr: str, scope: Scope) -> object:
@@ -160,6 +163,7 @@ def parse_module(source: bytes, path: str, files: Tree) -> Module | None:
             # a SyntaxWarning about the user's source is for the program to show
             warnings.simplefilter("ignore")
             return Module(ast.parse(source, path), source, path, files)
+    # a NUL is a ValueError in some versions of Python; deep nesting is a RecursionError or MemoryError
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -167,6 +171,7 @@ def parse_module(source: bytes, path: str, files: Tree) -> Module | None:
 def is_near(node: ast.AST, lines: list[int]) -> bool:
     """Tells whether the statement, including its decorators, covers one of the lines (sorted line numbers)."""
     decorators = getattr(node, "decorator_list", ())
+    # the lineno of a function is that of `def`, below its decorators
     start = min([getattr(node, "lineno", 0), *(decorator.lineno for decorator in decorators)])
     end = getattr(node, "end_lineno", None)
     # a match_case has no line numbers
@@ -180,6 +185,7 @@ def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Yields the statements of the module, also those inside `if`, `try` and `with`."""
     for node in body:
         yield node
+        # not loops: a name that a loop assigns has no single value
         if isinstance(node, ast.If | ast.Try | ast.With):
             inner = [*node.body, *getattr(node, "orelse", ()), *getattr(node, "finalbody", ())]
             handlers = [statement for handler in getattr(node, "handlers", ()) for statement in handler.body]
@@ -227,6 +233,7 @@ def unpack_dict(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
                 return {str(key): ast.Constant(value) for key, value in known.items()}
         case ast.Name(id=name):
             return unpack_dict(scope.nodes.get(name) or scope.module.statements.get(name), scope.deeper(name))
+        # {"a": 1, **more} has None as the key of **more
         case ast.Dict(keys=keys, values=values):
             pairs = [
                 {key.value: value}
@@ -246,6 +253,7 @@ def unpack_dict(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
 
 def is_enumeration(node: ast.ClassDef) -> bool:
     """Tells whether the class is an Enum, by the names of its parents."""
+    # also IntEnum, StrEnum, IntFlag, and classes of the user that are named so
     return any(last_name(parent).endswith(("Enum", "Flag")) for parent in node.bases)
 
 

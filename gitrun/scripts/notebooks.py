@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 """Cell tags of papermill."""
+# %matplotlib inline, !pip list, files = !ls, df.head?
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.,\[\]'\" \t]+=[ \t]*[%!].*|[%\w.]+\?{1,2}[ \t]*)$")
 """A line in IPython's syntax."""
 PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun")
@@ -42,6 +43,7 @@ def read_notebook(data: bytes, name: str) -> Notebook:
     found = parse_notebook(data, name)
     metadata = found.get("metadata")
     spec = read_object(metadata, "kernelspec")
+    # both entries are optional in notebooks of format 4
     language = spec.get("language") or read_object(metadata, "language_info").get("name") or "python"
     if str(language).lower() != "python":
         return Notebook(str(language), str(spec.get("name") or ""))
@@ -91,6 +93,7 @@ def read_code_after_flags(data: bytes, name: str, *, is_python: bool) -> bytes:
     sources = [read_source(cell) for cell in cells[first:] if cell.get("cell_type") == "code"]
     if not is_python:
         return "\n".join(sources).encode(errors="replace")
+    # unparsed, because a cell with magics does not compile
     return "\n".join(ast.unparse(tree) for tree in map(parse_cell, sources) if tree).encode(errors="replace")
 
 
@@ -101,6 +104,7 @@ def set_notebook_flags(notebook: Mapping[str, Any], values: Mapping[str, Value |
     those in the first code cell, so that what the cell computes from them is right. Names that are not in that cell are
     assigned in a new cell before it.
     """
+    # a cell that an earlier execution injected would set its values again
     cells = [cell for cell in notebook["cells"] if INJECTED not in read_tags(cell)]
     place = find_flag_cell(cells)
     if place is not None and PARAMETERS in read_tags(cells[place]):
@@ -116,6 +120,7 @@ def insert_cell(
     notebook: Mapping[str, Any], cells: list[dict[str, Any]], place: int, values: Mapping[str, Value | None]
 ) -> list[dict[str, Any]]:
     """Returns the cells with a new one at `place` that assigns the values; without values, the same cells."""
+    # a cell cannot assign a name such as optim.lr
     named = [f"{name} = {python_source(value)}" for name, value in values.items() if name.isidentifier()]
     if not named:
         return cells
@@ -156,9 +161,11 @@ def read_source(cell: Mapping[str, Any]) -> str:
 
 def parse_cell(source: str) -> ast.Module | None:
     """Parses a cell with its lines and columns unchanged; None if it is not Python. Magics count as `pass`."""
+    # the rest of a %%bash cell is in another language
     if source.startswith("%%") and not source.startswith(PYTHON_CELLS):
         return None
     lines = source.split("\n")
+    # each round replaces one line at most
     for _ in range(len(lines) + 1):
         try:
             return ast.parse("\n".join(lines))
@@ -233,6 +240,7 @@ def python_source(value: Value | None, old: ast.expr | None = None) -> str:
     if isinstance(value, list):
         old = find_sequence(old)
         olds = old.elts if isinstance(old, ast.List | ast.Tuple) and old.elts else [None]
+        # items beyond the old ones take the shape of the last old one
         items = [python_source(item, olds[min(place, len(olds) - 1)]) for place, item in enumerate(value)]
         if isinstance(old, ast.Tuple):
             # code may use the old tuple as a key, or compare it with a tuple

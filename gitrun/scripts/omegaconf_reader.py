@@ -21,6 +21,7 @@ def read_omegaconf_flags(module: Module) -> Script | None:
     if not module.names(b"from_cli"):
         return None
     calls = [node for node in module.near(b"from_cli", b"OmegaConf") if isinstance(node, ast.Call)]
+    # the word can also be in a comment
     if not any(last_name(call.func) == "from_cli" for call in calls):
         return None
     flags: dict[str, Flag] = {}

@@ -87,6 +87,7 @@ class ParameterFileReading:
                 continue
             name = self.module.full_name(node.func)
             if name in DVC:
+                # params_show() without a name reads params.yaml
                 texts = [fold_to_text(argument, self.module.scope) for argument in node.args] or ["params.yaml"]
                 yield from (ParameterFile(normpath(text)) for text in texts if text)
                 continue
@@ -106,12 +107,14 @@ class ParameterFileReading:
         if depth > MAX_DEPTH:
             return None
         match node:
+            # as in `yaml.safe_load(open(path).read())`
             case ast.Call(func=ast.Attribute(value=inner, attr="read"), args=[]):
                 return self.source(inner, line, depth + 1)
             case ast.Call() if last_name(node.func) in OPENERS and (last_name(node.func) != "open" or opens_for_reading(node)):
                 return opened_path(node)
             case ast.Name(id=name):
                 before = [(value, at) for known, at, value in self.named if known == name and at <= line]
+                # half a line back, so that `data = load(data)` does not find its own binding
                 return self.source(before[-1][0], before[-1][1] - 0.5, depth + 1) if before else None
         return None
 
@@ -121,6 +124,7 @@ class ParameterFileReading:
         A path beside the script begins with `BESIDE`.
         """
         text = self.part(node, depth)
+        # an absolute path leads out of the repository
         return normpath(text) if text and not text.startswith(("/", "~")) else ""
 
     def part(self, node: ast.expr | None, depth: int) -> str:
@@ -128,11 +132,13 @@ class ParameterFileReading:
         if node is None or depth > MAX_DEPTH:
             return ""
         match node:
+            # Path(__file__).parent / "params.yaml", or folder + "/params.yaml"
             case ast.BinOp(left=left, op=ast.Div() | ast.Add() as op, right=right):
                 parts = self.part(left, depth + 1), self.part(right, depth + 1)
                 return ("/" if isinstance(op, ast.Div) else "").join(parts) if all(parts) else ""
             case ast.Attribute(value=inner, attr="parent") | ast.Call(func=ast.Attribute(attr="dirname"), args=[inner]):
                 return BESIDE if self.is_script(inner) else ""
+            # as in `os.path.join(folder, "params.yaml")` and `Path(folder, "params.yaml")`
             case ast.Call(func=func, args=args) if last_name(func) in {"join", "joinpath", "Path", "PurePath"}:
                 owner = [func.value] if isinstance(func, ast.Attribute) and func.attr == "joinpath" else []
                 parts_of = [self.part(inner, depth + 1) for inner in (*owner, *args)]
@@ -166,6 +172,7 @@ def opened_path(call: ast.Call) -> ast.expr:
 
 def opens_for_reading(call: ast.Call) -> bool:
     """Tells whether a call to `open` opens a file for reading only, as far as its mode is known."""
+    # path.open("w"), but open(path, "w")
     place = 0 if is_method(call.func) else 1
     mode = named_arguments(call).get("mode", call.args[place] if len(call.args) > place else None)
     return not (isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set(mode.value) & set("wax+"))

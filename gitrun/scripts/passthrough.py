@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Given: TypeAlias = "Value | Typed | None"
 ASSIGNING = ("hydra", "omegaconf", "sacred")
 """The front ends whose words are `name=value`. Sacred expects them after `with`."""
+# argparse takes --learn for --learning-rate
 ABBREVIATING = ("argparse", "dataclasses")
 """The front ends that accept an abbreviated option."""
 DASHED = ("fire", "tyro", "dataclasses")
@@ -34,7 +35,9 @@ CLICK_BOOLS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.f
 )
 # the words of absl.flags.BooleanParser
 ABSL_BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+# -5, -.5, -1e-05
 NEGATIVE = re.compile(r"-\d+|-\d*\.\d+|-\d+(\.\d*)?[eE][+-]?\d+")
+# train, data/a.csv, user:latest
 PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./:-]*")
 GRAMMAR = re.compile(r"[{}()$]|^[^\[]*,")
 """Text with a meaning in Hydra's or OmegaConf's grammar that a flag cannot hold."""
@@ -75,6 +78,7 @@ def read_assignments(script: Script, words: Sequence[str]) -> ReadWords:
     unsure: set[str] = set()
     for word in words:
         name, equals, text = word.partition("=")
+        # +a=1 adds a value, ++a=1 adds or changes it, ~a deletes it
         bare = name.lstrip("+~") if script.frontend == "hydra" else name
         is_plain = (bool(equals) and not name.startswith(("+", "~"))) or (name.startswith("++") and bool(equals))
         is_plain = is_plain or (bool(equals) and bare in added)
@@ -82,6 +86,7 @@ def read_assignments(script: Script, words: Sequence[str]) -> ReadWords:
             found[bare] = Typed(text)
             continue
         rest.append(word)
+        # a word for db may also change db.host
         if bare and (equals or name.startswith("~")):
             unsure |= {known for known in names if known == bare or known.startswith(f"{bare}.")}
         elif script.frontend == "sacred" and "with" in rest[:-1]:
@@ -127,6 +132,7 @@ class WordReader:
                 continue
             try:
                 at += self.option(at)
+            # the words after an unclear option may be its values, so no word is assigned to an argument
             except Unclear:
                 self.is_clear = False
                 self.keep(at, at + 1)
@@ -155,6 +161,7 @@ class WordReader:
             return [self.options[f"-{name}"]]
         if self.script.frontend in ABBREVIATING and name.startswith("--") and len(name) > 2:
             return [known for option, known in self.options.items() if option.startswith(name)]
+        # -vq can be two switches, -n5 an option with its value
         if not name.startswith("--") and word[:2] in self.options:
             return [self.options[option] for letter in word[1:] if (option := f"-{letter}") in self.options]
         return []
@@ -199,9 +206,11 @@ class WordReader:
     def switch(self, flag: Flag, stands_for: object, text: str | None) -> int:
         """Reads an option that stands for a value, such as a switch. Returns the number of words used, 1. Raises Unclear."""
         if text is not None:
+            # absl takes --x=false for a switch, but not --nox=false
             if flag.action != "equals" or text.lower() not in ABSL_BOOLS or stands_for is False:
                 raise Unclear
             stands_for = ABSL_BOOLS[text.lower()]
+        # argparse counts from the default, click from 0
         if flag.action in COUNTED:
             start = flag.default if flag.action == "count" and isinstance(flag.default, int) else 0
             before = self.found.get(flag.name, start)
@@ -213,6 +222,7 @@ class WordReader:
     def values(self, flag: Flag, start: int) -> int:
         """Returns the number of words from `start` on that are values of the option. Raises Unclear if it is not certain."""
         front = self.script.frontend
+        # click takes exactly nargs words, even those with a dash
         if flag.size and front in {"click", "typer"}:
             return self.number(flag.size, start)
         follow = 0
@@ -268,6 +278,7 @@ class WordReader:
         self.unsure |= {flag.name for flag in takers if self.loose or not self.is_clear}
         if not self.loose or not self.is_clear or not is_plain or self.script.frontend in {"fire", "jsonargparse"}:
             return
+        # only the last argument can take any number of words without doubt
         if any(flag.many for flag in takers[:-1]) or (len(self.loose) > len(takers) and not (takers and takers[-1].many)):
             return
         try:
@@ -295,6 +306,7 @@ def option_table(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
         if flag.action == "const":
             yield from ((word, (flag, choice)) for choice, word in zip(flag.choices, flag.words, strict=False))
             continue
+        # absl makes two options of a bool: --x and --nox
         if flag.action == "equals" and flag.kind == "bool":
             yield from ((name, (flag, True)) for name in names)
             yield f"--no{flag.option.lstrip('-')}", (flag, False)
@@ -316,16 +328,19 @@ def with_dashes(option: str) -> str:
 
 def is_loose(word: str) -> bool:
     """Tells whether the word is not an option: it has no leading dash, is a negative number, or is a lone dash."""
+    # argparse takes -5 for a value unless one of its options looks like a negative number
     return not word.startswith("-") or word == "-" or NEGATIVE.fullmatch(word) is not None
 
 
 def is_value(word: str, frontend: str) -> bool:
     """Tells whether the front end takes the word as the value of the option before it."""
+    # click and absl take any next word for the value, even one that looks like an option
     return is_loose(word) or (frontend in {"click", "typer", "absl"} and word != "--")
 
 
 def read_value(flag: Flag, text: str) -> Given:
     """Returns the value that the text gives the flag. Raises Unclear."""
+    # only the empty text is false: `bool("False")` is True
     if flag.action == "type_bool":
         return bool(text)
     if flag.action == "titled":
@@ -351,6 +366,7 @@ def read_fire_literal(text: str) -> Given:
     """Returns the value that Fire reads in the text: a Python literal, or the text itself. Raises Unclear."""
     try:
         value = ast.literal_eval(text)
+    # a text that nests deeply, such as a long row of minus signs, raises RecursionError or MemoryError
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
         if PLAIN_WORD.fullmatch(text):
             return text

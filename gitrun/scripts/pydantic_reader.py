@@ -61,6 +61,7 @@ def read_pydantic_flags(module: Module) -> Script | None:
 def is_settings(node: ast.ClassDef, module: Module, depth: int = 0) -> bool:
     """Tells whether the class inherits from BaseSettings."""
     for base in node.bases:
+        # the depth ends a circle of parents, which parses but does not run
         above = module.classes.get(dotted_name(base))
         if module.full_name(base) in BASES or (above and depth < MAX_DEPTH and is_settings(above, module, depth + 1)):
             return True
@@ -72,11 +73,14 @@ def read_model_config(node: ast.ClassDef, module: Module) -> dict[str, object]:
     nodes: dict[str, ast.expr] = {}
     for statement in node.body:
         match statement:
+            # as in `model_config = SettingsConfigDict(cli_parse_args=True)`
             case ast.Assign(targets=[ast.Name(id="model_config")], value=ast.Call() as call):
                 nodes |= named_arguments(call)
             case ast.Assign(targets=[ast.Name(id="model_config")], value=ast.Dict(keys=keys, values=values)):
                 nodes |= {fold_to_text(key, module.scope): value for key, value in zip(keys, values, strict=True)}
+    # class Settings(BaseSettings, cli_parse_args=True)
     nodes |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    # a computed value counts as true, such as cli_parse_args=sys.argv[1:]
     return {name: not (isinstance(value, ast.Constant) and not value.value) for name, value in nodes.items()}
 
 

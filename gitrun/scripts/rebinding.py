@@ -24,9 +24,11 @@ def list_bound_names(nodes: Iterable[ast.AST]) -> set[str]:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 found.add(name)
             case ast.Import(names=names) | ast.ImportFrom(names=names):
+                # `import a.b` binds a
                 found |= {alias.asname or alias.name.partition(".")[0] for alias in names}
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 found.add(name)
+            # these hold their names as text, not as ast.Name
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 found.add(name)
             case ast.MatchMapping(rest=str(name)):
@@ -51,6 +53,7 @@ def list_changed_names(body: Sequence[ast.stmt]) -> set[str]:
 
     Examples: `x := 1` outside of functions, `global x` in a function, `x.append(1)` or `x[0] = 1` for a list.
     """
+    # `:=` in a comprehension binds the name outside of it (PEP 572)
     found = {node.target.id for node in walk_namespace(body) if isinstance(node, ast.NamedExpr)} | list_mutated_names(
         walk_namespace(body)
     )

@@ -48,6 +48,7 @@ def read_sacred_flags(module: Module) -> Script | None:
 
 def read_config_function(node: ast.FunctionDef | ast.AsyncFunctionDef, module: Module) -> Iterator[Flag]:
     """Yields the assignments of a configuration function as flags. The values of a dict become dotted names."""
+    # the local names of the function are the configuration
     yield from read_constants_in(node.body)
     for statement in node.body:
         match statement:

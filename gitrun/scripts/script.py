@@ -145,6 +145,7 @@ class Script:
         """Returns the flags of the program and of all its sub-commands. The first flag of a name counts."""
         found = {flag.name: flag for flag in self.flags}
         queue = list(self.commands)
+        # the loop also visits the commands that are appended to the list
         for command in queue:
             for flag in command.flags:
                 found.setdefault(flag.name, flag)

@@ -64,6 +64,7 @@ class Parameter:
 def read_parameters(function: Function, scope: Scope) -> Iterator[Parameter]:
     """Yields the parameters of a function that can be given by name, without `self` and `cls`."""
     listed = [*function.args.posonlyargs, *function.args.args]
+    # args.defaults belong to the last parameters, kw_defaults has an entry for each
     pairs: list[tuple[ast.arg, ast.expr | None]] = [
         *zip(listed, [*[None] * (len(listed) - len(function.args.defaults)), *function.args.defaults], strict=True),
         *zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True),
@@ -90,6 +91,7 @@ def read_fields(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[
             found |= {field.name: field for field in read_fields(inner, module, depth + 1)}
     for statement in node.body:
         match statement:
+            # dataclasses make no field of a ClassVar
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if "ClassVar" not in ast.unparse(
                 annotation
             ):
@@ -123,8 +125,10 @@ def field_value(node: ast.expr | None, module: Module) -> ast.expr | None:
     if not isinstance(node, ast.Call) or name not in FIELDS:
         return node
     keywords = named_arguments(node)
+    # simple_parsing's list_field(1, 2) has the default [1, 2]
     if name == "list_field":
         return ast.List(node.args)
+    # simple_parsing's mutable_field(Optim, lr=1) calls Optim(lr=1)
     if name == "mutable_field" and node.args:
         return ast.Call(node.args[0], node.args[1:], node.keywords)
     if "default" in keywords:
@@ -190,6 +194,7 @@ def read_hint(node: ast.expr | None, scope: Scope, depth: int = 0) -> Hint:
             return read_hint(parse_annotation(text), scope, depth + 1)
         case ast.Name() | ast.Attribute():
             return read_name(node, scope, depth)
+        # int | None
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):
             return read_union([left, right], scope, depth)
         # tyro.conf.Positional[int] marks a type and does not change it
@@ -229,6 +234,7 @@ def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
         return Hint("any", tuple(plain) if len(plain) == len(names) else (), names)
     if found:
         return Hint(config=name)
+    # an alias such as `Mode = Literal["a", "b"]`
     alias = scope.module.statements.get(name) if isinstance(node, ast.Name) else None
     return read_hint(alias, scope, depth + 1) if isinstance(alias, ast.Subscript | ast.BinOp) else Hint()
 
@@ -238,6 +244,7 @@ def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> 
     if name == "Literal":
         values = [item.value for item in items if isinstance(item, ast.Constant)]
         choices = tuple(value for value in values if isinstance(value, bool | int | float | str))
+        # not isinstance: True is also an int
         kinds = {type(choice) for choice in choices}
         kind = {str: "str", int: "int"}.get(next(iter(kinds)), "any") if len(kinds) == 1 else "any"
         return Hint(kind, choices if len(values) == len(items) else (), optional=None in values)
@@ -283,4 +290,5 @@ def is_dots(node: ast.expr | None) -> bool:
 
 def infer_kind(value: Value | None) -> str:
     """Returns the kind of flag that a default implies in the absence of an annotation."""
+    # a default of 1 does not rule out 0.5
     return {bool: "bool", int: "number", float: "number", str: "str", list: "list"}.get(type(value), "any")

@@ -26,6 +26,7 @@ def read_typer_flags(module: Module) -> Script | None:
         return None
     near = list(module.near(*WORDS))
     for call in near:
+        # typer.run(main) starts a function without an app
         if isinstance(call, ast.Call) and module.full_name(call.func) == "typer.run" and call.args:
             function = module.functions.get(dotted_name(call.args[0]))
             return Script(read_command_flags(function, module), ARGS, "click") if function else None
@@ -92,6 +93,7 @@ def make_app_script(top: str, apps: dict[str, App], inner: list[tuple[str, str, 
 def read_app(name: str, key: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Command:
     """Returns an app as a command with sub-commands."""
     app = apps.get(key, App())
+    # an app that is added to itself would never end
     rest = [entry for entry in inner if entry[0] != key]
     commands = [Command(text, read_command_flags(function, module)) for text, function in app.commands]
     commands += [read_app(text or child, child, apps, rest, module) for owner, child, text in inner if owner == key]
@@ -110,6 +112,7 @@ def make_typer_flag(parameter: Parameter, module: Module) -> Flag | None:
     keywords = named_arguments(info) if info else {}
     names = [fold_to_text(argument, module.scope) for argument in info.args] if info else []
     spelled = [name for name in names if name.startswith("-")]
+    # typer makes an argument of a parameter without a default
     is_argument = last_name(info.func) == "Argument" if info else not has_default
     name = parameter.name.replace("_", "-")
     if spelled:
@@ -119,6 +122,7 @@ def make_typer_flag(parameter: Parameter, module: Module) -> Flag | None:
     help_text = fold_to_text(keywords.get("help"), module.scope)
     least, most = (read_limit(keywords.get(key), module) for key in ("min", "max"))
     kind = parameter.kind if parameter.kind != "any" or parameter.hint.choices else infer_kind(default)
+    # typer passes text for a parameter without an annotation
     if kind == "any" and not parameter.hint.choices:
         kind = "str"
     many, size = parameter.hint.many, parameter.hint.size
@@ -144,6 +148,7 @@ def make_typer_flag(parameter: Parameter, module: Module) -> Flag | None:
 
 def read_info(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:
     """Returns the `typer.Option(...)` of a parameter, its default, and whether it has one."""
+    # as in `lr: Annotated[float, typer.Option()] = 0.1`
     extra = next((item for item in parameter.hint.extras if is_info(item)), None)
     if isinstance(extra, ast.Call):
         return extra, parameter.default, not parameter.required and not is_dots(parameter.node)
@@ -177,6 +182,7 @@ def read_limit(node: ast.expr | None, module: Module) -> float | None:
 
 def option_and_off(name: str, spelled: list[str], kind: str) -> tuple[str, str]:
     """Returns the option, and for a switch the option that turns it off."""
+    # a switch has both words in one text: `typer.Option("--shout/--no-shout")`
     pair = next((text for text in spelled if "/" in text), "")
     if pair:
         option, _, off = pair.partition("/")

@@ -38,6 +38,7 @@ def reads_global(table: symtable.SymbolTable, name: str, *, is_top: bool) -> boo
     if name not in table.get_identifiers():
         return False
     symbol = table.lookup(name)
+    # `import __main__` makes the globals of the program attributes of a module
     if name == "__main__" and symbol.is_imported():
         return True
     return symbol.is_referenced() and (is_top or symbol.is_global())

@@ -49,6 +49,7 @@ class Report:
 def examine(session: Session, expire: float | None, remote: str | None = None) -> Report:
     """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
     git, now = session.git, time.time()
+    # stale locks come first: cures run in this order, and git writes no ref that is locked
     found = list(stale_locks.find_stale_locks(git, ref_lock_files(git)))
     found += [*fsck.check_file_system(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
     found += [*fsck.check_live(git), *check_slots(git), *fsck.check_temporary_refs(git), *check_leftovers(git, now)]
@@ -69,6 +70,7 @@ def repair(session: Session, expire: float | None, remote: str | None = None) ->
             break
         # several findings can share one cure, which runs once
         for cure in dict.fromkeys((one.cure, one.place) for one in tried):
+            # a fault whose cure fails is found again by the next examination
             with suppress(GitrunError, OSError):
                 apply_cure(session, *cure)
         # without the remote, which is slow to ask and which no cure changes
@@ -85,6 +87,7 @@ def apply_cure(session: Session, cure: str, place: str) -> None:
     """Applies one cure. Raises GitrunError, OSError."""
     git = session.git
     if cure == "remove":
+        # another process may have removed it
         Path(place).unlink(missing_ok=True)
     elif cure == "erase":
         gc.remove_path(Path(place))
@@ -121,11 +124,13 @@ def set_aside(git: Git, path: Path) -> None:
     """Moves a damaged object to `damaged/`, where git does not see it and an expert may still read it."""
     place = git.state / "damaged"
     make_private_directory(place)
+    # objects/ab/cdef… becomes damaged/abcdef…
     path.replace(place / f"{path.parent.name}{path.name}")
 
 
 def check_slots(git: Git) -> Iterator[Diagnostic]:
     """Yields slots without git's worktree record, and records without a slot."""
+    # what belongs to another user cannot be judged: every slot would look incomplete
     if any(map(is_inaccessible, (git.state, git.state / "slots"))):
         return
     hint = "git run gc --slots"
@@ -138,6 +143,7 @@ def check_slots(git: Git) -> Iterator[Diagnostic]:
         if not is_complete_slot(slot, record):
             yield Diagnostic("slot", f"slot {name} is incomplete", hint, str(slot), "slot")
     for name in gc.names_in(git.common_dir / "worktrees"):
+        # worktrees/gitrun-3 is the record of slots/3
         number, record = name.removeprefix("gitrun-"), git.common_dir / "worktrees" / name
         if number != name and number.isdigit() and not (git.state / "slots" / number).exists() and is_slot_record(record):
             yield Diagnostic(
@@ -180,6 +186,7 @@ def check_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
         cure = "erase" if pile.path.name in purged else ""
         yield Diagnostic("files", words, "git run gc", str(pile.path), cure)
     for name in gc.names_in(git.state / LIVE):
+        # no cure: somebody may have put the file there
         if not is_id(name):
             place = git.state / LIVE / name
             yield Diagnostic(
@@ -201,6 +208,7 @@ def check_remote(git: Git, remote: str) -> Iterator[Diagnostic]:
     """Yields a fault if the remote cannot be read or refuses runs. Pushes nothing."""
     read, shown = git.run_remote("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), hide_passwords(remote)
     if read.status:
+        # git's own message can repeat the address
         words = hide_passwords(f"{remote} cannot be read: {read.reason}")
         yield Diagnostic("remote", words, "git remote -v", shown)
     elif reason := remotes.why_refused(git, remote):

@@ -38,6 +38,7 @@ WHOLE = 1 << 20
 """Bytes up to which a loose object is verified in full; of a larger one only the header is."""
 AHEAD = timedelta(hours=1)
 """Tolerated clock difference to other machines."""
+# prefixes, since Linux has nfs4 and smb3 too
 NETWORKED = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "lustre", "glusterfs")
 MANY = 10
 """Runs named in a finding about purged history; further ones are counted."""
@@ -88,6 +89,7 @@ def check_refs(git: Git) -> Iterator[Diagnostic]:
 def tip_in_index(git: Git, run: str) -> str:
     """Returns the tip that the index last saw for the run, if that commit exists; else empty."""
     path = git.state / "index.sqlite"
+    # mode=ro, because a plain connection would create a missing file
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
         for (tip,) in base.execute("SELECT tip FROM runs WHERE id = ?", (run,)):
             return tip if is_id(tip) and git.attempt("cat-file", "-e", f"{tip}^{{commit}}").returncode == 0 else ""
@@ -174,6 +176,7 @@ def check_live(git: Git) -> Iterator[Diagnostic]:
 
 def check_temporary_refs(git: Git) -> Iterator[Diagnostic]:
     """Yields the private refs and tokens that killed fetches and pushes left behind."""
+    # names of refs are bytes that need not be UTF-8
     names = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
     tokens = {name.split("/")[3] for name in names}
     with suppress(OSError):
@@ -203,8 +206,10 @@ def check_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
     if not notes_wanted(git) or not notes_exist(git):
         return
     done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
+    # git spreads notes over directories: ab/cdef…, ab/cd/ef…
     noted = {line.replace("/", "") for line in done.stdout.decode(errors="replace").splitlines()}
     made = trusted_ids(git) - received_times(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
+    # a run whose tip is its first attempt has no result yet
     ended = {run for run, tip in tips(git).items() if run in made and tip != run and not is_live(git.state, run)}
     missing = sorted(run for run in ended if run not in noted) if runs else []
     if done.returncode or missing:
@@ -225,6 +230,7 @@ def file_system_type(path: str) -> str:
     found = ("", "")
     with suppress(OSError), open("/proc/self/mounts", errors="replace") as file:
         for line in file:
+            # server:/home /home nfs4 rw,relatime,vers=4.2 0 0
             _, place, form, *_ = line.split(" ")
             # the innermost mount counts
             if (path == place or path.startswith(place.rstrip("/") + "/")) and len(place) >= len(found[0]):
@@ -267,6 +273,7 @@ def missing_objects_of_runs(git: Git) -> frozenset[str]:
         return frozenset()
     with suppress(GitFailed):  # an unreadable commit is reported with its run
         commits = git.run("rev-list", f"--glob={RUNS}*", "--not", "--branches", "--tags", "--remotes")
+        # ?<id> stands for a missing object
         lines = git.run("rev-list", "--objects", "--missing=print", "--no-walk", "--stdin", stdin=commits).splitlines()
         return frozenset(line[1:41].decode() for line in lines if line.startswith(b"?"))
     return frozenset()
@@ -277,6 +284,7 @@ def loose_objects(git: Git) -> Iterator[tuple[str, int]]:
     for start in range(256):
         with suppress(OSError), os.scandir(git.common_dir / "objects" / f"{start:02x}") as entries:
             for entry in entries:
+                # objects/ab/cdef… holds the object abcdef…
                 name = f"{start:02x}{entry.name}"
                 if is_id(name):
                     yield name, entry.stat(follow_symlinks=False).st_size
@@ -289,6 +297,7 @@ def is_intact(path: os.PathLike[str], name: str, size: int) -> bool:
     try:
         with open(path, "rb") as file:
             data = file.read(WHOLE)
+        # the unpacked file begins with its kind and size: `blob 12`, and a NUL
         unpacked = zlib.decompressobj().decompress(data, 64) if size > WHOLE else zlib.decompress(data)
     except OSError:  # unreadable for this user, or just packed by a gc
         return True

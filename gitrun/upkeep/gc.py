@@ -147,6 +147,7 @@ def collect_garbage(git: Git, found: GcPlan) -> None:
 def purge_runs(git: Git, runs: Mapping[str, str]) -> None:
     """Removes the deleted runs (id -> tip) for good, with the files kept for them outside git."""
     if runs:
+        # recorded first: after a kill, doctor still knows that the files of these runs may go
         trash.record_purged(git, runs)
         trash.forget_runs(git, runs)
     for run in runs:
@@ -169,6 +170,7 @@ def retry_with_room(git: Git, act: Callable[[], T]) -> T:
 def is_disk_full(git: Git) -> bool:
     """Returns whether the disk of the repository is full."""
     system = os.statvfs(git.common_dir)
+    # not f_bfree, which includes the blocks reserved for root
     return system.f_bavail * system.f_frsize < LITTLE
 
 
@@ -177,6 +179,7 @@ def make_room(git: Git) -> bool:
     slots = idle_slots(git, 0.0, time.time())
     for pile in slots:
         remove_slot(git, pile.path)
+    # SQLite keeps files such as index.sqlite-journal beside the index
     caches = [name for name in names_in(git.state) if name.startswith("index.sqlite") or name == DECLARED]
     for name in caches:
         remove_path(git.state / name)
@@ -234,8 +237,10 @@ def remove_slot(git: Git, slot: Path) -> None:
     if lock is None:
         return
     with lock:
+        # asked again under the lock: a run may have used the slot since it was found
         if not is_free(git, slot, ""):
             return
+        # after a kill here, doctor finds a slot without a record and removes the rest
         remove_path(worktree_record(git, slot))
         # the lock goes last, so that nobody takes over a half-removed slot
         for name in names_in(slot):
@@ -261,8 +266,10 @@ def objects_to_pack(git: Git) -> tuple[int, int]:
         return 0, 0
     limit, packs_limit = number_setting(git, "gc.auto", LOOSE_OBJECTS), number_setting(git, "gc.autopacklimit", PACKS)
     store = git.common_dir / "objects"
+    # git looks into the same directory, 17
     loose = 256 * sum(bool(re.fullmatch("[0-9a-f]{38}", name)) for name in names_in(store / "17"))
     packs = sum(name.endswith(".pack") for name in names_in(store / "pack"))
+    # gc.auto=0 turns off both limits
     return loose if 0 < limit < loose else 0, packs if limit > 0 and 0 < packs_limit < packs else 0
 
 
@@ -275,11 +282,13 @@ def pack_repository(git: Git, found: GcPlan) -> None:
     if found.loose_objects or found.packs:
         # git 2.39: --geometric ignores the packs of a partial clone
         whole = any(name.endswith(".promisor") or name == "extensions.partialclone" for name in git.config)
+        # -l leaves out the objects of an alternate, which stay in its packs
         git.run("repack", "-d", "-l", "-q", *(() if whole else ("--geometric=2",)))
 
 
 def is_enabled(git: Git, name: str) -> bool:
     """Returns whether a setting of git is not false."""
+    # the last of several values counts
     return git.config.get(name, ("true",))[-1].lower() not in {"false", "no", "off", "0"}
 
 
@@ -296,6 +305,7 @@ def measure_garbage(path: Path) -> Garbage:
 
 def size_below(path: Path) -> int:
     """Returns the bytes of the files at and below a path, without following links. Unreadable ones count 0."""
+    # os.walk of Python 3.11 exceeds the stack in directories nested 1,500 deep
     total, queue = 0, [os.fsencode(path)]
     while queue:
         place = queue.pop()

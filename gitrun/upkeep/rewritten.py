@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ORIGINAL = "refs/original/"
 """Namespace where git filter-branch keeps the old refs."""
+# tree <id>, parent <id>, author and committer each on a line, an empty line, the message
 HEADER = re.compile(rb"\A(.*?)\n\n", re.DOTALL)
 KEPT = re.compile(rb"^(?:author|committer|encoding) [^\n]*$", re.MULTILINE)
 
@@ -50,6 +51,7 @@ class RewrittenChain:
 def commit_map(git: Git) -> dict[str, str]:
     """Returns the commits that git filter-repo rewrote, old id -> new id. A dropped commit maps to zeros."""
     with suppress(OSError):
+        # <old id> <new id>, below a first line `old new`
         lines = (line.split() for line in (git.common_dir / "filter-repo" / "commit-map").read_text().splitlines())
         return {words[0]: words[1] for words in lines if len(words) == 2 and all(map(is_id, words))}
     return {}
@@ -60,6 +62,7 @@ def read_rewritten_chain(objects: ObjectReader, tip: str) -> RewrittenChain | No
     found: dict[str, Commit] = {}
     order: list[Commit] = []
     firsts: list[str] = []
+    # each commit is taken from the stack twice: before its parents, and after them
     stack = [(tip, False)]
     while stack and len(found) < MAX_COMMITS:
         name, is_done = stack.pop()
@@ -71,6 +74,7 @@ def read_rewritten_chain(objects: ObjectReader, tip: str) -> RewrittenChain | No
                 return None
             found[name] = commit
             before = own_parents(name, commit.kind, commit.parents, "")
+            # the first attempt is based on a commit that belongs to no run, or on none
             if commit.kind == "attempt" and not any(is_commit_of_run(objects, parent) for parent in before):
                 firsts.append(name)
                 before = ()
@@ -88,6 +92,7 @@ def is_rewritten(git: Git, objects: ObjectReader, run: str, tip: str) -> bool:
     line = read_rewritten_chain(objects, tip)
     if line is None or line.first == run:
         return False
+    # git filter-repo leaves a map, git filter-branch the old ref
     return commit_map(git).get(run) == line.first or read_ref(git, f"{ORIGINAL}{RUNS}{run}") is not None
 
 
@@ -135,6 +140,7 @@ def rewrite_commits(git: Git, through: tuple[Objects, TreeMaker], line: Rewritte
             (place / "run.toml").write_bytes(table)
             (blob,) = hash_files(git, [place / "run.toml"])
             tree = edit_tree(objects, maker, tree, {record_files.RUN.encode(): Entry(FILE, blob)})
+        # a commit that stays the same keeps its id, and its signature
         if tree == commit.tree and all(made[parent] == parent for parent in before):
             made[commit.id] = commit.id
             continue
@@ -187,6 +193,7 @@ def transfer_trust(git: Git, was: Mapping[str, str], made: Mapping[str, str]) ->
 def move_kept_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str]) -> None:
     """Moves the files kept outside of git to the new ids of the run and its attempts."""
     old, new = (git.state / "files" / name for name in names)
+    # an earlier, killed doctor may have moved them
     if not old.is_dir() or new.exists():
         return
     os.rename(old, new)
