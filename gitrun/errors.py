@@ -46,6 +46,7 @@ class GitrunError(Exception):
 
     kind = "fatal"
     """A stable word for programs."""
+    # git's own code for a fatal error
     exit_code = 128
     detail = ""
     """Lines to print below the message, such as the expression with a mark at the fault."""
@@ -61,9 +62,11 @@ class GitrunError(Exception):
 
 def joined(message: str, hint: str) -> str:
     """Joins fact and hint. A hint that is only a command becomes a sentence."""
+    # messages of git and of libraries may end with a full stop
     message = message.removesuffix(".")
     if hint.startswith(("git ", "chmod ")):
         hint = f"Try: {hint}"
+    # `Did you mean lr?` needs no full stop before the hint
     between = " " if message.endswith(("?", "!")) else ". "
     return f"{message}{between}{hint}" if hint else message
 
@@ -72,6 +75,7 @@ class UsageError(GitrunError):
     """A wrong command line; nothing was written."""
 
     kind = "usage"
+    # git's own code for a wrong command line
     exit_code = 129
 
 

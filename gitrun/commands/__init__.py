@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+# mypy cannot see through __getattr__; `import x as x` marks the names as exported (PEP 484)
 if TYPE_CHECKING:
     from gitrun.commands import cat as cat
     from gitrun.commands import check as check
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from gitrun.commands import verify as verify
     from gitrun.commands import watch as watch
 else:
+    # no verb is imported before it is used: each loads click, which completion does without
     from gitrun.lazy import lazy_modules
 
     __getattr__ = lazy_modules(__name__)

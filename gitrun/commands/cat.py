@@ -48,10 +48,12 @@ def command(run: str, place: str | None, what: str, path: str | None) -> None:
     path = inside
     if what == "source" and path is None:
         raise UsageError("--sourcecode needs a file", "To name it: -p PATH")
+    # paths are stored from the top of the repository; in a subdirectory, a path as typed there comes first
     here = path and project.path_from_top(path)
     try:
         print_file(project, found, what, here)
     except UnknownRun:
+        # at the top there is no second meaning to try
         if here == path:
             raise
         print_file(project, found, what, path)
@@ -65,14 +67,17 @@ def split_run_and_path(project: Project, name: str, path: str | None) -> tuple[R
     try:
         return project.find(name), None
     except UnknownRun:  # a label may contain a colon and wins over RUN:PATH
+        # `:report.txt` is a file of the newest run
         return project.find(head or LATEST), tail
 
 
 def print_file(project: Project, run: Run, what: str, path: str | None) -> None:
     """Writes the run's file to stdout. Raises UnknownRun before any output if there is no such file."""
     if not sys.stdout.isatty():
+        # the bytes go around the text layer, whose buffer must be empty first
         sys.stdout.flush()
         project.copy_file(run, what, path, sys.stdout.buffer)
         return
+    # the file may hold escape sequences, which a terminal would obey
     for line in safe_lines(project.read_file(run, what, path).decode(errors="replace")):
         print_line(line)

@@ -53,13 +53,16 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
       git run check --metric 'loss<=base*1.02' --metric 'acc>0.9'
       git run check best --metric 'loss:min < base:loss - 0.01' --base v1.0
     """
+    # without a limit only --commit has something to judge: whether the run completes
     if not metrics and not of_commit:
         raise UsageError("no limits given", "For example: --metric 'loss<=base*1.02'")
+    # before anything runs, so that a limit that does not parse costs no run
     gates = [parse_gate(text) for text in metrics]
     # a run for --commit must not write on stdout, which has the verdict
     project = open_project(FileStream(2), FileStream(2))
     if of_commit:
         return check_commit(project, words, gates, base, as_json=as_json)
+    # only --commit reads flags: `check train.py lr=0.1` would otherwise ignore them
     if len(words) > 1:
         raise UsageError(
             "cannot check several runs at once", "To choose a run by its flags: git run check --commit OPERATION NAME=VALUE"
@@ -70,6 +73,7 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
 
 def print_results(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bool) -> int:
     """Prints the judgement. Returns the exit code: 0 if passed, else 1."""
+    # two limits on one metric give one note
     for metric in dict.fromkeys(gate.metric for gate in gates):
         if is_flag_and_metric((found.run,), metric):
             project.say(f"note: {metric!r} is a metric and a flag; --metric uses the metric. To say so: metric:{metric}")
@@ -84,10 +88,12 @@ def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], 
     """Judges the checked-out commit. Returns the exit code, 125 if it cannot be judged."""
     try:
         run = run_commit(project, words, gates)
+        # without limits a program that fails is bad; one that was stopped says nothing about the commit
         if run.status != COMPLETED and (gates or run.status != ERROR):
             return report_skip(project, f"run {short_id(run.id)} is {run.status}: only completed runs can be checked")
         found = project.runs.judge(run, gates, base)
     except GitrunError as error:
+        # an exit code of 128 or more would end git bisect run; with 125 it skips the commit
         return report_skip(project, error.message + (f". {error.hint}" if error.hint else ""))
     return print_results(project, found, gates, as_json=as_json)
 
@@ -103,6 +109,7 @@ def run_commit(project: Project, words: Sequence[str], gates: Sequence[Gate]) ->
 
     The program's output goes to stderr, because stdout is for the judgement. Raises GitrunError.
     """
+    # train.py lr=0.1: the word without = is the operation
     names = [word for word in words if "=" not in word]
     if len(names) > 1:
         raise BadValue(f"'{names[1]}' is not a flag", "--commit takes an operation and flags, for example lr=0.1")
@@ -112,6 +119,7 @@ def run_commit(project: Project, words: Sequence[str], gates: Sequence[Gate]) ->
         name: model.flags.Typed(text)
         for name, text in map(model.flags.split_assignment, (word for word in words if "=" in word))
     }
+    # needed_source: a run with the same flags but other code says nothing about this commit
     found = project.start(model.plan.Request(operation=names[0], flags=flags, needed=True, needed_source=True))
     if isinstance(found, model.plan.Skip):
         return found.run
@@ -129,6 +137,7 @@ def print_checked(found: Checked) -> None:
 
 def result_row(gate: GateResult, found: Checked) -> list[str]:
     """Returns a gate as cells: result, text, values and base."""
+    # formatted together, so that rounding does not hide which number is larger
     value, limit, base = numbers_text([gate.value, gate.limit, gate.base])
     beside = f"(base {base}, run {short_id(found.base.id)})" if gate.base is not None and found.base else ""
     said = "passed" if gate.passed else "failed"

@@ -41,6 +41,7 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
     project.say(
         f"copied {count_text(len(brought.done), 'file')}{what} of run {short_id(found.id)}{'' if to is None else f' to {to}'}"
     )
+    # files above the repository (`../data.csv`) can be recorded, but are never written back
     beside = [path for path in brought.left if path.startswith(PARENT)]
     left = [path for path in brought.left if path not in beside]
     if beside:
@@ -50,4 +51,5 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
         project.say(f"not overwritten: {', '.join(left)}. To overwrite: --force")
     if brought.gone:
         project.say(f"not on this machine: {', '.join(brought.gone)}")
+    # a script must notice that it did not get all files
     return 1 if brought.left or brought.gone else 0

@@ -30,11 +30,14 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
     project = open_project()
     found = select_runs(project, runs, build_query(options))
     if message is None:
+        # a script has no terminal for the editor
         if not sys.stdin.isatty():
             raise UsageError("no comment given", "To give it: -m TEXT")
         what = f"run {found[0].id[:8]}" if len(found) == 1 else f"{len(found)} runs"
         text = project.edit_text("RUN_COMMENT", HINT.format(what))
+        # as in a commit message, lines that begin with # are for the user who writes it
         message = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    # to save nothing is how users of git cancel
     if not message.strip():
         raise UsageError("the comment is empty: nothing was changed")
     comment = Comment(message.strip(), project.author(), datetime.now(timezone.utc))

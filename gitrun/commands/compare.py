@@ -59,6 +59,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     """
     names, equal, limit = options.pop("columns"), options.pop("equal"), options.pop("limit")
     question = sort_rows(build_query(options))
+    # named or filtered runs are all shown: the limit is for a plain call where there are many runs
     few = ROWS if not (runs or everything) and question.is_plain else -1
     project = open_project()
     selection = project.select(runs, question, limit or few)
@@ -101,16 +102,20 @@ def list_needs(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str
 
 def sort_rows(question: Query) -> Query:
     """Returns the question for all runs, best first if `--min` or `--max` asks for that. Raises UsageError."""
+    # `-acc` sorts by acc, largest first
     orders = [*filter(None, (question.least, question.most and f"-{question.most}", question.sort))]
     if len(orders) > 1:
         raise UsageError("--min, --max and --sort cannot be combined")
     order = "--min" if question.least else "--max" if question.most else "--sort"
+    # as a filter, --min or --max would select one run; here they only order
     return replace(question, least=None, most=None, sort=orders[0] if orders else None, order=order)
 
 
 def print_csv(columns: Sequence[Column], runs: Sequence[Run]) -> None:
     """Prints the rows as CSV: full values, RFC 3339 times, empty cells for absent values, no formulas."""
+    # the csv module ends lines with CR LF unless told otherwise
     writer = csv.writer(sys.stdout, lineterminator="\n")
+    # names and labels may hold escape sequences, which a terminal would obey; a pipe gets exact values
     value_of = shown_cell if is_read_by_person() else exact_cell
     writer.writerow([value_of(column.name) for column in columns])
     writer.writerows([value_of(value) for value in row] for row in rows_of(columns, runs))
@@ -123,10 +128,12 @@ def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette
     now = datetime.now(timezone.utc)
     names = [column.name for column in columns]
     values = list(rows_of(columns, runs))
+    # column by column, because how far a number is rounded depends on the others
     cells = [
         [paint_rows(colours, name, text) for text in cell_texts(name, column, now)]
         for name, column in zip(names, zip(*values, strict=True), strict=True)
     ]
+    # the operation is the column that a narrow terminal shortens
     gives = names.index("operation") if "operation" in names else None
     whole = sum(name not in LAST for name in names)
     right = frozenset(at for at, column in enumerate(zip(*values, strict=True)) if holds_only_numbers(column))
@@ -136,6 +143,7 @@ def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette
 def holds_only_numbers(values: Iterable[Any]) -> bool:
     """Returns whether a column has values, and all of them are numbers."""
     there = [value for value in values if value is not None]
+    # True is an int in Python
     return bool(there) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in there)
 
 
@@ -152,11 +160,13 @@ def plain_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a run has
 
 def exact_cell(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
     """Converts a value for CSV: a number, or a text that is no formula to a spreadsheet (OWASP, CSV injection)."""
+    # True is an int in Python, but a word in a table
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if value is None or isinstance(value, datetime):
         return rfc3339_text(value) or ""
     text = value if isinstance(value, str) else format_value(value)
+    # a label such as `=HYPERLINK(...)` would be evaluated when the file is opened; after an apostrophe it is text
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
@@ -168,6 +178,7 @@ def shown_cell(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
 
 def cell_texts(name: str, values: Sequence[Any], now: datetime) -> list[str]:
     """Formats a column for people so that different numbers look different."""
+    # a duration has a format of its own (3m20s)
     numbers = numbers_text([value if isinstance(value, float) and name != "duration" else None for value in values])
     return [shorten_cell(name, value, now) if text == "-" else text for value, text in zip(values, numbers, strict=True)]
 
@@ -178,6 +189,7 @@ def shorten_cell(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 -
         return "-"
     if isinstance(value, datetime):
         return relative_text(value, now)
+    # `needs:prepare` holds the id of a run
     if name == "id" or (name.startswith(NEEDS) and isinstance(value, str)):
         return safe_text(short_id(value))
     if name == "duration":

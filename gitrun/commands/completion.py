@@ -39,7 +39,9 @@ def complete_flags(words: list[str]) -> str:
             source.catalog.complete_operation(git.exe.open_repository(Path.cwd(), os.environ), words[0] if words else None)
         )
     except (GitrunError, OSError):
+        # a message would appear in the middle of the line that the user is typing
         return ""
+    # a flag's help with control characters would reach the terminal through the shell
     return "\n".join(line for line in found if line.isprintable())
 
 
@@ -50,9 +52,11 @@ def complete_words(verb: str) -> str:
     """
     if verb == "help":
         return " ".join([*VERBS, *TOPICS])
+    # a line of the file: watch --latest
     with open(OPTIONS, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes as long to import as all else here
         known = dict(line.rstrip("\n").split(" ", 1) for line in file if " " in line)
     words = known.get(verb, "").strip()
+    # both a verb and an option may follow `git run`
     return " ".join([*VERBS, words]) if verb == "run" else words
 
 
@@ -61,10 +65,12 @@ def complete_values(words: Sequence[str]) -> str:
     kind, *rest = words or ("",)
     try:
         repository = git.exe.open_repository(Path.cwd(), os.environ)
+        # many runs share an operation or a tag: each is offered once, in the order of the runs
         found = list(dict.fromkeys(KINDS[kind](repository, rest))) if kind in KINDS else []
     except (GitrunError, OSError):
         return ""
     lines = ((word, " ".join(about.split())[:WIDEST]) for word, about in found)
+    # one candidate a line: the word, a tab, its description
     return "\n".join(f"{word}\t{about}" for word, about in lines if TYPED.fullmatch(word) and about.isprintable())
 
 
@@ -90,11 +96,13 @@ def name_runs(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def list_running(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields running runs, for `watch` and `stop`."""
+    # a run that died without being recovered is offered too: recovery would write
     return describe_runs(run for run in list_newest(git) if run.status == RUNNING)
 
 
 def list_deleted(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields deleted runs, for `restore` and `purge`."""
+    # an unreadable run has no operation or status to show
     return describe_runs(run for run in store.trash.deleted_runs(git)[:NEWEST] if isinstance(run, Run))
 
 

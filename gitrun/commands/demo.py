@@ -62,6 +62,7 @@ with open("model.json", "w") as file:
     json.dump({"weights": weights, "loss": loss}, file)
 '''
 BEFORE, AFTER = "return [x, y, 1.0]", "return [x, y, x * y, 1.0]"
+# the user's signing key, ignored files or line endings must not change the story
 SETTINGS = {
     "user.name": "A Newcomer", "user.email": "newcomer@localhost", "commit.gpgSign": "false", "core.autocrlf": "false",
     "core.excludesFile": os.devnull, "core.attributesFile": os.devnull, "gitrun.python": sys.executable,
@@ -79,6 +80,7 @@ def command(*, keep: bool) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGHUP):  # the default action would skip `finally`
         signal.signal(number, signal.default_int_handler)
+    # the temporary directory of macOS is reached through a link, and git reports resolved paths
     place = Path(tempfile.mkdtemp(prefix="git-run-demo-")).resolve()
     kept = False
     try:
@@ -93,14 +95,17 @@ def command(*, keep: bool) -> None:
 
 def demo_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment of the demo: git reads no user settings, and PATH begins with this `git-run`."""
+    # a git outside its compiled-in place finds its programs only through GIT_EXEC_PATH
     kept = {
         name: value
         for name, value in environment_for_programs(environ).items()
         if not name.startswith("GIT_") or name == "GIT_EXEC_PATH"
     }
     own = Path(sys.argv[0]).absolute()
+    # git looks for `git run` on PATH, and must find this gitrun, not another installation
     if own.name == "git-run" and own.is_file():
         kept["PATH"] = os.pathsep.join(filter(None, [str(own.parent), kept.get("PATH")]))
+    # a pager would stop the story at git diff
     own_words = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_PAGER": "cat"}
     return kept | own_words
 
@@ -110,6 +115,7 @@ class Stage:
 
     def __init__(self, place: Path, environ: Mapping[str, str]) -> None:
         self.place, self.environ, self.output = place, environ, FileStream(1)
+        # an empty --template keeps hooks of the user's template directory out
         self.prepare("init", "--quiet", "--initial-branch=main", "--template=")
         for name, value in SETTINGS.items():
             self.prepare("config", name, value)
@@ -168,5 +174,6 @@ def play_story(stage: Stage) -> None:
     stage.say("A run is a small hidden branch that git can read. The restart added commits and rewrote none:\n")
     stage.show("git", "log", "--graph", "--oneline", f"runs/{first.id}")
     again = stage.project().find(first.id)
+    # the restart has the unedited script and the same seed
     if again.output != first.output:
         raise CannotRun("the demo failed: the restart printed something else than its run")

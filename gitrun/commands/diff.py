@@ -36,6 +36,7 @@ CARRIED = "carried"
 ASKED = {FLAGS: [FLAGS], NEEDS: [NEEDS], SOURCE: [SOURCE, CARRIED], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
 """Parts of a diff for each option, in the order in which they are printed."""
 PACKAGES = "packages."
+# git's colours, such as `ESC[1;31m`, and tabs; because of the group, split() keeps them, at odd places
 AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 
 
@@ -61,6 +62,7 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
     project = open_project()
     pair = find_pair(project, runs, working=working)
     options = [option for option in ASKED if parts[option]]
+    # the other side is a commit or the working tree, which has no flags and no output
     if len(pair.runs) < 2:
         options = require_source_only(options)
     shown = [part for option in options or (FLAGS, NEEDS, SOURCE, OUTPUT) for part in ASKED[option]]
@@ -143,6 +145,7 @@ class View:
             if part == ENV:
                 self.show_environment()
                 continue
+            # --source shows CARRIED too: of these two, only the second needs a heading
             if part == CARRIED or len([one for one in shown if one != CARRIED]) > 1:
                 print_line(read_palette(self.project).paint("heading", part))
             if part in {FILES, CARRIED}:
@@ -164,6 +167,7 @@ class View:
         if rest and packages:
             print_line("")
         if packages:
+            # False sorts before True: changed versions come first, then removed packages, then added ones
             changed = sorted(packages.items(), key=lambda item: (None in item[1], item[1][0] is None, item[0]))
             self.show_values("packages", {name.removeprefix(PACKAGES): both for name, both in changed}, plain_text)
 
@@ -176,12 +180,14 @@ class View:
 
 def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:
     """Prints git's output: unchanged into a pipe, made safe on a terminal but for git's colours."""
+    # the bytes go around the text layer, whose buffer must be empty first
     sys.stdout.flush()
     if not is_read_by_person():
         sys.stdout.buffer.writelines(lines)
         sys.stdout.buffer.flush()
         return
     for line in lines:
+        # git prints the bytes of files as they are, and they need not be UTF-8
         pieces = AS_IT_IS.split(line.decode(errors="surrogateescape").removesuffix("\n"))
         print_line(
             "".join(piece if at % 2 and (colour or piece == "\t") else safe_text(piece) for at, piece in enumerate(pieces))

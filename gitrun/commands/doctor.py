@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitrun.project import Project
     from gitrun.upkeep.doctor import Report
 
+# no remote can have this name: git allows no blanks in it
 ANY = "(the one that git would take)"
 
 

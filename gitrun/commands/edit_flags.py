@@ -28,14 +28,18 @@ def edit_flags(project: Project, request: Request) -> Request:
     """Returns the request with the flags as saved in git's editor. Raises UsageError."""
     operation, given = flags_before(project, request)
     by_name = {flag.name: flag for flag in list_known_flags(project, operation)}
+    # declared flags in the order of the script, then given ones that it does not declare
     flags = [*by_name.values(), *(Flag(name) for name in given if name not in by_name)]
     if not flags:
         raise UsageError(f"{operation} has no flags to edit", "To give flags: NAME=VALUE")
     sheet = format_sheet(operation, flags, given)
+    # editors choose the highlighting by the suffix
     text = project.edit_text("RUN_FLAGS.toml", sheet)
     values = parse_sheet(text)
+    # as git commit does for an empty message: it is how a user cancels
     if not values:
         raise UsageError("nothing was run: the list of flags is empty", "To run: save it with flags")
+    # one flag at a time, so that the error can name its line
     for name, value in values.items():
         check_line(text, by_name.get(name), operation, (name, value))
     return replace(request, flags={**request.flags, **values})
@@ -44,6 +48,7 @@ def edit_flags(project: Project, request: Request) -> Request:
 def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, Value]]:
     """Returns the operation and the flags that it would get. Raises GitrunError."""
     try:
+        # with --needed the plan could be an earlier run instead of the flags
         plan = project.plan(replace(request, needed=False, needed_source=False))
     except UsageError:
         known = list_known_flags(project, request.operation or "")
@@ -68,6 +73,7 @@ def format_sheet(operation: str, flags: Sequence[Flag], values: Mapping[str, Val
     for flag in flags:
         about = safe_text(describe_flag(flag))
         lines += [f"# {about}"] if about else []
+        # `lr = 0` and a line end, without the last five characters: the writer quotes keys that need it
         key = dump_toml({flag.name: 0})[:-5] if "." not in flag.name else f'"{flag.name}"'
         lines.append(f"{key} = {format_inline(values[flag.name])}" if flag.name in values else f"# {key} =")
     return "\n".join(lines) + "\n"
@@ -78,6 +84,7 @@ def parse_sheet(text: str) -> dict[str, Any]:
     try:
         found = load_toml(text)
     except (ValueError, RecursionError) as error:
+        # a list can be nested deeper than the parser recurses
         raise BadValue(f"nothing was run: the list of flags is not TOML: {error}") from error
     return found
 
@@ -88,6 +95,7 @@ def check_line(text: str, flag: Flag | None, operation: str, given: tuple[str, A
     try:
         resolve_flags([flag] if flag else None, {name: copy_value(name, value)}, operation=operation)
     except UsageError as error:
+        # a key may be quoted: "batch.size" = 8
         pattern = rf"""^\s*["']?{re.escape(name)}["']?\s*="""
         lines = [number for number, line in enumerate(text.split("\n"), start=1) if re.match(pattern, line)]
         raise BadValue(f"line {lines[0] if lines else 1}: {error.message}", "Nothing was run") from error

@@ -13,10 +13,12 @@ MEANT_FOR_PROGRAMS = ("PYTHONPATH", "PYTHONHOME")
 def main() -> None:
     """Starts `git-run` with imports from its own installation only, and the user's environment."""
     forget_given_path()
+    # the shell script `git-run` hides these from our own Python; programs get them unchanged
     for name in MEANT_FOR_PROGRAMS:
         if (value := os.environ.pop(GIVEN + name, None)) is not None:
             os.environ[name] = value
     sys.argv[0] = os.path.join(os.path.dirname(sys.argv[0]), "git-run")  # noqa: PTH118, PTH120 - pathlib is not loaded yet
+    # only after sys.path is clean: a `types.py` of the user's would be imported otherwise
     from gitrun.commands.main import main as run
 
     run()
@@ -25,5 +27,6 @@ def main() -> None:
 def forget_given_path() -> None:
     """Removes the directories of PYTHONPATH from `sys.path`, if gitrun was not started through `git-run`."""
     if given := os.environ.get("PYTHONPATH"):
+        # an empty entry of PYTHONPATH is the current directory
         apart = {os.path.abspath(entry) for entry in given.split(os.pathsep)}  # noqa: PTH100 - pathlib is not loaded yet
         sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in apart]  # noqa: PTH100

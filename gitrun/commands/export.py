@@ -33,9 +33,11 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
     """
     if not words:
         raise UsageError("no file given", "For example: git run export 3fa2c1d8 run.bundle")
+    # the file is the last word, as for cp
     *names, file = words
     project = open_project()
     options["question"] = build_query(options)
+    # `git run export FILE` without a run must not export all of them
     if not names and options["question"].is_plain and options["revisions"] is None:
         raise UsageError(
             "no runs given", "To export runs: git run export 3fa2 FILE, or: git run export --status completed FILE"
@@ -48,6 +50,7 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
             f"run {short_id(run)} has files of submodule {safe_text(path)}",
             "To export the code of submodules too: git run export --with-submodules",
         )
+    # one list for both: what is written is what was searched for secrets
     tips = {run.id: run.tip for run in runs}
     if not options["no_scan"]:
         require_no_secrets(project.sharing.secrets_in_export(tips, without), "export")

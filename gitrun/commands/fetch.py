@@ -30,6 +30,7 @@ def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a 
     """
     project = open_project()
     options["question"] = build_query(options)
+    # `fetch origin` names a remote, `fetch 3fa2c1d8` a run
     remote, names = split_remote_and_names(project, words)
     found = project.sharing.fetch(remote, build_order(project, names, options, merge=False))
     return report_received(project, found, remote, quiet=options["quiet"])

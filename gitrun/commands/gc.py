@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitrun.project import Project
     from gitrun.upkeep.gc import GcPlan, GcRules
 
+# a running run is never deleted
 STATUSES = ("completed", "error", "terminated", "staged", "pending")
 
 
@@ -41,6 +42,7 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
       git run gc --status error,terminated --older-than 2.weeks
     """
     project = open_project()
+    # a dry run stops after the survey, so it shows just what would be done
     found = project.upkeep.survey(read_rules(project, options))
     if not dry_run:
         project.upkeep.sweep(found)
@@ -52,6 +54,7 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
 
 def read_rules(project: Project, options: dict[str, str | int | bool | None]) -> GcRules:
     """Returns the rules for deletion from the options, or from the settings. Raises UsageError."""
+    # a misspelt setting must not count as absent: it decides which runs are deleted
     project.require_settings(*GC_SETTINGS)
     settings, keep = project.settings, options["keep"]
     before = str(options["older_than"] or settings.gc_older_than)
@@ -61,6 +64,7 @@ def read_rules(project: Project, options: dict[str, str | int | bool | None]) ->
             raise BadValue(f"gc cannot select runs by status '{status}'", f"Use one of: {', '.join(STATUSES)}")
     retention = upkeep.gc.Retention(
         before=project.upkeep.parse_time(before) if before else None,
+        # --keep 0 is a rule too
         keep=int(keep) if keep is not None else settings.gc_keep,
         statuses=statuses,
     )
@@ -86,6 +90,7 @@ def print_plan(project: Project, found: GcPlan, would: str) -> None:
         loose = [f"about {found.loose_objects:,} loose objects"] if found.loose_objects else []
         project.say(f"{packed} {' and '.join([*loose, *([count_text(found.packs, 'pack')] if found.packs else [])])}")
     freed = f"{size_text(found.size)} {'would be' if would else 'are'} free" if found.size else ""
+    # git keeps unreachable objects for a while (gc.pruneExpire, two weeks by default)
     hint = "git gc frees the objects of purged runs later" if found.purged else ""
     words = "; ".join(filter(None, (freed, hint))) or ("" if has_work(found) else "nothing to clean up")
     if words:

@@ -59,8 +59,10 @@ def list_topics() -> str:
 
 def show_guide(topic: str) -> None:
     """Prints a guide for the terminal, through the user's pager."""
+    # the guides are UTF-8, whatever the locale is
     text = (SHARE / "guide" / f"{topic}.md").read_text("utf-8")
     with open_pager() if sys.stdout.isatty() else nullcontext():
+        # outside a repository too, where only the user's settings apply
         is_coloured = is_on(read_settings(os.environ, Path.cwd()))
         palette = Palette({"heading": f"\x1b[{SLOTS['heading']}m"}) if is_coloured else PLAIN
         sys.stdout.write(render_terminal(text, min(shutil.get_terminal_size().columns, WIDEST), palette))
@@ -70,8 +72,10 @@ def open_manual() -> None:
     """Becomes man with the page of `git run`."""
     if shutil.which("man") is None:
         raise MissingPackage("'man' is not installed", f"To read the page: {PAGE}. To list the options: git run -h")
+    # git's own way, with the viewer and format that the user has set (help.format, man.viewer)
     if is_found():
         exec_git("help", "run")
+    # git appends the name of the page to the viewer's command; behind the # the shell ignores it
     viewer = f"man {shlex.quote(str(PAGE))} #"
     exec_git("-c", "help.format=man", "-c", "man.viewer=gitrun", "-c", f"man.gitrun.cmd={viewer}", "help", "run")
 

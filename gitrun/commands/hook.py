@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# the words are git's: a remote's name may look like an option
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("name", metavar="NAME")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
@@ -27,6 +28,7 @@ def command(name: str, words: tuple[str, ...]) -> int:
     \b
       git run hook pre-receive < updates
     """
+    # a check on a server that fails must refuse the push, unlike the hooks below
     if name == "pre-receive":
         return pre_receive()
     deed = DEEDS.get(name)
@@ -49,6 +51,7 @@ def one_line(text: str) -> str:
 
 def prepare_commit_msg(words: Sequence[str]) -> int:
     """Adds a `Run:` trailer to a message. Arguments: its file, its source, and the commit it comes from."""
+    # git starts this hook at the top of the working tree, with a path relative to that (.git/COMMIT_EDITMSG)
     message = Path(words[0]).absolute()
     # `git commit -a` and `git commit PATH` commit another index than the user's
     index = os.environ.get("GIT_INDEX_FILE")
@@ -59,6 +62,7 @@ def prepare_commit_msg(words: Sequence[str]) -> int:
 def commit_msg(words: Sequence[str]) -> int:
     """Empties an edited message that holds only our trailer. Argument: its file."""
     message = Path(words[0]).absolute()
+    # without an editor nothing was added to an empty message, so there is nothing to take back
     if is_edited():
         Project().hooks.commit_msg(message)
     return 0
@@ -78,6 +82,7 @@ def post_commit(_: Sequence[str]) -> int:
 def pre_push(words: Sequence[str]) -> int:
     """Pushes or checks the runs of pushed commits. Arguments: remote and URL; stdin has a line for each ref."""
     project = Project()
+    # a misspelt `require` would otherwise let every push pass
     project.require_settings("pre_push")
     # pre-commit gives hooks no arguments
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else read_pre_commit(project)
@@ -95,6 +100,7 @@ def read_pre_commit(project: Project) -> tuple[str, bytes]:
         raise UsageError("no remote given", "git run hook pre-push REMOTE URL")
     # pre-commit 4 passes no ids when the whole history is pushed
     new = new or project.resolve_name(local)
+    # what git itself writes: <local ref> <local id> <remote ref> <remote id>
     return remote, f"HEAD {new} {ref} {old or hook_files.ABSENT}\n".encode()
 
 
@@ -102,9 +108,11 @@ def pre_receive() -> int:
     """Checks pushed runs. Stdin has a line for each ref. Any failure refuses the push. Raises GitrunError."""
     project = Project()
     try:
+        # <old id> <new id> refs/runs/<id>
         updates = hook_files.parse_pre_receive(sys.stdin.buffer.read())
     except ValueError as error:
         raise UsageError("cannot read the list of updated refs") from error
+    # deletion takes both: the pusher's `-o gitrun.delete`, and the server's setting
     may_delete = hook_files.DELETE_OPTION in read_push_options()
     if may_delete:
         project.require_settings("allow_delete")
@@ -117,6 +125,7 @@ def pre_receive() -> int:
 
 def read_push_options() -> list[str]:
     """Returns the values of `git push -o`."""
+    # GIT_PUSH_OPTION_COUNT=1 GIT_PUSH_OPTION_0=gitrun.delete
     count = os.environ.get("GIT_PUSH_OPTION_COUNT", "0")
     return [os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(int(count) if count.isdigit() else 0)]
 

@@ -51,13 +51,16 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
     project = open_project()
     hooks = project.hooks.files
     meant = hooks.names(names)
+    # a manager writes hook files itself, or points git to a directory of its own
     if deed == "install" and not chain and (manager := hooks.manager()):
         project.say(
             f"{manager} manages the hooks here: add these lines to it. "
             "To write hook files anyway: git run hooks install --chain"
         )
+        # on stdout, so that the lines can be redirected into a file
         click.echo(snippet_for_manager(manager, meant))
         return 0
+    # the states before tell what is new and what was there already
     before = {name: hooks.status(name) for name in meant}
     done = {name: hooks.install(name, chain=chain) if deed == "install" else before[name] for name in meant}
     if deed == "uninstall":
@@ -78,6 +81,7 @@ def print_states(project: Project, deed: str, before: dict[str, Hook], done: dic
         if deed == "status":
             click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else '  ' + path}".rstrip())
         elif hook.status == FOREIGN and deed == "install":
+            # stdin can be read only once: a call added to such a hook could find nothing left
             line = "" if name in READERS else f". To edit it yourself, add: {guarded_call(name)}"
             project.say(f"{path} exists. To keep it and add gitrun's: git run hooks install --chain{line}")
         elif deed == "install":

@@ -11,6 +11,7 @@ from gitrun.commands.verbs import TOPICS
 from gitrun.model.text import count_text, safe_text
 
 SHARE = Path(__file__).parents[1] / "share"
+# below the data directory, where man, bash and fish look by themselves
 PLACES = {
     "git-run.1": "man/man1/git-run.1",
     **{f"man/git-run-{topic}.7": f"man/man7/git-run-{topic}.7" for topic in TOPICS},
@@ -40,6 +41,7 @@ def command(*, uninstall: bool) -> int:
         say(f"{done}: {safe_text(str(file))}")
         left += done.startswith("left")
     if not uninstall:
+        # zsh searches only $fpath, which has no directory below the home directory by default
         zsh = data_home() / "zsh/site-functions"
         say(f"note: zsh needs this line in ~/.zshrc, before compinit: fpath=({safe_text(str(zsh))} $fpath)")
     if left:
@@ -61,6 +63,7 @@ def data_home() -> Path:
 
 def is_foreign(file: Path) -> bool:
     """Returns whether the path holds something that we did not install."""
+    # gitrun writes no links, so a link belongs to somebody else
     return file.is_symlink() or (file.exists() and not (file.is_file() and OURS in file.read_bytes()))
 
 
@@ -71,6 +74,7 @@ def install(content: bytes, file: Path) -> str:
     if file.exists() and file.read_bytes() == content:
         return "already installed"
     file.parent.mkdir(parents=True, exist_ok=True)
+    # a shell that starts at this moment, or a kill, must not meet half a file
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     beside.write_bytes(content)
     beside.replace(file)
@@ -83,5 +87,6 @@ def remove(file: Path) -> str:
         return "left as it is"
     if not file.exists():
         return "not installed"
+    # the directories stay: other programs install their pages there too
     file.unlink()
     return "removed"

@@ -46,8 +46,10 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
 def explain_label(project: Project, label: str, meant: Collection[str]) -> str:
     """Explains why the new label does not name its run; empty if it does, or if several runs got it."""
     with project.index() as index:
+        # names are tried in the order id, number, operation, label
         if other := meaning_before_label(index, label):
             return f"note: as the name of a run, '{label}' means {other}, not this label"
+        # several runs of one call share the label on purpose
         others = [run for run in index.named(label) if run.id not in meant]
     if not others:
         return ""

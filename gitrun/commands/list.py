@@ -69,6 +69,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
         print_columns(shown, names, read_palette(project))
     else:
         print_rows(found, read_palette(project))
+    # on stderr, so that a pipe gets runs only
     if found.more:
         click.echo(f"gitrun: {found.more} more. To show all: --all", err=True)
     if not found.runs and not found.broken and not as_json:
@@ -97,6 +98,7 @@ class Listed:
 def print_existing(project: Project, names: Sequence[str], question: Query, limit: int) -> Listed:
     """Returns the selected runs; if all are listed, also unreadable ones."""
     found = project.select(names, question, limit)
+    # an unreadable run has no flags or times, so no filter can match it
     broken = project.broken() if not names and question.is_plain and not found.more else []
     shown = broken if limit < 0 else broken[:limit]
     return Listed(found.runs, shown, found.more + len(broken) - len(shown))
@@ -128,8 +130,10 @@ def print_rows(found: Listed, colours: Palette) -> None:
 def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) -> None:
     """Prints chosen columns; for people with headings and readable ids and times. Raises UsageError."""
     now, person = datetime.now(timezone.utc), is_read_by_person()
+    # programs get full ids and exact times
     cells = [column_renderer(FOR_PERSONS.get(name, name) if person else name) for name in names]
     rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
+    # without runs there are no columns to check, hence not strict; a misspelt name is empty in all runs
     for name, texts in zip(names, zip(*rows, strict=True), strict=False):
         if name not in ATOMS and ":" not in name and not any(texts):
             raise UsageError(f"no run has '{name}'", f"To sort by a key: {', '.join(ATOMS)}, a flag or a metric")
@@ -140,9 +144,11 @@ def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) 
 
 def print_lines(found: Sequence[Run], project: Project, form: str, *, zero: bool) -> None:
     """Prints the runs in the given format, byte for byte like git's `--format`. Raises UsageError."""
+    # with -z even a terminal gets the exact bytes
     safe = safe_text if is_read_by_person() and not zero else str
     line, now = read_format(form, lambda name: find_colour(project, name), safe), datetime.now(timezone.utc)
     sys.stdout.flush()
     for run in found:
+        # a path that is not UTF-8 gets its own bytes back
         sys.stdout.buffer.write(line(run, now).encode(errors="surrogateescape") + (b"\0" if zero else b"\n"))
     sys.stdout.buffer.flush()

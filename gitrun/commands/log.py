@@ -48,6 +48,7 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
         else:
             print_commits(commits, read_palette(project), datetime.now(timezone.utc))
         return
+    # numbered from the first attempt, also if only the newest are shown
     numbered = list(enumerate(project.attempts(run), 1))
     numbered = numbered[max(0, len(numbered) - limit) :] if limit is not None else numbered
     if as_json:
@@ -60,11 +61,13 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
 
 def find_run(project: Project, name: str) -> Run | None:
     """Returns the run of that name; None if only git knows the name. Raises UnknownRun."""
+    # `main..topic` is a range even if a run has that label
     if ".." in name and project.is_commit(name):
         return None
     try:
         return project.find(name)
     except UnknownRun:
+        # no name asks for the newest run, so git is not asked
         if name != LATEST and project.is_commit(name):
             return None
         raise
@@ -88,6 +91,7 @@ def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette
 def print_commits(commits: Iterable[Commit], colours: Palette, now: datetime) -> None:
     """Prints a line for each commit, and below it one for each of its runs."""
     for commit in commits:
+        # Ada Lovelace <ada@example.org>
         name = commit.author.partition(" <")[0]
         words = (relative_text(commit.time, now), safe_text(commit.subject), safe_text(f"({name})"))
         print_line(GAP.join((colours.paint("id", short_id(commit.id)), *words)))

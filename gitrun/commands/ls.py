@@ -38,6 +38,7 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
     project = open_project()
     found = project.runs.list_files(project.find(run), [part for part in PARTS if parts[part]] or PARTS)
     if as_json:
+        # JSON is text, and paths are bytes
         print_json([asdict(content) | {"path": encode_path(content.path)} for content in found])
     elif zero:
         sys.stdout.flush()
@@ -51,6 +52,7 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
 
 def file_line(content: Content, colours: Palette) -> str:
     """Formats a file for people: part, size, path."""
+    # a submodule has no size
     size = "-" if content.size is None else size_text(content.size)
     away = "" if content.here else "  (not on this machine)"
     return GAP.join((colours.paint("heading", f"{content.part:<8}"), f"{size:>7}", safe_text(content.path) + away))

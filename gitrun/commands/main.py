@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Runs the executable `git-run`."""
     if sys.platform == "win32":
+        # gitrun needs fork, POSIX signals and fcntl
         sys.exit("gitrun: error: Windows is not supported. To use gitrun there: run it in WSL")
     open_missing_streams()
     for stream in (sys.stdout, sys.stderr):  # escape characters that the locale's encoding lacks
@@ -36,12 +37,14 @@ def open_missing_streams() -> None:
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(opened, True)  # noqa: FBT003 - the function takes it so
     os.close(opened)
+    # Python sets a stream to None if its descriptor is closed at the start
     sys.stdin = sys.stdin or os.fdopen(0)
     sys.stdout, sys.stderr = sys.stdout or os.fdopen(1, "w"), sys.stderr or os.fdopen(2, "w")
 
 
 def run_command(words: list[str]) -> int:
     """Runs the call `words` and reports errors on stderr. Returns the exit code."""
+    # a first word that is no verb belongs to `run`: git run train.py
     verb = words.pop(0) if words and (words[0] in VERBS or words[0] in PLUMBING) else "run"
     if words[:1] == ["--git-completion-helper"]:  # before any import, since the user waits at a key
         print(commands.completion.complete_words(verb))
@@ -66,6 +69,7 @@ def dispatch(verb: str, words: list[str]) -> int:
     # options after `--` are the program's
     ours = words[: words.index("--")] if "--" in words else words
     as_json = "--json" in ours
+    # git takes `git run --help` for itself and opens the man page; only `git-run --help` arrives here
     if "-h" in ours:
         verb, words = resolve_help(verb, ours)
     elif "--help" in ours:
@@ -82,6 +86,7 @@ def dispatch(verb: str, words: list[str]) -> int:
             ErrorReport("usage", *commands.usage_errors.explain_click_error(error, verb, words), 129), as_json=as_json
         )
     except (click.exceptions.Abort, KeyboardInterrupt):
+        # 128 + SIGINT, as a shell reports Ctrl-C
         return 130
     except BrokenPipeError:  # 128 + SIGPIPE, as a shell reports a program that it killed
         # Python flushes stdout when it exits, which would fail again
@@ -98,6 +103,7 @@ def invoke_with_script_options(verb: str, words: list[str]) -> int:
     try:
         return invoke_verb(verb, [*words])
     except click.NoSuchOption:
+        # click reports an unknown option before the verb has done anything, so a second try is safe
         again = commands.options.move_options(words) if verb == "run" else None
         if again is None:
             raise
@@ -108,6 +114,7 @@ def explain_system_error(error: OSError) -> str:
     """Describes what the system refused. A read-only gitrun directory is reported as a read-only repository."""
     place, reason = os.fsdecode(error.filename or ""), error.strerror or str(error)
     is_ours = ".git/" in place and "/gitrun/" in place and error.errno in {errno.EROFS, errno.EACCES}
+    # one file that cannot be written, in a directory that can, is another problem
     if is_ours and not os.access(place.rpartition("/")[0], os.W_OK):
         return f"cannot write to this repository: {reason}"
     return f"{place}: {reason}" if place else reason
@@ -117,8 +124,10 @@ def resolve_help(verb: str, words: list[str]) -> tuple[str, list[str]]:
     """Returns verb and words that answer `-h`: the operation's flags if one is named, else the usage."""
     before = words[: words.index("-h")]
     operation = commands.usage_errors.find_operation_word(before, load_command("run").params) if verb == "run" else ""
+    # the word after -m is the value of an option, but names what is run
     if verb == "run" and "-m" in before[:-1]:
         operation = f"-m {before[before.index('-m') + 1]}"
+    # behind `--` click does not take `-m pkg.train` for an option
     return ("ops", ["--", operation]) if operation else (verb, ["-h"])
 
 
@@ -128,6 +137,7 @@ def invoke_verb(verb: str, words: list[str]) -> int:
     if words == ["-h"]:
         return print_help(verb, command)
     rest: tuple[str, ...] = ()
+    # click drops `--`, and operation and the program's arguments would be one list
     if verb == "run" and "--" in words:
         place = words.index("--")
         words, rest = words[:place], tuple(words[place + 1 :])
@@ -136,6 +146,7 @@ def invoke_verb(verb: str, words: list[str]) -> int:
     # not command.main(): it exits with 1 on a broken pipe
     with command.make_context(f"git run {verb}", [*words], obj=rest) as context, open_pager(verb):
         found: Any = command.invoke(context)
+        # a closed pipe must be noticed here, while it can still be reported
         sys.stdout.flush()
     return found if isinstance(found, int) else 0
 
@@ -167,6 +178,7 @@ class ErrorReport(NamedTuple):
 
 def print_error(report: ErrorReport, *, as_json: bool) -> int:
     """Prints an error on stderr, as JSON if asked. Returns its exit code."""
+    # git's own messages may hold URLs with passwords
     message, hint = hide_passwords(report.message), hide_passwords(report.hint)
     if as_json:
         words = {

@@ -27,6 +27,7 @@ def command(*, rebuild: bool, drop: bool) -> None:
         project.say(f"{count_text(made, 'commit')} with notes. To see them: git log --notes=runs")
     elif drop:
         project.say("removed the notes" if project.notes.drop() else "there are no notes")
+        # the next run that ends would bring the notes back
         if project.settings.notes:
             project.say("note: runs that end write notes again. To turn that off: git config gitrun.notes false")
     elif project.notes.exist():

@@ -61,6 +61,7 @@ def offer_rows(offer: Offer) -> list[list[str]]:
     described = definition.description if definition else ""
     if definition and definition.steps and not described:
         described = "steps: " + ", ".join(step.operation for step in definition.steps)
+    # only the program itself can list them
     if offer.asks:
         described = f"{described} (its flags are read when it runs)".lstrip()
     if offer.flags == () and not offer.commands and not described:
@@ -79,6 +80,7 @@ def flag_rows(flags: Iterable[Flag], depth: int) -> list[list[str]]:
 def command_rows(commands: Iterable[Command], above: str = "--") -> Iterator[list[str]]:
     """Yields sub-commands as typed, each followed by its own flags."""
     for command in commands:
+        # `-- train`, and below it `-- train resume`
         typed = f"{above} {command.name}"
         yield [f"  {safe_text(typed)}", ""]
         yield from flag_rows(command.flags, 2)
@@ -99,6 +101,7 @@ def describe_flag(flag: Flag) -> str:
         "required" if flag.required and flag.default is None else "",
     ]
     words = ", ".join(filter(None, limits))
+    # help in source code often spans several indented lines
     help_text = " ".join(flag.help.split())
     return f"{help_text} ({words})" if help_text and words else help_text or words
 
@@ -111,6 +114,7 @@ def offer_json(offer: Offer) -> dict[str, Any]:
         "kind": offer.kind or None,
         "command": list(offer.command),
         "description": definition.description if definition else "",
+        # null: not known, or any flag; []: none
         "flags": None if offer.flags is None else [flag_json(flag) for flag in offer.flags],
         "commands": [command_json(command) for command in offer.commands],
         "steps": [step.operation for step in definition.steps] if definition else [],

@@ -29,6 +29,7 @@ def move_options(words: Sequence[str]) -> list[str] | None:
     """
     end = words.index("--") if "--" in words else len(words)
     ours, rest = list(words[:end]), list(words[end + 1 :])
+    # --tag takes the next word, --needed does not
     takes = {name: not param.is_flag for param in run_options() for name in param.opts}
     offer = find_operation(ours, takes)
     if offer is None:
@@ -40,6 +41,7 @@ def move_options(words: Sequence[str]) -> list[str] | None:
     while at < len(ours):
         name, equals, _ = ours[at].partition("=")
         if is_known(name, takes):
+            # `--tag x` are two words, `--tag=x` is one
             count = 2 if takes.get(name) and not equals else 1
             kept += ours[at : at + count]
         elif not name.startswith("-"):
@@ -49,6 +51,7 @@ def move_options(words: Sequence[str]) -> list[str] | None:
             inner = False
             flag = find_flag(name, offer.flags or ())
             if flag is None:
+                # a sub-command's option must follow its name: tool.py --verbose train --lr 0.1
                 flag, inner = find_flag(name, flags_below(offer.commands)), True
             if flag is None:
                 return None
@@ -63,6 +66,7 @@ def move_options(words: Sequence[str]) -> list[str] | None:
 def hydra_words(operation: str, words: Sequence[str]) -> list[str]:
     """Returns the words that edit a Hydra configuration, `+a=1`, `++a=1` and `~a`, if the script uses Hydra."""
     found = [word for word in words if word.startswith(SIGNS)]
+    # the script is read only for words that could be Hydra's
     offer = find_offer(operation) if found else None
     return found if offer and offer.frontend == HYDRA else []
 
@@ -86,6 +90,7 @@ def find_operation(words: Sequence[str], takes: dict[str, bool]) -> Offer | None
 
 def is_known(name: str, takes: dict[str, bool]) -> bool:
     """Returns whether git run has the option; short options may be combined."""
+    # `-yn` is two options, `--yn` is one
     is_letters = name[:1] == "-" != name[1:2] and len(name) > 1
     return name in takes or (is_letters and all(takes.get(f"-{letter}") is False for letter in name[1:]))
 
@@ -97,8 +102,10 @@ def find_flag(name: str, flags: Iterable[Flag]) -> Flag | None:
 
 def switch_off_words(flag: Flag) -> tuple[str, ...]:
     """Returns the options that set the flag to a fixed value."""
+    # argparse.BooleanOptionalAction: --no-verbose beside --verbose
     if flag.action == "boolean_optional":
         return (f"--no-{flag.option.removeprefix('--')}",)
+    # absl writes --noverbose
     if flag.action == "equals" and flag.kind == "bool":
         return (f"--no{flag.option.lstrip('-')}",)
     return tuple(word for word in flag.words if word.startswith("-") and len(word) > 2)
@@ -114,6 +121,7 @@ def count_values(words: Sequence[str], flag: Flag, offer: Offer) -> int:
     """Returns the number of words that are values of the option: one, or all up to the next flag if it takes several."""
     if flag.size or not flag.many or flag.action in {"append", "repeat", "equals", "separated", "spaced"}:
         return min(flag.size or 1, len(words))
+    # `--layers 64 32 train.py`: two values, then the operation
     stops = (at for at, word in enumerate(words) if word.startswith("--") or "=" in word or word == offer.name)
     return next(stops, len(words))
 

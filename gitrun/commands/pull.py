@@ -25,6 +25,7 @@ def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a 
     """
     project = open_project()
     options["question"] = build_query(options)
+    # `pull origin` names a remote, `pull 3fa2c1d8` a run
     remote, names = split_remote_and_names(project, words)
     found = project.sharing.fetch(remote, build_order(project, names, options, merge=True))
     return report_received(project, found, remote, quiet=options["quiet"])

@@ -37,6 +37,7 @@ def command(  # a filter each
       git run purge --older-than 30.days
     """
     question = build_query(options)
+    # there is no way back, so no run is purged unless it is named or selected
     if not runs and not everything and not older_than and question.is_plain:
         raise UsageError("no deleted runs given", "To purge all: git run purge --all. To list them: git run list --deleted")
     project = open_project()
@@ -47,6 +48,7 @@ def command(  # a filter each
     if dry_run:
         report_runs(project, "would purge", found)
         return 0
+    # in a script nobody can answer
     if sys.stdin.isatty() and not yes:
         report_runs(project, "to be purged:", found)
         click.confirm(f"gitrun: {count_text(len(found), 'run')} will be deleted for good. Continue?", abort=True, err=True)

@@ -65,6 +65,7 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
     held = {} if options["with_submodules"] else project.sharing.held_back(runs)
     report_held_back(project, held)
     runs = {run: tip for run, tip in runs.items() if run not in held}
+    # all runs may be held back
     if options["dry_run"] or not runs:
         report_some(project, f"would push to {remote}", runs)
         if runs:
@@ -73,10 +74,12 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
     there = project.sharing.published(remote)
     report_commits(project, runs, there, remote)
     if not options["no_scan"]:
+        # what has been pushed once cannot be taken back
         require_no_secrets(project.sharing.secrets(runs, there), "push")
     code = report_push(
         project, project.sharing.push(remote, runs, shown=is_progress_shown(options)), remote, quiet=options["quiet"]
     )
+    # a script must not believe that everything was pushed
     return code or int(bool(held))
 
 
@@ -87,6 +90,7 @@ def select_runs(project: Project, names: Sequence[str], options: dict[str, Any],
         raise UsageError("--all cannot be combined with names or filters")
     if everything:
         return project.sharing.all_tips()
+    # runs that were fetched from elsewhere are for others to push
     found = project.sharing.made_here(project.list_runs()) if is_plain else select_with_dependencies(project, names, options)
     return {run.id: run.tip for run in found}
 
@@ -140,6 +144,7 @@ def report_rejected(project: Project, found: Pushed, remote: str) -> None:
     reasons = group_by_reason(found.rejected)
     for reason, runs in list(reasons.items())[:MOST]:
         names = " ".join(map(short_id, runs[:MOST]))
+        # with more runs than are named, the advice is to pull all
         more = f" and {len(runs) - MOST:,} more" if len(runs) > MOST else ""
         what = f"run {names}" if len(runs) == 1 else f"{len(runs):,} runs ({names}{more})"
         advice = (
@@ -149,5 +154,6 @@ def report_rejected(project: Project, found: Pushed, remote: str) -> None:
     if len(reasons) > MOST:
         left = sum(map(len, list(reasons.values())[MOST:]))
         project.say(f"error: {count_text(left, 'more run')} rejected for other reasons")
+    # written by hooks of the other side
     for line in found.told:
         project.say(f"{remote} says: {line}")

@@ -53,6 +53,7 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
     form = "json" if options["as_json"] else options["form"] or by_name
     text = render_report(found, form, FORMATS[form] if options["budget"] is None else options["budget"])
     if junit:
+        # text mode could write in another encoding, the locale's
         junit.write_bytes(render.junit.render_junit(found).encode())
     if out:
         out.write_bytes(text.encode())
@@ -63,11 +64,13 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
 
 def find_subject(project: Project, words: Sequence[str]) -> Range | list[Run]:
     """Returns the commits or runs that the words name. Raises UnknownRun, UsageError."""
+    # two dots make a range of commits; a range of runs has a colon (2:5)
     if not words or (len(words) == 1 and ".." in words[0]):
         return project.runs.read_range(words[0] if words else None)
     try:
         return [run for _, run in project.select(words).runs]
     except UnknownRun:
+        # no run is called `v1.0`, but a commit is
         if len(words) == 1 and project.is_commit(words[0]):
             return project.runs.read_range(words[0])
         raise

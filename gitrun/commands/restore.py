@@ -28,6 +28,7 @@ def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int: 
     """
     question = build_query(options)
     project = open_project()
+    # a plain call undoes the last `git run rm`, however many runs that deleted
     is_last = not runs and not everything and question.is_plain
     found = project.trash.list_last() if is_last else project.trash.find(runs, question)
     if not found:
@@ -35,6 +36,7 @@ def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int: 
         return 0
     restored = project.trash.restore(found)
     report_runs(project, "restored", [run for run in found if run.id in restored.back])
+    # the run may have been fetched again since, with other commits
     for run in restored.left:
         project.say(
             f"error: run {short_id(run)} is not restored: it exists and has changed. "

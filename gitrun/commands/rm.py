@@ -29,11 +29,14 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
       git run rm --remote origin 3fa2c1d8
     """
     question = build_query(options)
+    # `--remote` without a name is the empty text
     if remote is not None:
         return commands.sharing.delete_on_remote(open_project(), remote, (runs, question), dry_run=dry_run)
+    # other verbs take the newest run without a name, but not this one
     if not runs and question.is_plain:
         raise UsageError("no runs given", "To delete runs: git run rm 3fa2, or: git run rm --status error")
     project = open_project()
+    # finds unreadable runs too, by their ids
     found = project.runs_to_delete(runs, question)
     if not found:
         raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")

@@ -56,6 +56,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON.")
 @click.option("--edit-flags", is_flag=True, help="Edit the flags in git's editor first.")
 @click.option("--in-place", is_flag=True, help="Run in the working tree itself.")
+# None: not given, so that gitrun.bring decides
 @click.option("--bring", is_flag=True, default=None, help="Copy produced files into the working tree.")
 @click.option(
     "--link",
@@ -87,6 +88,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 )
 @click.option("--force-flags", is_flag=True, default=None, help="Pass flags that the operation does not declare.")
 @click.option("--version", is_flag=True, help="Print the version of gitrun.")
+# users of Guild AI know these: they are refused with a reason of their own
 @click.option("--optimizer", hidden=True)
 @click.option("--opt-flag", "opt_flags", multiple=True, hidden=True)
 @click.option("--max-trials", hidden=True)
@@ -101,6 +103,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
         click.echo(f"gitrun {version('git-run-tracker')}")
         return 0
 
+    # before the repository is opened: a wrong call is reported outside of one too
     request = build_request(words, rest, options)
     project = commands.selecting.open_project(process.streams.FileStream(1), process.streams.FileStream(2))
     if not (request.operation or request.command) and request.restart is None:
@@ -110,9 +113,11 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
     if options["dry_run"]:
         return print_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
+        # `git run --json list`: the option came before the verb
         commands.usage_errors.require_no_verb(request.operation)
         raise UsageError("--json needs --dry-run", "To see a run as JSON: git run show --json")
 
+    # the question is asked on stderr, because stdout may be a pipe
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
     prompts = lifecycle.decide.Prompts(
         confirm if asks else lambda question: assume_yes(project, question), detach if request.background else None
@@ -126,11 +131,13 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
 def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
     """Builds a request from words and options. Raises UsageError."""
+    # click gives () for a repeatable option that is absent
     later = [name for name in FUTURE_OPTIONS if options[name] not in {None, ()}]
     if later:
         name = later[0].replace("_", "-").replace("opt-flags", "opt-flag")
         raise UsageError(f"--{name} is not supported yet", "Optimizers come with a later version")
     named = [word for word in words if "=" not in word]
+    # Hydra's `+a=1` would count as a flag, and `~a` as an operation
     if any(word.startswith(("+", "~")) for word in words):
         operation = f"-m {options['module']}" if options["module"] else next(iter(named), "")
         own = commands.options.hydra_words(operation, words)
@@ -143,7 +150,9 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
     if len(named) > 1:
         raise commands.usage_errors.explain_stray_word(words)
     flags = {name: Typed(text) for name, text in map(split_assignment, (word for word in words if "=" in word))}
+    # the options are named like the fields of a request
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
+    # None: not given, so that a restart keeps the run's own patterns
     kept["metrics"] = options["metrics"] or None
     kept["stop_after"] = parse_duration(options["stop_after"]) if options["stop_after"] else None
     return Request(operation=named[0] if named else None, command=rest, flags=flags, **kept)
@@ -163,6 +172,7 @@ def assume_yes(project: Project, question: str) -> bool:
 def detach(run: str) -> bool:
     """Prints the run's id and forks. Returns True in the background process."""
     click.echo(run)
+    # a fork copies what is buffered, and both processes would print it
     sys.stdout.flush()
     return process.run.detach()
 
@@ -182,11 +192,13 @@ def report_outcome(project: Project, request: Request, run: str, outcome: Outcom
     if made:
         words += f", {count_text(len(made), 'file')}: {', '.join(made[:3])}{', …' if len(made) > 3 else ''}"
     project.say(words + (copy_produced(project, request, run, outcome) if made or outcome.steps else ""))
+    # subprocess gives -15 for a program that SIGTERM ended, a shell 143
     return outcome.exit_status if outcome.exit_status >= 0 else 128 - outcome.exit_status
 
 
 def copy_produced(project: Project, request: Request, run: str, outcome: Outcome) -> str:
     """Copies produced files into the working tree if that is configured. Returns the text about it."""
+    # the files are in the working tree already
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
@@ -218,6 +230,7 @@ def print_plan(project: Project, request: Request, *, as_json: bool) -> int:
             **render.text.basis_json(plan.basis), "steps": steps, "link": links,
         })  # fmt: skip
         return 0
+    # a repository without commits can have runs too
     base = short_id(plan.source.base) if plan.source.base else "no commit"
     rows = [
         ("operation", plan.operation), ("command", " ".join(plan.words)), ("directory", plan.cwd or "."),

@@ -35,19 +35,24 @@ MANNERS = {"LESS": "FRX", "LV": "-c"}
 @contextmanager
 def open_pager() -> Iterator[None]:
     """Sends stdout through the user's pager, if there is one, until the end of the `with`. Waits for the pager."""
+    # git weighs GIT_PAGER, core.pager, PAGER and its built-in pager
     named = os.fsdecode(git.exe.run_git(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
+    # to git too, these two mean no pager
     if named in {"", "cat"}:
         yield
         return
     os.environ["COLUMNS"] = str(shutil.get_terminal_size().columns)  # programs behind a pipe cannot ask the terminal
     sys.stdout.flush()
+    # as in git: messages on a terminal would be written over the pager's screen
     streams = (1, 2) if sys.stderr.isatty() else (1,)
+    # the user's own LESS and LV win
     with process.run.page_output(named, {**MANNERS, **os.environ}, streams) as is_shown:
         if is_shown:
             os.environ[IN_USE] = "true"
         try:
             yield
         finally:
+            # before the pager's pipe is closed
             sys.stdout.flush()
 
 
@@ -117,12 +122,15 @@ def find_colour(project: Project, name: str) -> str:
 def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:
     """Returns whether stdout is coloured. Raises UsageError for a malformed setting."""
     when: str | None = None
+    # the setting of the command comes before the general one, as for color.diff
     for name in ("color.run", "color.ui"):
         if when is None and name in config:
             text = config[name][-1].lower()
+            # to git, color.ui=true means auto
             when = text if text in WHEN else "auto" if get_bool(config, name, default=True) else "never"
     if when in {"always", "never"}:
         return when == "always"
+    # NO_COLOR counts with any text but the empty one (no-color.org)
     if os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("NO_COLOR"):
         return False
     return is_read_by_person() and (not os.environ.get("GIT_PAGER_IN_USE") or get_bool(config, "color.pager", default=True))

@@ -38,6 +38,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
     names = runs or ((LATEST,) if question.is_plain and not everything else ())
     found = project.select(names, question, -1 if runs or everything else 1)
     if not found.runs:
+        # no output without an error would shorten the command line in which this is a $(...)
         raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
     if as_json:
         print_json([run_json(run) for _, run in found.runs])

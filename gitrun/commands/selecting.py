@@ -61,6 +61,7 @@ OPTIONS = (
 
 def add_filters(verb: F) -> F:
     """Adds the filter options to a verb. Pass its options to `build_query`."""
+    # decorators apply from the bottom up, and the help shows them from the top down
     for option in reversed(OPTIONS):
         verb = option(verb)
     return verb
@@ -73,6 +74,7 @@ def build_query(options: dict[str, Any]) -> Query:
 
 def select_runs(project: Project, names: Sequence[str], question: Query) -> list[Run]:
     """Returns the runs that names and filters select; without either, the newest. Raises UnknownRun."""
+    # with a filter but no name, all runs are meant, not the newest
     asked = names or (() if not question.is_plain else (LATEST,))
     runs = [run for _, run in project.select(asked, question).runs]
     if not runs:
@@ -82,6 +84,7 @@ def select_runs(project: Project, names: Sequence[str], question: Query) -> list
 
 def explain_no_match(project: Project, question: Query) -> str:
     """Explains why no run matches, for example because no run has the name in the filter."""
+    # a misspelt flag in a filter matches no run
     name = unknown_name(project.list_runs(), question)
     return f"no run has '{name}'" if name else "no runs match"
 
@@ -135,5 +138,6 @@ def show_progress(done: int, total: int) -> None:
         return
     filled = WIDTH * done // total
     line = f"gitrun: reading runs [{'#' * filled}{'.' * (WIDTH - filled)}] {done:,} of {total:,}"
+    # blanks erase the bar on every terminal, without escape sequences
     sys.stderr.write(f"\r{line}" if done < total else f"\r{' ' * len(line)}\r")
     sys.stderr.flush()

@@ -47,6 +47,7 @@ def require_run(project: Project, word: str) -> None:
     try:
         project.find(word)
     except UnknownRun as error:
+        # a number is a place in the list, and the error for that tells more
         if not word.isdecimal():
             hint = "To list remotes: git remote. To list runs: git run list"
             raise UnknownRun(f"'{safe_text(word)}' is neither a remote nor a run", hint) from error
@@ -62,6 +63,7 @@ def require_no_secrets(found: Sequence[SecretFinding], verb: str) -> None:
         f"To delete a run: git run rm. To {verb} anyway: git run {verb} --no-scan",
     )
     error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in found)
+    # a script must not publish what may be a secret
     if not sys.stdin.isatty():
         raise error
     for line in error.detail.splitlines():
@@ -75,6 +77,7 @@ def build_order(project: Project, names: Sequence[str], options: dict[str, Any],
     question, revisions = options["question"], options["revisions"]
     if options.get("everything") and (names or not question.is_plain or revisions is not None):
         raise UsageError("--all cannot be combined with names or filters")
+    # an id may be known only to the remote; numbers and labels are this repository's
     ids = [name if parse_id_prefix(name) else project.find(name).id for name in names]
     pick = None if question.is_plain and revisions is None else pick_function(project, question, revisions)
     return FetchRequest(tuple(ids), pick, merge=merge, shown=is_progress_shown(options))
@@ -82,6 +85,7 @@ def build_order(project: Project, names: Sequence[str], options: dict[str, Any],
 
 def pick_function(project: Project, question: Query, revisions: str | None) -> Pick:
     """Returns a function that selects the runs that match the question and the revisions."""
+    # outside the function, so that git lists the commits once
     belongs = project.runs.membership_test(revisions) if revisions is not None else None
 
     def pick(runs: Sequence[Run]) -> Collection[str]:
@@ -106,12 +110,15 @@ def list_dependencies(project: Project, runs: Sequence[Run]) -> list[Run]:
     """Returns the other local runs that these depend on: their steps, and runs whose files they took."""
     found, front = {run.id for run in runs}, list(runs)
     more: list[Run] = []
+    # needed runs may have needs themselves
     while front:
         names = dict.fromkeys(name for name in dependency_ids(project, front) if name not in found)
         if not names:
             break
         with project.index() as index:
+            # a needed run may be deleted or unreadable
             front = [run for run in map(index.get, names) if isinstance(run, Run)]
+        # the missing ones too: the next round must not look for them again
         found |= names.keys()
         more += front
     return more
@@ -123,6 +130,7 @@ def dependency_ids(project: Project, runs: Sequence[Run]) -> Iterator[str]:
         yield from (need.run_id for need in basis.needs)
     for run in runs:
         if run.attempt.kind == STEPS:
+            # damaged step records must not keep the other runs from being shared
             with suppress(BadRun):
                 yield from (step.run_id for step in project.runs.read_family(run)[1])
 
@@ -145,6 +153,7 @@ def report_received(project: Project, found: Received, source: str, *, quiet: bo
         return 1 if wrong else 0
     for words, runs in (("new", found.fresh), ("updated", found.forward), ("merged", found.merged)):
         report_some(project, words, runs)
+    # a fetch of all runs does not bring back what was deleted here
     if found.deleted:
         project.say(
             f"note: {count_text(len(found.deleted), 'run')} deleted here exist{'s' * (len(found.deleted) == 1)} there. "
@@ -190,8 +199,10 @@ def group_by_reason(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]
 def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Query], *, dry_run: bool) -> int:
     """Deletes runs on a remote, and here unless they are in the trash. Returns the exit code. Raises UsageError."""
     names, question = meant
+    # `--remote 3fa2c1d8`: click took the run for the option's value
     if word and not project.sharing.is_remote(word):
         word, names = "", (word, *names)
+    # a number or label of this repository may mean another run there
     if not names or not all(map(parse_id_prefix, names)) or not question.is_plain:
         raise UsageError("deleting on a remote needs ids", "To name runs there: ids of 4 digits or more")
     remote = word or project.sharing.default_remote(push=True)
@@ -199,6 +210,7 @@ def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Qu
     if dry_run:
         report_some(project, f"would delete on {remote}", doomed)
         return 0
+    # the remote first: a run that it keeps is kept here too
     done = project.sharing.delete(remote, doomed)
     for reason, runs in group_by_reason(done.rejected).items():
         names = " ".join(map(short_id, runs[:MOST])) + (f" and {len(runs) - MOST:,} more" if len(runs) > MOST else "")

@@ -55,6 +55,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
             | {"environment": project.environment(run)}
             for run in found
         ]
+        # one run is an object, so that a program need not take it out of an array
         print_json(shown[0] if len(shown) == 1 else shown)
         return
     colours = read_palette(project)
@@ -71,6 +72,7 @@ def print_openable(project: Project, run: Run) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
+    # a program may print bytes that are not UTF-8
     for line in safe_lines(data.decode(errors="surrogateescape")):
         print_line(line)
 

@@ -18,6 +18,7 @@ def command(runs: tuple[str, ...], *, no_wait: bool) -> None:
       git run stop 3fa2c1d8
     """
     project = open_project()
+    # all names are looked up first, so that a wrong one stops nothing
     for run in [project.find(name) for name in runs]:
         project.stop(run, wait=not no_wait)
         project.say(f"run {short_id(run.id)} is stopping" if no_wait else f"stopped run {short_id(run.id)}")

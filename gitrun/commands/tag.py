@@ -26,11 +26,13 @@ def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  #
       git run tag slow --where 'duration>3600'
       git run tag -d paper 2:5
     """
+    # `paper,,fig2` has an empty part
     tags = frozenset(tag for tag in (words[0].split(",") if words else ()) if tag.strip())
     if not tags:
         raise UsageError("no tag given", "For example: git run tag TAG RUN")
 
     def change(notes: Notes) -> Notes:
+        # sorted, so that the same tags are the same bytes
         return replace(notes, tags=tuple(sorted({*notes.tags} - tags if delete else {*notes.tags} | tags)))
 
     project = open_project()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# https://ada:secret@example.org
 PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
 VERSION = "3"
 
@@ -34,6 +35,7 @@ class Trace:
     def tell(self, event: str, **words: Any) -> None:  # noqa: ANN401 - whatever belongs to the event
         """Writes an event as one line. Ignores errors: tracing must not fail a command."""
         line = {"event": event, "sid": self.sid, "thread": "main", "time": now().isoformat().replace("+00:00", "Z"), **words}
+        # one write a line, so that O_APPEND keeps the lines of several processes apart
         with suppress(OSError):
             os.write(self.target, json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
@@ -49,6 +51,7 @@ def run_traced(verb: str, act: Callable[[], int]) -> int:
     hierarchy = f"{name}/run" if name else "run"
     os.environ.update(GIT_TRACE2_PARENT_SID=trace.sid, GIT_TRACE2_PARENT_NAME=hierarchy)
     trace.tell("version", evt=VERSION, exe="gitrun")
+    # git hides passwords in its traces too
     trace.tell("start", t_abs=0.0, argv=[PASSWORD.sub(r"\1<redacted>@", word) for word in ("git-run", *sys.argv[1:])])
     trace.tell("cmd_name", name="run", hierarchy=hierarchy)
     trace.tell("cmd_mode", name=verb)
@@ -56,6 +59,7 @@ def run_traced(verb: str, act: Callable[[], int]) -> int:
     try:
         code = act()
     finally:
+        # git ends every process with both
         for event in ("exit", "atexit"):
             trace.tell(event, t_abs=round(time.monotonic() - begun, 6), code=code)
     return code
@@ -63,6 +67,7 @@ def run_traced(verb: str, act: Callable[[], int]) -> int:
 
 def open_target(text: str, own: str) -> int:
     """Opens the target of GIT_TRACE2_EVENT: a descriptor, a file, or a new file in a directory. Returns -1 for none."""
+    # as in git, both mean stderr
     if text.lower() in {"1", "true"}:
         return 2
     # git accepts the descriptors 2 to 9
@@ -70,6 +75,7 @@ def open_target(text: str, own: str) -> int:
         return int(text)
     place = os.path.join(text, own) if os.path.isdir(text) else text  # noqa: PTH112, PTH118 - as git reads it
     with suppress(OSError):
+        # git takes absolute paths only
         if os.path.isabs(place):  # noqa: PTH117
             return os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     return -1

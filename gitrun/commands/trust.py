@@ -48,6 +48,7 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_to_trust(run)]
     project.sharing.trust([*keys, *subjects], back=remove)
     state = "no longer trusted" if remove else "trusted"
+    # one key may have signed several of the runs
     for key in dict.fromkeys((*keys, *(subjects if signer else ()))):
         project.say(f"key {key} is {state}")
     for run in () if signer else runs:

@@ -36,11 +36,15 @@ RUN = ("--restart", "--start")
 """Options of `git run` whose value names what to run."""
 WANTED = {"runs": "the name of a run", "file": "the path of a file"}
 TYPE_WORDS = {"integer": "a whole number", "float": "a number"}
+# click 8: '3x' is not a valid integer range.
 WRONG_TYPE = re.compile(r"('.*') is not a valid (integer|float)( range)?\.?", re.DOTALL)
+# click 8: 0 is not in the range x>=1.
 TOO_SMALL = re.compile(r"(\S+) is not in the range x>=([0-9]+)\.?")
+# click 8: Got unexpected extra arguments (a b)
 SURPLUS = re.compile(r"unexpected extra arguments? \((?P<words>.*)\)", re.DOTALL)
 BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
 """Python's spelling of a byte that is not UTF-8."""
+# the word after --lr is a value if it is -0.5, else an option
 NUMBER = re.compile(r"-[0-9.]")
 HABITS = {
     **dict.fromkeys(("restart", "resume", "start"), "To restart a run: git run --restart RUN"),
@@ -98,8 +102,10 @@ def find_near_options(error: click.NoSuchOption) -> list[str]:
 def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
     """Returns (message, hint) for an option unknown to `git run`. After an operation, it explains how flags are written."""
     name, near = error.option_name, find_near_options(error)
+    # click does not tell the place
     place = next((place for place, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
+    # before an operation it was meant for git run, after it for the script
     if not find_operation_word(words[:place], options) and not any(word.partition("=")[0] in RUN for word in words[:place]):
         if verb := find_verb(name, words[place + 1 :]):
             return explain_option_order(verb)
@@ -146,6 +152,7 @@ def explain_stray_word(words: Sequence[str]) -> UsageError:
         return verb_is_no_operation(first)
     if first in HABITS:
         return UsageError(f"no script, program or verb '{first}' here", HABITS[first])
+    # a program of that name is no misspelt verb
     if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
         return UsageError(f"no script, program or verb '{first}' here", f"Did you mean {either_text(near)}?")
     if find_offer(word):
@@ -167,6 +174,7 @@ def guess_flag(words: Sequence[str], flags: Collection[str]) -> str:
 def find_offer(name: str) -> Offer | None:
     """Returns the operation of that name in the working tree; None if there is none that is readable."""
     project = commands.selecting.open_project()
+    # this helps to explain another error, which is the one to report
     with suppress(GitrunError):
         return project.list_operations([name])[0]
     return None
@@ -176,6 +184,7 @@ def explain_unknown_operation(error: UnknownOperation, words: Sequence[str]) -> 
     """Returns (message, hint) for an unknown operation, which may be a verb, perhaps after options."""
     if error.name in VERBS:
         plain = verb_is_no_operation(error.name)
+        # `git run --json list`: an option before it makes the verb an operation
         message, hint = explain_option_order(error.name) if error.name in words[1:] else (plain.message, plain.hint)
         return message, f"{hint}. Did you mean {either_text(error.near)}?" if error.near else hint
     if error.name in HABITS:
@@ -220,6 +229,7 @@ def explain_empty_call(project: Project) -> UsageError:
 
 def describe_project(project: Project) -> Iterator[str]:
     """Yields a line about the operations, and one about the last run."""
+    # a project file with a mistake must not hide the error about the call
     with suppress(GitrunError):
         names = [offer.name for offer in project.list_operations() if not offer.error]
         more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""

@@ -97,6 +97,7 @@ def format_names(names: dict[str, str], width: int = max(map(len, VERBS))) -> st
     return "\n".join(f"  {name:<{width}}  {words}" for name, words in names.items())
 
 
+# click does not fill a paragraph that begins with a line of \b
 EPILOG = (
     "\b\n"
     + "\n\n\b\n".join(f"{heading.capitalize()}:\n{format_names(group)}" for heading, group in GROUPS.items())
@@ -113,6 +114,7 @@ def load_command(verb: str) -> click.Command:
     """Imports the verb and returns its click command."""
     found: click.Command = import_module(f"gitrun.commands.{verb_module_name(verb)}").command
     if verb in LOOKING:
+        # one process may load a verb several times, and the module keeps its options
         found.params.extend(
             option for option in commands.screen.colour_options() if option.name not in {known.name for known in found.params}
         )

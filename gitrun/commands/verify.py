@@ -39,6 +39,7 @@ def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...],
       git run verify train --tolerance 1e-6 --tolerance loss=0.01
       git run verify 3fa2c1d8 --ignore 'logs/*'
     """
+    # before the program is executed, which may take hours
     rules = read_rules(tolerances, ignored)
     project = open_project()
     found = project.verify(project.find(name), rules, keep=keep)
@@ -74,7 +75,9 @@ def format_side(one: Difference, value: Compared) -> str:
     if value is None:
         return "-"
     if isinstance(value, str):
+        # 12 of the 64 digits tell two files apart
         return value[:12] if one.what == "file" else safe_text(value)
+    # in full: the difference may be in the last digit
     return repr(value)
 
 

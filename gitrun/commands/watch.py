@@ -36,6 +36,7 @@ def command(run: str | None, *, latest: bool) -> None:
     if latest and run is not None:
         raise UsageError("--latest and a run cannot be combined")
     project = open_project(FileStream(1), FileStream(2))
+    # the output goes to the descriptor, around Python's buffer
     sys.stdout.flush()
     meant = find_running(project) if latest else project.find(run or LATEST)
     if meant.status == RUNNING and meant.metrics:
