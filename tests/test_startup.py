@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 LONG = {
@@ -18,9 +21,20 @@ LONG = {
 }
 
 
-def imported(stderr: str) -> set[str]:
-    """The modules that PYTHONPROFILEIMPORTTIME names; a program that was run does not see that variable."""
-    return {line.rpartition("|")[2].strip() for line in stderr.splitlines() if line.startswith("import time:")}
+ASK = """
+import atexit, sys
+atexit.register(lambda: sys.stderr.write("\\nmodules: " + " ".join(sys.modules)))
+from gitrun.commands.main import run_command
+sys.exit(run_command(sys.argv[1:]))
+"""
+"""A program that runs a verb and ends with the names of all modules, also of those that the door of a package loaded."""
+
+
+def imported(repo, words) -> set[str]:
+    """The modules that a verb imports. What Python itself has imported before is left out."""
+    bare = subprocess.run([sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", ASK, *words], cwd=repo.path, capture_output=True, text=True, check=False)
+    return set(ended.stderr.rpartition("modules: ")[2].split()) - set(bare.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -39,7 +53,7 @@ def imported(stderr: str) -> set[str]:
 )
 def test_no_verb_imports_what_takes_long_and_is_not_needed(repo, words):
     repo.run("echo.py", check=True)
-    modules = imported(repo.run(*words, env={"PYTHONPROFILEIMPORTTIME": "1"}).stderr)
+    modules = imported(repo, words)
     assert "gitrun.commands.main" in modules
     assert modules & LONG == set()
 
@@ -47,5 +61,5 @@ def test_no_verb_imports_what_takes_long_and_is_not_needed(repo, words):
 @pytest.mark.parametrize("words", [["list"], ["show", "1"], ["select", "1"]], ids=" ".join)
 def test_looking_at_runs_does_not_import_what_makes_them(repo, words):
     repo.run("echo.py", check=True)
-    modules = imported(repo.run(*words, env={"PYTHONPROFILEIMPORTTIME": "1"}).stderr)
+    modules = imported(repo, words)
     assert modules & {"gitrun.lifecycle.launch", "gitrun.lifecycle.attempt", "gitrun.source.snapshot"} == set()

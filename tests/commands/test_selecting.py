@@ -75,10 +75,10 @@ def test_authors_are_those_of_the_mailmap(four) -> None:
     [
         (("--where", "x<"), "cannot read the filter: expected a value after '<'"),
         (("--since", "nonsense"), "'nonsense' is not a date"),
-        (("--format", "%(nope)"), "there is no %(nope)"),
+        (("--format", "%(nope)"), "no atom %(nope)"),
         (("9:12",), "no runs 9:12 in the list"),
         (("nope",), "no run 'nope'"),
-        (("-n", "0"), "takes 1 or more, not 0"),
+        (("-n", "0"), "must be 1 or more, not 0"),
         (("--status", "foo"), "'foo' is not one of 'completed', 'error', 'terminated', 'running', 'staged', 'pending'"),
         (("--sort", "nosuch"), "no run has 'nosuch'"),
         (("--sort=-flag:nosuch",), "no run has 'flag:nosuch'"),
