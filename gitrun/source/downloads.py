@@ -81,7 +81,7 @@ class Download(threading.Thread):
         self.start()
 
     def wait(self) -> str:
-        """Waits for the end and returns the SHA-256 of the content in hex. Raises Refused."""
+        """Waits for the end and returns the SHA-256 of the content in hex. Raises DownloadRefused."""
         self.join(self._seconds)
         if self.is_alive():
             # a thread cannot be killed; this one ends after its next read
@@ -131,7 +131,7 @@ class Download(threading.Thread):
 
 
 def require_regular_file(url: str) -> None:
-    """Raises Refused if the address is a device, a pipe or a directory: a device may never end."""
+    """Raises DownloadRefused if the address is a device, a pipe or a directory: a device may never end."""
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.scheme == "file" and os.path.exists(path) and not os.path.isfile(path):

@@ -151,7 +151,7 @@ class Records:
     stamp: Stamp | None
 
     def read(self, file: BinaryIO, room: int) -> Iterator[None]:
-        """Reads the records that are new. Adds up to `room` names. Yields after each AT_ONCE scalars."""
+        """Reads the records that are new. Adds up to `room` names. Yields after each BATCH scalars."""
         status = os.fstat(file.fileno())
         # replaced or truncated: what was read of it no longer counts
         if status.st_ino != self._inode or status.st_size < self._reader.at:

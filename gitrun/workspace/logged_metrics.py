@@ -44,7 +44,7 @@ class LoggedMetrics:
         return False
 
     def finish(self, turn: Callable[[], None]) -> None:
-        """Reads the rest, including an unfinished last line. Calls `turn` after each AT_ONCE lines."""
+        """Reads the rest, including an unfinished last line. Calls `turn` after each BATCH lines."""
         file = open_regular(str(self._path)) if not self.is_cut else None
         if file is None:
             return

@@ -79,9 +79,9 @@ def read_rules(directory: Path) -> MetricRules:
     try:
         found = json.loads((directory / METRIC_RULES).read_bytes())
         patterns = tuple((str(name), str(pattern)) for name, pattern in found["patterns"])
-        # earlier versions did not write only_patterns
         # earlier versions wrote the names of the flags alone
         flags = {str(name): float(value) for name, value in found["flags"].items()} if isinstance(found["flags"], dict) else {}
+        # earlier versions did not write only_patterns
         return MetricRules(flags, patterns, bool(found.get("only_patterns", patterns)))
     except (OSError, ValueError, TypeError, KeyError):
         return MetricRules()

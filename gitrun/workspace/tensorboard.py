@@ -48,7 +48,7 @@ class Scalar(NamedTuple):
 
 
 def list_event_files(paths: Iterable[str]) -> list[str]:
-    """Returns the event files among the paths, sorted by directory and start time, at most MOST_FILES."""
+    """Returns the event files among the paths, sorted by directory and start time, at most MAX_FILES."""
     # events.out.tfevents.1700000000.host.123.0: the time comes first, so names sort by it
     found = [path for path in paths if os.path.basename(path).startswith(PREFIX)]
     return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MAX_FILES]
@@ -60,7 +60,7 @@ def gather_events(
     """Gathers the scalars written since `since` from the event files. Returns false if limits cut the reading short.
 
     Tags get their directory as a prefix if files are in several directories, as for training and validation. Calls `turn` after
-    each AT_ONCE scalars.
+    each BATCH scalars.
     """
     left = MAX_BYTES
     for path, before in tag_prefixes(paths):
