@@ -3,7 +3,7 @@
 # `python introspect_child.py OUT SCRIPT ARG...` writes JSON to OUT: {"frontend", "flags", "commands"}.
 # gitrun.source.flag_cache reads it.
 # The user's interpreter runs this file: CPython 3.8 or newer, without gitrun. Annotations that 3.8 cannot read are quoted.
-# ruff: noqa: ANN401 - argparse, click and absl inthe user's interpreter have the types of their version
+# ruff: noqa: ANN401 - argparse, click and absl in the user's interpreter have the types of their version
 
 import argparse
 import enum

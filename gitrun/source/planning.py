@@ -415,7 +415,7 @@ def carry_flags(old: Flags, before: Declared, now: Declared) -> Flags:
 
 
 def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = NO_FLAGS) -> Params:
-    """Returns the last attempt's run parameters, overridden by the request and by its `places_of`."""
+    """Returns the last attempt's run parameters, overridden by the request and by `places`."""
     given = request.given_params()
     kept = {name: getattr(last.params, name) for name in Params.__slots__}
     # --gpus and --no-gpus exclude each other: the new one wins
