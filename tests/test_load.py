@@ -155,7 +155,7 @@ def test_a_result_that_finds_no_room_is_recorded_when_there_is_room_again(small_
     _, err = process.communicate(timeout=60)
     assert time.monotonic() - begun < 30
     assert process.returncode == 128
-    assert b"what the run left is kept in" in err
+    assert b"What the run left is in" in err
     assert b"Traceback" not in err
     assert small_disk.run("list").returncode == 0
     filler.unlink()

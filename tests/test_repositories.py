@@ -334,7 +334,7 @@ def test_inside_of_git_itself(repo, words):
 
 def test_a_path_with_a_line_end(repo, tmp_path):
     shutil.copytree(repo.path, tmp_path / "line\nend")
-    one_line(Repo(tmp_path / "line\nend").run("echo.py"), "line end")
+    one_line(Repo(tmp_path / "line\nend").run("echo.py"), "line break")
 
 
 def test_a_broken_configuration(repo):

@@ -132,7 +132,7 @@ def test_run_that_goes_to_two_places_is_one_run_and_is_to_reach_both(team, tmp_p
     made = run(team.ann)
     assert team.ann.run("push", check=True).stderr == "gitrun: pushed 1 run to origin\n"
     assert set(tip(team.remote)) == set(tip(Repo(other))) == {made}
-    assert team.ann.run("push", check=True).stderr == "gitrun: pushed 0 runs to origin, 1 already installed\n"
+    assert team.ann.run("push", check=True).stderr == "gitrun: pushed 0 runs to origin, 1 already there\n"
     hook = Repo(other).write("hooks/pre-receive", "#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
     run(team.ann, 2.0)

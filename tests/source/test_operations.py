@@ -64,7 +64,7 @@ def test_interpreter_that_is_not_there_is_named(empty_repo, tmp_path, monkeypatc
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     ended = empty_repo.run("fit.R")
     assert ended.returncode == 127
-    assert "no such program: 'Rscript'; Check that it is installed, and on PATH" in ended.stderr
+    assert "no such program: 'Rscript'. Check that it is installed, and on PATH" in ended.stderr
 
 
 def test_script_of_an_unknown_kind_is_refused_with_what_to_do(empty_repo) -> None:

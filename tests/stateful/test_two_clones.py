@@ -222,7 +222,7 @@ class TwoClones(RuleBasedStateMachine):
         project, clone = self.at(who)
         runs = [state.run for state in clone.newest_first()[place : place + number]]
         try:
-            clone.trash.remove(runs)
+            clone.remove(runs)
         except Refused:
             with pytest.raises(StaleRun):
                 project.trash.remove([project.find(run) for run in runs])
@@ -234,7 +234,7 @@ class TwoClones(RuleBasedStateMachine):
     def restore(self, who: str, place: int) -> None:
         project, clone = self.at(who)
         if state := self.pick(clone.deleted(), place):
-            back, left = clone.trash.restore([state.run])
+            back, left = clone.restore([state.run])
             found = project.trash.restore(project.trash.find([state.run[:10]]))
             assert (set(found.back), set(found.left)) == (back, left)
 
@@ -243,7 +243,7 @@ class TwoClones(RuleBasedStateMachine):
     def purge(self, who: str, place: int) -> None:
         project, clone = self.at(who)
         if state := self.pick(clone.deleted(), place):
-            clone.trash.purge([state.run])
+            clone.purge([state.run])
             project.trash.purge(project.trash.find([state.run]))
 
     @rule(who=PEOPLE, expire=st.sampled_from((False, False, True)), slots=st.booleans())
@@ -252,7 +252,7 @@ class TwoClones(RuleBasedStateMachine):
         project.upkeep.sweep(project.upkeep.survey(GcRules(expire=time.time() + 60 if expire else None, slots=slots)))
         clone.settle()
         if expire:
-            clone.trash.purge(clone.deleted())
+            clone.purge(clone.deleted())
 
     @rule(name=st.sampled_from(("ann", "bob", "remote.git")), words=st.sampled_from(HOUSE))
     def git_keeps_house(self, name: str, words: tuple[str, ...]) -> None:
