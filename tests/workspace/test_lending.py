@@ -352,12 +352,9 @@ def test_a_second_live_run_that_shares_files_is_warned_of(empty_repo, tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     first = repo.start("--link", "data", "--", "cat", str(fifo))
-    while not json.loads(repo.run("list", "--json").stdout or "[]"):
-        time.sleep(0.05)
-    time.sleep(0.3)
-    second = repo.run("--link", "data", "--", "true", check=True)
-    third = repo.run("--", "true", check=True)
-    fifo.write_text("")
+    with fifo.open("w"):  # opens once the program of the first run reads it
+        second = repo.run("--link", "data", "--", "true", check=True)
+        third = repo.run("--", "true", check=True)
     first.communicate(timeout=30)
     assert "warning: data is shared with run " in second.stderr
     assert "shared" not in third.stderr
