@@ -27,7 +27,6 @@ from gitrun.source.planning import (
 from gitrun.source.snapshot import Snapshot, SnapshotOptions, find_outside, take_snapshot
 from gitrun.source.source_tree import open_source
 from gitrun.source.typed_paths import below_top
-from gitrun.store.runs import lent_record
 from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | 
 
 def lent_changes(session: Session, objects: Objects, run: Run) -> tuple[str, ...]:
     """Returns a sentence for each path lent to the run's last attempt that has changed since."""
-    recorded = lent_record(objects, run.attempt.id)
+    recorded = store.runs.lent_record(objects, run.attempt.id)
     # versions of gitrun without lent.toml recorded nothing
     if not recorded or not session.git.worktree:
         return ()

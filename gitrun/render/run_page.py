@@ -25,8 +25,9 @@ from gitrun.render.text import GAP, basis_rows, join_cells, status_text, when_te
 from gitrun.store.commits import read_signature
 from gitrun.store.refs import tips
 from gitrun.store.trust import is_trusted
-from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, list_files, read_family, uncommitted_changes
+from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, list_files, uncommitted_changes
 from gitrun.views.history import commit_subject
+from gitrun.views.lineage import read_family
 from gitrun.views.report import metric_series, sparkline
 from gitrun.views.select import Mailmap
 

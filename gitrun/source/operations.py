@@ -13,7 +13,6 @@ from gitrun.model.run import COMMAND, INTERPRETERS, NOTEBOOK, PROGRAM, SCRIPT, S
 from gitrun.model.text import is_text, safe_text
 from gitrun.model.tree import EXECUTABLE, REGULAR, is_regular_file
 from gitrun.source.hosted_script import is_tree_file, module_paths
-from gitrun.source.suggestions import explain_missing
 from gitrun.source.typed_paths import below_top
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def find_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sourc
         raise BadValue(f"'{safe_text(path)}' is not UTF-8, so it cannot be recorded", "Rename it")
     mode = tree.mode(path)
     if mode not in REGULAR:
-        raise explain_missing(git, request.operation, path, snapshot)
+        raise source.suggestions.explain_missing(git, request.operation, path, snapshot)
     # core.fileMode is off where the file system has no permissions: the working tree decides
     if git.worktree and git.config.get("core.filemode", ("true",))[-1].lower() in {"false", "no", "off", "0"}:
         mode = EXECUTABLE if os.access(git.worktree / path, os.X_OK) else mode  # git ignores modes here

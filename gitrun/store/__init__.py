@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitrun.store import kept_files as kept_files
     from gitrun.store import live as live
     from gitrun.store import notes as notes
+    from gitrun.store import outputs as outputs
     from gitrun.store import publication as publication
     from gitrun.store import refs as refs
     from gitrun.store import resolve as resolve

@@ -21,7 +21,6 @@ from gitrun.model.text import is_text
 from gitrun.store.index_rows import decode_row, flags_key, index_row
 from gitrun.store.live import live_runs, shown_metrics
 from gitrun.store.refs import damaged_refs, ref_store, tips
-from gitrun.store.runs import bulk_reader, is_partial
 from gitrun.store.trust import trusted_runs
 
 if TYPE_CHECKING:
@@ -337,13 +336,13 @@ class Index:
         """Reads these runs in rounds and stores them where rows are still as in `before`. Returns how many were stored."""
         names, stored = list(changed.items()), 0
         with git.objects.Objects(self._git) as few, garbage_collector_off():
-            reader = bulk_reader(self._git) if len(names) >= MANY and not is_partial(self._git) else few
+            reader = store.runs.bulk_reader(self._git) if len(names) >= MANY and not store.runs.is_partial(self._git) else few
             for start in range(0, len(names), ROUND):
                 some = dict(names[start : start + ROUND])
                 try:
                     found = store.runs.read_runs(self._git, reader, some, frozenset())
                 except ObjectsGone:  # a truncated tree kills git cat-file, and with it the answers for other runs
-                    found = store.runs.read_runs(self._git, bulk_reader(self._git), some, frozenset())
+                    found = store.runs.read_runs(self._git, store.runs.bulk_reader(self._git), some, frozenset())
                 rows = sorted(
                     ((*index_row(run), before.get(run.id, "")) for run in found), key=itemgetter(0)
                 )  # three times as fast

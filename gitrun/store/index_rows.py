@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import COMMAND, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start
-from gitrun.store.runs import Output
+from gitrun.store.outputs import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

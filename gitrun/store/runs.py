@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun import git, model
+from gitrun import git
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files
@@ -15,9 +14,9 @@ from gitrun.model.lent import Lent, read_lent
 from gitrun.model.run import BrokenRun, Notes, Run, is_id
 from gitrun.model.validation_rules import MAX_COMMITS as LONGEST
 from gitrun.model.validation_rules import own_parents
-from gitrun.process.environment import copy_environment
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import ForeignRuns, list_order
+from gitrun.store.outputs import Output
 from gitrun.store.trust import trusted_ids
 
 if TYPE_CHECKING:
@@ -303,21 +302,6 @@ def attempt_origin(last: LastAttempt, run: str) -> decode.Origin:
     # the parent that is no commit of the run is the user's
     base = next((parent for parent in commit.parents if parent not in before), None)
     return decode.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """The output of an attempt: a blob in the tree of `commit`, in the repository at `git_dir`."""
-
-    git_dir: str
-    commit: str
-
-    def read(self) -> bytes:
-        """Returns the recorded output; empty if there is none. Opens the repository."""
-        place = Path(self.git_dir)
-        with git.objects.Objects(git.exe.Git(place, place, None, "", copy_environment(), {})) as objects:
-            found = objects.read(f"{self.commit}:{model.record_files.OUTPUT}")
-        return found.data or b"" if found else b""
 
 
 def is_partial(git: Git) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gitrun.views import formats as formats
     from gitrun.views import gates as gates
     from gitrun.views import history as history
+    from gitrun.views import lineage as lineage
     from gitrun.views import paths as paths
     from gitrun.views import reader as reader
     from gitrun.views import report as report

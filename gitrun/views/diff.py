@@ -13,7 +13,8 @@ from gitrun.model.record_files import OUTPUT
 from gitrun.model.run import DIRECTORY, EMPTY_TREE
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.submodules import ComparedSource, align_sources, compared_source
-from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, PathsBesideSource, changed_paths, read_bases
+from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, PathsBesideSource, changed_paths
+from gitrun.views.lineage import read_bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -37,11 +37,11 @@ class RunReader:
 
     def read_family(self, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
         """Returns the basis of the run's last attempt (None: only its source) and the steps that it made. Raises BadRun."""
-        return views.contents.read_family(self._git, run)
+        return views.lineage.read_family(self._git, run)
 
     def read_bases(self, runs: Sequence[Run]) -> list[Basis]:
         """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
-        return views.contents.read_bases(self._git, runs)
+        return views.lineage.read_bases(self._git, runs)
 
     def replace_paths(self, run: Run, output: bytes) -> bytes:
         """Returns the output with the user's file paths in place of those in the run's workspace."""
