@@ -191,7 +191,9 @@ def make_pdm(place: Path) -> Project:
     backend = '[build-system]\nrequires = ["pdm-backend"]\nbuild-backend = "pdm.backend"\n[tool.pdm]\ndistribution = true\n'
     repo.write("pyproject.toml", metadata + backend)
     repo.write("src/demo/__init__.py", "")
-    said(["pdm", "use", "--quiet", sys.executable], repo.path, environ)
+    # pdm takes an interpreter of a virtual environment for that environment: it would install into that of the tests
+    said(["uv", "venv", "--quiet", "--python", sys.executable, ".venv"], repo.path, environ)
+    said(["pdm", "use", "--quiet", ".venv/bin/python"], repo.path, environ)
     said(["pdm", "install", "--quiet"], repo.path, environ)
     repo.commit()
     return Project(repo, repo.path / ".venv", environ)
@@ -205,6 +207,7 @@ def activated(project: Project) -> dict[str, str]:
 
 def digest(environment: Path) -> str:
     """A digest over all names, links and contents of an environment but bytecode, which any use of it writes."""
+    assert (environment / "pyvenv.cfg").is_file()
     found = hashlib.sha256()
     for path in sorted(environment.rglob("*")):
         if "__pycache__" in path.parts:
