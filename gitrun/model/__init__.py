@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gitrun.model import api_request as api_request
+    from gitrun.model import batch as batch
     from gitrun.model import decode as decode
     from gitrun.model import diagnostics as diagnostics
     from gitrun.model import digest as digest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gitrun.model import run_names as run_names
     from gitrun.model import secrets as secrets
     from gitrun.model import settings as settings
+    from gitrun.model import space as space
     from gitrun.model import submodules as submodules
     from gitrun.model import text as text
     from gitrun.model import toml as toml

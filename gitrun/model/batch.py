@@ -1,0 +1,87 @@
+"""Values of a batch: what it searches for and how, and what became of its trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitrun.model.space import Space
+    from gitrun.model.values import Value
+
+PLUS = "+"
+"""Ends the operation of a batch, so that no batch is ever the latest run of its operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A metric that a search is after, as `select` names it (`loss`, `loss:min`), and whether the smallest value is best."""
+
+    metric: str
+    minimize: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDefinition:
+    """The contents of `.gitrun/batch.toml`: what a batch searches for, and how.
+
+    `sampler` is grid, random, or the name of an optimizer. `points` are the rows of a file (`@points.csv`), each a trial;
+    they are crossed with the lists of `space`. `max_trials` counts all trials of the batch, over all restarts (None: as many
+    as there are). `prune` names a pruner, or is empty. `engine` is the name and version of the library that samples, empty for
+    our own. `seed` is the seed of the batch. `options` are the settings of the optimizer.
+    """
+
+    sampler: str
+    space: Space
+    points: tuple[Mapping[str, Value], ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    max_trials: int | None = None
+    seed: int = 0
+    prune: str = ""
+    learn: str = "batch"
+    repeat: int = 1
+    engine: str = ""
+    options: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial of a batch, as the sampler is told of it.
+
+    `number` counts from 1 and stays for life. `flags` are all flags of its run. `status` is that of the run, or `pruned`.
+    `values` are the values of the objectives, empty unless it completed with all of them. `series` are steps and values of
+    the first objective. `attrs` is what the sampler asked to keep with the trial. `reused` says that the run existed before.
+    """
+
+    number: int
+    flags: Mapping[str, Value]
+    status: str
+    run_id: str = ""
+    values: tuple[float, ...] = ()
+    series: tuple[tuple[int, float], ...] = ()
+    attrs: Mapping[str, Value] = field(default_factory=dict)
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A sampler's proposal for a trial: the values of the space's flags, and what to keep with the trial."""
+
+    flags: Mapping[str, Value]
+    attrs: Mapping[str, Value] = field(default_factory=dict)
+
+
+class Sampler(Protocol):
+    """Chooses the flags of trials. Keeps nothing: a proposal follows from the definition, its number, and the trials told."""
+
+    def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
+        """Returns the flags of trial `number`, given all trials so far, running ones too; None if the space is exhausted."""
+
+
+class Pruner(Protocol):
+    """Decides while a trial runs whether it is worth going on."""
+
+    def should_stop(self, trial: Trial, trials: Sequence[Trial]) -> bool:
+        """Returns whether to stop the running trial, whose `series` has what it logged so far."""
