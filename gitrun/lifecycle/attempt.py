@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gitrun.lifecycle.executor import Executor
+    from gitrun.lifecycle.executor import Execution, Executor
     from gitrun.model.plan import Outcome
     from gitrun.store.attempts import AttemptHandle, Collected
 
@@ -22,15 +22,20 @@ def perform(attempt: AttemptHandle, executor: Executor) -> Outcome:
     Any failure of the program becomes an outcome. Raises GitFailed or StaleRun if the outcome could not be recorded.
     """
     with executor.run(attempt) as execution:
-
-        def release(collected: Collected) -> None:
-            execution.release(collected)
-            # `git run stop` ends one program; only signals to gitrun itself end the caller too
-            if attempt.live.is_asked_to_end:
-                execution.signals.order = 0
-
-        # written first, so that a later command can record the result if gitrun is killed here
-        attempt.live.record_end(execution.ended)
-        outcome = attempt.finish(execution.collect, release)
+        outcome = record_end(attempt, execution)
     # the end of the `with` has read the signals that arrived last
     return replace(outcome, ordered=execution.signals.order)
+
+
+def record_end(attempt: AttemptHandle, execution: Execution) -> Outcome:
+    """Records the result of an ended program and gives its workspace back. Returns the outcome. Raises as `perform`."""
+
+    def release(collected: Collected) -> None:
+        execution.release(collected)
+        # `git run stop` ends one program; only signals to gitrun itself end the caller too
+        if attempt.live.is_asked_to_end:
+            execution.signals.order = 0
+
+    # written first, so that a later command can record the result if gitrun is killed here
+    attempt.live.record_end(execution.ended)
+    return attempt.finish(execution.collect, release)

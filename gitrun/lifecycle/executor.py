@@ -66,6 +66,20 @@ class Execution:
     release: Callable[[Collected], None] = lambda _: None
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedProgram:
+    """A program that can be started: its workspace, slot and reader of metrics, and the command.
+
+    Without a command, `failed` says why. Without a workspace, not even that could be made.
+    """
+
+    workspace: Workspace | None
+    slot: Slot | None
+    meter: Meter | None = None
+    command: Command | None = None
+    failed: Outcome | None = None
+
+
 class Executor(Protocol):
     """One way to run the program of an attempt."""
 
@@ -95,24 +109,61 @@ class LocalExecutor:
     def run(self, attempt: AttemptHandle) -> Iterator[Execution]:
         """Runs the program. Without a workspace, hands the files of the previous attempt on."""
         with ExitStack() as stack:
-            slot = None
-            try:
-                if self.index:
-                    workspace = self.workspace_in_place(self.index)
-                else:
-                    slot = stack.enter_context(lease_slot(self.session.git, attempt.id, attempt.run_id, self.lending))
-                    workspace = self.workspace_in(slot, attempt)
-            except (CannotRun, GitFailed, OSError) as error:
-                ended = failed_to_start(self.session, error)
-            except KeyboardInterrupt:  # the handlers of `Signals` are installed only below
-                ended = interrupted_before_start()
-            else:
-                signals = self.signals or stack.enter_context(Signals())
-                yield self.execute_in(workspace, slot, attempt, signals)
-                return
+            prepared = self.prepare(attempt, stack)
             # git forwards Ctrl-C to `git run`, which the terminal has signalled too: the second one must not interrupt this
             signals = self.signals or stack.enter_context(Signals())
-            yield Execution(ended, signals, lambda: Collected(replace(ended, files=hand_on_files(attempt)), {}))
+            yield self.conclude(prepared, attempt, self.run_prepared(prepared, attempt, signals), signals)
+
+    def prepare(self, attempt: AttemptHandle, stack: ExitStack) -> PreparedProgram:
+        """Leases a slot on the stack, unless the program runs in place. Returns the command to start, or why there is none."""
+        slot = workspace = None
+        try:
+            if self.index:
+                workspace = self.workspace_in_place(self.index)
+            else:
+                slot = stack.enter_context(lease_slot(self.session.git, attempt.id, attempt.run_id, self.lending))
+                workspace = self.workspace_in(slot, attempt)
+            meter = self.meter_for(attempt, workspace)
+            return PreparedProgram(workspace, slot, meter, self.prepare_command(attempt, workspace, meter))
+        except (CannotRun, GitFailed, OSError) as error:
+            return PreparedProgram(workspace, slot, failed=failed_to_start(self.session, error))
+        except KeyboardInterrupt:  # the handlers of `Signals` are not installed yet
+            return PreparedProgram(workspace, slot, failed=interrupted_before_start())
+
+    def run_prepared(self, prepared: PreparedProgram, attempt: AttemptHandle, signals: Signals) -> Outcome:
+        """Runs a prepared program to its end. Returns its outcome, also if it could not be started."""
+        if prepared.command is None:
+            return prepared.failed or interrupted_before_start()
+        try:
+            return self.execute(prepared.command, attempt, signals)
+        except (CannotRun, OSError) as error:
+            return failed_to_start(self.session, error)
+
+    def execute(self, command: Command, attempt: AttemptHandle, signals: Signals) -> Outcome:
+        """Runs the command to its end. Returns its outcome, without metrics and files. Raises CannotRun if it cannot start."""
+        session = self.session
+        return self.report_end(execute(command, attempt.live.output, session.stdout, session.stderr, signals))
+
+    def conclude(self, prepared: PreparedProgram, attempt: AttemptHandle, ended: Outcome, signals: Signals) -> Execution:
+        """Returns what is left to do after the program's end: collect its files and give the slot back."""
+        session, slot, workspace = self.session, prepared.slot, prepared.workspace
+        if workspace is None:
+            return Execution(ended, signals, lambda: Collected(replace(ended, files=hand_on_files(attempt)), {}))
+        # the program may have run `git clean -xdf` or removed .git/gitrun
+        self.restore_state(attempt)
+        if slot and not slot.is_ours:  # another run may have made a slot of that name
+            workspace = replace(workspace, tree=slot.directory / "removed")
+
+        def lasting() -> Session:
+            # the program may have removed the worktree in which gitrun was started
+            return replace(session, git=session.git.outlasting_worktree())
+
+        def release(collected: Collected) -> None:
+            report_results(lasting(), workspace, collected)
+            if slot and collected.seen is not None:
+                slot.end(attempt.id, collected.seen, session.settings.lend_keep)
+
+        return Execution(ended, signals, lambda: collect_results(lasting(), attempt, workspace, ended, prepared.meter), release)
 
     def workspace_in_place(self, index: Path) -> Workspace:
         """Returns the user's working tree as the workspace. Files that git ignored before the run are no results of it."""
@@ -132,39 +183,10 @@ class LocalExecutor:
             session.say(f"warning: {safe_text(os.fsdecode(path))} changed while gitrun copied it for the run")
         return prepare_workspace(session, slot, self.program.plan, attempt.inherited, self.snapshot.bare)
 
-    def execute_in(self, workspace: Workspace, slot: Slot | None, attempt: AttemptHandle, signals: Signals) -> Execution:
-        """Runs the program in the workspace. Returns what is left to do: collect its files and give the slot back."""
-        session, meter = self.session, None
-        try:
-            meter = self.meter_for(attempt, workspace)
-            ended = self.run_program(attempt, workspace, meter, signals)
-        except (CannotRun, OSError) as error:
-            ended = failed_to_start(session, error)
-        # the program may have run `git clean -xdf` or removed .git/gitrun
-        self.restore_state(attempt)
-        if slot and not slot.is_ours:  # another run may have made a slot of that name
-            workspace = replace(workspace, tree=slot.directory / "removed")
-
-        def lasting() -> Session:
-            # the program may have removed the worktree in which gitrun was started
-            return replace(session, git=session.git.outlasting_worktree())
-
-        def release(collected: Collected) -> None:
-            report_results(lasting(), workspace, collected)
-            if slot and collected.seen is not None:
-                slot.end(attempt.id, collected.seen, session.settings.lend_keep)
-
-        return Execution(ended, signals, lambda: collect_results(lasting(), attempt, workspace, ended, meter), release)
-
     def meter_for(self, attempt: AttemptHandle, workspace: Workspace) -> Meter:
         """Returns the reader of metrics for the program."""
         rules = make_rules(self.program.plan, self.session.settings.metrics)
         return Meter(attempt.live, rules, workspace.tree, workspace.apart)
-
-    def run_program(self, attempt: AttemptHandle, workspace: Workspace, meter: Meter | None, signals: Signals) -> Outcome:
-        """Runs the program. Returns its outcome, without metrics and files. Raises CannotRun if it could not be started."""
-        command, session = self.prepare_command(attempt, workspace, meter), self.session
-        return self.report_end(execute(command, attempt.live.output, session.stdout, session.stderr, signals))
 
     def prepare_command(self, attempt: AttemptHandle, workspace: Workspace, meter: Meter | None) -> Command:
         """Records this process as the supervisor of the attempt. Returns the process to start. Raises CannotRun."""

@@ -183,7 +183,7 @@ class ReplayExecutor:
         with lease_slot(session.git, attempt.id, attempt.run_id, local.lending) as slot:
             workspace = local.workspace_in(slot, attempt)
             with Signals() as signals:
-                ended = local.run_program(attempt, workspace, None, signals)
+                ended = local.execute(local.prepare_command(attempt, workspace, None), attempt, signals)
 
                 def release(collected: Collected) -> None:
                     if collected.seen is not None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitrun.process import environment as environment
     from gitrun.process import output_lines as output_lines
+    from gitrun.process import pool as pool
     from gitrun.process import recorder as recorder
     from gitrun.process import run as run
     from gitrun.process import signals as signals

@@ -20,11 +20,11 @@ from gitrun.process.streams import open_channels
 from gitrun.process.tree import ChildProcesses, adopt_orphans, send_signal, tie_to_parent, with_descendants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.process.recorder import OutputReader
-    from gitrun.process.signals import Signals
+    from gitrun.process.signals import SignalSource
     from gitrun.process.streams import Channel, Stream
 
 CHUNK = 1 << 16
@@ -74,49 +74,78 @@ class Exit:
     lost: str = ""
 
 
-def execute(command: Command, record: Path, stdout: Stream, stderr: Stream, signals: Signals) -> Exit:
+def execute(command: Command, record: Path, stdout: Stream, stderr: Stream, signals: SignalSource) -> Exit:
     """Runs the program to its end. Writes its output to `record` and, at once, to the two streams.
 
     Forwards our signals to it. Raises CannotRun if it cannot be started.
     """
-    recorder = Recorder(record, command.reader)
-    channels = open_channels(stdout, stderr)
-    try:
-        # daemons that the program starts become our children, so that they can be found and ended
-        with adopt_orphans():
-            return supervise(command, recorder, channels, signals)
-    finally:
-        recorder.close()
-        for channel in channels:
+    # daemons that the program starts become our children, so that they can be found and ended
+    with adopt_orphans():
+        program = RunningProgram(command, record, (stdout, stderr), signals)
+        try:
+            program.supervisor.wait_for_exit()
+        except BaseException:
+            program.kill()
+            raise
+        return program.finish()
+
+
+class RunningProgram:
+    """A started program with its output and its supervisor. End it by `finish` or `kill`, which close its files.
+
+    `beside` says that this process starts other programs while this one runs. Raises CannotRun if it cannot be started.
+    """
+
+    def __init__(
+        self, command: Command, record: Path, streams: tuple[Stream, Stream], signals: SignalSource, *, beside: bool = False
+    ) -> None:
+        self._recorder = Recorder(record, command.reader)
+        self._channels = open_channels(*streams)
+        try:
+            self._clock, self._begun = time.monotonic(), datetime.now(timezone.utc)
+            self._offspring = ChildProcesses(command.tag, beside=beside)
+            self.process = start_program(command, self._channels, signals)
+        except BaseException:
+            self._close()
+            raise
+        for channel in self._channels:
+            # our copy would keep the pipe open after the program's end
+            channel.close_inner()
+        self.supervisor = Supervisor(command, self.process, self._recorder, self._channels, signals)
+
+    def finish(self) -> Exit:
+        """Ends what the ended program left running, and records the rest of its output."""
+        supervisor = self.supervisor
+        try:
+            # measured here: waiting for the program's leftovers is not its time
+            duration = time.monotonic() - self._clock
+            outlived = self._offspring.end(supervisor.grace_left(), supervisor.poll_once)
+            supervisor.drain()
+        except BaseException:
+            self.kill()
+            raise
+        self._close()
+        return Exit(
+            exit_status=self.process.returncode, started=self._begun, stopped=datetime.now(timezone.utc), duration=duration,
+            stopped_by=supervisor.stopped_by, timed_out=supervisor.timed_out, outlived=outlived, lost=self._recorder.lost,
+        )  # fmt: skip
+
+    def kill(self) -> None:
+        """Kills the program and its processes, because this process cannot go on."""
+        try:
+            self.process.kill()
+            self.process.wait()
+            self._offspring.end(0.0, time.sleep)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        self._recorder.close()
+        for channel in self._channels:
             channel.close()
 
 
-def supervise(command: Command, recorder: Recorder, channels: Sequence[Channel], signals: Signals) -> Exit:
-    """Starts the program and supervises it until it, its output and its children have ended."""
-    clock, begun, offspring = time.monotonic(), datetime.now(timezone.utc), ChildProcesses(command.tag)
-    process = start_program(command, channels, signals)
-    for channel in channels:
-        # our copy would keep the pipe open after the program's end
-        channel.close_inner()
-    loop = Supervisor(command, process, recorder, channels, signals)
-    try:
-        loop.wait_for_exit()
-        # measured here: waiting for the program's leftovers is not its time
-        duration = time.monotonic() - clock
-        outlived = offspring.end(loop.grace_left(), loop.poll_once)
-        loop.drain()
-    except BaseException:
-        process.kill()
-        process.wait()
-        offspring.end(0.0, time.sleep)
-        raise
-    return Exit(
-        exit_status=process.returncode, started=begun, stopped=datetime.now(timezone.utc), duration=duration,
-        stopped_by=loop.stopped_by, timed_out=loop.timed_out, outlived=outlived, lost=recorder.lost,
-    )  # fmt: skip
-
-
-def start_program(command: Command, channels: Sequence[Channel], signals: Signals) -> subprocess.Popen[bytes]:
+def start_program(command: Command, channels: Sequence[Channel], signals: SignalSource) -> subprocess.Popen[bytes]:
     """Starts the program. Raises CannotRun."""
     parent = os.getpid()
 
@@ -164,7 +193,7 @@ class Supervisor:
         process: subprocess.Popen[bytes],
         recorder: Recorder,
         channels: Sequence[Channel],
-        signals: Signals,
+        signals: SignalSource,
     ) -> None:
         self.command, self.process, self.recorder, self.signals = command, process, recorder, signals
         self.channels, self.open = channels, list(channels)
@@ -221,19 +250,26 @@ class Supervisor:
 
     def poll_once(self, patience: float, *others: int) -> bool:
         """Polls once, for at most `patience` seconds, and handles what is ready. Returns whether any descriptor was ready."""
-        poll, waiting = select.poll(), {channel.waits_for(): channel for channel in self.open}
+        poll, waiting = select.poll(), self.waits_for()
         for descriptor, event in (*waiting, *((other, select.POLLIN) for other in (self.signals.descriptor, *others))):
             if descriptor >= 0:
                 poll.register(descriptor, event)
         ready = {descriptor for descriptor, _ in poll.poll(patience * 1000)}
-        for (descriptor, _), channel in waiting.items():
-            if descriptor in ready:
-                self.copy(channel)
         if self.signals.descriptor in ready:
             self.forward_signals()
+        self.handle(ready)
+        return bool(ready)
+
+    def waits_for(self) -> list[tuple[int, int]]:
+        """Returns the descriptors, each with its poll event, that the program's output waits for."""
+        return [channel.waits_for() for channel in self.open]
+
+    def handle(self, ready: Collection[int]) -> None:
+        """Copies output of the descriptors that are ready. Does what is due by the clock."""
+        for channel in [channel for channel in self.open if channel.waits_for()[0] in ready]:
+            self.copy(channel)
         self.enforce_deadlines()
         self.recorder.poll()
-        return bool(ready)
 
     def copy(self, channel: Channel) -> None:
         """Records and shows the next block of a channel."""

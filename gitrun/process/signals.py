@@ -8,7 +8,7 @@ import signal
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gitrun.process.tree import is_single_threaded
 
@@ -23,6 +23,18 @@ WATCHED = (*INTERRUPTS, *ORDERS, *MESSAGES, *RESIZES)
 SI_KERNEL = 0x80  # Linux: sent by the kernel, as the terminal's Ctrl-C is
 RECORD = struct.Struct("<IiiI112x")  # struct signalfd_siginfo: signo, errno, code, pid
 NONBLOCK_CLOEXEC = 0o2004000  # SFD_NONBLOCK | SFD_CLOEXEC
+
+
+class SignalSource(Protocol):
+    """Signals to this process, as the supervisor of a program reads them."""
+
+    descriptor: int
+
+    def restore_defaults(self) -> None:
+        """Restores default signal handling in a child, before its program starts."""
+
+    def read(self) -> list[tuple[int, bool]]:
+        """Returns the signals that have arrived: number, and whether the terminal sent it to the program as well."""
 
 
 class Signals:

@@ -87,13 +87,13 @@ def set_subreaper(wanted: int) -> None:
 class ChildProcesses:
     """The processes that one program leaves running when it ends. Create it before the program starts.
 
-    If this process has one thread, every later child belongs to the program. With more threads another one may have
-    started it, so only processes with the program's tag count.
+    If this process has one thread, every later child belongs to the program. With more threads, or with programs `beside` it,
+    a child may belong to another one, so only processes with the program's tag count.
     """
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, *, beside: bool = False) -> None:
         self.tag = tag
-        self._before = frozenset(list_children(os.getpid())) if is_single_threaded() else None
+        self._before = frozenset(list_children(os.getpid())) if not beside and is_single_threaded() else None
 
     def end(self, grace: float, pause: Callable[[float], object]) -> tuple[str, ...]:
         """Ends the processes that are left: SIGTERM first, SIGKILL after `grace` seconds. Returns their names.
