@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle.decide import Prompts
     from gitrun.lifecycle.verify import Verdict, VerifyRules
     from gitrun.model.lent import Lent
-    from gitrun.model.plan import Outcome, Plan, Request, Skip, Source
+    from gitrun.model.plan import Plan, Request, Skip, Source, StartedRun
     from gitrun.model.run import Attempt, BrokenRun, Run
     from gitrun.process.streams import Stream
     from gitrun.sharing.hook_calls import HookCalls
@@ -93,14 +93,14 @@ class Project:
         force_flags: accept undeclared flags. bring: copy produced files into the working tree.
         """
         request = model.api_request.request_from(operation, options)
-        found = self.start(request)
-        if isinstance(found, model.plan.Skip):
-            self.tell(found)
-            return found.run
-        run, outcome = found
+        started = self.start(request)
+        if isinstance(started, model.plan.Skip):
+            self.tell(started)
+            return started.run
+        run_id, outcome = started.run_id, started.outcome
         for path in (
             path
-            for brought in workspace.checkout.check_out_outputs(self.session(), request, run, outcome)
+            for brought in workspace.checkout.check_out_outputs(self.session(), request, run_id, outcome)
             for path in (*brought.left, *brought.gone)
         ):
             self.say(f"note: not overwritten: {path}")
@@ -108,7 +108,7 @@ class Project:
             raise KeyboardInterrupt  # so that Ctrl-C also ends a loop over runs
         if outcome and outcome.ordered:
             signal.raise_signal(outcome.ordered)  # it was sent to this process: give it its usual effect
-        return self.find(run)
+        return self.find(run_id)
 
     def tell(self, skip: Skip) -> None:
         """Prints why nothing was run on stdout, and what differs from the earlier run on stderr."""
@@ -116,8 +116,8 @@ class Project:
         for words in skip.warnings:
             self.say(words)
 
-    def start(self, request: Request, prompts: Prompts | None = None) -> tuple[str, Outcome | None] | Skip:
-        """Starts a request. Returns the run's id and the outcome, or the reason to skip.
+    def start(self, request: Request, prompts: Prompts | None = None) -> StartedRun | Skip:
+        """Starts a request. Returns the run with its outcome, or the reason to skip.
 
         The outcome is None if the attempt has not ended: it is staged or in the background. Raises GitrunError.
         """

@@ -120,12 +120,12 @@ def run_commit(project: Project, words: Sequence[str], gates: Sequence[Gate]) ->
         for name, text in map(model.flags.split_assignment, (word for word in words if "=" in word))
     }
     # needed_source: a run with the same flags but other code says nothing about this commit
-    found = project.start(model.plan.Request(operation=names[0], flags=flags, needed=True, needed_source=True))
-    if isinstance(found, model.plan.Skip):
-        return found.run
-    if found[1] and found[1].ordered:
-        signal.raise_signal(found[1].ordered)  # Ctrl-C is meant for the bisection, too
-    return project.find(found[0])
+    started = project.start(model.plan.Request(operation=names[0], flags=flags, needed=True, needed_source=True))
+    if isinstance(started, model.plan.Skip):
+        return started.run
+    if started.outcome and started.outcome.ordered:
+        signal.raise_signal(started.outcome.ordered)  # Ctrl-C is meant for the bisection, too
+    return project.find(started.run_id)
 
 
 def print_checked(found: Checked) -> None:

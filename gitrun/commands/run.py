@@ -122,11 +122,11 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
     prompts = lifecycle.decide.Prompts(
         confirm if asks else lambda question: assume_yes(project, question), detach if request.background else None
     )
-    found = project.start(request, prompts)
-    if isinstance(found, Skip):
-        project.tell(found)
+    started = project.start(request, prompts)
+    if isinstance(started, Skip):
+        project.tell(started)
         return 0
-    return report_outcome(project, request, *found)
+    return report_outcome(project, request, started.run_id, started.outcome)
 
 
 def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:

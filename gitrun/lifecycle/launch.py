@@ -18,7 +18,7 @@ from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, require_worktree, stamp_now
 from gitrun.model import encode, record_files
 from gitrun.model.lent import encode_lent
-from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, check_request
+from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, StartedRun, check_request
 from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_words
@@ -42,10 +42,8 @@ START_WAITS = (0.05, 0.2, 0.5)
 """Seconds to wait before each new try of a start that lost its new objects to a gc."""
 
 
-def start(
-    session: Session, request: Request, prompts: Prompts, parent: ParentRun | None = None
-) -> tuple[str, Outcome | None] | Skip:
-    """Starts a run. Returns its id and its outcome (None: staged or in the background), or Skip if nothing has to run.
+def start(session: Session, request: Request, prompts: Prompts, parent: ParentRun | None = None) -> StartedRun | Skip:
+    """Starts a run, and waits for its end unless it is staged or in the background. Returns Skip if nothing has to run.
 
     Tries again if a gc removes objects in between. Raises GitrunError if nothing could be run or recorded.
     """
@@ -73,7 +71,7 @@ def start(
             if isinstance(begun, Skip):
                 return begun
             with begun.attempt as attempt:
-                return attempt.run_id, run_attempt(begun)
+                return StartedRun(attempt.run_id, run_attempt(begun))
     raise CannotStart("the run did not start")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,20 +65,21 @@ def finish_run(session: Session, run_id: str, live: Live) -> None:
     owner = owner_of(session.git.state, run_id)
     remove_lock_of_dead_supervisor(session.git, run_id)
     restore_ref(session, run_id)
-    attempt, ended = last_attempt(session, run_id)
-    if attempt is None or ended:
+    last = last_attempt(session, run_id)
+    if last is None or last.has_result:
         live.close()
     else:
         # in a copied repository the processes belong to the original
         if owner is None or not is_copied_record(session.git.state, run_id, owner):
-            kill_tagged(attempt.id)
+            kill_tagged(last.commit.id)
         try:
-            record_death(session, run_id, attempt, live)
+            record_death(session, run_id, last.commit, live)
         except StaleRun:  # a git process of the dead supervisor may have set the ref
-            if not last_attempt(session, run_id)[1]:
+            now = last_attempt(session, run_id)
+            if now is None or not now.has_result:
                 raise
             live.close()
-    if attempt is not None:
+    if last is not None:
         # the supervisor may have died between the result and its note
         notes.add_note_of_run(session.git, run_id)
 
@@ -108,17 +109,25 @@ def restore_ref(session: Session, run_id: str) -> None:
     )
 
 
-def last_attempt(session: Session, run_id: str) -> tuple[Commit | None, bool]:
-    """Returns the run's last attempt (None: the run never began) and whether it has a result. Raises BadRun."""
+@dataclass(frozen=True, slots=True)
+class RecordedAttempt:
+    """The commit of an attempt, with whether its run has a result for it."""
+
+    commit: Commit
+    has_result: bool
+
+
+def last_attempt(session: Session, run_id: str) -> RecordedAttempt | None:
+    """Returns the run's last attempt; None if the run never began. Raises BadRun."""
     tip = tip_of(session.git, run_id)
     if tip is None:
-        return None, False
+        return None
     with Objects(session.git) as objects:
         last = last_attempts(objects, {run_id: tip}).get(tip)
-        ended = objects.read(f"{tip}:{RESULT}", limit=0) is not None
+        has_result = objects.read(f"{tip}:{RESULT}", limit=0) is not None
     if last is None:
         raise BadRun("its ref does not lead to an attempt", "To check the repository: git fsck")
-    return last.attempt, ended
+    return RecordedAttempt(last.attempt, has_result)
 
 
 def record_death(session: Session, run_id: str, attempt: Commit, live: Live) -> None:

@@ -15,7 +15,7 @@ from gitrun.lifecycle.decide import Prompts
 from gitrun.lifecycle.executor import Execution
 from gitrun.lifecycle.parent import ParentRun, StepSignals
 from gitrun.model import record_files
-from gitrun.model.plan import Outcome, Request, Skip
+from gitrun.model.plan import Outcome, Request, Skip, StartedRun
 from gitrun.model.provenance import StepRun, read_steps
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
 from gitrun.model.text import ending_text
@@ -42,10 +42,8 @@ SKIPPED = "skipped"
 class StartStep(Protocol):
     """Starts a run, as `launch.start` does."""
 
-    def __call__(
-        self, session: Session, request: Request, prompts: Prompts, parent: ParentRun
-    ) -> tuple[str, Outcome | None] | Skip:
-        """Returns the run's id and its outcome, or the reason to skip it. Raises GitrunError."""
+    def __call__(self, session: Session, request: Request, prompts: Prompts, parent: ParentRun) -> StartedRun | Skip:
+        """Returns the run with its outcome, or the reason to skip it. Raises GitrunError."""
 
 
 class Tee:
@@ -116,17 +114,18 @@ class StepsExecutor:
             left = limit - (time.monotonic() - clock) if limit else None
             try:
                 request = self.step_request(step, before, parent.runs, left)
-                run_id, ended = self.run_step(request, parent)
+                run = self.run_step(request, parent)
             except GitrunError as error:
                 session.say(f"error: {error}")
                 status, code, reason = ERROR, error.exit_code, f"step {step.operation}: {error.message}"
                 break
             attempt.renew()  # a step may have removed what the journal is written into
-            done.append(StepRun(step.operation, run_id, ended.status if ended else SKIPPED))
+            done.append(StepRun(step.operation, run.run_id, run.outcome.status if run.outcome else SKIPPED))
             parent.record(done[-1])
-            parent.runs[step.operation] = run_id
-            if ended and ended.status != COMPLETED:
-                status, code, reason = ended.status, ended.exit_status, f"step {step.operation}: {ended.status}"
+            parent.runs[step.operation] = run.run_id
+            if run.outcome and run.outcome.status != COMPLETED:
+                status, code = run.outcome.status, run.outcome.exit_status
+                reason = f"step {step.operation}: {status}"
                 break
             if left is not None and left <= 0 and number + 1 < len(steps):
                 # like a program that SIGTERM ended at its time limit
@@ -135,17 +134,16 @@ class StepsExecutor:
         stopped = datetime.now(timezone.utc)
         return Outcome(status, code, begun, stopped, time.monotonic() - clock, reason=reason, steps=tuple(done))
 
-    def run_step(self, request: Request, parent: ParentRun) -> tuple[str, Outcome | None]:
-        """Starts the run of a step. Returns its id and its outcome (None: the step was not needed). Raises GitrunError."""
+    def run_step(self, request: Request, parent: ParentRun) -> StartedRun:
+        """Starts the run of a step. A step that is not needed has its earlier run, and no outcome. Raises GitrunError."""
         session = self.launch.session
         started = self.start(session, request, Prompts(self.launch.prompts.confirm), parent)
         if isinstance(started, Skip):
             session.say(f"skipped: run {short_id(started.run.id)} has these flags")
-            return started.run.id, None
-        run_id, outcome = started
-        if outcome:
-            session.say(f"run {short_id(run_id)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}")
-        return run_id, outcome
+            return StartedRun(started.run.id, None)
+        if outcome := started.outcome:
+            session.say(f"run {short_id(started.run_id)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}")
+        return started
 
     def step_request(self, step: Step, before: StepRun | None, runs: Mapping[str, str], left: float | None) -> Request:
         """Builds the request for a step: its own flags, the flags of the whole that it accepts, and the runs of earlier steps.

@@ -76,8 +76,8 @@ def verify(session: Session, run: Run, rules: VerifyRules, *, depth: int = 0) ->
         )
     if last.kind == STEPS:
         return verify_steps(session, run, rules, depth)
-    outcome, same_output = execute_again(replace(session, stdout=session.stderr), run)
-    return compare_attempts(run, outcome, rules, same_output=same_output)
+    again = execute_again(replace(session, stdout=session.stderr), run)
+    return compare_attempts(run, again.outcome, rules, same_output=again.same_output)
 
 
 def compare_attempts(run: Run, again: Outcome | Attempt, rules: VerifyRules, *, same_output: bool) -> Verdict:
@@ -133,8 +133,16 @@ def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
     return replace(compare_attempts(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
 
 
-def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
-    """Executes the last attempt again. Returns the outcome, and whether the output is the same. Raises CannotRun."""
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The outcome of an attempt that was executed again, and whether its output is the recorded one."""
+
+    outcome: Outcome
+    same_output: bool
+
+
+def execute_again(session: Session, run: Run) -> Repetition:
+    """Executes the last attempt again. Leaves its run unchanged. Raises CannotRun."""
     require_valid(session.git.config, RUN_SETTINGS)
     request = Request(restart=run.id, no_link=True)
     with Objects(session.git) as objects, private_index(session.git, os.urandom(8).hex()) as index:
@@ -167,7 +175,7 @@ def execute_again(session: Session, run: Run) -> tuple[Outcome, bool]:
             execution.release(collected)
     finally:
         live.close()
-    return collected.outcome, output == (written.data if written else b"")
+    return Repetition(collected.outcome, output == (written.data if written else b""))
 
 
 @dataclass(frozen=True, slots=True)

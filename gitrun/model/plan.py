@@ -1,4 +1,4 @@
-"""Values of the run pipeline: Source, Plan, Skip, Outcome."""
+"""Values of the run pipeline: Source, Plan, Skip, StartedRun, Outcome."""
 
 from __future__ import annotations
 
@@ -134,6 +134,14 @@ class Skip:
         source = ("note: the source has changed since that run. To compare the source too: --needed-source",)
         changes = (f"note: {words}" for words in self.lent_changes)
         return (*((FOREIGN_WARNING,) if self.is_foreign else ()), *(source if self.source_differs else ()), *changes)
+
+
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    """A run whose attempt was begun, with its outcome; None if the attempt has not ended: it is staged or in the background."""
+
+    run_id: str
+    outcome: Outcome | None
 
 
 @dataclass(frozen=True, slots=True)

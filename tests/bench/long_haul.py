@@ -162,11 +162,11 @@ def one_run(life: Life, person: Person, number: int) -> None:
         command(person.repo, "git", "run", "train.py", f"lr={lr}")
         run = project.list_runs()[0].id
     elif kind == "command":
-        (run,) = project.start(Request(command=("sh", "-c", "echo lr is $FLAG_LR"), flags={"lr": lr}))[:1]
+        run = project.start(Request(command=("sh", "-c", "echo lr is $FLAG_LR"), flags={"lr": lr})).run_id
     elif kind == "error":
         run = project.run(command=("sh", "-c", "echo lr is $FLAG_LR; exit 3"), flags={"lr": lr}).id
     else:
-        (run,) = project.start(Request(operation="train.py", flags={"lr": lr}, stage=kind == "staged"))[:1]
+        run = project.start(Request(operation="train.py", flags={"lr": lr}, stage=kind == "staged")).run_id
         if kind == "staged":
             project.run(restart=run)
             life.attempts[run] += 1

@@ -22,7 +22,7 @@ from stateful.model import COMPLETED, ERROR, STAGED, Clone, Refused, Said, State
 
 from gitrun import Project
 from gitrun.errors import NotTrusted, StaleRun
-from gitrun.model.plan import Request
+from gitrun.model.plan import Request, Skip, StartedRun
 from gitrun.model.run import Comment, Notes
 from gitrun.process.streams import NoStream
 from gitrun.sharing.transfer import FetchRequest
@@ -148,9 +148,9 @@ class TwoClones(RuleBasedStateMachine):
     def run(self, who: str, operation: str, x: int, stage: bool, needed: bool) -> None:
         project, clone = self.at(who)
         found = project.start(Request(command=(operation,), flags={"x": x}, stage=stage, needed=needed))
-        assert isinstance(found, tuple) == (not (needed and clone.is_made(operation, x)))
-        if isinstance(found, tuple):
-            made = project.find(found[0])
+        assert isinstance(found, StartedRun) == (not (needed and clone.is_made(operation, x)))
+        if isinstance(found, StartedRun):
+            made = project.find(found.run_id)
             clone.trusted.add(made.id)
             assert (made.operation, made.flags, made.status) == (operation, {"x": x}, STAGED if stage else ENDS[operation])
             self.keep(clone, state_of(made))
@@ -170,7 +170,7 @@ class TwoClones(RuleBasedStateMachine):
             clone.trusted.add(state.last)
         request = Request(restart=state.run[:12], flags={"x": x}, stage=stage, needed=needed)
         if needed and clone.why_skipped(state, x):
-            assert not isinstance(project.start(request), tuple)
+            assert isinstance(project.start(request), Skip)
         elif state.last not in clone.trusted:
             with pytest.raises(NotTrusted):
                 project.start(request)
