@@ -4,6 +4,7 @@ GitrunError (128)              fatal
 ├── UsageError (129)           usage: the command line is wrong; nothing was written
 │   ├── UnknownOperation       unknown-operation
 │   ├── UnknownFlag            unknown-flag
+│   ├── UnknownCommit          unknown-commit
 │   ├── BadValue               bad-value: of a flag or an option
 │   ├── BadSetting             bad-setting: of git config
 │   ├── BadProjectFile         bad-project-file
@@ -94,6 +95,12 @@ class UnknownFlag(UsageError):
     """The operation has no flag of that name, or nothing would read it."""
 
     kind = "unknown-flag"
+
+
+class UnknownCommit(UsageError):
+    """Git finds no commit of that name."""
+
+    kind = "unknown-commit"
 
 
 class BadValue(UsageError):

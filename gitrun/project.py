@@ -84,6 +84,7 @@ class Project:
 
         flags: names with values. command: the words of a program, or arguments of the operation.
         restart: a run, its number in the list, or a name.
+        at: a commit whose code to run instead of that of the working tree; with `needed` only runs of that code count.
         force_sourcecode: restart with the code of the working tree. clean: restart without the files of earlier attempts.
         needed, needed_source: skip if a run has these flags, or these flags and this source. stage: do not start it.
         label, tags, comment: texts; one tag or several. stop_after: seconds, or a text such as "1h30m".

@@ -142,6 +142,8 @@ def unknown_restart(name: str, error: UnknownRun) -> GitrunError:
 def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     """Decides about a new run of the working tree."""
     session, request = launch.session, launch.request
+    if request.at is not None and not launch.parent:
+        return decide_commit(launch, objects, request.at)
     # with --in-place a step sees the files of earlier steps, so it needs a new snapshot
     snapshot = launch.parent.snapshot if launch.parent and not request.in_place else snapshot_for(launch, objects)
     tree = open_source(objects, snapshot.source.whole)
@@ -154,12 +156,28 @@ def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     return skip or Decision(with_needs(session, objects, request, plan), snapshot, locks=locks_of(objects, plan))
 
 
+def decide_commit(launch: LaunchRequest, objects: Objects, name: str) -> Decision | Skip:
+    """Decides about a new run of the commit of this name. Reads operation, flags and entries from the commit alone."""
+    session = launch.session
+    recorded = source.commits.read_source(session.git, objects, name)
+    # the name may mean another commit a moment later
+    request = replace(launch.request, at=recorded.base)
+    launch = replace(launch, request=request)
+    tree = open_source(objects, recorded.whole)
+    plan = plan_start(session.git, tree, request, PlanOrigin(recorded, launch.stamp, request.stage))
+    skip = skip_reason(launch, objects, plan)
+    if skip:
+        return skip
+    snapshot = own_snapshot(launch, objects, plan)
+    return Decision(with_needs(session, objects, request, plan), snapshot, locks=locks_of(objects, plan), request=request)
+
+
 def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
     """Returns why a start of the plan, or a restart of `run`, is not needed; None if it is, or if nobody asked."""
     if not launch.request.compares:
         return None
 
-    same_source = launch.request.needed_source
+    same_source = launch.request.compares_source
     words = store.index_rows.words_key(plan.kind, plan.operation, plan.command)
     criteria = (plan.operation, plan.flags, words, plan.source.tree if same_source else "")
     # no column of the index covers the files of submodules
@@ -201,7 +219,7 @@ def step_skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan) -> Ski
 
     for run in store.trust.trusted_runs(launch.session.git, same_flags_runs(launch.session, plan)):
         if run.status == COMPLETED and used_files(recorded_basis(objects, run)) == used_files(plan.basis):
-            skip = model.plan.skip_start(plan, (run,), same_source=launch.request.needed_source)
+            skip = model.plan.skip_start(plan, (run,), same_source=launch.request.compares_source)
             if skip:
                 return skip
     return None
@@ -264,7 +282,7 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
 
 
 def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapshot:
-    """Returns a snapshot of the run's own source, with the paths of the working tree to lend to it."""
+    """Returns a snapshot of a source that is in git, with the paths of the working tree to lend to it."""
     session, recorded, snapshot = launch.session, plan.source, Snapshot(plan.source, (), (), ())
     if recorded.submodules:
         bare = source.submodules.list_linked_modules(objects, recorded)
@@ -334,8 +352,9 @@ def paths_to_link(session: Session, request: Request) -> tuple[bytes, ...]:
         path = below_top(session.git, typed)
         if not os.path.lexists((session.git.worktree or Path()) / path):
             raise UsageError(f"'{typed}' does not exist, so it cannot be linked")
+        words = ("ls-tree", "-z", "--full-tree", request.at) if request.at else ("ls-files", "-z")
         # the checkout of the snapshot already has these files
-        if session.git.run("ls-files", "-z", "--", path):
+        if session.git.run(*words, "--", path):
             raise UsageError(f"cannot link '{typed}': it is tracked by git, so it is part of the snapshot")
         paths.append(os.fsencode(path))
     return tuple(paths)

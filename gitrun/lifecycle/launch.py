@@ -160,7 +160,7 @@ def announce(launch: LaunchRequest, decision: Decision) -> None:
         session.say("note: this attempt uses the run's own code in a workspace. The previous attempt ran in your working tree")
     for words in (*decision.snapshot.words, *decision.plan.notices, *warnings_of_secrets(decision.plan)):
         session.say(words)
-    if not request.in_place and not launch.parent:
+    if not request.in_place and not launch.parent and request.at is None:
         for words in source.snapshot.note_special_files(session.git):
             session.say(words)
 
@@ -168,7 +168,8 @@ def announce(launch: LaunchRequest, decision: Decision) -> None:
 def with_links(session: Session, request: Request) -> Request:
     """Returns the request with the paths that the operation's entry links. The snapshot must know them."""
     top = session.git.worktree
-    if top is None or request.links or request.no_link or not request.operation:
+    # the entry of a commit is read with the commit
+    if top is None or request.links or request.no_link or not request.operation or request.at is not None:
         return request
     paths = links_in_project_file(top, request.operation)
     return replace(request, links=tuple(os.path.relpath(path, session.git.prefix or ".") for path in paths))
@@ -256,8 +257,8 @@ def decide_lending(session: Session, request: Request, decision: Decision) -> Le
     top, bare = session.git.worktree, decision.snapshot.bare
     if top is None or request.in_place or decision.plan.kind == STEPS:
         return replace(NO_LENDING, bare=bare)
-    # the source of an earlier attempt need not match the files of the working tree
-    is_here = decision.run is None or request.force_sourcecode
+    # the source of a commit or of an earlier attempt need not match the files of the working tree
+    is_here = (decision.run is None and request.at is None) or request.force_sourcecode
     if not lends_files(session, request):
         return replace(NO_LENDING, exact=is_here, bare=bare)
     wanted = LendingRequest(decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs)

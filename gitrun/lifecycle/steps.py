@@ -175,7 +175,7 @@ class StepsExecutor:
             stop_after=max(limit, 0.01) if limit is not None else None,
             background=asked.background, force_flags=asked.force_flags, gpus=plan.params.gpus,
             no_gpus=plan.params.no_gpus or None, random_seed=plan.params.random_seed,
-            metrics=plan.params.metrics or None,
+            metrics=plan.params.metrics or None, at=None if again else asked.at,
         )  # fmt: skip
 
 

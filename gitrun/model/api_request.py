@@ -130,6 +130,7 @@ def read_int(name: str, value: object) -> int:
 READERS: dict[str, Callable[[str, object], Any]] = {
     "operation": read_path, "command": read_command, "flags": read_flag_values, "restart": read_run_name,
     "needed": read_bool, "needed_source": read_bool, "force_sourcecode": read_bool, "stage": read_bool, "clean": read_bool,
+    "at": read_text,
     "label": read_text, "tags": read_texts, "comment": read_text,
     "in_place": read_bool, "bring": read_bool, "links": read_texts, "no_link": read_bool, "outputs": read_texts,
     "stop_after": read_duration, "background": refuse_background,

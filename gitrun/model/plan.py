@@ -169,7 +169,7 @@ class Request:
 
     `operation` is a script as typed. `command` holds the words after `--`, which are arguments if there is an operation.
     `flags` maps names to values or to words as typed. `restart` names a run. `stop_after` is in seconds. `links` and `outputs`
-    are relative to the current directory.
+    are relative to the current directory. `at` names the commit whose tree is the source.
     """
 
     operation: str | None = None
@@ -196,6 +196,7 @@ class Request:
     no_gpus: bool | None = None
     random_seed: int | None = None
     metrics: tuple[str, ...] | None = None
+    at: str | None = None
 
     def given_params(self) -> dict[str, Any]:
         """Returns the run parameters that were given."""
@@ -206,6 +207,12 @@ class Request:
     def compares(self) -> bool:
         """Returns whether an existing run may make this one unnecessary."""
         return self.needed or self.needed_source
+
+    @property
+    def compares_source(self) -> bool:
+        """Returns whether only a run with the same source makes this one unnecessary."""
+        # who names a commit asks for a run of that commit
+        return self.needed_source or self.at is not None
 
 
 def check_request(request: Request) -> None:
@@ -236,6 +243,27 @@ def check_request(request: Request) -> None:
         raise UsageError("--clean needs --restart", "A new run never has files of an earlier one")
     if request.links and request.no_link:
         raise UsageError("--link and --no-link cannot be combined")
+    if request.at is not None:
+        check_commit_request(request)
+
+
+def check_commit_request(request: Request) -> None:
+    """Raises UsageError if the request asks for another source than that of its commit, too."""
+    if request.restart is not None:
+        raise UsageError(
+            "--at and --restart cannot be combined: a restart runs the run's own code",
+            f"To run the commit: git run --at {request.at} OPERATION",
+        )
+    if request.in_place:
+        raise UsageError(
+            "--at and --in-place cannot be combined: your working tree has other files",
+            "To run the commit: leave out --in-place",
+        )
+    if request.force_sourcecode:
+        raise UsageError(
+            "--at and --force-sourcecode cannot be combined: each names the code to run",
+            "To run your working tree: leave out --at",
+        )
 
 
 def check_patterns(request: Request) -> None:
@@ -247,7 +275,7 @@ def check_patterns(request: Request) -> None:
 def check_words(request: Request) -> None:
     """Raises UsageError if a word of the request is not UTF-8."""
     # words that are not UTF-8 have surrogates in Python, which TOML cannot hold
-    texts = (request.label, *request.tags, request.comment, request.gpus, *request.outputs)
+    texts = (request.label, *request.tags, request.comment, request.gpus, *request.outputs, request.at)
     words = (request.operation, *request.command, *texts)
     # a typed value is not read yet, and holds its words in `text`
     values = (getattr(value, "text", value) for value in request.flags.values())

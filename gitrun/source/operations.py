@@ -101,10 +101,8 @@ def find_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sourc
         raise BadValue(f"'{safe_text(path)}' is not UTF-8, so it cannot be recorded", "Rename it")
     mode = tree.mode(path)
     if mode not in REGULAR:
-        raise source.suggestions.explain_missing(git, request.operation, path, snapshot)
-    # core.fileMode is off where the file system has no permissions: the working tree decides
-    if git.worktree and git.config.get("core.filemode", ("true",))[-1].lower() in {"false", "no", "off", "0"}:
-        mode = EXECUTABLE if os.access(git.worktree / path, os.X_OK) else mode  # git ignores modes here
+        raise source.suggestions.explain_missing(git, request, path, snapshot)
+    mode = mode if request.at is not None else mode_here(git, path, mode)
     typed = os.path.relpath(path, cwd or ".")
     typed = f"./{typed}" if typed.startswith("-") else typed  # so that no program takes it for an option
     if path.endswith(".py"):
@@ -118,6 +116,14 @@ def find_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sourc
         hint = hint if started else f"To make it executable: chmod +x {request.operation}. {hint}"
         raise UsageError(f"'{request.operation}' is neither a Python script nor executable", hint)
     return Operation(path, PROGRAM, (*words, *request.command), cwd)
+
+
+def mode_here(git: Git, path: str, mode: str | None) -> str | None:
+    """Returns the mode of a recorded file, or that of an executable if git ignores modes here and the working tree has one."""
+    # core.fileMode is off where the file system has no permissions: the working tree decides
+    if git.worktree and git.config.get("core.filemode", ("true",))[-1].lower() in {"false", "no", "off", "0"}:
+        return EXECUTABLE if os.access(git.worktree / path, os.X_OK) else mode
+    return mode
 
 
 def module_operation(tree: SourceTree, name: str, cwd: str, words: tuple[str, ...] = ()) -> Operation:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownOperation, UsageError
-from gitrun.model.run import INTERPRETERS
-from gitrun.model.text import either_text, is_text
+from gitrun.model.run import INTERPRETERS, short_id
+from gitrun.model.text import either_text, is_text, safe_text
 from gitrun.model.tree import EXECUTABLE
 from gitrun.source.project_file import read_entries_at
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitrun.git.exe import Git
-    from gitrun.model.plan import Source
+    from gitrun.model.plan import Request, Source
 
 FEW = 3
 NEAR = 0.75
@@ -26,8 +27,11 @@ NEAR = 0.75
 SCRIPTS = frozenset({".py", ".ipynb", *INTERPRETERS})
 
 
-def explain_missing(git: Git, typed: str, path: str, snapshot: Source) -> UsageError:
+def explain_missing(git: Git, request: Request, path: str, snapshot: Source) -> UsageError:
     """Returns the error that explains why the snapshot has no operation at this path, and what to do."""
+    typed = request.operation or path
+    if request.at is not None:
+        return explain_missing_at(git, typed, snapshot)
     top = (git.worktree or git.git_dir).resolve()
     place = top / path
     if place.is_dir():
@@ -48,6 +52,15 @@ def explain_missing(git: Git, typed: str, path: str, snapshot: Source) -> UsageE
     near = near_operations(git, typed, snapshot.whole)
     hint = f"Did you mean {either_text(near)}?" if near else "To list the verbs: git run -h. To run any command: git run --"
     return UnknownOperation(f"no script, program or verb '{typed}' here", hint, typed, near)
+
+
+def explain_missing_at(git: Git, typed: str, snapshot: Source) -> UnknownOperation:
+    """Returns the error that explains that the commit of the snapshot has no operation of this name."""
+    commit = short_id(snapshot.base or "")
+    # the entries of the working tree need not be those of the commit
+    near = near_operations(replace(git, worktree=None), typed, snapshot.whole)
+    hint = f"Did you mean {either_text(near)}?" if near else f"To list its files: git ls-tree -r --name-only {commit}"
+    return UnknownOperation(f"no script or program '{safe_text(typed)}' in commit {commit}", hint, typed, near)
 
 
 def near_operations(git: Git, typed: str, tree_id: str) -> tuple[str, ...]:

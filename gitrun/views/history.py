@@ -105,8 +105,14 @@ class Range:
 
 def resolve_commit(git: Git, name: str) -> str | None:
     """Returns the id of the commit that git knows by this name; None if there is none."""
-    done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    return done.stdout.decode().strip() or None
+    peeled = f"{name}^{{commit}}"
+    if name.startswith(":/"):
+        # the text to search for goes to the end of the name
+        peeled = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", name).stdout.decode().strip()
+    done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", peeled)
+    found = done.stdout.decode().split()
+    # of a range, git prints both ends in spite of --verify
+    return found[0] if len(found) == 1 else None
 
 
 def tree_of_commit(git: Git, commit: str) -> str:
