@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import parent as parent
     from gitrun.lifecycle import recover as recover
     from gitrun.lifecycle import results as results
+    from gitrun.lifecycle import samplers as samplers
     from gitrun.lifecycle import step_checks as step_checks
     from gitrun.lifecycle import steps as steps
     from gitrun.lifecycle import verify as verify

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gitrun.model import record_files as record_files
     from gitrun.model import run as run
     from gitrun.model import run_names as run_names
+    from gitrun.model import sampling as sampling
     from gitrun.model import secrets as secrets
     from gitrun.model import settings as settings
     from gitrun.model import space as space

@@ -1,0 +1,158 @@
+"""Points of a search: which flags of a trial belong to it, and random points, drawn so that they can be drawn again."""
+
+from __future__ import annotations
+
+import math
+import random
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from gitrun.model.batch import Proposal
+from gitrun.model.digest import sha256
+from gitrun.model.space import Choice, Range
+from gitrun.model.values import identity, same_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitrun.model.batch import BatchDefinition, Trial
+    from gitrun.model.space import Domain, Space
+    from gitrun.model.values import Value
+
+ALLOW_REPEATS = "allow_repeats"
+"""The setting of every optimizer that lets points be tried twice, for programs whose results are not exact."""
+TRIES = 20
+"""Proposals that are asked for before a space counts as exhausted."""
+
+
+def seed_of_proposal(seed: int, number: int, again: int = 0) -> int:
+    """Returns the seed for the proposal of a trial. `again` counts the proposals for it that were rejected."""
+    text = f"{seed}:{number}:{again}" if again else f"{seed}:{number}"
+    return int.from_bytes(sha256(text.encode()).digest(), "big")
+
+
+class SearchPoints:
+    """The points of a search: the flags of its space and of the rows of a file, each only where it exists."""
+
+    def __init__(self, definition: BatchDefinition) -> None:
+        self.space: Space = definition.space
+        self.order = order_flags(definition.space)
+        self.rows = definition.points or ({},)
+        self.columns = {name for row in self.rows for name in row} - set(self.order)
+        self.allows_repeats = definition.options.get(ALLOW_REPEATS) is True
+        self._keys: dict[int, tuple[Trial, object]] = {}
+
+    def exists(self, name: str, chosen: Mapping[str, Value]) -> bool:
+        """Returns whether a flag of the space exists beside the values chosen for others."""
+        return all(
+            other in chosen and any(same_value(chosen[other], value) for value in allowed)
+            for other, allowed in self.space[name].when.items()
+        )
+
+    def select_flags(self, flags: Mapping[str, Value]) -> dict[str, Value]:
+        """Returns those flags of a trial that belong to its point. A flag that does not exist there is left out."""
+        found = {name: flags[name] for name in self.columns if name in flags}
+        for name in self.order:
+            if name in flags and self.exists(name, found):
+                found[name] = flags[name]
+        return found
+
+    def point_key(self, flags: Mapping[str, Value]) -> object:
+        """Returns a key that is equal for exactly those flags that are the same point."""
+        return frozenset((name, identity(value)) for name, value in self.select_flags(flags).items())
+
+    def known_keys(self, number: int, trials: Sequence[Trial]) -> set[object]:
+        """Returns the keys of the points of all trials but trial `number`."""
+        for index, trial in enumerate(trials):
+            if index not in self._keys or self._keys[index][0].flags is not trial.flags:
+                self._keys[index] = trial, self.point_key(trial.flags)
+        return {self._keys[index][1] for index, trial in enumerate(trials) if trial.number != number}
+
+    def draw(self, generator: random.Random, first: Mapping[str, Value]) -> dict[str, Value]:
+        """Returns a random point. Flags in `first` have that value instead."""
+        row = self.rows[generator.randrange(len(self.rows))] if len(self.rows) > 1 else self.rows[0]
+        found = {name: value for name, value in row.items() if name in self.columns}
+        for name in self.order:
+            # drawn also where it does not exist: the values of other flags stay the same
+            value = draw_value(generator, self.space[name])
+            if self.exists(name, found):
+                found[name] = first.get(name, value)
+        return found
+
+
+class RandomSampler:
+    """Proposes random points, each a function of the batch's seed and the number of the trial."""
+
+    def __init__(self, definition: BatchDefinition) -> None:
+        self._seed = definition.seed
+        self._points = SearchPoints(definition)
+
+    def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
+        """Returns the flags of trial `number`; None if 20 points in a row have a trial already."""
+        points = self._points
+        known = set() if points.allows_repeats else points.known_keys(number, trials)
+        generator = random.Random(seed_of_proposal(self._seed, number))  # noqa: S311 - repeatable, not secret
+        first = first_values(points.space) if number == 1 else {}
+        for _ in range(TRIES + 1):
+            flags = points.draw(generator, first)
+            if points.point_key(flags) not in known:
+                return Proposal(flags)
+            first = {}
+        return None
+
+
+def order_flags(space: Space) -> list[str]:
+    """Returns the flags by name, each after those on which it depends."""
+    ordered: list[str] = []
+    waiting = sorted(space)
+    while waiting:
+        name = next((name for name in waiting if not (space[name].when.keys() & set(waiting))), waiting[0])
+        ordered.append(name)
+        waiting.remove(name)
+    return ordered
+
+
+def first_values(space: Space) -> dict[str, Value]:
+    """Returns the values of the first trial, as far as they are given."""
+    return {
+        name: exact_number(domain, domain.initial)
+        for name, domain in space.items()
+        if isinstance(domain, Range) and domain.initial is not None
+    }
+
+
+def draw_value(generator: random.Random, domain: Domain) -> Value:
+    """Returns a random value of a domain."""
+    if isinstance(domain, Choice):
+        return domain.values[generator.randrange(len(domain.values))]
+    low, high = domain.low, domain.high
+    if domain.log:
+        # whole numbers: each stands for the interval of a half around it
+        around = 0.5 if domain.kind == "int" else 0.0
+        return exact_number(domain, math.exp(_between(generator, math.log(low - around), math.log(high + around))))
+    if domain.kind == "int" or domain.step is not None:
+        step = domain.step or 1
+        count = int((Decimal(str(high)) - Decimal(str(low))) / Decimal(str(step)))
+        return exact_number(domain, low + step * generator.randint(0, count))
+    return exact_number(domain, _between(generator, low, high))
+
+
+def exact_number(domain: Range, number: float) -> int | float:
+    """Returns the number of the range that is nearest to `number`: of its kind, within the bounds, on a step.
+
+    Steps are counted in decimal: 0.3, not 0.30000000000000004.
+    """
+    if domain.kind == "int" and domain.step is None:
+        return min(max(round(number), int(domain.low)), int(domain.high))
+    if domain.step is None:
+        return float(min(max(number, domain.low), domain.high))
+    low, high, step = (Decimal(str(bound)) for bound in (domain.low, domain.high, domain.step))
+    steps = round((Decimal(str(number)) - low) / step)
+    found = low + step * min(max(steps, 0), int((high - low) / step))
+    return int(found) if domain.kind == "int" else float(found)
+
+
+def _between(generator: random.Random, low: float, high: float) -> float:
+    share = generator.random()
+    # high - low could be inf
+    return low * (1 - share) + high * share

@@ -1,0 +1,196 @@
+"""Random points: the same again after any interruption, of the right kind, within the bounds, none twice."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from gitrun.errors import BadValue
+from gitrun.lifecycle.samplers import check_options, find_sampler_name, make_sampler
+from gitrun.model.batch import BatchDefinition, Trial
+from gitrun.model.sampling import RandomSampler
+from gitrun.model.space import Choice, Range
+
+SPACE = {
+    "lr": Range("float", 1e-5, 0.1, log=True),
+    "layers": Range("int", 1, 8),
+    "width": Range("int", 16, 256, step=16),
+    "drop": Range("float", 0.0, 0.3, step=0.1),
+    "size": Range("int", 1, 1000, log=True),
+    "opt": Choice(("adam", "sgd")),
+    "momentum": Range("float", 0.0, 1.0, when={"opt": ("sgd",)}),
+}
+
+
+def search(space, seed=7, **others):
+    return BatchDefinition("random", space, seed=seed, **others)
+
+
+def propose_all(sampler, count, trials=()):
+    """The flags of trials up to `count`, each told with all flags of its run before the next one is asked for."""
+    trials = list(trials)
+    for number in range(len(trials) + 1, count + 1):
+        flags = sampler.propose(number, trials).flags
+        trials.append(Trial(number, {"epochs": 3, **flags}, "completed", values=(0.5,)))
+    return trials
+
+
+@pytest.mark.parametrize("interrupted", range(12))
+def test_random_proposals_are_the_same_after_an_interruption(interrupted):
+    straight = propose_all(RandomSampler(search(SPACE)), 12)
+    assert propose_all(RandomSampler(search(SPACE)), 12, straight[:interrupted]) == straight
+
+
+def test_proposals_depend_on_seed_and_number_alone():
+    sampler = RandomSampler(search(SPACE))
+    flags = [sampler.propose(number, ()).flags for number in (1, 2, 3)]
+    assert [sampler.propose(number, ()).flags for number in (3, 2, 1)] == flags[::-1]
+    assert RandomSampler(search(SPACE, seed=8)).propose(1, ()).flags != flags[0]
+    # a change of these values makes batches go on differently after an update
+    assert RandomSampler(search({"n": Range("int", 0, 10**9)}, seed=0)).propose(1, ()).flags == {"n": 774_116_474}
+
+
+def test_values_are_of_their_kind_and_within_the_bounds():
+    for trial in propose_all(RandomSampler(search(SPACE)), 300):
+        for name, value in trial.flags.items():
+            domain = SPACE.get(name)
+            if isinstance(domain, Range):
+                assert type(value) is (int if domain.kind == "int" else float)
+                assert domain.low <= value <= domain.high
+        assert trial.flags["width"] % 16 == 0
+        assert trial.flags["drop"] in {0.0, 0.1, 0.2, 0.3}
+
+
+def test_bounds_of_a_stepped_range_are_reached():
+    flags = [RandomSampler(search(SPACE, seed)).propose(1, ()).flags for seed in range(300)]
+    assert {flag["drop"] for flag in flags} == {0.0, 0.1, 0.2, 0.3}
+    assert {flag["layers"] for flag in flags} == set(range(1, 9))
+    assert {16, 256} <= {flag["width"] for flag in flags}
+
+
+def test_logarithmic_ranges_are_searched_evenly_in_the_logarithm():
+    flags = [RandomSampler(search(SPACE, seed)).propose(1, ()).flags for seed in range(400)]
+    for name, middle in (("lr", 1e-3), ("size", math.sqrt(1000))):
+        assert 150 < sum(flag[name] < middle for flag in flags) < 250
+
+
+def test_widest_range_of_floats_is_searched():
+    values = [
+        RandomSampler(search({"x": Range("float", -1.7e308, 1.7e308)}, seed)).propose(1, ()).flags["x"] for seed in range(20)
+    ]
+    assert all(map(math.isfinite, values))
+    assert len(set(values)) == 20
+
+
+def test_initial_value_is_that_of_the_first_trial_alone():
+    space = {"x": Range("float", 0, 1, initial=0.25), "n": Range("int", 1, 10**6, initial=5), "y": Range("float", 0, 1)}
+    trials = propose_all(RandomSampler(search(space)), 3)
+    assert (trials[0].flags["x"], trials[0].flags["n"]) == (0.25, 5)
+    assert all(trial.flags["x"] != 0.25 and trial.flags["n"] != 5 for trial in trials[1:])
+
+
+def test_conditional_flag_is_absent_unless_its_condition_holds():
+    trials = propose_all(RandomSampler(search(SPACE)), 60)
+    assert {trial.flags["opt"] for trial in trials} == {"adam", "sgd"}
+    assert all(("momentum" in trial.flags) == (trial.flags["opt"] == "sgd") for trial in trials)
+
+
+def test_condition_of_a_condition_is_obeyed():
+    space = {
+        "a": Choice((1, True)),
+        "b": Choice(("x", "y"), when={"a": (True,)}),
+        "c": Range("int", 0, 9, when={"b": ("y",)}),
+    }
+    options = {"allow_repeats": True}
+    flags = [trial.flags for trial in propose_all(RandomSampler(search(space, options=options)), 80)]
+    assert all(("b" in flag) == (flag["a"] is True) for flag in flags)
+    assert all(("c" in flag) == (flag.get("b") == "y") for flag in flags)
+    assert any("c" in flag for flag in flags)
+
+
+def test_default_value_of_an_absent_flag_makes_no_other_point():
+    space = {"opt": Choice(("adam",)), "momentum": Range("float", 0, 1, when={"opt": ("sgd",)})}
+    told = [Trial(1, {"opt": "adam", "momentum": 0.9}, "completed")]
+    assert RandomSampler(search(space)).propose(2, told) is None
+
+
+def test_no_point_is_proposed_twice_until_the_space_is_exhausted():
+    space = {"x": Choice((1, 2, 3)), "y": Choice(("a", "b"))}
+    sampler, trials = RandomSampler(search(space)), []
+    while proposal := sampler.propose(len(trials) + 1, trials):
+        trials.append(Trial(len(trials) + 1, proposal.flags, "running"))
+    assert len({tuple(trial.flags.items()) for trial in trials}) == len(trials) >= 5
+
+
+def test_equal_points_are_proposed_if_repeats_are_allowed():
+    space = {"x": Choice((1,))}
+    trials = propose_all(RandomSampler(search(space, options={"allow_repeats": True})), 3)
+    assert [trial.flags["x"] for trial in trials] == [1, 1, 1]
+
+
+def test_true_and_one_are_different_points():
+    sampler = RandomSampler(search({"v": Choice((True, 1))}))
+    first = sampler.propose(1, ()).flags["v"]
+    second = sampler.propose(2, [Trial(1, {"v": first}, "completed")]).flags["v"]
+    assert {type(first), type(second)} == {bool, int}
+    assert sampler.propose(3, [Trial(1, {"v": True}, "completed"), Trial(2, {"v": 1}, "completed")]) is None
+
+
+def test_whole_number_and_equal_float_are_one_point():
+    assert RandomSampler(search({"v": Choice((1, 1.0))})).propose(2, [Trial(1, {"v": 1.0}, "completed")]) is None
+
+
+def test_trial_is_proposed_again_beside_its_own_record():
+    sampler = RandomSampler(search({"x": Range("float", 0, 1)}))
+    flags = sampler.propose(1, ()).flags
+    assert sampler.propose(1, [Trial(1, flags, "terminated")]).flags == flags
+
+
+def test_rows_of_a_file_are_drawn_whole():
+    rows = ({"a": 1, "b": 10}, {"a": 2, "b": 20})
+    definition = search({"x": Range("float", 0, 1), "a": Choice((5,))}, points=rows)
+    flags = [trial.flags for trial in propose_all(RandomSampler(definition), 20)]
+    assert {(flag["a"], flag["b"]) for flag in flags} == {(5, 10), (5, 20)}
+
+
+def test_thousands_of_random_proposals_take_no_time():
+    assert len(propose_all(RandomSampler(search(SPACE)), 2000)) == 2000
+
+
+@pytest.mark.parametrize(("name", "found"), [("grid", "grid"), ("+", "grid"), ("random", "random"), ("bayesian", "gp")])
+def test_names_of_optimizers_are_found(name, found):
+    assert find_sampler_name(name) == found
+
+
+def test_unknown_optimizer_is_refused_with_the_list():
+    with pytest.raises(BadValue, match="no optimizer 'gpp'") as error:
+        find_sampler_name("gpp")
+    assert error.value.hint.endswith("grid, random, tpe, gp, cmaes, nsga2, qmc")
+
+
+@pytest.mark.parametrize("name", ["forest", "gbrt"])
+def test_optimizers_without_an_equal_are_refused_with_the_way_out(name):
+    with pytest.raises(BadValue, match=f"Guild's {name} is not there; tpe") as error:
+        find_sampler_name(name)
+    assert "--optimizer tpe" in error.value.hint
+
+
+def test_random_search_refuses_settings_that_it_does_not_have():
+    with pytest.raises(BadValue, match="random has no setting 'kappa'"):
+        check_options("random", {"kappa": 1})
+    with pytest.raises(BadValue, match="must be yes or no"):
+        make_sampler(search(SPACE, options={"allow_repeats": 3}))
+
+
+def test_random_search_imports_no_optuna():
+    program = (
+        "import sys\nfrom gitrun.model.batch import BatchDefinition\nfrom gitrun.model.space import Range\n"
+        "from gitrun.lifecycle import samplers\n"
+        "samplers.default_search(), samplers.default_search_note()\n"
+        "sampler = samplers.make_sampler(BatchDefinition('random', {'x': Range('float', 0, 1)}))\n"
+        "print(sampler.propose(1, ()).flags)\nsys.exit(bool({'optuna', 'numpy'} & set(sys.modules)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
