@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from script_text import IMPORTS, kinds, read
 
 from gitrun.errors import UsageError
-from gitrun.model.flags import same_value
+from gitrun.model.flags import Flag, Typed, resolve_flags, same_value
 from gitrun.scripts.discover import argument_words, read_script
 
 BOOLS = [
@@ -56,3 +57,49 @@ def test_a_bool_of_click_reaches_the_command_as_it_was_given(option: str) -> Non
         assert received(source, words) is value
         reached += 1
     assert reached == (1 if "is_flag=True, default=True" in option else 2)
+
+
+def test_what_two_asterisks_give_an_option_of_click_is_read() -> None:
+    source = "common = dict(is_flag=True)\n@click.command()\n@click.option('--fast', **common)\ndef f(fast): ..."
+    assert kinds(read(IMPORTS["click"] + source)) == {"fast": (False, "bool")}
+    script = read(IMPORTS["click"] + source.replace("dict(", "make("))
+    assert (kinds(script), script.partial) == ({"fast": (None, "any")}, "what an option takes is computed")
+
+
+def test_text_for_a_type_of_click_that_is_not_known_stays_as_it_was_typed() -> None:
+    script = read("import click\n@click.command()\n@click.option('--func', type=lambda text: text)\ndef f(func): ...")
+    settled = resolve_flags(script.flags, {"func": Typed("yes")}, operation="tool.py")
+    assert argument_words(script, {"func": settled["func"] or ""}) == ["--func", "yes"]
+
+
+def test_options_of_click() -> None:
+    source = """
+import click
+MODES = ["a", "b"]
+@click.command()
+@click.option("--lr", "-l", default=0.1, show_default=True, help="learning " "rate")
+@click.option("-n", type=click.IntRange(1, max=5), default=2)
+@click.option("--shout/--no-shout", " /-S", default=True)
+@click.option("--mode", type=click.Choice(MODES), required=True)
+@click.option("--tag", multiple=True)
+@click.argument("path", nargs=-1)
+@click.version_option("1")
+def main(**given): ...
+"""
+    flags = {flag.name: flag for flag in read(source).flags}
+    assert flags["lr"] == Flag("lr", 0.1, "float", help="learning rate", option="--lr", action="any_order")
+    assert (flags["n"].least, flags["n"].most, flags["n"].kind) == (1, 5, "int")
+    assert (flags["shout"].default, flags["shout"].words) == (True, ("--no-shout",))
+    assert (flags["mode"].choices, flags["mode"].required) == (("a", "b"), True)
+    assert (flags["tag"].kind, flags["path"].kind, flags["path"].action) == ("list", "list", "positional")
+    assert read(source).partial == ""
+
+
+def test_an_option_of_click_that_may_stand_alone_takes_values() -> None:
+    source = "import click\n@click.command()\n@click.option('--log', is_flag=False, flag_value='on', default='off')\n"
+    assert kinds(read(f"{source}def f(log): ...\n")) == {"log": ("off", "str")}
+
+
+def test_a_decorator_of_another_module_is_partial() -> None:
+    script = read("import click\nfrom lib import common\n@click.command()\n@common\n@click.option('--a')\ndef f(): ...\n")
+    assert (list(kinds(script)), script.partial) == (["a"], "@common may add options")

@@ -1,0 +1,140 @@
+"""Options of argparse, read from the text of a program."""
+
+from __future__ import annotations
+
+import pytest
+from script_constants import PARSER, flags_of
+from script_text import IMPORTS, LR, kinds, read
+
+from gitrun.model.flags import resolve_flags
+from gitrun.scripts.discover import argument_words, read_script, unchecked_warning
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ('for n in ("a", "b"): p.add_argument(f"--{n}", type=int)', {"a": (None, "int"), "b": (None, "int")}),
+        ('D = {"a": 1, "b": 0.5}\nfor n, v in D.items():\n    p.add_argument("--" + n, default=v)',
+         {"a": (1, "number"), "b": (0.5, "number")}),
+        ('N = 2**10\np.add_argument("--a", type=int, default=N // 2)', {"a": (512, "int")}),
+        ('p.add_argument("--a", type=int)\np.set_defaults(a=7)', {"a": (7, "int")}),
+        ('p.add_argument("--a", action="store_const", const=3, dest="m", default=1)', {"m": (1, "any")}),
+        ('g = p.add_argument_group().add_mutually_exclusive_group()\ng.add_argument("--a")', {"a": (None, "str")}),
+        ('def add(q): q.add_argument("--a")\nadd(p)', {"a": (None, "str")}),
+        ('c = argparse.ArgumentParser(add_help=False)\nc.add_argument("--a")\nd = argparse.ArgumentParser(parents=[c])',
+         {"a": (None, "str")}),
+        ('if True:\n    p.add_argument("--a", default=-1)\nelse:\n    p.add_argument("--b")',
+         {"a": (-1, "number"), "b": (None, "str")}),
+        ('class C:\n    lr = 3\np.add_argument("--a", default=C.lr)', {"a": (3, "number")}),
+    ],
+)  # fmt: skip
+def test_options_of_argparse_are_followed(source: str, expected: dict[str, object]) -> None:
+    script = read(IMPORTS["argparse"] + source)
+    assert (kinds(script), script.partial) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "common = {'default': 3}\np.add_argument('--n', **common)",
+        "p.add_argument('--n', **dict(default=3))",
+        "more = dict(default=3)\ncommon = {**more, 'help': h}\np.add_argument('--n', **common)",
+        "for n, more in {'n': {'default': 3}}.items(): p.add_argument('--' + n, **more)",
+    ],
+)
+def test_what_two_asterisks_give_an_option_is_read(source: str) -> None:
+    script = read(IMPORTS["argparse"] + source)
+    assert (kinds(script), script.partial) == ({"n": (3, "number")}, "")
+
+
+def test_an_option_that_is_given_what_is_not_known_takes_anything() -> None:
+    script = read(IMPORTS["argparse"] + "def add(name, **more):\n    p.add_argument('--fast', **more)\n")
+    assert (kinds(script), script.partial) == ({"fast": (None, "any")}, "what an option takes is computed")
+    assert (argument_words(script, {"fast": True}), argument_words(script, {"fast": 3})) == (["--fast"], ["--fast", "3"])
+
+
+@pytest.mark.parametrize(
+    ("choices", "expected"),
+    [
+        ("range(3)", (0, 1, 2)),
+        ("SIZES", (1, 2)),
+        ("list(Color)", ("r", "g")),
+        ("[c.upper() for c in 'ab']", ("A", "B")),
+        ("f()", ()),
+    ],
+)
+def test_choices_are_folded(choices: str, expected: tuple[object, ...]) -> None:
+    source = "import enum\nSIZES = (1, 2)\nclass Color(enum.Enum):\n    RED = 'r'\n    GREEN = 'g'\n"
+    assert read(f"{source}{IMPORTS['argparse']}p.add_argument('--a', choices={choices})").flags[0].choices == expected
+
+
+def test_the_sub_command_is_that_of_the_words() -> None:
+    source = "p.add_argument('--seed', type=int)\ns = p.add_subparsers()\nt = s.add_parser('train', aliases=['t'])\n"
+    source += "t.add_argument('--lr', type=float)\ne = s.add_parser('eval')\ne.add_argument('--k', type=int)\n"
+    script = read(IMPORTS["argparse"] + source)
+    assert [command.name for command in script.commands] == ["train", "eval"]
+    assert list(kinds(script.chosen(["t"]))) == ["seed", "lr"]
+    assert list(kinds(script.chosen(["--seed", "3", "eval"]))) == ["seed", "k"]
+    assert [flag.name for flag in script.all_flags()] == ["seed", "lr", "k"]
+    assert argument_words(script, {"lr": 0.5, "seed": 1}, ["train", "x"]) == ["--seed", "1", "train", "x", "--lr", "0.5"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import sys\np.add_argument(sys.argv[1])", "computed"),
+        ("for n in names(): p.add_argument('--' + n)", "computed"),
+        ("import lib\nlib.add(p)", "lib.add may add options"),
+        ("import lib\nq = argparse.ArgumentParser(parents=[lib.p])", "parents"),
+        ("p.add_argument(*names)", "computed"),
+    ],
+)
+def test_what_cannot_be_read_is_said(source: str, reason: str) -> None:
+    script = read(IMPORTS["argparse"] + source)
+    assert reason in script.partial
+    assert resolve_flags(script.flags, {"new": 1}, operation="tool.py", partial=True) == {"new": 1}
+    assert reason in unchecked_warning(script, "tool.py", {"new": 1})
+    assert unchecked_warning(script, "tool.py", {}) == ""
+
+
+def test_add_argument_can_have_another_name() -> None:
+    script = read(IMPORTS["argparse"] + "add = p.add_argument\nadd('--lr', type=float, default=.1)\nargs = p.parse_args()")
+    assert (kinds(script), script.partial) == (LR, "")
+
+
+@pytest.mark.parametrize("source", ["from lib import p\np.parse_args()", "def main():\n    o = Options().parse_args()\nmain()"])
+def test_a_program_whose_parser_was_not_met_is_given_words(source: str) -> None:
+    script = read("LIMIT = 3\n" + source)
+    assert (script.style, script.flags, script.partial) == ("args", (), "its options are not in its source")
+
+
+def test_a_parser_of_a_module_that_is_not_there_is_partial() -> None:
+    script = read("from lib import make\nx = 1\np = make()\nargs = p.parse_args()")
+    assert (script.style, script.flags, script.partial) == ("args", (), "its parser is made by lib.make")
+
+
+def test_the_options_of_a_parser_are_its_flags() -> None:
+    assert read_script(PARSER.encode(), "t.py").style == "args"
+    assert flags_of(PARSER) == {
+        "data": (None, "str"), "lr": (0.1, "float"), "batch-size": (-1, "int"), "n": (None, "int"), "opt": ("adam", "str"),
+        "fast": (False, "bool"), "no-cache": (True, "bool"), "amp": (True, "bool"), "old": (True, "bool"),
+        "verbose": (1, "int"), "tag": (["a"], "list"), "layers": ([1, 2], "list"), "pair": (None, "list"),
+        "name": (None, "str"), "steps": (5, "int"),
+    }  # fmt: skip
+
+
+def test_an_option_keeps_its_help_choices_and_spelling() -> None:
+    flags = {flag.name: flag for flag in read_script(PARSER.encode(), "t.py").flags}
+    assert flags["lr"].help == "learning rate"
+    assert flags["opt"].choices == ("adam", "sgd")
+    assert (flags["batch-size"].option, flags["n"].option) == ("--batch-size", "-n")
+    assert flags["tag"].many
+    assert flags["layers"].many
+
+
+def test_the_first_of_two_options_of_one_name_counts() -> None:
+    assert flags_of("a.add_argument('--x', default=1)\nb.add_argument('--x', default=2)") == {"x": (1, "number")}
+
+
+def test_a_parser_of_positional_arguments_only_leaves_the_globals() -> None:
+    assert flags_of("x = 1\nparser.add_argument('file')") == {"x": (1, "number")}
