@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gitrun import errors
     from gitrun.model.flags import Flags, parse_flags
     from gitrun.model.run import Attempt, Run, restart_needed, run_params_for_restart
+    from gitrun.model.space import choice, loguniform, range_, uniform
     from gitrun.project import Project
 
 _PLACES = {
@@ -20,6 +21,10 @@ _PLACES = {
     "parse_flags": "gitrun.model.flags",
     "restart_needed": "gitrun.model.run",
     "run_params_for_restart": "gitrun.model.run",
+    "choice": "gitrun.model.space",
+    "loguniform": "gitrun.model.space",
+    "range_": "gitrun.model.space",
+    "uniform": "gitrun.model.space",
 }
 
 __all__ = [
@@ -27,11 +32,15 @@ __all__ = [
     "Flags",
     "Project",
     "Run",
+    "choice",
     "errors",
     "log",
+    "loguniform",
     "parse_flags",
+    "range_",
     "restart_needed",
     "run_params_for_restart",
+    "uniform",
 ]
 __version__ = "0.1.0"
 

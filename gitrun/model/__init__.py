@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gitrun.model import entry as entry
     from gitrun.model import filters as filters
     from gitrun.model import flags as flags
+    from gitrun.model import grid as grid
     from gitrun.model import lent as lent
     from gitrun.model import log_lines as log_lines
     from gitrun.model import metric_patterns as metric_patterns
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gitrun.model import run_names as run_names
     from gitrun.model import sampling as sampling
     from gitrun.model import secrets as secrets
+    from gitrun.model import sequences as sequences
     from gitrun.model import settings as settings
     from gitrun.model import space as space
     from gitrun.model import submodules as submodules

@@ -77,7 +77,8 @@ class Flag:
 
     `as_typed` tells which typed values stay text because the program receives text. `numbers` keeps numbers whose spelling
     would change (`1.10`); `all` keeps words for booleans, such as `yes`, too. Either keeps unquoted items of a list flag.
-    `file` is the path, below the top, of the file that holds the value; empty if no file does.
+    `file` is the path, below the top, of the file that holds the value; empty if no file does. `when` has pairs of another flag
+    and those of its values for which this flag exists (none: always).
     """
 
     name: str
@@ -96,6 +97,7 @@ class Flag:
     as_typed: str = ""
     aliases: tuple[str, ...] = field(default=(), compare=False)
     file: str = ""
+    when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
 
 
 class Flags(Mapping[str, Value]):
@@ -218,7 +220,7 @@ def resolve_flags(
     """
     settled: dict[str, Value | None] = {}
     for name, value in given.items():
-        flag = _find_declared(declared or (), name)
+        flag = find_declared(declared or (), name)
         if flag is None and declared is not None and not (force or partial):
             raise UnknownFlag(f"{operation} has no flag {name!r}", f"{hint_for_unknown(declared, name)}. {_FORCE}")
         # refused even by force: NAME=VALUE could not give this flag again
@@ -226,12 +228,13 @@ def resolve_flags(
             raise BadValue(f"{name!r} cannot be the name of a flag", "To set a flag: NAME=VALUE, for example lr=0.1")
         flag = flag or Flag(name)
         # by the declared name, so that batch-size and batch_size are one flag in the record
-        settled[flag.name] = _resolve_flag(flag, value, operation=operation, force=force)
+        settled[flag.name] = resolve_flag(flag, value, operation=operation, force=force)
     return settled
 
 
-def _resolve_flag(flag: Flag, given: Value | Typed | None, *, operation: str, force: bool) -> Value | None:
-    value = _read_typed(flag, given) if isinstance(given, Typed) else given
+def resolve_flag(flag: Flag, given: Value | Typed | None, *, operation: str, force: bool = False) -> Value | None:
+    """Returns the value of one flag, as `resolve_flags` does."""
+    value = read_typed(flag, given) if isinstance(given, Typed) else given
     value = None if value is None else copy_value(flag.name, value)
     # a default is always allowed: programs have defaults that their own choices exclude
     if force or value is None or same_value(value, flag.default) or _accepts(flag, value):
@@ -241,7 +244,8 @@ def _resolve_flag(flag: Flag, given: Value | Typed | None, *, operation: str, fo
     raise BadValue(f"flag {flag.name!r} of {operation} must be {takes}, not {shown!r}", _FORCE)
 
 
-def _read_typed(flag: Flag, given: Typed) -> Value | None:
+def read_typed(flag: Flag, given: Typed) -> Value | None:
+    """Returns the value that a typed text has for this flag; accepts what the flag would refuse."""
     # 007 and true stay as typed for a program that takes text
     if flag.kind == "str":
         return given.text
@@ -290,7 +294,8 @@ def _is_within(flag: Flag, value: Value) -> bool:
     return all((least is None or number >= least) and (most is None or number <= most) for number in numbers)
 
 
-def _find_declared(declared: Iterable[Flag], name: str) -> Flag | None:
+def find_declared(declared: Iterable[Flag], name: str) -> Flag | None:
+    """Returns the declared flag that a given name means, in which `-` equals `_`."""
     # argparse and click turn `-` into `_`, and users type either
     like = [flag for flag in declared if flag.name.replace("-", "_") == name.replace("-", "_")]
     return next((flag for flag in like if flag.name == name), like[0] if like else None)

@@ -26,10 +26,10 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 # 1.   .5   1e-3   -inf; not 1_000, which Python's float accepts
 _FLOAT = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf|nan")
 # 'it''s'   "a \"b\" \u00e9"
-_QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
-_BARE = re.compile(r"[^,\]]+")
-_START = re.compile(r"\[\s*")
-_COMMA = re.compile(r"\s*,\s*")
+QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+BARE = re.compile(r"[^,\]]+")
+LIST_START = re.compile(r"\[\s*")
+COMMA = re.compile(r"\s*,\s*")
 # `]*3` repeats the list
 _END = re.compile(r"\s*\](?:\*([0-9]{1,5})(?![0-9]))?")
 
@@ -178,11 +178,11 @@ def _parse(text: str, plain: Plain) -> Value | None:
 
 def _read_item(text: str, at: int, depth: int, plain: Plain) -> tuple[Value, int]:
     """Returns the list, quoted or plain item at `at`, and its end. Raises ValueError if there is none."""
-    start = _START.match(text, at)
+    start = LIST_START.match(text, at)
     if start:
         return _read_list(text, start.end(), depth, plain)
     quoted = text.startswith(("'", '"'), at)
-    match = (_QUOTED if quoted else _BARE).match(text, at)
+    match = (QUOTED if quoted else BARE).match(text, at)
     if match is None:
         raise ValueError("no item here, or its quote is open")
     # blanks before a comma do not belong to the item
@@ -201,7 +201,7 @@ def _read_list(text: str, at: int, depth: int, plain: Plain) -> tuple[list[Value
     while end is None:
         item, at = _read_item(text, at, depth + 1, plain)
         items.append(item)
-        end, comma = _END.match(text, at), _COMMA.match(text, at)
+        end, comma = _END.match(text, at), COMMA.match(text, at)
         at = comma.end() if comma else at
         if not end and not comma:
             raise ValueError("a list ends with ]")

@@ -143,6 +143,8 @@ def decode_flag(data: Mapping[str, Any]) -> Flag:
             **data,
             "choices": tuple(data["choices"]),
             "words": tuple(data["words"]),
+            # only a project file sets it
+            "when": (),
             # introspect_child.py leaves it out for some flags
             "aliases": tuple(data.get("aliases", ())),
         }
