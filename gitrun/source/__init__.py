@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitrun.source import operations as operations
     from gitrun.source import parameters as parameters
     from gitrun.source import planning as planning
+    from gitrun.source import point_files as point_files
     from gitrun.source import prefixes as prefixes
     from gitrun.source import project_file as project_file
     from gitrun.source import reach as reach
