@@ -47,16 +47,6 @@ def test_checkout_of_a_run_that_produced_nothing_says_so(repo) -> None:
     assert re.match("gitrun: error: run [0-9a-f]{8} produced no 'nosuch'. ", repo.run("checkout", "1", "nosuch").stderr)
 
 
-def test_cat_names_a_file_from_the_current_directory_as_checkout_does(repo) -> None:
-    repo.write("train.py", MODEL)
-    repo.run("train.py", check=True)
-    (repo.path / "out").mkdir()
-    for path in ("model.txt", "out/model.txt"):
-        assert repo.run("cat", "-p", path, cwd=repo.path / "out", check=True).stdout == "trained"
-    refused = repo.run("cat", "-p", "nosuch", cwd=repo.path / "out")
-    assert (refused.returncode, "has no file 'nosuch'" in refused.stderr) == (128, True)
-
-
 @pytest.mark.parametrize(
     "to", [".git", ".git/hooks", ".git/new/place", "link", "link/hooks", "sub/../.git", ".GIT", "other/.git", "x/.git/y"]
 )
@@ -76,15 +66,3 @@ def test_a_program_copies_files_of_a_run_into_its_own_directory(repo) -> None:
     repo.run("--", "sh", "-c", "echo made > made", check=True)
     repo.run("--", "sh", "-c", "git run checkout 2 --to inner && cat inner/made", check=True)
     assert repo.run("cat", "1", check=True).stdout.endswith("made\n")
-
-
-def test_file_beside_the_repository_is_printed_by_the_advised_command(repo) -> None:
-    repo.run("--", "sh", "-c", "echo beside > ../beside.txt", check=True)
-    run = repo.run("select", "1").stdout[:8]
-    told = f"git run cat {run} ../beside.txt"
-    repo.write("a", "")
-    assert told in repo.run("checkout", "1").stderr
-    again = repo.run("--restart", "1", "--clean").stderr
-    assert f". To read it: {told}" in again
-    assert "To get" not in again
-    assert repo.run(*told.split()[2:], check=True).stdout == "beside\n"

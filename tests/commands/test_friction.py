@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from clones import clone
 from templates import made_once
 
 from gitrun import Project
@@ -43,28 +42,6 @@ def test_letters_filter_runs(three, words) -> None:
     second = ids(three)[1]
     assert three.run("select", "--all", *words, check=True).stdout.split() == [second]
     assert second[:8] in three.run("rm", "-n", *words, check=True).stderr
-
-
-def test_file_of_a_run_is_named_behind_it_or_with_a_colon(repo) -> None:
-    repo.write("make.py", "open('out.txt', 'w').write('made')\n")
-    repo.write("in/note.txt", "noted")
-    repo.run("make.py", check=True)
-    run = ids(repo)[0]
-    for words in (
-        ["1", "out.txt"],
-        [f"{run}:out.txt"],
-        ["1:out.txt"],
-        ["make.py:out.txt"],
-        [":out.txt"],
-        ["-p", "out.txt", "1"],
-    ):
-        assert repo.run("cat", *words, check=True).stdout == "made", words
-    assert repo.run("cat", "1:note.txt", cwd=repo.path / "in", check=True).stdout == "noted"
-    assert "open(" in repo.run("cat", "--sourcecode", "1:make.py", check=True).stdout
-    repo.run("label", "a:b", "1", check=True)
-    assert repo.run("cat", "--flags", "a:b").returncode == 0
-    assert repo.run("cat", "1", "out.txt", "-p", "x").returncode == 129
-    assert repo.run("cat", "1:nothing").returncode == 128
 
 
 def test_restore_without_a_word_brings_back_what_the_last_rm_took(three) -> None:
@@ -109,24 +86,3 @@ def test_deleting_and_restoring_name_the_run_and_its_operation(three) -> None:
     run = ids(three)[0]
     assert three.run("rm", "1", check=True).stderr.startswith(f"gitrun: deleted run {run[:8]}  echo.py")
     assert three.run("restore", check=True).stderr.startswith(f"gitrun: restored run {run[:8]}  echo.py")
-
-
-def test_trust_takes_filters_and_ranges(three, tmp_path) -> None:
-    other = clone(three.path, tmp_path / "other")
-    other.run("fetch", check=True)
-    untrusted = json.loads(other.run("trust", "--json", check=True).stdout)["untrusted"]
-    assert len(untrusted) == 3
-    assert len(other.run("trust", "--where", "x<3", "--op", "echo.py", check=True).stderr.splitlines()) == 2
-    other.run("trust", "1:2", check=True)
-    assert json.loads(other.run("trust", "--json").stdout)["untrusted"] == []
-    assert other.run("trust", "--op", "nothing").returncode == 128
-
-
-def test_fetch_and_push_name_ten_runs_and_count_the_rest(repo, tmp_path) -> None:
-    for x in range(12):
-        repo.run("echo.py", f"x={x}", "--stage", check=True)
-    other = clone(repo.path, tmp_path / "other")
-    told = other.run("fetch", check=True).stderr.splitlines()
-    assert (len(told), told[-1]) == (11, "gitrun: new: 12 runs")
-    told = other.run("push", "--all", "-n", check=True).stderr.splitlines()
-    assert (len(told), told[-1]) == (11, "gitrun: would push to origin: 12 runs")

@@ -11,28 +11,12 @@ import subprocess
 import sys
 import time
 import unicodedata
-from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from templates import made_once
 
 from gitrun.commands import main
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-VERBS = ["list", "show", "log", "cat", "select", "mark", "stop", "watch", "checkout", "run", ""]
-WORDS = [
-    "--json", "--all", "-p", "--output", "--flags", "--sourcecode", "--clear", "--no-wait", "-n", "--restart", "--start",
-    "--needed", "--stage", "--clean", "--label", "--tag", "--comment", "--gpus", "--no-gpus", "--random-seed", "--link",
-    "--force-flags", "--no-link", "--stop-after", "--needed-source", "--force-sourcecode", "--optimizer", "--in-place",
-    "--background", "-y", "-h", "1", "2", "0", "-1", "9" * 50, "echo.py", "echo.py/", "d", "..", ".", "/", "./list", "abcd",
-    "runs/abcd", "refs/runs/", "x=1", "x=", "x=[", "=", "==", "z='", "x=null", "x=[[1]*9]*9", "", "-", "---", "--=", "\n",
-    "a\tb.py", "\x1b[31m", "\udcff", "\u202e", "HEAD", "1h", "nan", "HEAD:echo.py", "-pq",
-]  # fmt: skip
-TYPED = st.one_of(st.sampled_from(WORDS), st.text(st.characters(exclude_characters="\0", exclude_categories=()), max_size=6))
 OPERATIONS = "\\u001b]52;c;eA==\\u0007"
 TABLES = {
     "broken TOML": 'operation = "a"\na = [',
@@ -211,34 +195,6 @@ def test_words_about_a_hostile_run_are_safe(hostile) -> None:
 def test_encoding_that_lacks_a_character_gets_it_escaped(repo) -> None:
     repo.run("echo.py", "z=Grüße", check=True)
     assert repo.run("list", env={"PYTHONIOENCODING": "ascii"}).stdout.endswith("  z=Gr\\xfc\\xdfe x=1.0 y=2\n")
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(verb=st.sampled_from(VERBS), words=st.lists(TYPED, max_size=5))
-def test_whatever_is_typed_is_answered_by_one_line(verb, words, typed_at) -> None:
-    # a run that really starts is not what is asked about here
-    asked = [verb, *words] if verb not in {"", "run"} else [*filter(None, [verb]), "--dry-run", *words]
-    code, said = call(*asked)
-    assert code in {0, 1, 128, 129}, said
-    assert is_safe(said)
-    most = 3 if "no operation given" in said else 1  # then it is also said what there is
-    assert code not in {128, 129} or said.count("\n") <= most, said
-
-
-@pytest.fixture
-def typed_at(repo, monkeypatch) -> Path:
-    """A repository with a run, where we are."""
-    repo.write("d/a", "")
-    repo.run("echo.py", check=True)
-    monkeypatch.chdir(repo.path)
-    return repo.path
-
-
-@pytest.mark.parametrize("words", [["list"], ["echo.py"], ["show"], ["--restart", "1"]])
-def test_without_a_repository_there_is_one_line(tmp_path, words) -> None:
-    ended = subprocess.run(["git-run", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (128, "", 1)
-    assert ended.stderr.startswith("gitrun: error: not a git repository")
 
 
 @pytest.mark.parametrize(

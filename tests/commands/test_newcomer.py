@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from repository import Repo
-
-
-def test_version_is_that_of_the_package(repo) -> None:
-    told = repo.run("--version", check=True)
-    assert (told.stdout, told.stderr) == (f"gitrun {version('git-run-tracker')}\n", "")
 
 
 def test_interpreter_in_front_of_a_script_is_told_how_a_command_is_run(repo) -> None:
@@ -25,12 +18,6 @@ def test_misspelled_option_is_told_the_right_one_in_a_sentence(repo) -> None:
     assert told.stderr.endswith("Did you mean --keep? To list the options: git run demo -h\n"), told.stderr
 
 
-def test_outside_of_a_repository_somebody_is_told_how_to_make_one(repo, tmp_path) -> None:
-    told = repo.run("echo.py", cwd=tmp_path)
-    assert told.returncode == 128
-    assert "git init" in told.stderr
-
-
 def test_every_verb_says_that_there_are_no_runs_yet(repo) -> None:
     assert "no runs here yet. To make one: git run <script>" in repo.run("list", check=True).stderr
     for verb in ("show", "log", "cat", "select", "watch", "mark", "checkout"):
@@ -44,12 +31,6 @@ def test_bare_repository_without_runs_is_told_where_they_come_from(tmp_path) -> 
     bare.git("config", "core.bare", "true")
     told = bare.run("show", cwd=tmp_path / "bare.git" / ".git")
     assert told.stderr == "gitrun: error: no runs here yet. To fetch runs: git run fetch\n"
-
-
-def test_repository_of_another_owner_is_told_what_git_advises(repo) -> None:
-    told = repo.run("list", env={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
-    assert told.returncode == 128
-    assert told.stderr.endswith(f". Try: git config --global --add safe.directory {repo.path}\n"), told.stderr
 
 
 def test_script_that_is_not_on_path_is_told_how_scripts_are_run(repo) -> None:

@@ -54,14 +54,6 @@ def test_rm_takes_filters(three) -> None:
     assert listed(three) == [3]
 
 
-def test_restore_and_purge_take_ranges_and_filters(three) -> None:
-    three.run("rm", "1:3", check=True)
-    three.run("restore", "--where", "x=2", check=True)
-    assert listed(three) == [2]
-    assert "purged" in three.run("purge", "-y", "1:1", check=True).stderr
-    assert [run.flags["x"] for run in Project(three.path).trash.list_runs()] == [1]
-
-
 def test_rm_of_what_no_run_is_like_deletes_nothing(three) -> None:
     refused = three.run("rm", "--where", "x=17")
     assert refused.returncode == 128
@@ -72,40 +64,6 @@ def test_dry_run_deletes_nothing(three) -> None:
     told = three.run("rm", "--op", "echo.py", "--dry-run", check=True)
     assert "would delete 3 runs" in told.stderr
     assert listed(three) == [3, 2, 1]
-
-
-def test_restore_by_the_first_digits_of_an_id(three) -> None:
-    run = three.run("select", "2").stdout
-    three.run("rm", "2", check=True)
-    told = three.run("restore", run[:5], check=True)
-    assert f"restored run {run[:8]}" in told.stderr
-    assert listed(three) == [3, 2, 1]
-
-
-def test_restore_ends_with_1_if_a_run_is_another_by_now(three) -> None:
-    run = Project(three.path).list_runs()[0]
-    three.run("rm", "1", check=True)
-    three.git("update-ref", f"refs/runs/{run.id}", f"{run.tip}~1")
-    refused = three.run("restore", run.id)
-    assert refused.returncode == 1
-    assert "it exists and has changed" in refused.stderr
-
-
-def test_purge_by_age_leaves_what_was_deleted_lately(three) -> None:
-    three.run("rm", "1:2", check=True)
-    diary = three.path / ".git/gitrun/trash"
-    first, second = diary.read_text().splitlines()
-    diary.write_text(f"{first.split()[0]} 1000000000\n{second}\n")
-    told = three.run("purge", "--older-than", "30.days", check=True)
-    assert [line for line in told.stderr.splitlines() if "purged" in line] == [told.stderr.splitlines()[0]]
-    assert len(Project(three.path).trash.list_runs()) == 1
-
-
-def test_purged_runs_are_gone_for_good(three) -> None:
-    three.run("rm", "--op", "echo.py", check=True)
-    three.run("purge", "--all", check=True)
-    assert three.git("for-each-ref", "refs/runs", "refs/gitrun") == ""
-    assert three.run("restore", "--all").stderr == "gitrun: nothing to restore\n"
 
 
 def test_run_whose_last_commit_is_gone_goes_too_and_keeps_no_other(three) -> None:

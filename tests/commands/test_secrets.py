@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from clones import make_team, tip
+from clones import make_team
 from sampled import sampled
 from templates import place_made_once
 
@@ -81,17 +81,6 @@ def test_ordinary_words_and_flags_are_pushed_without_a_word(team):
     assert "warning" not in begun.stderr
     assert "pushed 1 run" in team.ann.run("push", check=True).stderr
     team.ann.run("export", "1", "out.bundle", check=True)
-
-
-def test_export_looks_through_history_that_no_remote_has(team):
-    team.ann.write("deploy.pem", "x")
-    team.ann.commit("a key")
-    team.ann.run("echo.py", check=True)
-    assert "deploy.pem: its name looks like that of a secret" in team.ann.run("export", "1", "out.bundle").stderr
-    team.ann.run("export", "--without", "main", "1", "out.bundle", check=True)
-    team.ann.git("push", "--quiet", "origin", "main")
-    team.ann.run("export", "1", "second.bundle", check=True)
-    assert tip(team.remote) == {}
 
 
 @pytest.mark.parametrize(

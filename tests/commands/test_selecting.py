@@ -96,48 +96,12 @@ def test_caret_stands_below_the_place(four) -> None:
     assert lines[1:] == ["  x<3 and", "         ^"]
 
 
-def test_select_prints_the_best_run(four) -> None:
-    ids = [run["id"] for run in json.loads(four.run("list", "--json").stdout)]
-    assert four.run("select", "--max", "x").stdout.split() == [ids[0]]
-    assert four.run("select", "--op", "echo.py", "--min", "x").stdout.split() == [ids[3]]
-    assert four.run("select", "--where", "x>1", "--all").stdout.split() == ids[:3]
-    assert four.run("select", "--where", "x>100").returncode == 128
-
-
-def test_select_of_what_is_no_number_says_so(four) -> None:
-    four.run("--", "printf", "score: nan\n", check=True)
-    for name in ("score", "z"):
-        ended = four.run("select", "--min", name)
-        assert (ended.returncode, ended.stdout) == (128, "")
-        assert ended.stderr.startswith(f"gitrun: error: '{name}' is not a number in any of these runs")
-    assert four.run("select", "--min", "x", "--where", "x>100").stderr.startswith("gitrun: error: no runs match")
-
-
 @pytest.mark.parametrize("verb", ["list", "compare", "select", "rm", "tag slow"])
 def test_name_that_no_run_has_is_told_where_nothing_fits(four, verb) -> None:
     for where, why in (("status=error and xx=4", "no run has 'xx'"), ("x>4", "no runs match")):
         severity = "" if verb in {"list", "compare"} else "error: "  # an empty list is no error
         assert four.run(*verb.split(), "--where", where).stderr.startswith(f"gitrun: {severity}{why}")
     assert four.run("list", "--where", "xx=4").returncode == 0
-
-
-@pytest.mark.parametrize("words", ["--min x --all", "--max x --all", "--min x --max y"])
-def test_select_of_one_run_and_of_others_is_refused(four, words) -> None:
-    ended = four.run("select", *words.split())
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)
-
-
-@pytest.mark.parametrize("words", [("select", "--min"), ("select", "--max"), ("compare", "--min"), ("compare", "--max")])
-def test_best_by_a_name_that_no_run_has_is_refused_in_one_line(four, words) -> None:
-    ended = four.run(*words, "nosuch")
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)
-    assert "no run has 'nosuch'" in ended.stderr
-    assert four.run("list", "--where", "x>100", "--sort", "nosuch").returncode == 0
-
-
-def test_columns_are_keys_flags_and_metrics(four) -> None:
-    lines = four.run("list", "2:3", "--columns", "operation,flag:x,flag:z,metric:none").stdout.splitlines()
-    assert lines == ["echo.py  3  odd", "echo.py  2  even"]
 
 
 def test_format_is_a_line_a_run_or_ends_with_nul(four) -> None:
@@ -175,25 +139,3 @@ def test_format_that_git_refuses_is_refused(repo, form) -> None:
     ).returncode
     ended = repo.run("list", "--format", form)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [("-z",), ("-z", "--json"), ("--json", "--format", "a"), ("--columns", "id", "--format", "a"), ("--columns", "id", "-z")],
-)
-def test_two_shapes_of_a_list_are_refused(repo, words) -> None:
-    assert repo.run("list", *words).returncode == 129
-
-
-def test_limit_says_how_many_more_there_are(four) -> None:
-    assert "3 more. To show all: --all" in four.run("list", "-n", "1").stderr
-    assert four.run("list", "--all").stderr == ""
-
-
-def test_deleted_runs_are_listed_apart(four) -> None:
-    gone = json.loads(four.run("list", "--json", "2").stdout)[0]["id"]
-    four.run("rm", "2", check=True)
-    assert [run["id"] for run in json.loads(four.run("list", "--deleted", "--json").stdout)] == [gone]
-    assert gone not in four.run("list", "--json").stdout
-    four.run("restore", gone[:8], check=True)
-    assert "no deleted runs" in four.run("list", "--deleted").stderr

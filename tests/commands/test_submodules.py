@@ -119,34 +119,6 @@ def test_earlier_attempt_with_files_of_a_submodule_holds_a_run_back(here):
     assert tip(Repo(here.top.path.parent / "remote.git")) == {}
 
 
-def test_export_of_files_of_submodules_is_refused_unless_asked(here):
-    run = ran(here.top)
-    ended = here.top.run("export", run, "runs.bundle")
-    assert (ended.returncode, (here.top.path / "runs.bundle").exists()) == (129, False)
-    assert f"run {run[:8]} has files of submodule lib" in ended.stderr
-    here.top.run("export", "--with-submodules", run, "runs.bundle", check=True)
-
-
-def test_hook_pre_push_holds_files_of_submodules_back(here):
-    here.top.run("hooks", "install", check=True)
-    run = ran(here.top)
-    server = Repo(here.top.path.parent / "remote.git")
-    here.top.git("commit", "--quiet", "--allow-empty", "-m", "next")
-    again = ran(here.top, "--", "true")
-    push = ["git", "push", "origin", "main"]
-    done = subprocess.run(push, cwd=here.top.path, capture_output=True, text=True, check=True)
-    assert (
-        f"run {again[:8]} is not pushed: it contains files of submodule lib. To push it: git run push --with-submodules"
-        in done.stderr
-    )
-    by_hand = ["git", "push", "origin", f"refs/runs/{run}"]
-    assert subprocess.run(by_hand, cwd=here.top.path, capture_output=True, check=False).returncode == 1
-    assert tip(server) == {}
-    here.top.git("config", "gitrun.pushSubmodules", "true")
-    here.top.git("push", "--quiet", "origin", f"refs/runs/{run}")
-    assert list(tip(server)) == [run]
-
-
 def test_fetched_run_with_files_of_a_submodule_needs_none_there(here, tmp_path):
     here.lib.write("l.txt", "changed\n")
     run = ran(here.top)

@@ -289,15 +289,6 @@ def test_an_interrupt_while_only_a_reader_is_awaited_ends_the_waiting_and_loses_
     process.communicate(timeout=20)
 
 
-def test_stop_ends_a_run_and_returns_when_it_has_ended(repo):
-    process = start(repo, "--", "sleep", "60")
-    owner(repo)
-    assert "stopped run" in repo.run("stop", "1", check=True).stderr
-    assert (last(repo)["status"], live(repo)) == ("terminated", [])
-    process.communicate(timeout=20)
-    assert process.returncode == 143
-
-
 @pytest.mark.parametrize("how", ["stop", "--stop-after", "ctrl-c"])
 def test_a_program_behind_a_shell_that_is_stopped_has_the_whole_grace(repo, how):
     repo.write("c.py", SAVER)
@@ -321,23 +312,6 @@ def test_stop_ends_a_run_that_is_suspended(repo):
     repo.run("stop", "1", check=True)
     assert (last(repo)["status"], live(repo)) == ("terminated", [])
     os.killpg(process.pid, signal.SIGCONT)
-    process.communicate(timeout=20)
-
-
-def test_stop_of_a_run_that_has_ended_is_refused(repo):
-    repo.run("echo.py", check=True)
-    done = repo.run("stop", "1")
-    assert (done.returncode, done.stderr) == (
-        128,
-        f"gitrun: error: run {last(repo)['id'][:8]} is not running on this machine\n",
-    )
-
-
-def test_watch_shows_what_a_run_writes_until_it_ends(repo):
-    process = start(repo, "--", "sh", "-c", "echo ready; sleep 1; echo done")
-    said(process)
-    watching = start(repo, "watch", "1")
-    assert watching.communicate(timeout=20)[0] == b"ready\ndone\n"
     process.communicate(timeout=20)
 
 

@@ -163,28 +163,12 @@ def test_failed_note_never_fails_a_run(repo, project) -> None:
     assert project.run("echo.py", flags={"x": 17}).status == "completed"
 
 
-def test_dropped_notes_do_not_come_back_where_they_are_turned_off(repo, project) -> None:
-    assert project.notes.drop()
-    repo.git("config", "gitrun.notes", "false")
-    project = Project(repo.path)
-    project.run("echo.py", flags={"x": 17})
-    assert repo.git("for-each-ref", "refs/notes") == ""
-    assert not project.notes.drop()
-
-
 def test_notes_of_runs_in_a_repository_without_commits(empty_repo) -> None:
     empty_repo.write("a.py", "print(1)\n")
     project = Project(empty_repo.path)
     run = project.run("a.py")
     assert project.notes.rebuild() == 1
     assert "  | 1" in note(empty_repo, run.id)
-
-
-def test_verb_says_what_there_is(repo, project) -> None:
-    assert "git log --notes=runs" in repo.run("notes", check=True).stderr
-    assert "3 commits with notes" in repo.run("notes", "--rebuild", check=True).stderr
-    assert "removed the notes" in repo.run("notes", "--drop", check=True).stderr
-    assert "there are no notes" in repo.run("notes", check=True).stderr
 
 
 def test_settings_of_log_do_not_disturb(repo, project) -> None:

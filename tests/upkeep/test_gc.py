@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
@@ -41,30 +40,6 @@ def test_superfluous_runs_go_to_the_trash(repo, project) -> None:
     assert "deleted run" in told.stderr
     assert listed(project.list_runs()) == [3, 1]
     assert listed(project.trash.list_runs()) == [2]
-
-
-def test_settings_say_what_is_superfluous(repo, project) -> None:
-    repo.git("config", "gitrun.gc.keep", "2")
-    repo.run("gc", check=True)
-    assert listed(project.list_runs()) == [3, 2]
-
-
-@pytest.mark.parametrize("words", [("--older-than", "soonish"), ("--status", "done"), ("--keep", "-1")])
-def test_nonsense_is_refused(repo, words) -> None:
-    assert repo.run("gc", *words).returncode == 129
-
-
-def test_dry_run_says_what_and_how_much_and_changes_nothing(repo, project_with_slot) -> None:
-    project = project_with_slot
-    orphan = repo.write(f".git/gitrun/files/{'0' * 40}/a", "12345")
-    told = repo.run("gc", "--keep", "1", "--slots", "--dry-run", "--json", check=True)
-    found = json.loads(told.stdout)
-    assert found["delete"] == [run.id for run in project.list_runs()[1:]]
-    assert [file["size"] for file in found["files"]] == [5]
-    assert len(found["slots"]) == 1
-    assert found["size"] == 5 + found["slots"][0]["size"]
-    assert orphan.exists()
-    assert listed(project.list_runs()) == [3, 2, 1]
 
 
 def test_trash_is_purged_when_its_time_is_over(project) -> None:

@@ -1,0 +1,47 @@
+"""git run fetch: what it says and where it fetches from."""
+
+from __future__ import annotations
+
+import pytest
+from clones import clone, make_team
+from templates import place_made_once
+
+from gitrun import Project
+
+
+def test_fetch_and_push_name_ten_runs_and_count_the_rest(repo, tmp_path) -> None:
+    for x in range(12):
+        repo.run("echo.py", f"x={x}", "--stage", check=True)
+    other = clone(repo.path, tmp_path / "other")
+    told = other.run("fetch", check=True).stderr.splitlines()
+    assert (len(told), told[-1]) == (11, "gitrun: new: 12 runs")
+    told = other.run("push", "--all", "-n", check=True).stderr.splitlines()
+    assert (len(told), told[-1]) == (11, "gitrun: would push to origin: 12 runs")
+
+
+@pytest.fixture
+@place_made_once
+def team(tmp_path):
+    return make_team(tmp_path)
+
+
+def run(repo, **flags: object) -> str:
+    return Project(repo.path).run("echo.py", flags=flags).id
+
+
+@pytest.mark.parametrize("verb", ["fetch", "pull"])
+def test_all_runs_may_be_asked_for_by_name(team, verb):
+    team.ann.run("echo.py", check=True)
+    team.ann.run("push", check=True)
+    assert team.bob.run(verb, "--all", "--op", "echo.py").returncode == 129
+    assert "new: run" in team.bob.run(verb, "--all", check=True).stderr
+
+
+@pytest.mark.parametrize("verb", ["push", "fetch"])
+def test_what_ssh_says_is_heard(team, verb) -> None:
+    run(team.ann)
+    team.ann.git("config", "core.sshCommand", "echo 'ssh: connect to host nowhere port 22: Connection refused' >&2; exit 255;")
+    ended = team.ann.run(verb, "git@nowhere:x.git")
+    assert ended.returncode == 128
+    assert ended.stderr.count("ssh: connect to host nowhere port 22: Connection refused") == 1
+    assert len(ended.stderr.splitlines()) == 1

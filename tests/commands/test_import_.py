@@ -1,0 +1,40 @@
+"""git run import: runs from a bundle, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from clones import make_team
+from repository import Repo
+from templates import place_made_once
+
+from gitrun import Project
+
+
+@pytest.fixture
+@place_made_once
+def team(tmp_path):
+    return make_team(tmp_path)
+
+
+def run(repo, **flags: object) -> str:
+    return Project(repo.path).run("echo.py", flags=flags).id
+
+
+def test_what_is_no_bundle_is_refused_in_one_line(team, tmp_path) -> None:
+    (tmp_path / "none").write_text("x")
+    for path in (tmp_path / "none", tmp_path / "nowhere", tmp_path):
+        ended = team.bob.run("import", path)
+        assert ended.returncode in {128, 129}
+        assert len(ended.stderr.splitlines()) == 1
+    assert team.ann.run("export", "x.bundle").returncode == 129
+    assert team.ann.run("export").returncode == 129
+
+
+def test_bundle_that_lacks_what_it_builds_on_names_that(team, tmp_path) -> None:
+    base = team.ann.git("rev-parse", "HEAD")
+    run(team.ann, x=1.0)
+    project = Project(team.ann.path)
+    project.sharing.export({project.list_runs()[0].id: ""}, tmp_path / "runs.bundle", base)
+    other = Repo.create(tmp_path / "other")
+    told = other.run("import", str(tmp_path / "runs.bundle")).stderr
+    assert f"lacks these prerequisite commits: {base}. To go on: fetch the commits" in told

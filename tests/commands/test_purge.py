@@ -1,0 +1,34 @@
+"""git run purge: deleted runs go for good."""
+
+from __future__ import annotations
+
+import pytest
+from templates import made_once
+
+from gitrun import Project
+
+
+@pytest.fixture
+@made_once
+def three(repo):
+    """A repository with three runs."""
+    for x in (1, 2, 3):
+        Project(repo.path).run("echo.py", flags={"x": x})
+    return repo
+
+
+def test_purge_by_age_leaves_what_was_deleted_lately(three) -> None:
+    three.run("rm", "1:2", check=True)
+    diary = three.path / ".git/gitrun/trash"
+    first, second = diary.read_text().splitlines()
+    diary.write_text(f"{first.split()[0]} 1000000000\n{second}\n")
+    told = three.run("purge", "--older-than", "30.days", check=True)
+    assert [line for line in told.stderr.splitlines() if "purged" in line] == [told.stderr.splitlines()[0]]
+    assert len(Project(three.path).trash.list_runs()) == 1
+
+
+def test_purged_runs_are_gone_for_good(three) -> None:
+    three.run("rm", "--op", "echo.py", check=True)
+    three.run("purge", "--all", check=True)
+    assert three.git("for-each-ref", "refs/runs", "refs/gitrun") == ""
+    assert three.run("restore", "--all").stderr == "gitrun: nothing to restore\n"

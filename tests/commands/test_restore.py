@@ -1,0 +1,46 @@
+"""git run restore: deleted runs come back."""
+
+from __future__ import annotations
+
+import pytest
+from templates import made_once
+
+from gitrun import Project
+
+
+@pytest.fixture
+@made_once
+def three(repo):
+    """A repository with three runs."""
+    for x in (1, 2, 3):
+        Project(repo.path).run("echo.py", flags={"x": x})
+    return repo
+
+
+def listed(repo) -> list[object]:
+    return [run.flags["x"] for run in Project(repo.path).list_runs()]
+
+
+def test_restore_and_purge_take_ranges_and_filters(three) -> None:
+    three.run("rm", "1:3", check=True)
+    three.run("restore", "--where", "x=2", check=True)
+    assert listed(three) == [2]
+    assert "purged" in three.run("purge", "-y", "1:1", check=True).stderr
+    assert [run.flags["x"] for run in Project(three.path).trash.list_runs()] == [1]
+
+
+def test_restore_by_the_first_digits_of_an_id(three) -> None:
+    run = three.run("select", "2").stdout
+    three.run("rm", "2", check=True)
+    told = three.run("restore", run[:5], check=True)
+    assert f"restored run {run[:8]}" in told.stderr
+    assert listed(three) == [3, 2, 1]
+
+
+def test_restore_ends_with_1_if_a_run_is_another_by_now(three) -> None:
+    run = Project(three.path).list_runs()[0]
+    three.run("rm", "1", check=True)
+    three.git("update-ref", f"refs/runs/{run.id}", f"{run.tip}~1")
+    refused = three.run("restore", run.id)
+    assert refused.returncode == 1
+    assert "it exists and has changed" in refused.stderr

@@ -1,0 +1,42 @@
+"""git run verify: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+CHANCE = """\
+import os, time
+print("loss:", float(os.environ.get("LOSS", "0.5")))
+print(time.time_ns())
+open("out/stamp.txt", "w").write("x" + os.environ.get("LOSS", ""))
+"""
+
+
+@pytest.fixture
+def by_chance(repo):
+    repo.write("chance.py", CHANCE)
+    repo.write("out/.keep", "")
+    repo.commit()
+    repo.run("chance.py", check=True)
+    return repo
+
+
+def test_run_that_differs_says_in_what(by_chance) -> None:
+    ended = by_chance.run("verify", "1", "--json", env={"LOSS": "0.75"})
+    found = json.loads(ended.stdout)
+    assert (ended.returncode, found["verdict"], found["same_output"]) == (1, "differs", False)
+    assert [(one["what"], one["name"]) for one in found["differences"]] == [("metric", "loss"), ("file", "out/stamp.txt")]
+    assert (found["differences"][0]["recorded"], found["differences"][0]["again"]) == (0.5, 0.75)
+
+
+@pytest.mark.parametrize("word", ["x", "-1", "nan", "=1", "loss=", "loss=-1"])
+def test_tolerance_that_is_none_is_refused(by_chance, word) -> None:
+    ended = by_chance.run("verify", f"--tolerance={word}")
+    assert (ended.returncode, ended.stderr.count("\n")) == (129, 1)
+
+
+def test_output_that_differs_is_told_and_does_not_count(by_chance) -> None:
+    ended = by_chance.run("verify")
+    assert (ended.returncode, "the output differs, which is allowed" in ended.stdout) == (0, True)

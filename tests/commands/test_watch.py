@@ -1,0 +1,29 @@
+"""git run watch: the output of a run while it runs."""
+
+from __future__ import annotations
+
+import subprocess
+
+from supervised import said, start
+
+
+def test_watch_latest_follows_the_running_run_and_no_other(repo) -> None:
+    repo.write("wait.py", "import time\nprint('on', flush=True)\ntime.sleep(30)\n")
+    assert "no run is running" in repo.run("watch", "--latest").stderr
+    run = repo.run("--background", "wait.py", check=True).stdout.strip()
+    repo.run("echo.py", check=True)
+    watching = subprocess.Popen(
+        ["git", "run", "watch", "--latest"], cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert watching.stdout is not None
+    assert watching.stdout.readline() == b"on\n"
+    repo.run("stop", run, check=True)
+    assert watching.communicate(timeout=20)[1].startswith(f"gitrun: run {run[:8]} terminated (SIGTERM) in ".encode())
+
+
+def test_watch_shows_what_a_run_writes_until_it_ends(repo):
+    process = start(repo, "--", "sh", "-c", "echo ready; sleep 1; echo done")
+    said(process)
+    watching = start(repo, "watch", "1")
+    assert watching.communicate(timeout=20)[0] == b"ready\ndone\n"
+    process.communicate(timeout=20)
