@@ -18,6 +18,8 @@ LONG = {
     "random",
     "hashlib",
     "multiprocessing",
+    "optuna",
+    "numpy",
 }
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadValue, MissingPackage
-from gitrun.model.sampling import ALLOW_REPEATS, RandomSampler
+from gitrun.model.sampling import ALLOW_REPEATS, PRUNER_PREFIX, RandomSampler
+from gitrun.model.values import format_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gitrun.model.batch import BatchDefinition, Sampler
+    from gitrun.model.batch import BatchDefinition, Pruner, Sampler
     from gitrun.model.values import Value
 
 GRID, RANDOM, TPE = "grid", "random", "tpe"
@@ -21,6 +23,7 @@ OPTUNA_PACKAGES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Samplers of Optuna, and the packages that each needs beside it."""
 OPTIMIZERS = (GRID, RANDOM, *OPTUNA_PACKAGES)
+PRUNERS = ("median", "percentile", "halving", "hyperband", "threshold")
 OPTUNA_INSTALL = "To install it: pip install 'git-run-tracker[optuna]'"
 FOREIGN_NAMES = {"+": GRID, "bayesian": "gp"}
 """Guild's names for what has another name here."""
@@ -55,35 +58,81 @@ def is_installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def check_sampler(definition: BatchDefinition) -> None:
-    """Raises BadValue or MissingPackage if the batch cannot be sampled; nothing is written before."""
-    require_packages(definition.sampler)
-    check_options(definition.sampler, definition.options)
+def engine_of(definition: BatchDefinition) -> str:
+    """Returns the name and version of the library that samples or prunes, such as `optuna 5.0.0`; empty for our own.
+
+    Raises BadValue, MissingPackage.
+    """
+    name = find_sampler_name(definition.sampler)
+    engine: str = load_optuna("optuna").ENGINE if name in OPTUNA_PACKAGES or definition.prune else ""
+    return engine
+
+
+def check_search(definition: BatchDefinition) -> None:
+    """Checks that a batch can be sampled and pruned, before anything is written. Raises BadValue, MissingPackage."""
+    name = find_sampler_name(definition.sampler)
+    require_packages(name)
+    check_options(name, definition.options)
+    if name == "cmaes" and len(definition.objectives) > 1:
+        raise BadValue("--optimizer cmaes takes one metric", "To search for several: --optimizer nsga2")
+    check_pruner(definition)
 
 
 def check_options(name: str, options: Mapping[str, Value]) -> None:
     """Raises BadValue for settings that the sampler does not have. Imports Optuna only for a setting of its samplers."""
-    own = {option: value for option, value in options.items() if option != ALLOW_REPEATS}
     repeats = options.get(ALLOW_REPEATS, False)
     if not isinstance(repeats, bool):
-        raise BadValue(f"setting {ALLOW_REPEATS!r} must be yes or no, not {repeats!r}", f"--opt-flag {ALLOW_REPEATS}=yes")
+        raise BadValue(f"setting {ALLOW_REPEATS!r} must be yes or no, not {format_value(repeats)}")
+    own = {option: value for option, value in options.items() if option != ALLOW_REPEATS and not is_pruner_option(option)}
     if own and name in OPTUNA_PACKAGES:
-        load_optuna().check_options(name, own)
+        load_optuna("optuna").check_options(name, own)
     elif own:
-        hint = f"Its settings are {ALLOW_REPEATS}" if name != GRID else "It has none"
+        hint = f"Its one setting is {ALLOW_REPEATS}" if name != GRID else "It has none"
         raise BadValue(f"optimizer {name} has no setting {min(own)!r}", hint)
+
+
+def check_pruner(definition: BatchDefinition) -> None:
+    """Raises BadValue or MissingPackage if the batch cannot be pruned as it says."""
+    name = definition.prune
+    if not name:
+        if option := next(filter(is_pruner_option, definition.options), ""):
+            raise BadValue(f"setting {option!r} is for a pruner, and there is none", "To prune trials: --prune median")
+        return
+    if name not in PRUNERS:
+        raise BadValue(f"there is no pruner {name!r}", f"The pruners are {', '.join(PRUNERS)}")
+    if not definition.objectives:
+        raise BadValue("--prune needs a metric to judge trials by", "For example: --prune median --minimize loss")
+    if len(definition.objectives) > 1:
+        raise BadValue("a search for several metrics cannot be pruned", "To prune trials: give one metric")
+    if not is_installed("optuna"):
+        raise MissingPackage(f"--prune {name} needs Optuna", OPTUNA_INSTALL)
+    load_optuna("optuna_pruners").check_options(name, definition.options)
+
+
+def is_pruner_option(option: str) -> bool:
+    """Returns whether a setting is one of the pruner, such as `prune_n_startup_trials`."""
+    return option.replace("-", "_").startswith(PRUNER_PREFIX)
 
 
 def make_sampler(definition: BatchDefinition) -> Sampler:
     """Returns the sampler of a batch. Raises BadValue, MissingPackage; the points of a grid need no sampler."""
-    name = find_sampler_name(definition.sampler)
-    if name == GRID:
+    definition = replace(definition, sampler=find_sampler_name(definition.sampler))
+    if definition.sampler == GRID:
         raise BadValue("a grid has no sampler", f"The optimizers of a search are {', '.join(OPTIMIZERS[1:])}")
-    check_sampler(definition)
-    if name == RANDOM:
+    check_search(definition)
+    if definition.sampler == RANDOM:
         return RandomSampler(definition)
-    sampler: Sampler = load_optuna().OptunaSampler(definition)
+    sampler: Sampler = load_optuna("optuna").open_sampler(definition)
     return sampler
+
+
+def make_pruner(definition: BatchDefinition, batch: str) -> Pruner | None:
+    """Returns the pruner of the batch with id `batch`; None if no trial is pruned. Raises BadValue, MissingPackage."""
+    check_pruner(definition)
+    if not definition.prune:
+        return None
+    pruner: Pruner = load_optuna("optuna_pruners").open_pruner(definition, batch)
+    return pruner
 
 
 def require_packages(name: str) -> None:
@@ -101,9 +150,8 @@ def require_packages(name: str) -> None:
         )
 
 
-def load_optuna() -> Any:  # noqa: ANN401 - a module that the core does not import
-    """Returns the extra. Raises MissingPackage."""
-    extra = "optuna"
-    if not is_installed(extra):
+def load_optuna(extra: str) -> Any:  # noqa: ANN401 - a module that the core does not import
+    """Returns a module of the extra. Raises MissingPackage."""
+    if not is_installed("optuna"):
         raise MissingPackage("Optuna is not installed", OPTUNA_INSTALL)
     return import_module(f"gitrun.extras.{extra}")

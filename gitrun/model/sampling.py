@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gitrun.model.batch import Proposal
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ALLOW_REPEATS = "allow_repeats"
 """The setting of every optimizer that lets points be tried twice, for programs whose results are not exact."""
+PRUNER_PREFIX = "prune_"
+"""Begins the settings of a pruner, which are given beside those of the optimizer."""
 TRIES = 20
 """Proposals that are asked for before a space counts as exhausted."""
 
@@ -70,14 +73,33 @@ class SearchPoints:
 
     def draw(self, generator: random.Random, first: Mapping[str, Value]) -> dict[str, Value]:
         """Returns a random point. Flags in `first` have that value instead."""
-        row = self.rows[generator.randrange(len(self.rows))] if len(self.rows) > 1 else self.rows[0]
-        found = {name: value for name, value in row.items() if name in self.columns}
+        row = generator.randrange(len(self.rows)) if len(self.rows) > 1 else 0
+        # drawn also where they do not exist: the values of other flags stay the same
+        values = {name: draw_value(generator, self.space[name]) for name in self.order}
+        return self.assemble({**values, **first}, row)
+
+    def assemble(self, values: Mapping[str, Value], row: int) -> dict[str, Value]:
+        """Returns the point of a row of the file and of values for all flags of the space."""
+        found = self.row_flags(row)
         for name in self.order:
-            # drawn also where it does not exist: the values of other flags stay the same
-            value = draw_value(generator, self.space[name])
             if self.exists(name, found):
-                found[name] = first.get(name, value)
+                found[name] = values[name]
         return found
+
+    def row_flags(self, row: int) -> dict[str, Value]:
+        """Returns the flags of a row of the file. A flag of the space wins over that of a row."""
+        return {name: value for name, value in self.rows[row].items() if name in self.columns}
+
+    def find_row(self, flags: Mapping[str, Value]) -> int | None:
+        """Returns the row of the file that a point has."""
+        return self._row_indices.get(self._row_key(flags))
+
+    @cached_property
+    def _row_indices(self) -> dict[object, int]:
+        return {self._row_key(row): index for index, row in reversed(list(enumerate(self.rows)))}
+
+    def _row_key(self, flags: Mapping[str, Value]) -> object:
+        return frozenset((name, identity(flags[name])) for name in self.columns if name in flags)
 
 
 class RandomSampler:
