@@ -8,7 +8,6 @@ import posixpath
 import signal
 import sys
 import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
 from itertools import compress
@@ -27,7 +26,6 @@ from gitrun.store.live import recorded_runs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gitrun.git.exe import Git
     from gitrun.lifecycle.decide import Prompts
     from gitrun.lifecycle.verify import Verdict, VerifyRules
     from gitrun.model.lent import Lent
@@ -39,10 +37,9 @@ if TYPE_CHECKING:
     from gitrun.source.catalog import Offer
     from gitrun.store.annotations import Change
     from gitrun.store.index import Index
-    from gitrun.store.trash import Restored
-    from gitrun.upkeep.doctor import Report
-    from gitrun.upkeep.gc import GcPlan
-    from gitrun.upkeep.gc import GcRules as Tidying
+    from gitrun.upkeep.deleted_runs import DeletedRuns
+    from gitrun.upkeep.maintenance import Maintenance
+    from gitrun.upkeep.run_notes import RunNotes
     from gitrun.views.reader import RunReader
     from gitrun.views.select import Query, Selection
     from gitrun.workspace.checkout import CheckoutRequest, CheckoutResult
@@ -317,19 +314,19 @@ class Project:
         return views.reader.RunReader(self.git, self.index)
 
     @property
-    def trash(self) -> Trash:
+    def trash(self) -> DeletedRuns:
         """Returns the part for deleted runs."""
-        return Trash(self)
+        return upkeep.deleted_runs.DeletedRuns(self.git)
 
     @property
     def notes(self) -> RunNotes:
         """Returns the part for `refs/notes/runs`."""
-        return RunNotes(self.git, self.index)
+        return upkeep.run_notes.RunNotes(self.git, self.index)
 
     @property
-    def upkeep(self) -> Upkeep:
+    def upkeep(self) -> Maintenance:
         """Returns the part that cleans up and repairs."""
-        return Upkeep(self)
+        return upkeep.maintenance.Maintenance(self.session, self.recover, self.list_runs)
 
     @property
     def sharing(self) -> Sharing:
@@ -380,105 +377,3 @@ class Project:
         with suppress(BrokenPipeError):  # a closed stderr must not end the run
             # a progress bar of the program leaves its line open
             self.stderr.write(close_open_line(self.stderr, self.stdout) + line)
-
-
-class Trash:
-    """`project.trash`: deletes runs, restores and purges them."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-
-    def remove(self, found: Iterable[Run | BrokenRun]) -> frozenset[str]:
-        """Moves the runs to the trash, all or none. Returns the ids of runs that had nothing but a ref.
-
-        Raises RunIsRunning, StaleRun.
-        """
-        runs = {run.id: run.tip for run in found}
-        # first what a killed deletion left half done
-        upkeep.gc.retry_with_room(self._project.git, lambda: store.trash.finish_interrupted_moves(self._project.git))
-        return upkeep.gc.retry_with_room(self._project.git, lambda: store.trash.delete_runs(self._project.git, runs))
-
-    def list_runs(self) -> list[Run | BrokenRun]:
-        """Returns the runs in the trash, newest attempt first, followed by broken ones."""
-        return store.trash.deleted_runs(self._project.git)
-
-    def list_last(self) -> list[Run | BrokenRun]:
-        """Returns the runs that the last deletion moved to the trash, newest attempt first."""
-        ids = store.trash.last_deletion(self._project.git)
-        return [run for run in self.list_runs() if run.id in ids]
-
-    def find(
-        self, names: Sequence[str] = (), question: Query | None = None, older_than: str | None = None
-    ) -> list[Run | BrokenRun]:
-        """Returns the deleted runs that match as for `select`; only those deleted before `older_than` if given.
-
-        Raises UnknownRun, UsageError.
-        """
-        runs = views.select.select_deleted(self._project.git, self.list_runs(), names, question or views.select.Query())
-        if older_than is None:
-            return runs
-        old = upkeep.gc.expired_runs(self._project.git, views.select.parse_time(self._project.git, older_than), time.time())
-        return [run for run in runs if run.id in old]
-
-    def restore(self, found: Iterable[Run | BrokenRun]) -> Restored:
-        """Restores deleted runs; skips a run whose ref exists again without the deleted commits. Raises StaleRun."""
-        return store.trash.restore_runs(self._project.git, {run.id: run.tip for run in found})
-
-    def purge(self, found: Iterable[Run | BrokenRun]) -> None:
-        """Deletes runs in the trash for good, with their files outside git. Raises StaleRun."""
-        runs = {run.id: run.tip for run in found}
-        upkeep.gc.retry_with_room(self._project.git, lambda: upkeep.gc.purge_runs(self._project.git, runs))
-
-
-class RunNotes:
-    """`project.notes`: runs in `git log --notes=runs`."""
-
-    def __init__(self, repository: Git, index: Callable[[], Index]) -> None:
-        self._git, self._index = repository, index
-
-    def rebuild(self) -> int:
-        """Rebuilds `refs/notes/runs`. Returns how many commits have a note."""
-        with self._index() as index:
-            return store.notes.rebuild_notes(self._git, index)
-
-    def drop(self) -> bool:
-        """Deletes `refs/notes/runs`. Returns whether it existed."""
-        return store.notes.delete_notes(self._git)
-
-    def exist(self) -> bool:
-        """Returns whether `refs/notes/runs` exists."""
-        return store.notes.notes_exist(self._git)
-
-
-class Upkeep:
-    """`project.upkeep`: finds and removes what no run needs, and finds and repairs problems."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-
-    def parse_time(self, text: str) -> int:
-        """Returns the time that git reads in the text, in seconds since 1970. Raises UsageError."""
-        return views.select.parse_time(self._project.git, text)
-
-    def trash_expiry(self) -> int | None:
-        """Returns a time; runs deleted before it are due to be purged. None if they are never purged."""
-        expire = self._project.settings.trash_expire
-        return None if expire == "never" else self.parse_time(expire)
-
-    def survey(self, rules: Tidying) -> GcPlan:
-        """Returns the runs and files that are no longer needed; writes nothing."""
-        self._project.recover()
-        return upkeep.gc.find_garbage(
-            self._project.git, () if rules.retention.keeps_all else self._project.list_runs(), rules, time.time()
-        )
-
-    def sweep(self, found: GcPlan) -> None:
-        """Removes what `survey` found. Raises GitrunError."""
-        upkeep.gc.collect_garbage(self._project.git, found)
-
-    def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
-        """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
-
-        See `upkeep.doctor`.
-        """
-        return (upkeep.doctor.repair if mend else upkeep.doctor.examine)(self._project.session(), expire, remote)

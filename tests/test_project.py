@@ -299,10 +299,3 @@ def test_an_invalid_setting_is_refused_by_name(repo) -> None:
     project.require_settings("allow_delete")
     with pytest.raises(UsageError, match=r"gitrun\.prePush"):
         project.require_settings("pre_push")
-
-
-def test_trash_expires_as_the_setting_says(repo) -> None:
-    repo.git("config", "gitrun.trashExpire", "2026-01-01 00:00 +0000")
-    assert Project(repo.path).upkeep.trash_expiry() == Project(repo.path).upkeep.parse_time("2026-01-01 00:00 +0000")
-    repo.git("config", "gitrun.trashExpire", "never")
-    assert Project(repo.path).upkeep.trash_expiry() is None

@@ -22,14 +22,8 @@ from gitrun.model.text import (
     size_text,
 )
 from gitrun.render.text import GAP, basis_rows, join_cells, status_text, when_text
-from gitrun.store.commits import read_signature
-from gitrun.store.refs import tips
-from gitrun.store.trust import is_trusted
-from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED, list_files, uncommitted_changes
-from gitrun.views.history import commit_subject
-from gitrun.views.lineage import read_family
-from gitrun.views.report import metric_series, sparkline
-from gitrun.views.select import Mailmap
+from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED
+from gitrun.views.report import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -80,7 +74,7 @@ def head_rows(project: Project, run: Run, now: datetime) -> Rows:
     yield "metrics", GAP.join(f"{name}={number_text(value)}" for name, value in attempt.metrics.items())
     yield from (("", line) for line in metric_rows(project, run))
     yield "started", when_text(attempt.started, now) if attempt.started else ""
-    yield "author", Mailmap(project.git).proper(attempt.author) if attempt.author else ""
+    yield "author", project.runs.read_author(attempt)
     yield "seed", "" if attempt.params.random_seed is None else str(attempt.params.random_seed)
 
 
@@ -98,10 +92,10 @@ def next_command_rows(run: Run) -> Rows:
 
 def metric_rows(project: Project, run: Run) -> list[str]:
     """Returns a line for each metric with more than one value."""
-    told = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
-    first = dict(islice(told.items(), MANY))
+    varied = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
+    first = dict(islice(varied.items(), MANY))
     # two values make no curve
-    drawn = metric_series(project.git, run, [name for name, known in first.items() if known.count > 2])
+    drawn = project.runs.metric_series(run, [name for name, known in first.items() if known.count > 2])
     cells = [
         (
             name,
@@ -114,13 +108,13 @@ def metric_rows(project: Project, run: Run) -> list[str]:
     ]
     widths = [max(map(count_columns, column)) for column in zip(*cells, strict=True)]
     lines = [join_cells(row, widths, sys.maxsize) for row in cells]
-    return lines + ([f"and {len(told) - MANY:,} more (git run show --json {short_id(run.id)})"] if len(told) > MANY else [])
+    return lines + ([f"and {len(varied) - MANY:,} more (git run show --json {short_id(run.id)})"] if len(varied) > MANY else [])
 
 
 def origin_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about signature and trust: of foreign or signed runs, and if `gitrun.sign` is configured."""
-    trusted, signed = is_trusted(project.git, run), read_signature(project.git, run.attempt.id)
-    if signed or not trusted or "gitrun.sign" in project.git.config:
+    trusted, signed = project.runs.is_trusted(run), project.runs.read_signature(run.attempt)
+    if signed or not trusted or "gitrun.sign" in project.config:
         yield "signature", signed.words if signed else "unsigned"
     yield "trust", "" if trusted else f"not made here. To trust it: git run trust {short_id(run.id)}"
 
@@ -128,7 +122,7 @@ def origin_rows(project: Project, run: Run) -> Rows:
 def describe_origin(project: Project, run: Run) -> Rows:
     """Yields the rows about the source: base commit and uncommitted changes."""
     attempt = run.attempt
-    subject = commit_subject(project.git, attempt.base) if attempt.base else ""
+    subject = project.runs.read_subject(attempt.base) if attempt.base else ""
     subject = subject if len(subject) <= LONGEST else subject[: LONGEST - 1] + "…"
     words = [
         f"{short_id(attempt.base)} {subject}".rstrip() if attempt.base else "no commit yet",
@@ -137,9 +131,9 @@ def describe_origin(project: Project, run: Run) -> Rows:
     ]
     yield "source", ", ".join(filter(None, words))
     # a clean source has the files of its commit, so nothing is compared
-    found = uncommitted_changes(project.git, attempt) if attempt.dirty else []
+    changes = project.runs.uncommitted_changes(attempt) if attempt.dirty else []
     for what in (CHANGED, ADDED, DELETED):
-        yield what, join_paths([change.path for change in found if change.what == what], run)
+        yield what, join_paths([change.path for change in changes if change.what == what], run)
     yield "left out", ", ".join(f"{skipped.path} ({skipped.reason})" for skipped in attempt.skipped)
 
 
@@ -147,12 +141,12 @@ def link_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about needed runs, steps, and the run that it is a step of."""
     # a record that cannot be read must not hide the rest of the page
     with suppress(BadRun):
-        basis, steps = read_family(project.git, run)
+        basis, steps = project.runs.read_family(run)
         yield from basis_rows(basis)
         if basis and basis.not_isolated:
             yield "isolation", f"uses {', '.join(basis.not_isolated)} of the working tree"
         # only pipelines pay for reading all refs
-        here = tips(project.git) if steps else {}
+        here = project.runs.existing_ids() if steps else ()
         for step in steps:
             where = "" if step.run_id in here else ", not here"
             yield "step", f"{step.operation} {short_id(step.run_id)}{GAP}{step.status}{where}"
@@ -196,10 +190,10 @@ def annotation_rows(run: Run, now: datetime) -> Rows:
 
 def file_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about produced files, by the place where they are kept."""
-    found = list_files(project.git, run, (PRODUCED, LOCAL))
-    yield from (("file", file_text(content)) for content in islice(found, MANY))
+    files = project.runs.list_files(run, (PRODUCED, LOCAL))
+    yield from (("file", file_text(content)) for content in islice(files, MANY))
     # islice left the others in the iterator
-    more = sum(1 for _ in found)
+    more = sum(1 for _ in files)
     yield "", f"{count_text(more, 'file')} more (git run ls {short_id(run.id)})" if more else ""
 
 
@@ -227,13 +221,13 @@ def file_text(content: Content) -> str:
 def machine_rows(project: Project, run: Run) -> Rows:
     """Yields the rows about the environment, as far as it was recorded."""
     with suppress(BadRun):
-        found = project.environment(run)
-        yield "python", value_rows(found, "python", ("version", "implementation"))
-        yield "machine", value_rows(found, "platform", ("system", "release", "machine"))
+        environment = project.environment(run)
+        yield "python", value_rows(environment, "python", ("version", "implementation"))
+        yield "machine", value_rows(environment, "platform", ("system", "release", "machine"))
 
 
-def value_rows(found: Mapping[str, Any], table: str, names: Iterable[str]) -> str:
+def value_rows(environment: Mapping[str, Any], table: str, names: Iterable[str]) -> str:
     """Returns the texts at these keys of a table that may come from anybody."""
-    inside = found.get(table)
+    inside = environment.get(table)
     texts = [inside.get(name) for name in names] if isinstance(inside, dict) else []
     return " ".join(text for text in texts if isinstance(text, str))

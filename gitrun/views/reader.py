@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitrun import views
+from gitrun import store, views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.plan import Source
     from gitrun.model.provenance import Basis, StepRun
-    from gitrun.model.run import Run
+    from gitrun.model.run import Attempt, Run
+    from gitrun.store.commits import Signature
     from gitrun.store.index import Index
-    from gitrun.views.contents import Content
+    from gitrun.views.contents import Change, Content
     from gitrun.views.diff import Differences, DiffStyle, Pair
     from gitrun.views.gates import Checked, Gate
     from gitrun.views.history import Commit, Range
@@ -42,6 +43,34 @@ class RunReader:
     def read_bases(self, runs: Sequence[Run]) -> list[Basis]:
         """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
         return views.lineage.read_bases(self._git, runs)
+
+    def uncommitted_changes(self, attempt: Attempt) -> list[Change]:
+        """Returns the differences between the commit that the attempt was made from and its source."""
+        return views.contents.uncommitted_changes(self._git, attempt)
+
+    def read_subject(self, commit: str) -> str:
+        """Returns the subject of a commit; "" if the repository does not have the commit."""
+        return views.history.commit_subject(self._git, commit)
+
+    def read_author(self, attempt: Attempt) -> str:
+        """Returns the author of the attempt as `.mailmap` has it; "" if none is recorded."""
+        return views.select.Mailmap(self._git).proper(attempt.author) if attempt.author else ""
+
+    def read_signature(self, attempt: Attempt) -> Signature | None:
+        """Returns git's verdict on the signature of the attempt; None if it is unsigned."""
+        return store.commits.read_signature(self._git, attempt.id)
+
+    def is_trusted(self, run: Run) -> bool:
+        """Returns whether the run's last attempt may be executed here."""
+        return store.trust.is_trusted(self._git, run)
+
+    def existing_ids(self) -> Collection[str]:
+        """Returns the ids of all runs in this repository, without reading them."""
+        return store.refs.tips(self._git).keys()
+
+    def metric_series(self, run: Run, names: Collection[str]) -> dict[str, list[float]]:
+        """Returns the values of these metrics in the order of the record: all of them, or a sample if there are many."""
+        return views.report.metric_series(self._git, run, names)
 
     def replace_paths(self, run: Run, output: bytes) -> bytes:
         """Returns the output with the user's file paths in place of those in the run's workspace."""

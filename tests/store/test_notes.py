@@ -42,18 +42,6 @@ def test_setting_turns_notes_off(repo) -> None:
     assert "setting gitrun.notes must be true or false" in repo.run("echo.py").stderr
 
 
-def test_notes_that_runs_wrote_are_those_of_a_rebuild(repo, project) -> None:
-    project.run(restart=project.list_runs()[1].id, flags={"x": 7})
-    project.run(command=["sh", "-c", "echo loss: 0.25; exit 3"])
-    repo.git("checkout", "--quiet", "echo.py")
-    for x in range(23):
-        project.run("echo.py", flags={"x": x})
-    written = repo.git("rev-parse", "refs/notes/runs^{tree}")
-    project.notes.rebuild()
-    assert repo.git("rev-parse", "refs/notes/runs^{tree}") == written
-    assert "and more runs of exactly this" in note(repo, "HEAD")
-
-
 def test_notes_keep_no_history_and_no_log(repo, project) -> None:
     assert repo.git("rev-list", "--count", "refs/notes/runs") == "1"
     assert not (repo.path / ".git/logs/refs/notes/runs").exists()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from three_runs import listed, three_runs
 
-from gitrun.errors import RunIsRunning, StaleRun, UnknownRun
+from gitrun.errors import RunIsRunning, StaleRun
 from gitrun.model.run import BrokenRun
 from gitrun.store import trash
 from gitrun.store.live import hold_live
 from gitrun.store.refs import tips
-from gitrun.views.select import Query
 
 
 @pytest.fixture
@@ -86,25 +85,6 @@ def test_another_state_of_a_run_in_the_trash_is_not_written_over(repo, project) 
     with pytest.raises(StaleRun, match="already in the trash"):
         project.trash.remove([project.find(run.id)])
     assert tips(project.git)[run.id] == other
-
-
-def test_deleted_runs_are_named_by_id_number_or_operation(project) -> None:
-    project.trash.remove(project.list_runs()[:2])
-    first, second = project.trash.list_runs()
-    assert project.trash.find([second.id[:6], "1"]) == [second, first]
-    assert project.trash.find(["echo.py"]) == [first]
-    with pytest.raises(UnknownRun, match="no deleted run 'nowhere'"):
-        project.trash.find(["nowhere"])
-
-
-def test_deleted_runs_are_meant_by_ranges_of_their_list_and_by_filters(project) -> None:
-    project.trash.remove(project.list_runs())
-    there = project.trash.list_runs()
-    assert project.trash.find(["2:", "1"]) == [*there[1:], there[0]]
-    assert project.trash.find([], Query(expression="x>1", sort="x")) == [run for run in reversed(there) if run.flags["x"] > 1]
-    assert project.trash.find([":2"], Query(statuses=("error",))) == []
-    with pytest.raises(UnknownRun, match="no deleted runs 7:9"):
-        project.trash.find(["7:9"])
 
 
 def test_purge_takes_ref_and_kept_files_away(repo, project) -> None:
