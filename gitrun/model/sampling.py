@@ -8,13 +8,15 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gitrun.errors import BadValue
 from gitrun.model.batch import Proposal
 from gitrun.model.digest import sha256
-from gitrun.model.space import Choice, Range
+from gitrun.model.grid import lay_grid
+from gitrun.model.space import Choice, Range, order_flags
 from gitrun.model.values import identity, same_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gitrun.model.batch import BatchDefinition, Trial
     from gitrun.model.space import Domain, Space
@@ -25,7 +27,9 @@ ALLOW_REPEATS = "allow_repeats"
 PRUNER_PREFIX = "prune_"
 """Begins the settings of a pruner, which are given beside those of the optimizer."""
 TRIES = 20
-"""Proposals that are asked for before a space counts as exhausted."""
+"""Proposals that are asked for before the points that are left are listed."""
+LARGEST_LISTED = 10_000
+"""Most points of a space that are listed to find those that are left."""
 
 
 def seed_of_proposal(seed: int, number: int, again: int = 0) -> int:
@@ -78,6 +82,17 @@ class SearchPoints:
         values = {name: draw_value(generator, self.space[name]) for name in self.order}
         return self.assemble({**values, **first}, row)
 
+    def draw_untried(self, generator: random.Random, known: Collection[object]) -> dict[str, Value] | None:
+        """Returns one of the points without a trial. None if there are none, or too many points to look at each."""
+        try:
+            grid = lay_grid(self.space, self.rows)
+        except BadValue:
+            # a range without steps
+            return None
+        points = map(grid.at, range(grid.count if grid.count <= LARGEST_LISTED else 0))
+        untried = [point for point in points if self.point_key(point) not in known]
+        return generator.choice(untried) if untried else None
+
     def assemble(self, values: Mapping[str, Value], row: int) -> dict[str, Value]:
         """Returns the point of a row of the file and of values for all flags of the space."""
         found = self.row_flags(row)
@@ -110,7 +125,7 @@ class RandomSampler:
         self._points = SearchPoints(definition)
 
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
-        """Returns the flags of trial `number`; None if 20 points in a row have a trial already."""
+        """Returns the flags of trial `number`; None if all points that can be found have a trial already."""
         points = self._points
         known = set() if points.allows_repeats else points.known_keys(number, trials)
         generator = random.Random(seed_of_proposal(self._seed, number))  # noqa: S311 - repeatable, not secret
@@ -120,18 +135,8 @@ class RandomSampler:
             if points.point_key(flags) not in known:
                 return Proposal(flags)
             first = {}
-        return None
-
-
-def order_flags(space: Space) -> list[str]:
-    """Returns the flags by name, each after those on which it depends."""
-    ordered: list[str] = []
-    waiting = sorted(space)
-    while waiting:
-        name = next((name for name in waiting if not (space[name].when.keys() & set(waiting))), waiting[0])
-        ordered.append(name)
-        waiting.remove(name)
-    return ordered
+        left = points.draw_untried(generator, known)
+        return None if left is None else Proposal(left)
 
 
 def first_values(space: Space) -> dict[str, Value]:

@@ -117,12 +117,20 @@ def test_default_value_of_an_absent_flag_makes_no_other_point():
     assert RandomSampler(search(space)).propose(2, told) is None
 
 
-def test_no_point_is_proposed_twice_until_the_space_is_exhausted():
-    space = {"x": Choice((1, 2, 3)), "y": Choice(("a", "b"))}
+@pytest.mark.parametrize(
+    ("space", "count"),
+    [
+        ({"x": Choice((1, 2, 3)), "y": Choice(("a", "b"))}, 6),
+        ({"x": Range("int", 1, 40)}, 40),
+        ({"x": Range("float", 0, 1, step=0.1)}, 11),
+        ({"a": Choice((True, False)), "b": Choice((1, 2, 3), when={"a": (True,)})}, 4),
+    ],
+)
+def test_each_point_is_proposed_once_until_the_space_is_exhausted(space, count):
     sampler, trials = RandomSampler(search(space)), []
     while proposal := sampler.propose(len(trials) + 1, trials):
         trials.append(Trial(len(trials) + 1, proposal.flags, "running"))
-    assert len({tuple(trial.flags.items()) for trial in trials}) == len(trials) >= 5
+    assert len({tuple(trial.flags.items()) for trial in trials}) == len(trials) == count
 
 
 def test_equal_points_are_proposed_if_repeats_are_allowed():
