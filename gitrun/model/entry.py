@@ -93,4 +93,5 @@ def override_flag(found: Flag, said: Flag) -> Flag:
         required=said.required or (found.required and said.default is None),
         least=found.least if said.least is None else said.least,
         most=found.most if said.most is None else said.most,
+        when=said.when or found.when,
     )

@@ -103,12 +103,20 @@ def read_space(
         else:
             space.pop(flag.name, None)
             fixed[flag.name] = read
-    known = {flag.name: flag.default for flag in declared or () if flag.name not in {*space, *columns}}
-    for name in fixed.keys() - set(columns):
-        value = fixed[name]
+    # a fixed flag wins over those of the file
+    varied = {*space, *(_declared_name(declared, column) for column in columns)} - fixed.keys()
+    known: dict[str, Value | None] = {flag.name: flag.default for flag in declared or ()}
+    for name, value in fixed.items():
         flag = find_declared(declared or (), name) or Flag(name)
         known[name] = read_typed(flag, value) if isinstance(value, Typed) else value
-    return SpaceRequest(fixed, _settle_conditions(space, known))
+    settled: dict[str, Domain] = {}
+    for name, domain in space.items():
+        when = {_declared_name(declared, other): allowed for other, allowed in domain.when.items()}
+        _require_possible(name, {other: allowed for other, allowed in when.items() if other not in varied}, known)
+        settled[name] = replace(domain, when={other: allowed for other, allowed in when.items() if other in varied})
+    # refuses a circle
+    order_flags(settled)
+    return SpaceRequest(fixed, settled)
 
 
 def order_flags(space: Space) -> list[str]:
@@ -368,21 +376,17 @@ def _resolve_domain(flag: Flag, domain: Domain, *, operation: str, force: bool) 
     return found
 
 
-def _settle_conditions(space: Mapping[str, Domain], known: Mapping[str, Value | None]) -> Space:
-    """Returns the space without the conditions that known flags fulfil.
+def _require_possible(name: str, when: Mapping[str, tuple[Value, ...]], known: Mapping[str, Value | None]) -> None:
+    """Raises BadValue if a flag that does not vary has a value with which this flag does not exist."""
+    for other, allowed in when.items():
+        if not any(same_value(known.get(other), value) for value in allowed):
+            words = " or ".join(f"{other}={_format_item(value)}" for value in allowed)
+            raise BadValue(f"flag {name!r} exists only with {words}", f"To try both: {other}=[VALUE,VALUE]")
 
-    Raises BadValue if they exclude a flag, or if conditions form a circle.
-    """
-    settled: dict[str, Domain] = {}
-    for name, domain in space.items():
-        for other, allowed in domain.when.items():
-            if other in known and not any(same_value(known[other], value) for value in allowed):
-                words = " or ".join(f"{other}={_format_item(value)}" for value in allowed)
-                raise BadValue(f"flag {name!r} exists only with {words}", f"To try both: {other}=[VALUE,VALUE]")
-        when = {other: allowed for other, allowed in domain.when.items() if other not in known}
-        settled[name] = replace(domain, when=when)
-    order_flags(settled)
-    return settled
+
+def _declared_name(declared: Sequence[Flag] | None, name: str) -> str:
+    flag = find_declared(declared or (), name)
+    return flag.name if flag else name
 
 
 def _format_item(value: Value) -> str:

@@ -261,7 +261,7 @@ def parse_flag(name: str, item: Item) -> Flag:
         item.fail("cannot be the name of a flag", "A name is a letter, then letters, digits and any of _ - . /")
     if not isinstance(item.value, dict):
         return Flag(name, item.flag_value())
-    found = item.table(("default", "type", "choices", "min", "max", "help", "required"))
+    found = item.table(("default", "type", "choices", "min", "max", "help", "required", "when"))
     default = found["default"].flag_value() if "default" in found else None
     choices = tuple(one.flag_value() for one in found["choices"].list()) if "choices" in found else ()
     if "choices" in found and not choices:
@@ -277,9 +277,18 @@ def parse_flag(name: str, item: Item) -> Flag:
         required="required" in found and found["required"].truth(),
         least=found["min"].number() if "min" in found else None,
         most=found["max"].number() if "max" in found else None,
+        when=tuple(parse_condition(name, key, one) for key, one in found["when"].table().items()) if "when" in found else (),
     )
     require_consistent(made, found)
     return made
+
+
+def parse_condition(name: str, other: str, item: Item) -> tuple[str, tuple[Value, ...]]:
+    """Parses another flag and those of its values for which a flag exists: a value, or a list of them."""
+    if not is_flag_name(other) or other == name:
+        item.fail("must be the name of another flag")
+    items = item.list() if isinstance(item.value, list) else [item]
+    return other, tuple(one.flag_value() for one in items) or item.fail("needs at least one value")
 
 
 def require_consistent(flag: Flag, keys: dict[str, Item]) -> None:

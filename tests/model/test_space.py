@@ -210,9 +210,26 @@ def test_conditions_remain_for_flags_that_vary() -> None:
     assert read_space(both, DECLARED).space["momentum"].when == {"opt": ("sgd",)}
     fixed = {"opt": Typed("sgd"), "momentum": Typed("[0.1:0.9]")}
     assert read_space(fixed, DECLARED).space["momentum"].when == {}
-    # the rows of a file decide
+
+
+def test_conditions_remain_for_columns_of_a_file_that_vary() -> None:
     row = {"momentum": Typed("[0.1:0.9]")}
     assert read_space(row, DECLARED, columns=["opt"]).space["momentum"].when == {"opt": ("sgd",)}
+    # a flag that is given wins over the file
+    assert read_space({**row, "opt": "sgd"}, DECLARED, columns=["opt"]).space["momentum"].when == {}
+    with pytest.raises(BadValue, match="exists only with opt=sgd"):
+        read_space({**row, "opt": "adam"}, DECLARED, columns=["opt"])
+
+
+def test_conditions_name_flags_with_either_joiner() -> None:
+    declared = (Flag("a", when=(("batch-size", (8,)),)), Flag("batch_size", 8))
+    assert read_space({"a": [1, 2], "batch-size": [8, 16]}, declared).space["a"].when == {"batch_size": (8,)}
+    assert read_space({"a": [1, 2]}, declared).space["a"].when == {}
+
+
+def test_condition_on_a_flag_that_is_not_there_is_refused() -> None:
+    with pytest.raises(BadValue, match="flag 'a' exists only with b=1"):
+        read_space({"a": [1, 2]}, (Flag("a", when=(("b", (1,)),)),))
 
 
 def test_flags_that_exist_only_with_each_other_are_refused() -> None:

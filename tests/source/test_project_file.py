@@ -34,6 +34,7 @@ lr = 0.1
 epochs = {{ default = 10, type = "int", min = 1, max = 100, help = "passes over the data" }}
 opt = {{ default = "adam", choices = ["adam", "sgd"] }}
 name = {{ required = true }}
+momentum = {{ default = 0.9, when = {{ opt = ["sgd"], lr = 0.1 }} }}
 
 [operations.train.metrics]
 acc = 'accuracy[:=]\\s*(\\d+\\.\\d+)'
@@ -64,6 +65,7 @@ def test_every_key_is_read() -> None:
     assert train.flags == (
         Flag("lr", 0.1), Flag("epochs", 10, "int", help="passes over the data", least=1, most=100),
         Flag("opt", "adam", choices=("adam", "sgd")), Flag("name", required=True),
+        Flag("momentum", 0.9, when=(("opt", ("sgd",)), ("lr", (0.1,)))),
     )  # fmt: skip
     assert train.metrics == (("acc", r"accuracy[:=]\s*(\d+\.\d+)"),)
     assert found["all"].steps == (Step("prepare"), Step("train", (("lr", 1), ("opt", "sgd"))))
@@ -86,6 +88,7 @@ GOOD = [
     'steps = ["b"]\nstop-after = 3\nflags.lr = 1\ndescription = "x"',
     'script = "a.py"\nflags.x = { default = [1, 2], type = "list" }',
     'script = "a.py"\nflags.x = { default = 1, type = "float" }',
+    'script = "a.py"\nflags.x = { when = { opt = ["sgd", true], n = 1 } }',
 ]  # fmt: skip
 BAD = {
     "": "operations.a needs one of script, command, notebook, steps",
@@ -120,6 +123,10 @@ BAD = {
     'script = "a.py"\nflags.x = { choices = [] }': "operations.a.flags.x.choices needs at least one choice",
     'script = "a.py"\nflags.x = { required = 1 }': "operations.a.flags.x.required must be true or false, not 1",
     'script = "a.py"\nflags.x = { help = 1 }': "operations.a.flags.x.help must be text, not 1",
+    'script = "a.py"\nflags.x = { when = "y" }': "operations.a.flags.x.when must be a table, not 'y'",
+    'script = "a.py"\nflags.x = { when = { y = [] } }': "operations.a.flags.x.when.y needs at least one value",
+    'script = "a.py"\nflags.x = { when = { y = { z = 1 } } }': "operations.a.flags.x.when.y must be a number, text, true",
+    'script = "a.py"\nflags.x = { when = { 1y = 1 } }': "operations.a.flags.x.when.1y must be the name of another flag",
     'script = "a.py"\nneeds = "b"': "operations.a.needs must be a table, not 'b'",
     'script = "a.py"\nneeds.b = []': "operations.a.needs.b needs at least one text",
     'script = "a.py"\nneeds.b = { resolve = "always" }': "operations.a.needs.b needs the key files",
@@ -152,6 +159,7 @@ BEYOND = {
     'script = "a.py"\nflags.x = { default = 0, min = 1 }': "operations.a.flags.x.default must be",
     'script = "a.py"\nflags.x = { min = 2, max = 1 }': "operations.a.flags.x.min is more than max, 1",
     'script = "a.py"\nflags.x = { min = 2, type = "str" }': "operations.a.flags.x.min is for numbers, and the type is str",
+    'script = "a.py"\nflags.x = { when = { x = 1 } }': "operations.a.flags.x.when.x must be the name of another flag",
     'script = "a.py"\nmetrics.x = "("': "operations.a.metrics.x is not a regular expression: ",
     'script = "a.py"\nmetrics.x = "a"': "operations.a.metrics.x must have a group (...) for the number",
 }
