@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -305,3 +306,11 @@ def test_logspace_goes_one_way_and_keeps_its_ends(first: float, last: float, cou
     assert len(values) == count
     assert all(isinstance(value, float) and math.isfinite(value) for value in values)
     assert all((a <= b) if first <= last else (a >= b) for a, b in pairwise(values))
+
+
+@given(st.text(st.sampled_from("[]:,*'\" \\0123456789.e-+rangeuniformlogspacelinfax"), max_size=30), st.sampled_from(DECLARED))
+def test_any_text_is_a_domain_a_value_or_refused_in_words(text: str, flag: Flag) -> None:
+    for word in (text, f"[{text}]", f"range[{text}]", f"loguniform[{text}]", f"[{text}:{text}]"):
+        with suppress(BadValue):
+            request = read_space({flag.name: Typed(word)}, [flag])
+            assert len(request.fixed) + len(request.space) == 1
