@@ -14,32 +14,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from doctor_calls import doctor, git_dir, healed
 from repository import ECHO, Repo
 from supervised import owner, runs, said, start, state, until
 
 from gitrun import Project
 from gitrun.model.diagnostics import check_settings, check_version
 from gitrun.upkeep.fsck import check_runs
-
-
-def doctor(repo, *args):
-    """The lines that the doctor says, and its exit code."""
-    ended = repo.run("doctor", *args)
-    assert ended.stderr.count("\n") <= 1, ended.stderr
-    return ended.stdout.splitlines(), ended.returncode
-
-
-def healed(repo):
-    """What `--fix` says it has done; afterwards there is nothing to say."""
-    lines, code = doctor(repo, "--fix")
-    assert code == 0, lines
-    assert not Project(repo.path).upkeep.examine().findings
-    assert all(line.startswith("fixed: ") for line in lines)
-    return lines
-
-
-def git_dir(repo):
-    return repo.path / ".git"
 
 
 @pytest.fixture(scope="module")
@@ -88,54 +69,6 @@ def test_a_healthy_repository_has_nothing_to_say_and_is_not_written_to(lived) ->
 def test_a_repository_without_runs_or_commits_has_nothing_to_say(empty_repo) -> None:
     assert doctor(empty_repo) == ([], 0)
     assert doctor(empty_repo, "--fix") == ([], 0)
-
-
-LOCKS = ["packed-refs.lock", "packed-refs.new", "config.lock", "HEAD.lock", "refs/heads/main.lock"]
-
-
-@pytest.mark.parametrize("name", [*LOCKS, "refs/runs/{run}.lock", "worktrees/gitrun-0/index.lock", "gitrun/slots/0/index.lock"])
-def test_a_lock_that_nobody_holds_is_named_and_taken_away(lived, name) -> None:
-    path = git_dir(lived) / name.format(run=runs(lived)[0]["id"])
-    path.touch()
-    os.utime(path, (time.time() - 60, time.time() - 60))
-    lines, code = doctor(lived)
-    assert (len(lines), code) == (1, 1)
-    assert str(path.relative_to(git_dir(lived))) in lines[0]
-    assert len(healed(lived)) == 1
-    assert not path.exists()
-
-
-def test_a_lock_is_left_alone_while_a_git_works_here(lived) -> None:
-    lock = git_dir(lived) / "HEAD.lock"
-    lock.touch()
-    os.utime(lock, (time.time() - 60, time.time() - 60))
-    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=lived.path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as git:
-        git.stdin.write(b"HEAD\n")
-        git.stdin.flush()
-        git.stdout.readline()
-        assert doctor(lived, "--fix") == ([], 0)
-        git.stdin.close()
-    assert lock.exists()
-    assert len(healed(lived)) == 1
-
-
-def test_a_lock_of_the_users_index_is_named_and_left_to_the_user(lived) -> None:
-    lived.git("worktree", "add", "--quiet", "../other")
-    for path in (git_dir(lived) / "index.lock", git_dir(lived) / "worktrees" / "other" / "index.lock"):
-        path.touch()
-        os.utime(path, (time.time() - 60, time.time() - 60))
-        lines, code = doctor(lived, "--fix")
-        assert (len(lines), code) == (1, 1)
-        assert f"no git that can be seen from here holds {path.relative_to(git_dir(lived))}" in lines[0]
-        assert path.exists()
-        path.unlink()
-
-
-def test_the_word_of_a_dead_gc_is_taken_away(lived) -> None:
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    (git_dir(lived) / "gc.pid").write_text(f"{dead.pid} {os.uname().nodename}")
-    assert "gc.pid" in healed(lived)[0]
 
 
 def test_a_run_whose_supervisor_was_killed_is_named_and_finished(repo) -> None:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import re
-from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 from repository import Repo
 
-import gitrun
-from gitrun import errors
 from gitrun.commands.completion import complete_words
 from gitrun.commands.install_docs import SHARE
 from gitrun.commands.verbs import VERBS
-from gitrun.errors import GitrunError
 
-MAN = SHARE / "git-run.1"
 SCHEMA = json.loads((SHARE / "run.schema.json").read_text())
 CASES = {
     "run": [("--dry-run", "train.py", "lr=0.5"), ("--dry-run", "n=[1, 'a']", "--", "make", "x")],
@@ -134,35 +127,6 @@ def test_error_is_one_object_on_stderr(lived_in, words, code, kind) -> None:
     assert (ended.returncode, ended.stdout) == (code, "")
     found = valid(json.loads(ended.stderr), "error")
     assert (found["error"], found["kind"]) == (code, kind)
-
-
-def error_classes() -> list[type[GitrunError]]:
-    return [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, GitrunError)]
-
-
-def test_every_error_has_a_kind_of_its_own() -> None:
-    kinds = [one.kind for one in error_classes()]
-    assert len(kinds) > 30
-    assert len(set(kinds)) == len(kinds)
-    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", kind) for kind in kinds)
-
-
-def test_every_error_is_a_class_of_one_module() -> None:
-    for path in Path(gitrun.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            bases = {ast.unparse(base) for base in node.bases} if isinstance(node, ast.ClassDef) else set()
-            names = {one.__name__ for one in error_classes()}
-            assert path.name == "errors.py" or not bases & names, f"{path}: {node.name}"
-
-
-def test_tree_of_errors_shows_each_class_with_its_kind() -> None:
-    drawn = dict(re.findall(r"^[│├└─ ]*(\w+)(?: \(\d+\))? {2,}([a-z-]+)", errors.__doc__ or "", re.MULTILINE))
-    assert drawn == {one.__name__: one.kind for one in error_classes()}
-
-
-def test_man_page_lists_every_kind_of_error() -> None:
-    page = MAN.read_text("utf-8").partition("Kinds are:")[2].partition(".El")[0]
-    assert set(re.findall(r"^\.It (.+)$", page, re.MULTILINE)) == {one.kind for one in error_classes()} | {"system"}
 
 
 def test_error_outside_a_repository_is_an_object_too(tmp_path) -> None:

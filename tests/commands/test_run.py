@@ -15,10 +15,6 @@ def flags_of(repo, run="1") -> dict:
     return json.loads(repo.run("show", "--json", run, check=True).stdout)["flags"]
 
 
-def last_of(repo) -> dict:
-    return json.loads(repo.run("show", "--json", check=True).stdout)["attempts"][-1]
-
-
 def test_alone_it_says_what_to_do(repo) -> None:
     ended = repo.run()
     assert (ended.returncode, ended.stdout) == (129, "")
@@ -166,15 +162,6 @@ def test_flag_of_the_working_tree_is_refused_for_the_source_of_the_run(repo) -> 
     assert repo.run("--restart", "1", "w=2").stderr.startswith("gitrun: error: echo.py has no flag 'w'. Its flags: x, y, z")
 
 
-def test_staged_run_waits_and_is_started(repo) -> None:
-    ended = repo.run("--stage", "echo.py", "x=9")
-    assert (ended.returncode, ended.stdout) == (0, "")
-    assert " is staged. To start it: git run --start " in ended.stderr
-    assert last_of(repo)["status"] == "staged"
-    assert repo.run("--start", "1", "--needed").stdout == "9 2 'a'\n"
-    assert last_of(repo)["status"] == "completed"
-
-
 def test_restart_sees_the_files_of_the_attempt_before_unless_clean(repo) -> None:
     repo.write("a.sh", "#!/bin/sh\ncat made 2>/dev/null\necho more >> made\n").chmod(0o755)
     assert [repo.run(*words).stdout for words in (["./a.sh"], ["--restart", "1"], ["--restart", "1"])] == [
@@ -205,12 +192,6 @@ def test_dry_run_writes_no_ref_and_says_the_same_in_json(repo) -> None:
     plan = json.loads(repo.run("--dry-run", "--json", "echo.py", "x=7", check=True).stdout)
     assert (plan["operation"], plan["flags"], plan["source"]["dirty"]) == ("echo.py", {"x": 7, "y": 2, "z": "a"}, False)
     assert refs(repo) == before
-
-
-def test_label_tags_and_comment_are_given_at_launch(repo) -> None:
-    repo.run("echo.py", "--label", "best", "--tag", "b", "--tag", "a", "--comment", "why not", check=True)
-    run = json.loads(repo.run("show", "--json", "best").stdout)
-    assert (run["label"], run["tags"], [c["text"] for c in run["comments"]]) == ("best", ["a", "b"], ["why not"])
 
 
 def test_script_of_a_folder_is_one_operation_wherever_it_is_started(repo) -> None:

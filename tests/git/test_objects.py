@@ -77,20 +77,6 @@ def test_a_tree_is_edited_and_what_becomes_empty_goes(repo, git, changes, left):
     assert repo.git("fsck", "--strict", "--no-dangling") == ""
 
 
-def test_a_commit_whose_tree_is_a_commit_and_so_on_has_no_files(repo, git):
-    from gitrun.git.odb import Odb
-
-    def commit(tree: str) -> str:
-        data = f"tree {tree}\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nx\n".encode()
-        words = ["git", "hash-object", "-w", "-t", "commit", "--stdin", "--literally"]
-        return subprocess.run(words, cwd=repo.path, input=data, capture_output=True, check=True).stdout.decode().strip()
-
-    top = commit(repo.git("rev-parse", "HEAD^{tree}"))
-    for _ in range(1_200):  # more than Python goes into
-        top = commit(top)
-    assert Odb(git).read_many([f"{top}:.gitrun/run.toml"]) == [None]
-
-
 def test_tree_of_a_commit_is_an_id_of_any_length_or_nothing(repo):
     content = repo.git("cat-file", "commit", "HEAD").encode()
     assert tree_of_commit(content) == repo.git("rev-parse", "HEAD^{tree}")

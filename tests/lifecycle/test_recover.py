@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -209,35 +208,6 @@ def test_a_run_that_is_gone_with_its_attempt_keeps_what_it_left_and_that_is_said
     repo.git("gc", "--quiet", "--prune=now")
     assert f"To delete what it left: rm -r '{place}'" in repo.run("list").stderr
     assert (place / "output").read_bytes() == b"ready\n"
-
-
-@pytest.mark.parametrize("how", ["another birth", "another boot", "an owner that cannot be read"])
-def test_a_process_that_merely_has_the_number_of_a_dead_owner_is_never_signalled(repo, how):
-    killed(repo)
-    other = subprocess.Popen(["sleep", "60"])
-    path = live(repo)[0] / "owner"
-    found = json.loads(path.read_bytes())
-    boot, born = found["birth"].split()
-    births = {"another birth": f"{boot} 1", "another boot": f"0000-00 {born}", "an owner that cannot be read": "\0"}
-    path.write_text("{" if births[how] == "\0" else json.dumps({**found, "pid": other.pid, "birth": births[how]}))
-    repo.run("stop", "1")
-    assert last(repo)["status"] == "terminated"
-    assert other.poll() is None
-    other.kill()
-    other.wait()
-
-
-def test_stop_signals_nobody_when_the_owner_is_another_process_than_recorded(repo):
-    process = start(repo, "--", "sleep", "60")
-    found = owner(repo)
-    other = subprocess.Popen(["sleep", "60"])
-    (live(repo)[0] / "owner").write_text(json.dumps({**found, "pid": other.pid}))
-    assert "cannot identify the process" in repo.run("stop", "1").stderr
-    assert other.poll() is None
-    other.kill()
-    other.wait()
-    os.kill(found["pid"], signal.SIGTERM)
-    process.communicate(timeout=20)
 
 
 def test_a_restart_finds_its_dead_attempt_finished_first(repo):

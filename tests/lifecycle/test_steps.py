@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli
 from clones import clone
-from supervised import last, live, output, runs, said, start, until
+from supervised import last, output, runs, until
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -27,7 +25,6 @@ needs = { prepare = "data.txt" }
 description = "All of it"
 steps = ["prepare", { run = "train", flags = { lr = 0.5 } }, "report.sh"]
 """
-WAIT = "import signal, sys, time\nopen({gate!r}, 'w')\nprint('ready', flush=True)\ntime.sleep(60)\n"
 
 
 @pytest.fixture
@@ -115,37 +112,6 @@ def test_failing_step_stops_with_its_exit_code(piped) -> None:
     assert record(piped, "all")["reason"] == "step train: error"
 
 
-REFUSED = {
-    "the steps of all form a circle: all -> all": 'steps = ["all"]',
-    "no operation 'nosuch' for this step": 'steps = ["prepare", "nosuch"]',
-    "train.py has no flag 'q'": 'steps = ["prepare", { run = "train.py", flags = { q = 1 } }]',
-    "train needs files of a completed run of prepare, but no such run exists": 'steps = ["train", "prepare"]',
-    "all has steps, which take no arguments": 'steps = ["prepare"]',
-    "later needs files of a completed run of train, but no such run exists": 'steps = ["prepare", "inner"]',
-    "input nosuch.csv of reads does not exist": 'steps = ["prepare", "reads"]',
-    "all has no flag 'z'": 'steps = ["prepare"]\n',
-}
-MORE = """
-[operations.inner]
-steps = ["later"]
-[operations.later]
-script = "train.py"
-needs = { train = "model.txt" }
-[operations.reads]
-script = "prepare.py"
-inputs = ["nosuch.csv"]
-"""
-
-
-@pytest.mark.parametrize(("words", "steps"), REFUSED.items())
-def test_what_a_step_lacks_is_refused_before_anything_starts(piped, words, steps) -> None:
-    piped.write("gitrun.toml", PROJECT.partition("steps")[0] + steps + MORE)
-    typed = {"all has steps": ("--", "x"), "all has no": ("z=1",)}.get(words[:13], {"all has no": ("z=1",)}.get(words[:10], ()))
-    done = piped.run("all", *typed)
-    assert done.stderr.startswith(f"gitrun: error: {words}"), done.stderr
-    assert (done.returncode in {128, 129}, runs(piped)) == (True, [])
-
-
 def test_pipeline_in_a_pipeline_uses_the_runs_of_the_one_around_it(piped) -> None:
     piped.write(
         "gitrun.toml", PROJECT + '[operations.outer]\nsteps = ["prepare", "inner"]\n[operations.inner]\nsteps = ["train"]\n'
@@ -191,17 +157,6 @@ def test_dry_run_names_the_steps_and_writes_nothing(piped) -> None:
     assert ("steps:     prepare, train, report.sh\n" in done.stdout, runs(piped)) == (True, [])
 
 
-def test_in_place_steps_run_in_the_working_tree_and_those_that_need_files_are_refused(piped) -> None:
-    refused = piped.run("--in-place", "all")
-    assert (refused.returncode, runs(piped)) == (129, [])
-    assert refused.stderr.startswith("gitrun: error: --in-place would put files that train needs into your working tree")
-    piped.write("gitrun.toml", PROJECT.replace("needs", "#"))
-    assert piped.run("--in-place", "all", check=True).stdout == "prepared 3\ntrained 0.5 xxx\nreported\n"
-    assert (piped.path / "data.txt").exists()
-    found = by_operation(piped)
-    assert [file["path"] for file in record(piped, found["train"]["id"])["files"]] == ["model.txt"]
-
-
 def test_own_limit_of_a_step_and_that_of_the_whole_both_hold(piped) -> None:
     piped.write("report.sh", "sleep 30\n")
     done = piped.run("--stop-after", "2s", "all")
@@ -212,26 +167,6 @@ def test_own_limit_of_a_step_and_that_of_the_whole_both_hold(piped) -> None:
     assert piped.run("two", timeout=15).returncode == 143
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_during_a_step_ends_the_whole_even_if_the_step_gets_over_it(piped, number, code) -> None:
-    over = "import signal, sys\nfor n in (2, 15): signal.signal(n, lambda *_: sys.exit(0))\n"
-    piped.write("prepare.py", over + "print('ready', flush=True)\nsignal.pause()\n")
-    process = start(piped, "all")
-    said(process)
-    os.kill(owner_of_step(piped), number)
-    assert process.wait(20) == code
-    found = by_operation(piped)
-    assert (found["all"]["status"], "train" in found) == ("terminated", False)
-    process.communicate()
-
-
-def owner_of_step(repo: Repo) -> int:
-    """The process that supervises the runs that are running."""
-    paths = until(lambda: [path / "owner" for path in live(repo) if (path / "owner").exists()])
-    found: int = json.loads(paths[0].read_text())["pid"]
-    return found
-
-
 def test_stop_ends_a_pipeline_in_the_background(piped) -> None:
     piped.write("prepare.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     run = piped.run("--background", "all", check=True).stdout.strip()
@@ -240,30 +175,6 @@ def test_stop_ends_a_pipeline_in_the_background(piped) -> None:
     found = by_operation(piped)
     assert (found["all"]["status"], found["prepare"]["status"]) == ("terminated", "terminated")
     assert [step["status"] for step in record(piped, run)["steps"]] == ["terminated"]
-
-
-def test_killed_pipeline_and_its_step_are_finished_and_go_on_from_there(piped) -> None:
-    wait = "import os, time\nif not os.path.exists(os.environ['GATE']):\n    print('ready', flush=True)\n    time.sleep(60)\n"
-    piped.write("train.py", wait + TRAIN)
-    gate = piped.path.parent / "gate"
-    process = start(piped, "all", env={**os.environ, "GATE": str(gate)})
-    said(process)
-    os.kill(owner_of_step(piped), signal.SIGKILL)
-    process.communicate()
-    found = by_operation(piped)
-    assert (found["all"]["status"], found["train"]["status"], found["prepare"]["status"]) == (
-        "terminated",
-        "terminated",
-        "completed",
-    )
-    steps = record(piped, "all")["steps"]
-    assert [(step["operation"], step["status"]) for step in steps] == [("prepare", "completed"), ("train", "terminated")]
-    assert found["train"]["id"] == steps[1]["run"]
-    assert "files" not in record(piped, "train"), "what was put there for it is not its own"
-    gate.write_text("")
-    done = piped.run("--restart", "all", env={"GATE": str(gate)}, check=True)
-    assert done.stdout == "prepared 3\ntrained 0.5 xxx\nreported\n"
-    assert {run["id"] for run in runs(piped) if run["operation"] != "report.sh"} == {run["id"] for run in found.values()}
 
 
 def test_show_names_what_was_needed_the_steps_and_the_whole(piped) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -26,16 +25,6 @@ end = time.monotonic() + 20
 while not caught and time.monotonic() < end: time.sleep(0.01)
 time.sleep(0.5)
 print(len(caught))
-"""
-SAVER = """\
-import signal, sys, time
-def save(*_):
-    time.sleep(4)
-    open("saved", "w").write("all")
-    sys.exit()
-signal.signal(signal.SIGTERM, save)
-print("ready", flush=True)
-time.sleep(60)
 """
 DEAF = """\
 import signal, time
@@ -289,32 +278,6 @@ def test_an_interrupt_while_only_a_reader_is_awaited_ends_the_waiting_and_loses_
     process.communicate(timeout=20)
 
 
-@pytest.mark.parametrize("how", ["stop", "--stop-after", "ctrl-c"])
-def test_a_program_behind_a_shell_that_is_stopped_has_the_whole_grace(repo, how):
-    repo.write("c.py", SAVER)
-    words = "python3 c.py & wait" if how == "ctrl-c" else "python3 c.py; echo done"
-    process = start(repo, *(["--stop-after", "2s"] if how == "--stop-after" else []), "--", "sh", "-c", words)
-    said(process)
-    if how == "stop":
-        repo.run("stop", "1", check=True)
-    elif how == "ctrl-c":
-        os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=30)
-    until(lambda: live(repo) == [])
-    assert (last(repo)["status"], repo.run("cat", "-p", "saved", "1").stdout) == ("terminated", "all")
-
-
-def test_stop_ends_a_run_that_is_suspended(repo):
-    process = start(repo, "--", "sleep", "60")
-    owner(repo)
-    time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGSTOP)
-    repo.run("stop", "1", check=True)
-    assert (last(repo)["status"], live(repo)) == ("terminated", [])
-    os.killpg(process.pid, signal.SIGCONT)
-    process.communicate(timeout=20)
-
-
 def test_a_run_in_the_background_returns_at_once_and_survives_its_session(repo):
     go = repo.path.parent / "go"
     repo.write("p.py", f"import os, time\nwhile not os.path.exists({str(go)!r}):\n    time.sleep(.05)\nprint('finished')\n")
@@ -333,50 +296,6 @@ def test_a_run_in_place_and_in_the_background_names_only_what_it_made(repo):
     until(lambda: live(repo) == [])
     assert "made" in (shown := repo.run("show", "1", check=True).stdout)
     assert "echo.py  " not in shown
-
-
-@pytest.mark.parametrize(
-    "orphan",
-    sampled(
-        3,
-        [
-            "sleep 61 &",
-            "nohup sleep 61 >/dev/null 2>&1 &",
-            "setsid sleep 61 >/dev/null 2>&1 &",
-            "env -i setsid sleep 61 >/dev/null 2>&1 &",
-            "(setsid sh -c 'trap \"\" TERM HUP; sleep 61; sleep 61' >/dev/null 2>&1 &) &",
-        ],
-    ),
-)
-def test_what_a_program_leaves_running_is_ended_and_named(repo, orphan):
-    unique = f"sleep 61.{os.getpid()}{time.monotonic_ns()}"
-    done = repo.run("--", "sh", "-c", f"{orphan.replace('sleep 61', unique)} sleep 0.1; echo out")
-    assert (done.returncode, done.stdout) == (0, "out\n")
-    assert "note: gitrun ended processes that the program left running: s" in done.stderr
-    assert subprocess.run(["pgrep", "-f", "-x", unique], check=False).returncode == 1
-
-
-def test_output_of_a_filter_that_ends_by_itself_is_not_cut_off(repo):
-    words = "exec > >(sleep 0.15; cat); echo through a filter"
-    done = repo.run("--", "bash", "-c", words)
-    assert done.stdout == "through a filter\n"
-    assert "left running" not in done.stderr
-
-
-def test_a_process_beside_ours_is_never_signalled(repo, tmp_path):
-    script = tmp_path / "host.py"
-    script.write_text(
-        "import subprocess, threading, gitrun\n"
-        "other = []\n"
-        "timer = threading.Timer(.3, lambda: other.append(subprocess.Popen(['sleep', '60'])))\n"
-        "timer.start()\n"
-        "run = gitrun.Project('.').run(command=['sh', '-c', 'sleep 62 & sleep 1'])\n"
-        "print(run.status, other[0].poll())\n"
-        "other[0].kill()\n"
-    )
-    done = ended(repo, sys.executable, script)
-    assert done.stdout == "completed None\n"
-    assert "left running: sleep" in done.stderr
 
 
 @pytest.mark.parametrize(("number", "said_by_host"), [(signal.SIGINT, b"stopped\n"), (signal.SIGTERM, b"")])
@@ -405,20 +324,6 @@ def test_runs_from_threads_record_each_their_own(repo, tmp_path):
     done = ended(repo, sys.executable, script)
     assert done.stdout.endswith("""["1.0 0 'a'\\n", "1.0 1 'a'\\n", "1.0 2 'a'\\n"]\n"""), done.stderr
     assert len(runs(repo)) == 3
-
-
-def test_a_run_in_one_thread_that_ends_lets_no_orphan_of_another_escape(repo, tmp_path):
-    script = tmp_path / "host.py"
-    script.write_text(
-        "import threading, time, gitrun\n"
-        "project = gitrun.Project('.')\n"
-        "short = threading.Thread(target=project.run, kwargs={'command': ['sleep', '1']})\n"
-        "short.start()\n"
-        "time.sleep(0.7)\n"
-        "project.run(command=['sh', '-c', 'sleep 4; (setsid sleep 61 &) ; sleep 1'])\n"
-    )
-    done = ended(repo, sys.executable, script)
-    assert "left running: sleep" in done.stderr
 
 
 def test_a_library_in_a_stream_of_text_shows_letters_that_came_in_two_pieces(repo, capsys):

@@ -353,11 +353,3 @@ def test_download_that_is_another_file_or_not_there_is_refused(repo, server, tmp
     reading(repo, "in/x", f'{{ url = "file://{tmp_path}/file", path = "in/x", sha256 = "{sha256("here")}" }}')
     assert repo.run("read", check=True).stdout == "here"
     assert list((repo.path / ".git/gitrun/inputs").iterdir()) == [repo.path / f".git/gitrun/inputs/{sha256('here')}"]
-
-
-def test_in_place_is_refused_where_files_would_be_put_into_the_working_tree(two) -> None:
-    two.run("prepare", check=True)
-    assert refused(two, "--in-place", "train").startswith("--in-place would put files that train needs into your working tree")
-    two.write("gitrun.toml", '[operations.a]\nscript = "train.py"\nflags-to = "file:c.toml"\n')
-    two.write("c.toml", "lr = 1\n")
-    assert refused(two, "--in-place", "a", "lr=2").startswith("--in-place would change your file with the flags of a")

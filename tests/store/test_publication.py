@@ -9,7 +9,7 @@ import pytest
 from gitrun import Project
 from gitrun.errors import ObjectsGone, StaleRun
 from gitrun.git.objects import Objects
-from gitrun.store.publication import new_objects, protect_from_gc, publish, publish_many
+from gitrun.store.publication import new_objects, publish, publish_many
 from gitrun.store.refs import RefEdit, tips
 
 if TYPE_CHECKING:
@@ -58,15 +58,3 @@ def test_one_stale_run_keeps_all_from_being_published(repo, git) -> None:
     with Objects(git) as objects, pytest.raises(StaleRun):
         publish_many(git, objects, edits, [head])
     assert tips(git) == {}
-
-
-@pytest.mark.parametrize("collecting", [True, False])
-def test_new_objects_are_packed_only_beside_a_gc(repo, git, collecting) -> None:
-    if collecting:
-        (git.common_dir / "gc.pid").write_text("1 elsewhere")
-    protect_from_gc(git, [repo.git("rev-parse", "HEAD")], [repo.git("rev-parse", "HEAD~1")])
-    packs = list((git.common_dir / "objects" / "pack").glob("*.idx"))
-    assert len(packs) == collecting
-    for pack in packs:
-        packed = repo.git("verify-pack", "-v", pack).splitlines()
-        assert sum(len(line.split(" ", 1)[0]) == 40 for line in packed) == 4

@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-import tomli
 
 from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
@@ -38,12 +37,6 @@ print("mine" if all(mine) else "not mine")
 def tree(repo: Repo, number: int = 0) -> Path:
     """The worktree of a slot."""
     return repo.path / ".git" / "gitrun" / "slots" / str(number) / "tree" / repo.path.parent.name / repo.path.name
-
-
-def lent(repo: Repo, run: str = "1") -> dict[str, dict]:
-    """What lent.toml of a run says, by path."""
-    run_id = json.loads(repo.run("show", run, "--json", check=True).stdout)["id"]
-    return {one["path"]: one for one in tomli.loads(repo.git("cat-file", "blob", f"{run_id}:.gitrun/lent.toml"))["lent"]}
 
 
 def ignore(repo: Repo, *patterns: str) -> None:
@@ -335,15 +328,6 @@ def test_a_path_that_is_tracked_by_then_is_the_tracked_one(empty_repo):
     assert repo.run("--", "cat", "data/a", check=True).stdout == "ignored again"
 
 
-def test_a_shared_directory_is_made_and_shared(empty_repo):
-    repo = empty_repo
-    ignore(repo, "data/")
-    repo.git("config", "--add", "gitrun.link", "data")
-    repo.run("--", "sh", "-c", "echo 1 > data/db", check=True)
-    assert (repo.path / "data" / "db").read_text() == "1\n"
-    assert repo.run("--", "cat", "data/db", check=True).stdout == "1\n"
-
-
 def test_a_second_live_run_that_shares_files_is_warned_of(empty_repo, tmp_path):
     repo = empty_repo
     ignore(repo, "data/", ".venv/")
@@ -358,15 +342,6 @@ def test_a_second_live_run_that_shares_files_is_warned_of(empty_repo, tmp_path):
     first.communicate(timeout=30)
     assert "warning: data is shared with run " in second.stderr
     assert "shared" not in third.stderr
-
-
-def test_a_download_into_an_ignored_directory_is_answered_once(empty_repo):
-    repo = empty_repo
-    ignore(repo, "data/")
-    script = ("--", "sh", "-c", "mkdir -p data; head -c 11000000 /dev/zero > data/set.bin")
-    line = "To share it between runs: git config --add gitrun.link data"
-    assert repo.run(*script, check=True).stderr.count(line) == 1
-    assert line not in repo.run(*script, check=True).stderr
 
 
 def test_idle_slots_keep_their_copies_within_the_limit(empty_repo):

@@ -204,35 +204,3 @@ def test_a_pack_that_cannot_be_written_is_one_line(repo):
     assert "Traceback" not in ended.stderr
     (repo.path / ".git" / "objects" / "pack").unlink()
     assert "completed" in repo.run("list", check=True).stdout
-
-
-ENTRY = """
-[operations.plot]
-script = "plot.py"
-outputs = ["plots", "*.pt", "report/*.html", "kept.txt"]
-"""
-
-
-@pytest.mark.parametrize(
-    ("program", "missing"),
-    [
-        ("pass", "plots, *.pt, report/*.html"),
-        ("import os; os.mkdir('plots'); open('plots/a', 'w'); open('m.pt', 'w')", "report/*.html"),
-        ("import os; os.makedirs('report/x'); open('report/x/a.html', 'w')", "plots, *.pt"),
-    ],
-)
-def test_outputs_that_match_no_file_are_named(repo, program, missing):
-    repo.write("gitrun.toml", ENTRY)
-    repo.write("kept.txt", "is there already")
-    repo.write(".gitignore", "plots/\n*.pt\n")
-    repo.write("plot.py", program + "\n")
-    repo.commit()
-    said = repo.run("plot", check=True).stderr
-    assert f"gitrun: warning: the program wrote no file for these outputs: {missing}\n" in said
-
-
-def test_outputs_of_a_program_that_fails_are_not_asked_for(repo):
-    repo.write("gitrun.toml", ENTRY)
-    repo.write("plot.py", "1 / 0\n")
-    assert "these outputs" not in repo.run("plot").stderr
-    assert "these outputs: *.csv" in repo.run("--output", "*.csv", "--", "true", check=True).stderr
