@@ -20,15 +20,17 @@ from optuna.trial import TrialState
 
 from gitrun.errors import BadValue
 from gitrun.model.batch import Proposal
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+from gitrun.model.run import COMPLETED
 from gitrun.model.sampling import (
     ALLOW_REPEATS,
+    PRUNED,
     PRUNER_PREFIX,
     TRIES,
     RandomSampler,
     SearchPoints,
     exact_number,
     first_values,
+    is_ended,
     seed_of_proposal,
 )
 from gitrun.model.space import Choice
@@ -61,8 +63,6 @@ OWN_SETTINGS: Mapping[str, Mapping[str, Any]] = {
 NOTE_KEEPERS = ("cmaes", "nsga2")
 """Samplers that keep notes with their trials."""
 GUILD_SETTINGS = {"random_starts": "n_startup_trials"}
-PRUNED = "pruned"
-ENDINGS = (COMPLETED, PRUNED, ERROR, TERMINATED)
 WORDS = {"bool": "yes or no", "int": "a whole number", "float": "a number", "str": "text"}
 ROW = ""
 """The name under which the rows of a file are a choice; no flag has it."""
@@ -368,11 +368,6 @@ def open_study(objectives: Sequence[Objective], name: str, storage: BaseStorage)
     directions = [goal.MINIMIZE if objective.minimize else goal.MAXIMIZE for objective in objectives] or [goal.MINIMIZE]
     with quiet_optuna():
         return optuna.create_study(storage=storage, directions=directions, study_name=name)
-
-
-def is_ended(trial: Trial) -> bool:
-    """Returns whether the trial has ended; another attempt of it may follow."""
-    return trial.status in ENDINGS
 
 
 def read_end(trial: Trial, count: int) -> tuple[TrialState, list[float] | None]:

@@ -12,14 +12,13 @@ import optuna
 
 from gitrun.errors import BadValue
 from gitrun.extras.optuna import (
-    is_ended,
     open_study,
     quiet_optuna,
     read_end,
     read_setting,
     setting_kinds,
 )
-from gitrun.model.sampling import PRUNER_PREFIX
+from gitrun.model.sampling import PRUNER_PREFIX, is_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadValue, MissingPackage
+from gitrun.model.repeats import RepeatedSampler
 from gitrun.model.sampling import ALLOW_REPEATS, PRUNER_PREFIX, RandomSampler
 from gitrun.model.values import format_value
 
@@ -120,10 +121,9 @@ def make_sampler(definition: BatchDefinition) -> Sampler:
     if definition.sampler == GRID:
         raise BadValue("a grid has no sampler", f"The optimizers of a search are {', '.join(OPTIMIZERS[1:])}")
     check_search(definition)
-    if definition.sampler == RANDOM:
-        return RandomSampler(definition)
-    sampler: Sampler = load_optuna("optuna").open_sampler(definition)
-    return sampler
+    is_random = definition.sampler == RANDOM
+    sampler: Sampler = RandomSampler(definition) if is_random else load_optuna("optuna").open_sampler(definition)
+    return RepeatedSampler(sampler, definition) if definition.repeat > 1 else sampler
 
 
 def make_pruner(definition: BatchDefinition, batch: str) -> Pruner | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gitrun.model import plan as plan
     from gitrun.model import provenance as provenance
     from gitrun.model import record_files as record_files
+    from gitrun.model import repeats as repeats
     from gitrun.model import run as run
     from gitrun.model import run_names as run_names
     from gitrun.model import sampling as sampling

@@ -12,6 +12,7 @@ from gitrun.errors import BadValue
 from gitrun.model.batch import Proposal
 from gitrun.model.digest import sha256
 from gitrun.model.grid import lay_grid
+from gitrun.model.run import COMPLETED, ERROR, TERMINATED
 from gitrun.model.space import Choice, Range, order_flags
 from gitrun.model.values import identity, same_value
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gitrun.model.space import Domain, Space
     from gitrun.model.values import Value
 
+PRUNED = "pruned"
+ENDINGS = (COMPLETED, PRUNED, ERROR, TERMINATED)
 ALLOW_REPEATS = "allow_repeats"
 """The setting of every optimizer that lets points be tried twice, for programs whose results are not exact."""
 PRUNER_PREFIX = "prune_"
@@ -36,6 +39,11 @@ def seed_of_proposal(seed: int, number: int, again: int = 0) -> int:
     """Returns the seed for the proposal of a trial. `again` counts the proposals for it that were rejected."""
     text = f"{seed}:{number}:{again}" if again else f"{seed}:{number}"
     return int.from_bytes(sha256(text.encode()).digest(), "big")
+
+
+def is_ended(trial: Trial) -> bool:
+    """Returns whether the trial has ended; another attempt of it may follow."""
+    return trial.status in ENDINGS
 
 
 class SearchPoints:

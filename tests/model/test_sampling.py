@@ -193,12 +193,14 @@ def test_random_search_refuses_settings_that_it_does_not_have():
         make_sampler(search(SPACE, options={"allow_repeats": 3}))
 
 
-def test_random_search_imports_no_optuna():
+def test_grid_and_random_search_import_no_optuna():
     program = (
         "import sys\nfrom gitrun.model.batch import BatchDefinition\nfrom gitrun.model.space import Range\n"
         "from gitrun.lifecycle import samplers\n"
         "samplers.default_search(), samplers.default_search_note()\n"
         "sampler = samplers.make_sampler(BatchDefinition('random', {'x': Range('float', 0, 1)}))\n"
-        "print(sampler.propose(1, ()).flags)\nsys.exit(bool({'optuna', 'numpy'} & set(sys.modules)))\n"
+        "print(sampler.propose(1, ()).flags)\n"
+        "samplers.check_search(BatchDefinition('grid', {'x': Range('int', 0, 1)}))\n"
+        "sys.exit(bool({'optuna', 'numpy'} & set(sys.modules)))\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
