@@ -69,7 +69,7 @@ def engine_of(definition: BatchDefinition) -> str:
     return engine
 
 
-def check_search(definition: BatchDefinition) -> None:
+def check_sampler(definition: BatchDefinition) -> None:
     """Checks that a batch can be sampled and pruned, before anything is written. Raises BadValue, MissingPackage."""
     name = find_sampler_name(definition.sampler)
     require_packages(name)
@@ -120,7 +120,7 @@ def make_sampler(definition: BatchDefinition) -> Sampler:
     definition = replace(definition, sampler=find_sampler_name(definition.sampler))
     if definition.sampler == GRID:
         raise BadValue("a grid has no sampler", f"The optimizers of a search are {', '.join(OPTIMIZERS[1:])}")
-    check_search(definition)
+    check_sampler(definition)
     is_random = definition.sampler == RANDOM
     sampler: Sampler = RandomSampler(definition) if is_random else load_optuna("optuna").open_sampler(definition)
     return RepeatedSampler(sampler, definition) if definition.repeat > 1 else sampler

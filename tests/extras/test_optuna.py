@@ -251,7 +251,7 @@ def test_engine_has_the_version():
 )
 def test_settings_that_a_sampler_does_not_take_are_refused(name, options, words):
     with pytest.raises(BadValue, match=words):
-        samplers.check_search(search(name, options=options))
+        samplers.check_sampler(search(name, options=options))
 
 
 def test_settings_are_used_by_any_spelling():

@@ -160,7 +160,7 @@ def test_nothing_is_pruned_unless_asked():
 )
 def test_pruners_and_settings_that_there_are_not_are_refused(change, words):
     with pytest.raises(BadValue, match=words):
-        samplers.check_search(replace(batch("median"), **change))
+        samplers.check_sampler(replace(batch("median"), **change))
 
 
 def test_settings_of_a_pruner_are_used():
@@ -173,7 +173,7 @@ def test_settings_of_a_pruner_are_used():
 def test_pruner_without_optuna_is_refused_with_the_words_that_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(MissingPackage, match=r"--prune median needs Optuna.*git-run-tracker\[optuna\]"):
-        samplers.check_search(batch("median"))
+        samplers.check_sampler(batch("median"))
 
 
 def test_pruners_write_nothing(capfd, recwarn):

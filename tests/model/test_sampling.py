@@ -200,7 +200,7 @@ def test_grid_and_random_search_import_no_optuna():
         "samplers.default_search(), samplers.default_search_note()\n"
         "sampler = samplers.make_sampler(BatchDefinition('random', {'x': Range('float', 0, 1)}))\n"
         "print(sampler.propose(1, ()).flags)\n"
-        "samplers.check_search(BatchDefinition('grid', {'x': Range('int', 0, 1)}))\n"
+        "samplers.check_sampler(BatchDefinition('grid', {'x': Range('int', 0, 1)}))\n"
         "sys.exit(bool({'optuna', 'numpy'} & set(sys.modules)))\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
