@@ -35,6 +35,7 @@ GitrunError (128)              fatal
     ├── NotRunning             not-running
     ├── Unfinished             unfinished
     ├── CannotVerify           cannot-verify
+    ├── CannotBisect           cannot-bisect
     ├── CannotSign             cannot-sign
     └── HookConflict           hook-conflict
 """
@@ -281,6 +282,12 @@ class CannotVerify(CannotRun):
     """The run cannot be executed again, or has no result to compare with."""
 
     kind = "cannot-verify"
+
+
+class CannotBisect(CannotRun):
+    """The commits are not the ends of a search: the condition fails at the good one, or holds at the bad one."""
+
+    kind = "cannot-bisect"
 
 
 class CannotSign(CannotRun):

@@ -26,6 +26,7 @@ from gitrun.store.live import recorded_runs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from gitrun.lifecycle.bisect import Bisection, BisectRequest
     from gitrun.lifecycle.decide import Prompts
     from gitrun.lifecycle.verify import Verdict, VerifyRules
     from gitrun.model.lent import Lent
@@ -135,6 +136,12 @@ class Project:
                 )
             )
         return found if isinstance(found, model.plan.Skip) else found.plan
+
+    def bisect(self, asked: BisectRequest) -> Bisection:
+        """Finds the first commit for which a condition fails, and runs the commits that decide it. Raises GitrunError."""
+        model.plan.check_request(asked.request)
+        self.recover()
+        return lifecycle.bisect.bisect(self.session(), asked)
 
     def list_runs(self) -> list[Run]:
         """Returns all valid runs, newest attempt first."""

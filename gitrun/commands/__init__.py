@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 # mypy cannot see through __getattr__; `import x as x` marks the names as exported (PEP 484)
 if TYPE_CHECKING:
+    from gitrun.commands import bisect as bisect
     from gitrun.commands import cat as cat
     from gitrun.commands import check as check
     from gitrun.commands import checkout as checkout

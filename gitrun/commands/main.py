@@ -138,7 +138,7 @@ def invoke_verb(verb: str, words: list[str]) -> int:
         return print_help(verb, command)
     rest: tuple[str, ...] = ()
     # click drops `--`, and operation and the program's arguments would be one list
-    if verb == "run" and "--" in words:
+    if verb in {"run", "bisect"} and "--" in words:
         place = words.index("--")
         words, rest = words[:place], tuple(words[place + 1 :])
     if verb in LOOKING:  # `--color` takes no value from the next word, as in git

@@ -52,6 +52,7 @@ GROUPS = {
         "report": "write a report: Markdown, HTML, JSON, JUnit",
         "verify": "execute a run again and compare",
         "check": "check the metrics of a run against limits",
+        "bisect": "find the commit that made a metric worse",
     },
     "maintain the repository": {
         "doctor": "find problems, and repair them",

@@ -143,7 +143,7 @@ def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     """Decides about a new run of the working tree."""
     session, request = launch.session, launch.request
     if request.at is not None and not launch.parent:
-        return decide_commit(launch, objects, request.at)
+        return decide_commit(launch, objects)
     # with --in-place a step sees the files of earlier steps, so it needs a new snapshot
     snapshot = launch.parent.snapshot if launch.parent and not request.in_place else snapshot_for(launch, objects)
     tree = open_source(objects, snapshot.source.whole)
@@ -156,20 +156,25 @@ def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     return skip or Decision(with_needs(session, objects, request, plan), snapshot, locks=locks_of(objects, plan))
 
 
-def decide_commit(launch: LaunchRequest, objects: Objects, name: str) -> Decision | Skip:
-    """Decides about a new run of the commit of this name. Reads operation, flags and entries from the commit alone."""
+def decide_commit(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
+    """Decides about a new run of the request's commit. Reads operation, flags and entries from the commit alone."""
     session = launch.session
-    recorded = source.commits.read_source(session.git, objects, name)
+    plan = plan_commit(session, objects, launch.request, launch.stamp)
     # the name may mean another commit a moment later
-    request = replace(launch.request, at=recorded.base)
+    request = replace(launch.request, at=plan.source.base)
     launch = replace(launch, request=request)
-    tree = open_source(objects, recorded.whole)
-    plan = plan_start(session.git, tree, request, PlanOrigin(recorded, launch.stamp, request.stage))
     skip = skip_reason(launch, objects, plan)
     if skip:
         return skip
     snapshot = own_snapshot(launch, objects, plan)
     return Decision(with_needs(session, objects, request, plan), snapshot, locks=locks_of(objects, plan), request=request)
+
+
+def plan_commit(session: Session, objects: Objects, request: Request, stamp: LaunchStamp) -> Plan:
+    """Plans a new run of the request's commit. Writes no refs. Raises UsageError, CannotRun."""
+    recorded = source.commits.read_source(session.git, objects, "HEAD" if request.at is None else request.at)
+    tree = open_source(objects, recorded.whole)
+    return plan_start(session.git, tree, request, PlanOrigin(recorded, stamp, request.stage))
 
 
 def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from belongings import belongings
 
 from gitrun import Project
 from gitrun.errors import GitrunError
@@ -43,15 +43,6 @@ def history(empty_repo: Repo) -> Repo:
     return empty_repo
 
 
-def state(repo: Repo) -> dict[str, object]:
-    """Everything of the user's: bytes and times of all files, the index, HEAD, branches, stash and configuration."""
-    files = {path: path.read_bytes() for path in sorted(repo.path.rglob("*")) if path.is_file() and ".git" not in path.parts}
-    times = {path: (os.lstat(path).st_mtime_ns, os.lstat(path).st_mode) for path in files}
-    own = {name: (repo.path / ".git" / name).read_bytes() for name in ("index", "HEAD", "config")}
-    refs = repo.git("for-each-ref", "refs/heads", "refs/tags", "refs/stash", "refs/bisect")
-    return {"files": files, "times": times, **own, "refs": refs, "status": repo.git("status", "--porcelain=v2", "--branch")}
-
-
 def shown(repo: Repo, name: str = "1") -> Any:
     return json.loads(repo.run("show", name, "--json", check=True).stdout)
 
@@ -83,9 +74,9 @@ def test_branch_that_is_named_is_recorded(history: Repo) -> None:
 
 
 def test_nothing_of_the_users_changes(history: Repo) -> None:
-    before = state(history)
+    before = belongings(history)
     history.run("--at", "HEAD~1", "train.py", check=True)
-    assert state(history) == before
+    assert belongings(history) == before
 
 
 def test_root_commit_and_merge_run(history: Repo) -> None:

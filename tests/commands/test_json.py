@@ -23,6 +23,7 @@ CASES = {
     "report": [(), ("1:3",), ("HEAD~1..HEAD",)],
     "verify": [("best",)],
     "check": [("best", "--metric", "loss<base", "--base", "3"), ("--metric", "loss<2")],
+    "bisect": [("--good", "HEAD", "--bad", "worse", "loss<=0.1", "train.py")],
     "show": [(), ("2",), ("1", "2", "3"), ("staged",)],
     "log": [(), ("3",), ("HEAD",), ("HEAD~1..HEAD",)],
     "ls": [(), ("2",), ("--source",)],
@@ -60,6 +61,12 @@ def lived_in(tmp_path_factory):
         repo.write("train.py", TRAIN)
         repo.commit()
         repo.commit("another")
+        repo.write("train.py", TRAIN.replace("0.1", "0.2"))
+        repo.git("tag", "worse", repo.git("stash", "create"))
+        repo.write("train.py", TRAIN)
+        # so that a bisection finds all runs that it needs
+        for commit in ("HEAD", "worse"):
+            repo.run("--at", commit, "train.py", check=True)
         repo.run("train.py", check=True)
         repo.run("train.py", "lr=1e300", "--label", "best", "--tag", "t", "--comment", "c", check=True)
         repo.write("train.py", TRAIN.replace("0.1", "0.2"))
@@ -97,7 +104,7 @@ def test_every_verb_that_has_json_is_among_the_cases(lived_in) -> None:
 def test_run_of_a_list_is_what_the_schema_says_at_its_top(lived_in) -> None:
     runs = json.loads(lived_in().run("list", "--json", check=True).stdout)
     unreadable = [run for run in runs if "error" in run]
-    assert (len(runs), len(unreadable)) == (5, 1)
+    assert (len(runs), len(unreadable)) == (7, 1)
     for run in runs:
         assert Draft202012Validator(SCHEMA).is_valid(run) == (run not in unreadable)
 

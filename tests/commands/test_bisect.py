@@ -1,0 +1,309 @@
+"""`git run bisect`: the commit is found in few runs, and nothing of the user's moves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from belongings import belongings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from repository import Repo
+
+GOOD, BAD, BROKEN, SILENT = 0.2, 0.5, "broken", "silent"
+TEXTS = {BROKEN: "raise SystemExit('broken')\n", SILENT: "print('no metric')\n"}
+
+
+def program(kind: object, number: int) -> str:
+    """Source of a program that prints the loss, fails, or prints no metric; no two commits have equal trees."""
+    return f"lr = 0.1  # {number}\n" + str(TEXTS.get(str(kind), f"print('loss: {kind}')\n"))
+
+
+def commit_each(repo: Repo, kinds: Sequence[object]) -> list[str]:
+    """Commits a program of each kind, None being a commit without a program. Returns the commits, oldest first."""
+    found = []
+    for number, kind in enumerate(kinds):
+        if kind is None:
+            repo.git("rm", "--quiet", "--ignore-unmatch", "train.py")
+            repo.write("other.txt", str(number))
+        else:
+            repo.write("train.py", program(kind, number))
+        found.append(repo.commit(f"number {number}"))
+    return found
+
+
+def bisected(repo: Repo, *words: str, condition: str = "loss<0.3", code: int = 0) -> Any:
+    done = repo.run("bisect", "--json", *words, condition, "train.py")
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def count_runs(repo: Repo) -> int:
+    return len(repo.git("for-each-ref", "refs/runs").splitlines())
+
+
+@pytest.mark.parametrize("first", range(1, 10))
+def test_first_failing_commit_is_found_in_few_runs(empty_repo: Repo, first: int) -> None:
+    commits = commit_each(empty_repo, [GOOD] * first + [BAD] * (10 - first))
+    found = bisected(empty_repo, "--good", commits[0])
+    assert found["commit"] == commits[first]
+    assert (found["passed"]["commit"], found["failed"]["commit"]) == (commits[first - 1], commits[first])
+    # two for the ends, and ceil(log2(9)) for the eight commits between
+    assert found["started"] == count_runs(empty_repo) <= 2 + 4
+
+
+def test_as_many_commits_are_tried_as_git_bisect_tries(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD] * 11 + [BAD] * 6)
+    found = bisected(empty_repo, "--good", commits[0])
+    empty_repo.git("bisect", "start", commits[-1], commits[0])
+    said = empty_repo.git("bisect", "run", "sh", "-c", "echo x >>.git/tries; ! grep -q 0.5 train.py")
+    assert f"{commits[11]} is the first" in said
+    assert found["commit"] == commits[11]
+    tries = len((empty_repo.path / ".git" / "tries").read_text().split())
+    assert found["started"] - 2 <= tries
+
+
+def test_text_names_commit_runs_and_difference(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD, BAD, BAD])
+    done = empty_repo.run("bisect", "--good", commits[0], "loss<0.3", "train.py", check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"first commit that fails loss<0.3: {commits[2][:8]} number 2"
+    assert f"commit {commits[1][:8]}  loss is 0.2, limit 0.3" in lines[1]
+    assert f"commit {commits[2][:8]}  loss is 0.5, limit 0.3" in lines[2]
+    assert "-print('loss: 0.2')" in lines
+    assert "+print('loss: 0.5')" in lines
+    assert "bisecting: 2 commits left, at most 2 runs" in done.stderr
+
+
+def test_difference_is_that_of_git_run_diff(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD, BAD])
+    done = empty_repo.run("bisect", "--good", commits[0], "loss<0.3", "train.py", check=True)
+    again = bisected(empty_repo, "--good", commits[0])
+    runs = [again[end]["run"]["id"] for end in ("passed", "failed")]
+    assert done.stdout.split("\n\n", 1)[1] == empty_repo.run("diff", *runs, check=True).stdout
+    assert again["difference"] == json.loads(empty_repo.run("diff", "--json", *runs, check=True).stdout)
+
+
+def test_nothing_of_the_users_changes(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD, BAD, BAD])
+    empty_repo.write("train.py", "dirty\n")
+    empty_repo.write("new.py", "staged\n")
+    empty_repo.git("add", "new.py")
+    empty_repo.write("untracked.py", "untracked\n")
+    before = belongings(empty_repo)
+    assert bisected(empty_repo, "--good", commits[0])["commit"] == commits[2]
+    assert belongings(empty_repo) == before
+
+
+def test_bisection_of_the_user_goes_on(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD] * 4 + [BAD] * 4)
+    empty_repo.git("bisect", "start", commits[2], commits[0])
+    before = belongings(empty_repo)
+    assert bisected(empty_repo, "--good", commits[0], "--bad", "main")["commit"] == commits[4]
+    assert belongings(empty_repo) == before
+
+
+def test_second_bisection_runs_nothing(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD] * 4 + [BAD] * 4)
+    first = bisected(empty_repo, "--good", commits[0])
+    runs = count_runs(empty_repo)
+    second = bisected(empty_repo, "--good", commits[0])
+    assert (second["commit"], second["started"], count_runs(empty_repo)) == (first["commit"], 0, runs)
+
+
+def test_runs_of_the_working_tree_are_reused(empty_repo: Repo) -> None:
+    commits = []
+    for number, kind in enumerate([GOOD, GOOD, GOOD, BAD, BAD]):
+        commits += commit_each(empty_repo, [kind]) if number == 0 else []
+        empty_repo.write("train.py", program(kind, number))
+        empty_repo.run("train.py", check=True)
+        commits += [empty_repo.commit(f"number {number}")] if number else []
+    found = bisected(empty_repo, "--good", commits[0])
+    assert (found["commit"], found["started"]) == (commits[3], 0)
+
+
+def test_runs_with_other_flags_are_not_reused(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, BAD])
+    bisected(empty_repo, "--good", commits[0])
+    done = empty_repo.run("bisect", "--json", "--good", commits[0], "loss<0.3", "train.py", "lr=0.7", check=True)
+    found = json.loads(done.stdout)
+    assert (found["started"], found["failed"]["run"]["flags"]) == (2, {"lr": 0.7})
+
+
+def test_unfinished_runs_are_not_reused(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, BAD])
+    empty_repo.run("--at", commits[0], "--stage", "train.py", check=True)
+    assert bisected(empty_repo, "--good", commits[0])["started"] == 2
+
+
+def test_equal_trees_run_once(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD])
+    commits += [empty_repo.commit("same tree") for _ in range(6)]
+    commits += commit_each(empty_repo, [BAD])
+    found = bisected(empty_repo, "--good", commits[0])
+    assert (found["commit"], found["passed"]["commit"]) == (commits[-1], commits[-2])
+    assert found["started"] == 3
+
+
+@pytest.mark.parametrize("kind", [BROKEN, SILENT, None], ids=["error", "no metric", "no script"])
+def test_commits_that_cannot_be_judged_are_skipped(empty_repo: Repo, kind: object) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD, kind, GOOD, kind, GOOD, BAD, BAD, kind, BAD])
+    found = bisected(empty_repo, "--good", commits[0])
+    assert (found["commit"], found["candidates"]) == (commits[6], [commits[6]])
+    assert found["skipped"] == []
+
+
+@pytest.mark.parametrize("kind", [BROKEN, SILENT, None], ids=["error", "no metric", "no script"])
+def test_skipped_commits_beside_the_failing_one_are_candidates(empty_repo: Repo, kind: object) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD, kind, kind, BAD, BAD])
+    found = bisected(empty_repo, "--good", commits[0], code=1)
+    assert (found["found"], found["commit"], found["candidates"]) == (False, None, commits[2:5])
+    assert [one["commit"] for one in found["skipped"]] == commits[2:4]
+    assert all(one["reason"] for one in found["skipped"])
+    done = empty_repo.run("bisect", "--good", commits[0], "loss<0.3", "train.py")
+    assert done.returncode == 1
+    assert done.stdout.startswith("the first commit that fails loss<0.3 is one of 3 commits:\n")
+    assert f"  {commits[4][:8]} number 4  failed" in done.stdout
+
+
+def test_program_that_hangs_is_skipped(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD])
+    empty_repo.write("train.py", "import time\nlr = 0.1\ntime.sleep(60)\n")
+    commits += [empty_repo.commit("hangs"), *commit_each(empty_repo, [GOOD, BAD])]
+    found = bisected(empty_repo, "--good", commits[1], "--stop-after", "1s")
+    assert found["commit"] == commits[4]
+
+
+def test_culprit_on_a_side_branch_is_found_through_the_merge(empty_repo: Repo) -> None:
+    (root,) = commit_each(empty_repo, [GOOD])
+    empty_repo.git("checkout", "--quiet", "-b", "side")
+    side = []
+    for number, loss in enumerate((GOOD, BAD, BAD)):
+        empty_repo.write("train.py", program(loss, number + 50))
+        side.append(empty_repo.commit(f"side {number}"))
+    empty_repo.git("checkout", "--quiet", "main")
+    for number in range(4):
+        empty_repo.write("notes.txt", str(number))
+        empty_repo.commit(f"main {number}")
+    empty_repo.git("merge", "--quiet", "--no-edit", "side")
+    found = bisected(empty_repo, "--good", root)
+    assert (found["commit"], found["passed"]["commit"]) == (side[1], side[0])
+
+
+def test_merge_itself_can_be_the_culprit(empty_repo: Repo) -> None:
+    empty_repo.write("train.py", "from a import a\nfrom b import b\nprint('loss:', a * b)\n")
+    empty_repo.write("a.py", "a = 0.2\n")
+    empty_repo.write("b.py", "b = 0.2\n")
+    root = empty_repo.commit("root")
+    empty_repo.git("checkout", "--quiet", "-b", "side")
+    empty_repo.write("a.py", "a = 1\n")
+    side = empty_repo.commit("side")
+    empty_repo.git("checkout", "--quiet", "main")
+    empty_repo.write("b.py", "b = 1\n")
+    main = empty_repo.commit("main")
+    empty_repo.git("merge", "--quiet", "--no-edit", "side")
+    found = bisected(empty_repo, "--good", root)
+    assert found["commit"] == empty_repo.git("rev-parse", "HEAD")
+    assert found["passed"]["commit"] in {main, side}
+
+
+def test_good_commit_on_another_branch_is_compared_at_the_fork(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD, BAD])
+    empty_repo.git("checkout", "--quiet", "-b", "old", commits[0])
+    empty_repo.write("notes.txt", "old")
+    old = empty_repo.commit("old")
+    found = bisected(empty_repo, "--good", old, "--bad", "main")
+    assert found["commit"] == commits[2]
+
+
+def test_condition_that_fails_at_the_fork_is_refused(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [BAD, BAD])
+    empty_repo.git("checkout", "--quiet", "-b", "mended", commits[0])
+    commit_each(empty_repo, [GOOD])
+    done = empty_repo.run("bisect", "--good", "mended", "--bad", "main", "loss<0.3", "train.py")
+    assert done.returncode == 128
+    assert f"'loss<0.3' fails at commit {commits[0][:8]}, from which both ends come" in done.stderr
+
+
+ENDS = {
+    "good fails": ([BAD, BAD], "'loss<0.3' fails at --good"),
+    "bad passes": ([GOOD, GOOD], "'loss<0.3' holds at --bad"),
+    "good is broken": ([BROKEN, BAD], "cannot be judged: run"),
+    "bad has no metric": ([GOOD, SILENT], "cannot be judged: the run has no metric 'loss'"),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_ends_are_verified_first(empty_repo: Repo, case: str) -> None:
+    kinds, message = ENDS[case]
+    commits = commit_each(empty_repo, kinds)
+    done = empty_repo.run("bisect", "--json", "--good", commits[0], "loss<0.3", "train.py")
+    assert done.returncode == 128
+    error = json.loads(done.stderr.splitlines()[-1])
+    assert error["kind"] == "cannot-bisect"
+    assert message in error["message"]
+
+
+def test_exchanged_and_equal_ends_are_refused_before_a_run(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, BAD])
+    for good in (commits[1], "main"):
+        done = empty_repo.run(
+            "bisect", "--good", good, "--bad", commits[0 if good == commits[1] else 1], "loss<0.3", "train.py"
+        )
+        assert done.returncode == 128
+        assert "is not newer than --good" in done.stderr
+    assert count_runs(empty_repo) == 0
+
+
+WRONG = {
+    "no good": (("loss<0.3", "train.py"), "no good commit given"),
+    "no condition": (("--good", "HEAD~1"), "no condition given"),
+    "bad condition": (("--good", "HEAD~1", "loss<<1", "train.py"), "cannot read the gate"),
+    "no operation": (("--good", "HEAD~1", "loss<1"), "no operation given"),
+    "two operations": (("--good", "HEAD~1", "loss<1", "train.py", "x.py"), "'x.py' is not a flag"),
+    "unknown commit": (("--good", "nothing", "loss<1", "train.py"), "no commit 'nothing'"),
+    "range": (("--good", "HEAD~1..HEAD", "loss<1", "train.py"), "is a range"),
+    "unknown operation": (("--good", "HEAD~1", "loss<1", "trian.py"), "no script or program 'trian.py' in commit"),
+    "unknown flag": (("--good", "HEAD~1", "loss<1", "train.py", "momentum=1"), "train.py has no flag 'momentum'"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_calls_are_refused_before_a_run(empty_repo: Repo, case: str) -> None:
+    words, message = WRONG[case]
+    commit_each(empty_repo, [GOOD, BAD])
+    done = empty_repo.run("bisect", *words)
+    assert done.returncode == 129
+    assert message in done.stderr
+    assert count_runs(empty_repo) == 0
+
+
+def test_flags_words_and_commands_reach_the_program(empty_repo: Repo) -> None:
+    commits = []
+    for loss in ("0.2", "0.5"):
+        empty_repo.write("t.sh", f'echo "loss: {loss}"\necho "$@ $FLAG_LR"\n')
+        commits.append(empty_repo.commit(loss))
+    done = empty_repo.run("bisect", "--good", commits[0], "loss<0.3", "lr=7", "--", "sh", "t.sh", "--good", "x", check=True)
+    assert done.stdout.startswith(f"first commit that fails loss<0.3: {commits[1][:8]}")
+    assert "--good x 7" in done.stderr
+
+
+def test_base_is_the_run_of_the_good_commit(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [0.2, 0.202, 0.203, 0.3, 0.31])
+    found = bisected(empty_repo, "--good", commits[0], condition="loss<=base*1.02")
+    assert found["commit"] == commits[3]
+    assert found["failed"]["limit"] == pytest.approx(0.204)
+
+
+def test_metric_that_is_nan_fails(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, GOOD, "nan", "nan"])
+    assert bisected(empty_repo, "--good", commits[0])["commit"] == commits[2]
+
+
+def test_root_commit_can_be_the_good_one(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, BAD])
+    found = bisected(empty_repo, "--good", commits[0], "--bad", "HEAD")
+    assert (found["commit"], found["passed"]["commit"]) == (commits[1], commits[0])
