@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitrun.model import api_request as api_request
     from gitrun.model import batch as batch
+    from gitrun.model import batch_record as batch_record
     from gitrun.model import decode as decode
     from gitrun.model import diagnostics as diagnostics
     from gitrun.model import digest as digest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gitrun.model import text as text
     from gitrun.model import toml as toml
     from gitrun.model import tree as tree
+    from gitrun.model import trial_counts as trial_counts
     from gitrun.model import validation_rules as validation_rules
     from gitrun.model import values as values
 else:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from gitrun.model.run import COMPLETED, ERROR, PRUNED, TERMINATED
+from gitrun.model.trial_counts import BestTrial, TrialCounts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gitrun.model.space import Space
     from gitrun.model.values import Value
 
+ENDINGS = (COMPLETED, PRUNED, ERROR, TERMINATED)
+"""Statuses of trials that have ended."""
 PLUS = "+"
 """Ends the operation of a batch, so that no batch is ever the latest run of its operation."""
 
@@ -63,6 +68,24 @@ class Trial:
     series: tuple[tuple[int, float], ...] = ()
     attrs: Mapping[str, Value] = field(default_factory=dict)
     reused: bool = False
+
+
+def count_trials(trials: Sequence[Trial], total: int, objectives: Sequence[Objective]) -> TrialCounts:
+    """Counts the trials by status and finds the best of those that completed. Trials that have not started are pending.
+
+    Of equal values, that of the first trial is best.
+    """
+    found = dict.fromkeys(ENDINGS, 0)
+    for trial in trials:
+        if trial.status in found:
+            found[trial.status] += 1
+    valued = [trial for trial in trials if trial.status == COMPLETED and trial.values] if len(objectives) == 1 else []
+    sign = 1 if objectives and objectives[0].minimize else -1
+    best = min(valued, key=lambda trial: (sign * trial.values[0], trial.number), default=None)
+    return TrialCounts(
+        total, **found, pending=max(total - sum(found.values()), 0),
+        best=BestTrial(best.number, best.run_id, best.values[0]) if best else None,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun, UsageError
+from gitrun.model.batch import ENDINGS
 from gitrun.model.flags import Flags, copy_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float
 from gitrun.model.record_files import FLAGS, MAX_RESULT, NOTES, RESULT, RUN
@@ -29,6 +30,7 @@ from gitrun.model.run import (
 )
 from gitrun.model.text import decode_path
 from gitrun.model.toml import parse_text
+from gitrun.model.trial_counts import BestTrial, TrialCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 MAX_TOML = 1 << 20
 """Most bytes of TOML parsed at once, and of any file but a result.toml with a long list of files."""
 FILES_HEADER = b"\n[[files]]\n"
+TRIALS_HEADER = b"\n[[trials]]\n"
 FILE_KEYS = File.__slots__
 END_STATUSES = frozenset({COMPLETED, ERROR, TERMINATED})
 
@@ -59,7 +62,7 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
 
 
 def parse_long_result(data: bytes) -> dict[str, Any]:
-    """Parses a long result piece by piece; keys after its files are dropped. Raises BadRun."""
+    """Parses a long result piece by piece; keys after its files are dropped, trials too. Raises BadRun."""
     found: dict[str, Any] = {}
     files: list[dict[str, Any]] = []
     for piece in split_long_result(data):
@@ -78,9 +81,9 @@ def split_long_result(data: bytes) -> Iterator[bytes]:
     start = 0
     while len(data) - start > MAX_TOML:
         # the line end before the header belongs to the piece; without a header this is 0
-        end = data.rfind(FILES_HEADER, start, start + MAX_TOML) + 1
+        end = max(data.rfind(header, start, start + MAX_TOML) for header in (FILES_HEADER, TRIALS_HEADER)) + 1
         if end <= start:
-            raise BadRun(f"{RESULT} is larger than 1 MiB without its files")
+            raise BadRun(f"{RESULT} is larger than 1 MiB without its files and trials")
         yield data[start:end]
         start = end
     yield data[start:]
@@ -108,7 +111,11 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
     operation = get_text(run, "operation")
     if not operation:
         raise BadRun(f"{RUN} names no operation")
-    result = parse_toml(ended, RESULT) if (ended := parts.get(RESULT)) is not None else {}
+    ended = parts.get(RESULT)
+    # a batch may have many thousand trials, which few readers need: gitrun writes them last
+    result = parse_toml(ended.partition(TRIALS_HEADER)[0], RESULT) if ended is not None else {}
+    status = get_status(result, staged=run.get("staged") is True)
+    trial, pruned = get_int(run, "trial") or 0, get_int(result, "pruned")
     source = get_table(run, "source")
     attempt = Attempt(
         id=origin.id,
@@ -119,7 +126,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         cwd=decode_path(get_text(run, "cwd") or ""),
         flags=read_flags(parts.get(FLAGS)),
         params=read_params(get_table(run, "params")),
-        status=get_status(result, staged=run.get("staged") is True),
+        status=status,
         # a run.toml without a valid time gets that of its commit
         created=get_time(run, "created") or origin.time,
         source=tree if is_id(tree := get_text(source, "tree") or "") else "",
@@ -142,8 +149,22 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         # the output is recorded together with the result
         written=written if result else None,
         result=origin.result,
+        trial=trial if trial > 0 else None,
+        pruned=pruned if status == TERMINATED else None,
+        counts=read_counts(get_table(result, "batch"), get_table(result, "best")),
     )  # fmt: skip
     return as_running(attempt) if live else attempt
+
+
+def read_counts(found: Mapping[str, Any], best: Mapping[str, Any]) -> TrialCounts | None:
+    """Returns the counts of a batch in its result; None if it has none."""
+    if (total := get_int(found, "total")) is None:
+        return None
+    number, value = get_int(best, "trial"), get_number(best, "value")
+    return TrialCounts(
+        max(total, 0), **{name: max(get_int(found, name) or 0, 0) for name in (*ENDINGS, PENDING)},
+        best=None if number is None or value is None else BestTrial(number, get_text(best, "run") or "", value),
+    )  # fmt: skip
 
 
 def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:

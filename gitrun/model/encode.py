@@ -74,7 +74,7 @@ def encode_run(plan: Plan) -> bytes:
     return encode_table({
         "format": FORMAT, "operation": plan.operation, "kind": plan.kind, "command": list(plan.command),
         "cwd": encode_path(plan.cwd), "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
-        "given": list(plan.given),
+        "given": list(plan.given), "batch": plan.batch, "trial": plan.trial, "sampler": dict(plan.sampler) or None,
         **(model.provenance.encode_basis(plan.basis) if plan.basis else {}),
         "source": {key: value for key, value in source.items() if value is not None},
         "params": {key: value for key, value in params.items() if value is not None},
@@ -93,6 +93,7 @@ def encode_result(outcome: Outcome) -> bytes:
     return encode_table({
         "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
         "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
+        "pruned": outcome.pruned,
         "shared_left_out": len(outcome.shared) - len(shared) or None,
         "files_left_out": len(outcome.files) - len(files) or None,
         "steps": model.provenance.encode_steps(outcome.steps) if outcome.steps else None,
@@ -100,6 +101,7 @@ def encode_result(outcome: Outcome) -> bytes:
         "series": series_table(outcome.metrics) or None,
         "shared": [{"path": encode_path(path)} for path in shared] or None,
         "files": [file_table(file) for file in files] or None,
+        **model.batch_record.encode_outcome(outcome),
     })  # fmt: skip
 
 

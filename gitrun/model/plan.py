@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from gitrun.model.batch import BatchDefinition, Trial
     from gitrun.model.entry import Definition
     from gitrun.model.flags import Flags, Value
     from gitrun.model.provenance import Basis, StepRun
     from gitrun.model.run import File, Params, Skipped
+    from gitrun.model.trial_counts import TrialCounts
 
 
 UNCHANGED = "Skipping run because flags have not changed (--needed specified)"
@@ -66,7 +68,8 @@ class Plan:
     `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are module-level
     names that the launcher sets. `arguments` are added after the command, or each after as many of its words as `places` tells.
     `written` maps paths of config files to values that gitrun writes into them. `given` names the flags that the user typed.
-    `place` is the index in the command of the script whose constants are set.
+    `place` is the index in the command of the script whose constants are set. A trial has the id of its `batch`, its number
+    `trial` from 1, and in `sampler` what the sampler keeps with it. The plan of a batch itself has a `batch_definition`.
     """
 
     operation: str
@@ -90,6 +93,10 @@ class Plan:
     notices: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     place: int = 0
+    batch: str | None = None
+    trial: int | None = None
+    sampler: Mapping[str, Value] = field(default_factory=dict)
+    batch_definition: BatchDefinition | None = None
 
     @property
     def words(self) -> list[str]:
@@ -159,6 +166,11 @@ class Outcome:
     shared: tuple[str, ...] = ()
     """Files that the program changed although they are not the run's own: paths below the top."""
     steps: tuple[StepRun, ...] = ()
+    pruned: int | None = None
+    """Step after which the batch ended this trial early."""
+    counts: TrialCounts | None = None
+    trials: tuple[Trial, ...] = ()
+    """The trials of a batch, by number; only their numbers, runs, statuses and values are recorded."""
     ordered: int = 0
     """Signal that asked gitrun itself to end during the attempt (0: none). Not recorded."""
 

@@ -8,6 +8,10 @@ FLAGS, RUN, ENV, LENT, RESULT, OUTPUT, METRICS, NOTES = (
     f"{DIRECTORY}/{name}"
     for name in ("flags.toml", "run.toml", "env.toml", "lent.toml", "result.toml", "output", "metrics.jsonl", "notes.toml")
 )
+BATCH, POINTS = f"{DIRECTORY}/batch.toml", f"{DIRECTORY}/points.jsonl"
+"""Files in the attempts of a batch: its definition, and the rows of a file of points, if it has any."""
+MAX_BATCH = 16 << 20
+"""Most bytes of each of these two."""
 KEPT = f"{DIRECTORY}/kept"
 """Directory in a result for small files that the run produced and git ignores."""
 FORMAT = 1

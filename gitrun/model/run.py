@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gitrun.model.flags import Value
+    from gitrun.model.trial_counts import TrialCounts
 
-SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS = "script", "program", "command", "notebook", "steps"
-"""Kinds of operation: a Python script, another program of the tree, words, a notebook, a pipeline of steps."""
+SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS, BATCH = "script", "program", "command", "notebook", "steps", "batch"
+"""Kinds of operation: a Python script, another program of the tree, words, a notebook, a pipeline of steps, many trials."""
 INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
                 ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
 """Interpreters for files that are not executable, by extension."""
@@ -48,7 +49,9 @@ INDEX = re.compile(r"[1-9][0-9]*")
 
 STAGED, PENDING, RUNNING = "staged", "pending", "running"
 COMPLETED, ERROR, TERMINATED = "completed", "error", "terminated"
-STATUSES = (COMPLETED, ERROR, TERMINATED, RUNNING, STAGED, PENDING)
+PRUNED = "pruned"
+"""Status that is shown for a trial whose batch ended it early; the stored one is `terminated`."""
+STATUSES = (COMPLETED, ERROR, TERMINATED, PRUNED, RUNNING, STAGED, PENDING)
 ENDED = frozenset({COMPLETED, TERMINATED})
 """Statuses in which `--needed` compares flags; runs with an error are always run again."""
 
@@ -93,7 +96,8 @@ class Attempt:
     """One execution inside a run; times are UTC, durations in seconds, `source` and `base` object ids.
 
     `result` is the commit of its result, empty without one. `given` names the flags that the user typed; it is empty in runs
-    made before gitrun recorded it.
+    made before gitrun recorded it. A trial has the id of its `batch`, its number `trial` in it, and in `pruned` the step after
+    which the batch ended it early. A batch that has ended has the `counts` of its trials.
     """
 
     id: str
@@ -126,6 +130,14 @@ class Attempt:
     written: Written | None = None
     result: str = ""
     given: tuple[str, ...] = ()
+    trial: int | None = None
+    pruned: int | None = None
+    counts: TrialCounts | None = None
+
+    @property
+    def shown_status(self) -> str:
+        """Returns the status as people see it and filter by it: `pruned` for a trial that its batch ended early."""
+        return self.status if self.pruned is None or self.status != TERMINATED else PRUNED
 
     @property
     def flags_text(self) -> str:
@@ -263,7 +275,7 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
     return {
         "id": attempt.id,
         "operation": attempt.operation,
-        "status": attempt.status,
+        "status": attempt.shown_status,
         "flags": dict(attempt.flags),
         "given": list(attempt.given),
         # annotations belong to the run; these keys give both objects the same ones
@@ -280,7 +292,16 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "base": attempt.base,
         "branch": attempt.branch,
         "batch": attempt.batch,
+        "trial": attempt.trial,
+        "trials": counts_as_json(attempt.counts) if attempt.counts else None,
     }
+
+
+def counts_as_json(counts: TrialCounts) -> dict[str, Any]:
+    """Returns the counts of a batch, and its best trial, as a JSON object."""
+    found = asdict(counts)
+    best = found.pop("best")
+    return {**found, "best": {"trial": best["number"], "run": best["run_id"], "value": best["value"]} if best else None}
 
 
 def rfc3339_text(time: datetime | None) -> str | None:

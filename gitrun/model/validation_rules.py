@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun
 from gitrun.model import decode
-from gitrun.model.record_files import ENV, FLAGS, LENT, MAX_RESULT, METRICS, NOTES, OUTPUT, RESULT, RUN
+from gitrun.model.record_files import (
+    BATCH,
+    ENV,
+    FLAGS,
+    LENT,
+    MAX_BATCH,
+    MAX_RESULT,
+    METRICS,
+    NOTES,
+    OUTPUT,
+    POINTS,
+    RESULT,
+    RUN,
+)
 from gitrun.model.submodules import outermost_modules
 from gitrun.model.text import decode_path
 
@@ -36,7 +49,7 @@ MAX_NAME = 255
 TABLES = frozenset({FLAGS, RUN, ENV, LENT, RESULT, NOTES})
 MAX_SIZES: Mapping[str, int] = {
     **dict.fromkeys(TABLES, decode.MAX_TOML),
-    RESULT: MAX_RESULT, OUTPUT: MAX_OUTPUT, METRICS: 64 << 20,
+    RESULT: MAX_RESULT, OUTPUT: MAX_OUTPUT, METRICS: 64 << 20, BATCH: MAX_BATCH, POINTS: MAX_BATCH,
 }  # fmt: skip
 """Largest size in bytes of each file of gitrun's own."""
 # early versions of git wrote 100664 for files that the group may write

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 SLOTS = {
-    "id": "33", "completed": "32", "error": "31", "terminated": "35", "running": "36", "staged": "34", "pending": "34",
-    "unreadable": "1;31", "heading": "1",
+    "id": "33", "completed": "32", "error": "31", "terminated": "35", "pruned": "35", "running": "36", "staged": "34",
+    "pending": "34", "unreadable": "1;31", "heading": "1",
 }  # fmt: skip
 """Default colour (SGR code) of each slot."""
 # git resets colours in this form

@@ -49,7 +49,7 @@ FOLDER = DIRECTORY.encode()
 SHARED, LARGE = 1_000, 1 << 16
 """Number of trees and shapes that are cached; bytes of names above which a shape is not cached."""
 ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
-FIXED = (record_files.FLAGS, record_files.RUN, record_files.ENV, record_files.LENT)
+FIXED = (record_files.FLAGS, record_files.RUN, record_files.ENV, record_files.LENT, record_files.BATCH, record_files.POINTS)
 NO_MODULES: Mapping[bytes, str] = {}
 NOTED = frozenset({record_files.NOTES.encode()})
 NEEDED = {"attempt": record_files.RUN, "result": record_files.RESULT}

@@ -19,7 +19,7 @@ from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleR
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, fsync
-from gitrun.model import encode, record_files
+from gitrun.model import batch_record, encode, record_files
 from gitrun.model.record_files import KEPT
 from gitrun.model.run import MAX_DEPTH, is_safe, run_ref
 from gitrun.model.secrets import is_secret_file
@@ -145,7 +145,7 @@ def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes], scratch: Path)
 
     Raises GitFailed if a gc removed objects first: no run exists, and the caller may try again.
     """
-    files = {record_files.FLAGS: encode.encode_flags(plan.flags), record_files.RUN: encode.encode_run(plan), **extra_files}
+    files = {**plan_files(plan), **extra_files}
     with Objects(git) as objects, TreeMaker(git) as maker:
         tree = edit_tree(objects, maker, plan.source.whole, write_blobs(git, scratch, files))
         run_id = commit_attempt(git, tree, [plan.source.base], attempt_message(plan))
@@ -176,11 +176,7 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
         with Objects(git) as objects, TreeMaker(git) as maker:
             over = {} if plan.clean else inherited_entries(git, objects, maker, run, plan)
             plan = replace(plan, carried=tuple(os.fsdecode(path) for path in over))
-            files = {
-                record_files.FLAGS: encode.encode_flags(plan.flags),
-                record_files.RUN: encode.encode_run(plan),
-                **extra_files,
-            }
+            files = {**plan_files(plan), **extra_files}
             notes = objects.read(f"{run.tip}:{record_files.NOTES}")
             if notes and notes.data is not None:
                 files[record_files.NOTES] = notes.data
@@ -193,6 +189,16 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
         undo_begin(git, live, run.id, attempt_id, run.tip)
         raise
     return AttemptHandle(git, run.id, attempt_id, live, earlier=earlier, plan=plan)
+
+
+def plan_files(plan: Plan) -> dict[str, bytes]:
+    """Returns the files that record the plan of an attempt, by path: flags, run, and those of a batch."""
+    found = {record_files.FLAGS: encode.encode_flags(plan.flags), record_files.RUN: encode.encode_run(plan)}
+    if plan.batch_definition:
+        found[record_files.BATCH] = encode.encode_table(batch_record.encode_batch(plan.batch_definition))
+        if plan.batch_definition.points:
+            found[record_files.POINTS] = batch_record.encode_points(plan.batch_definition.points)
+    return found
 
 
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.flags import Flags
 
-VERSION = 9
+VERSION = 10
 MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import COMMAND, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start
+from gitrun.model.trial_counts import BestTrial, TrialCounts
 from gitrun.store.outputs import Output
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def encode_row(run: Run) -> str:
     return json.dumps([
         a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, to_microseconds(a.created), a.source,
         to_microseconds(a.started), to_microseconds(a.stopped), a.duration, a.exit_status, a.metrics.pack(),
-        a.base, a.branch, a.dirty, a.batch,
+        a.base, a.branch, a.dirty, a.batch, a.trial, a.pruned, asdict(a.counts) if a.counts else None,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
         a.written is not None, a.result, a.author, a.conflicts, a.submodules, a.given, a.content,
         notes.label, notes.tags, [[c.text, c.author, to_microseconds(c.time)] for c in notes.comments], notes.marked,
@@ -76,8 +78,8 @@ def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
     """Decodes a run that `encode_row` encoded. `run` is its id."""
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
-        metrics, base, branch, dirty, batch, carried, skipped, files, ended, result, author, conflicts, submodules, given,
-        content,
+        metrics, base, branch, dirty, batch, trial, pruned, counts, carried, skipped, files, ended, result, author,
+        conflicts, submodules, given, content,
         label, tags, comments, marked, unreadable,
     ) = json.loads(record)  # fmt: skip
     # the output is only named here, and read when somebody asks for it
@@ -91,10 +93,15 @@ def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
         skipped=tuple(Skipped(*one) for one in skipped), files=tuple(File(*one) for one in files),
         conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules), content=content,
         author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
-        given=tuple(given),
+        given=tuple(given), trial=trial, pruned=pruned, counts=decode_counts(counts) if counts else None,
     )  # fmt: skip
     spoken = tuple(Comment(text, author, from_microseconds(time)) for text, author, time in comments)
     return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))
+
+
+def decode_counts(found: dict[str, Any]) -> TrialCounts:
+    """Returns the counts of a batch from a row."""
+    return TrialCounts(**{**found, "best": BestTrial(**found["best"]) if found["best"] else None})
 
 
 def decode_params(values: Iterable[Any]) -> Params:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 Line: TypeAlias = "Callable[[Run, datetime], str]"
 ATOMS = (
-    "id", "operation", "status", "flags", "metrics", "label", "tags", "marked", "branch", "base", "source", "batch", "started",
-    "stopped", "duration", "exit_status", "comments", "refname",
+    "id", "operation", "status", "flags", "metrics", "label", "tags", "marked", "branch", "base", "source", "batch", "trial",
+    "started", "stopped", "duration", "exit_status", "comments", "refname",
 )  # fmt: skip
 IDS = ("id", "base", "source")
 TIMES = ("started", "stopped")

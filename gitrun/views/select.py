@@ -187,7 +187,7 @@ def conditions_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
     if question.tags:
         tests.append(lambda run: set(question.tags) <= set(run.notes.tags))
     if question.statuses:
-        tests.append(lambda run: run.status in question.statuses)
+        tests.append(lambda run: run.attempt.shown_status in question.statuses)
     if question.branches:
         tests.append(lambda run: run.attempt.branch in question.branches)
     if question.authors:

@@ -141,7 +141,7 @@ def lived(one):
     return repo, first, repo.run("select").stdout[:8], gone
 
 
-STATUSES = ["completed ", "error ", "terminated ", "running ", "staged ", "pending "]
+STATUSES = ["completed ", "error ", "terminated ", "pruned ", "running ", "staged ", "pending "]
 
 
 @pytest.mark.parametrize(

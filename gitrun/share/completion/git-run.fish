@@ -114,7 +114,7 @@ complete -c git-run -f -n '__git_run_is label; and test -z (__git_run_behind)'
 complete -c git-run -f -n '__git_run_is tag; and test -z (__git_run_behind)' -a '(__git_run_offered tags)'
 complete -c git-run -f -n '__git_run_is push fetch pull; and test -z (__git_run_behind)' -a '(git remote 2>/dev/null)' -d remote
 complete -c git-run -n '__git_run_is ops' -a '(git run --git-completion-helper-flags 2>/dev/null)' -d operation
-complete -c git-run -x -n 'not __git_run_starts' -l status -a 'completed error terminated running staged pending'
+complete -c git-run -x -n 'not __git_run_starts' -l status -a 'completed error terminated pruned running staged pending'
 complete -c git-run -x -n 'not __git_run_starts' -l op -a '(__git_run_offered operations)'
 complete -c git-run -x -n 'not __git_run_starts' -l label -a '(__git_run_offered labels)'
 complete -c git-run -x -n 'not __git_run_starts' -l tag -a '(__git_run_offered tags)'
