@@ -180,6 +180,10 @@ def _read_given(flag: Flag, given: Value | Typed | Domain | None) -> Value | Typ
     """Returns the domain that was given, or else the fixed value, which stays as typed."""
     if isinstance(given, Typed):
         return _read_typed_domain(flag, given) if "[" in given.text else given
+    # arrays of numpy and series of pandas; a number of numpy gives a number
+    unpacked = getattr(given, "tolist", None)
+    if callable(unpacked) or isinstance(given, range):
+        return _read_given(flag, list(given) if isinstance(given, range) else unpacked())
     if isinstance(given, list | tuple) and (not _takes_list(flag) or _is_list_of_lists(given)):
         return Choice(tuple(given))
     return given

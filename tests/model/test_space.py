@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,6 +134,13 @@ def test_python_lists_and_domains_are_domains() -> None:
     assert request.fixed == {"layers": [1, 2], "z": "[a,b]"}
     assert request.space == {"lr": Choice((0.1, 0.2)), "n": Range("int", 1, 8), "x": Choice(("a", 1))}
     assert read_space({"layers": [[1], [2]]}, DECLARED).space == {"layers": Choice(([1], [2]))}
+
+
+def test_arrays_and_ranges_of_python_are_lists() -> None:
+    given: dict[str, Any] = {"lr": np.linspace(0, 1, 3), "n": range(1, 4), "layers": np.array([1, 2]), "x": np.float64(0.5)}
+    request = read_space(given, DECLARED)
+    assert exactly(request.fixed) == exactly({"layers": [1, 2], "x": 0.5})
+    assert exactly(request.space) == exactly({"lr": Choice((0.0, 0.5, 1.0)), "n": Choice((1, 2, 3))})
 
 
 def test_python_functions_count_in_decimal() -> None:
