@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import time
-import zlib
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from doctor_calls import doctor, git_dir, healed
 from repository import ECHO, Repo
-from supervised import owner, runs, said, start, state, until
+from supervised import runs, state
 
 from gitrun import Project
-from gitrun.model.diagnostics import check_settings, check_version
 from gitrun.upkeep.fsck import check_runs
 
 
@@ -48,14 +45,6 @@ def lived(template, tmp_path):
     return Repo(place)
 
 
-def object_of(repo, name):
-    """The file of a loose object, which can be written then."""
-    found = repo.git("rev-parse", name)
-    path = git_dir(repo) / "objects" / found[:2] / found[2:]
-    path.chmod(0o644)
-    return path
-
-
 def test_a_healthy_repository_has_nothing_to_say_and_is_not_written_to(lived) -> None:
     repo = lived
     # links in slots lead to directories of other tests, which come and go
@@ -71,98 +60,6 @@ def test_a_repository_without_runs_or_commits_has_nothing_to_say(empty_repo) -> 
     assert doctor(empty_repo, "--fix") == ([], 0)
 
 
-def test_a_run_whose_supervisor_was_killed_is_named_and_finished(repo) -> None:
-    repo.write("p.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
-    process = start(repo, "p.py")
-    said(process)
-    os.kill(owner(repo)["pid"], signal.SIGKILL)
-    process.communicate(timeout=20)
-    lines, code = doctor(repo)
-    assert (code, len(lines)) == (1, 1)
-    assert "was killed" in lines[0]
-    assert len(healed(repo)) == 1
-    assert runs(repo)[0]["status"] == "terminated"
-
-
-@pytest.mark.parametrize(
-    "gone", ["gitrun/slots/0/index", "gitrun/slots/0/state", "worktrees/gitrun-0/HEAD", "worktrees/gitrun-0"]
-)
-def test_a_slot_and_its_record_that_have_lost_each_other_are_emptied(lived, gone) -> None:
-    path = git_dir(lived) / gone
-    path.unlink() if path.is_file() else subprocess.run(["rm", "-r", path], check=True)
-    assert "slot" in healed(lived)[0]
-    lived.run("echo.py", check=True)
-    assert doctor(lived) == ([], 0)
-
-
-def test_a_record_of_a_slot_that_is_gone_is_erased(lived) -> None:
-    subprocess.run(["rm", "-r", state(lived) / "slots" / "0"], check=True)
-    assert "worktrees/gitrun-0" in healed(lived)[0]
-
-
-def test_a_worktree_of_the_user_with_the_name_of_a_slot_is_left_alone(repo, tmp_path) -> None:
-    repo.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "gitrun-7"))
-    repo.run("echo.py", check=True)
-    assert doctor(repo, "--fix") == ([], 0)
-    assert (tmp_path / "gitrun-7" / "echo.py").exists()
-
-
-def test_private_refs_of_killed_commands_are_taken_away(lived) -> None:
-    lived.git("update-ref", f"refs/gitrun/outbox/0123456789abcdef/{runs(lived)[0]['id']}", "HEAD")
-    (state(lived) / "tokens").mkdir(exist_ok=True)
-    (state(lived) / "tokens" / "fedcba9876543210").touch()
-    assert len(healed(lived)) == 2
-    assert lived.git("for-each-ref", "refs/gitrun") == ""
-
-
-def test_an_empty_object_is_named_with_the_run_that_it_hurts(lived) -> None:
-    path = object_of(lived, f"runs/{runs(lived)[0]['id']}:.gitrun/output")
-    path.write_bytes(b"")
-    lines, _ = doctor(lived)
-    assert f"is empty; run {runs(lived)[0]['id'][:8]} needs it" in lines[0]
-    lines, code = doctor(lived, "--fix")
-    assert (code, not path.exists()) == (1, True)
-    assert lines[0].startswith("fixed: ")
-    assert "is missing" in lines[1]
-
-
-def test_an_object_that_comes_back_heals_the_run(lived) -> None:
-    name = lived.git("rev-parse", f"runs/{runs(lived)[0]['id']}:echo.py")
-    object_of(lived, name).write_bytes(b"")
-    assert doctor(lived, "--fix")[1] == 1
-    lived.git("hash-object", "-w", "echo.py")
-    assert doctor(lived) == ([], 0)
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda data: b"\0" * len(data), lambda data: data[:-4], lambda _: zlib.compress(b"blob 1\0a")]
-)
-def test_a_damaged_object_is_set_aside_and_not_lost(lived, damage) -> None:
-    name = lived.git("rev-parse", f"runs/{runs(lived)[0]['id']}:.gitrun/env.toml")
-    path = object_of(lived, name)
-    path.write_bytes(wrong := damage(path.read_bytes()))
-    assert "is damaged" in doctor(lived)[0][0]
-    doctor(lived, "--fix")
-    assert (state(lived) / "damaged" / name).read_bytes() == wrong
-
-
-def test_no_object_that_is_whole_is_deleted(lived) -> None:
-    lived.git("hash-object", "-w", "--stdin")  # nothing leads to it
-    lived.write("large", os.urandom(3 << 20))
-    lived.run("echo.py", check=True)
-    before = lived.git("cat-file", "--batch-all-objects", "--batch-check")
-    doctor(lived, "--fix")
-    assert lived.git("cat-file", "--batch-all-objects", "--batch-check") == before
-
-
-def test_a_run_that_does_not_read_is_named_with_its_reason(lived) -> None:
-    run = runs(lived)[0]["id"]
-    object_of(lived, run).unlink()
-    lines, code = doctor(lived, "--fix")
-    assert code == 1
-    assert any(line.startswith(f"run {run[:8]} cannot be read: ") and f"git run rm {run[:8]}" in line for line in lines)
-
-
 def test_a_run_that_was_rewritten_is_named_with_the_command_that_brings_it_back(lived, monkeypatch) -> None:
     monkeypatch.setenv("FILTER_BRANCH_SQUELCH_WARNING", "1")
     before = lived.git("for-each-ref", "refs/runs")
@@ -174,14 +71,6 @@ def test_a_run_that_was_rewritten_is_named_with_the_command_that_brings_it_back(
     (line,), _ = doctor(lived)  # the branches are as they were rewritten
     assert line.startswith("history that was rewritten on branches is still in this repository, because 2 runs use it: ")
     assert lived.git("for-each-ref", "refs/runs") == before
-
-
-def test_a_ref_that_is_no_run_is_named_with_the_command_that_takes_it_away(lived) -> None:
-    lived.git("update-ref", "refs/runs/main", "HEAD")
-    (line,), code = doctor(lived)
-    assert (code, line.startswith("refs/runs/main is not a run: its name is not an object id. ")) == (1, True)
-    lived.git(*line.partition("Try: git ")[2].replace("'", "").split())
-    assert doctor(lived) == ([], 0)
 
 
 def with_index(repo, words):
@@ -236,15 +125,6 @@ def test_files_of_a_run_that_is_gone_go_only_if_it_was_purged(lived) -> None:
     assert doctor(lived) == ([], 0)
 
 
-def test_what_has_been_in_the_trash_for_too_long_is_named(lived) -> None:
-    lived.run("rm", "1", check=True)
-    assert doctor(lived) == ([], 0)
-    lived.git("config", "gitrun.trashExpire", "now")
-    assert until(lambda: ["To purge: git run gc" in line for line in doctor(lived)[0]]) == [
-        True
-    ]  # git's dates are whole seconds
-
-
 def test_notes_that_lack_a_run_are_made_anew(lived) -> None:
     lived.run("notes", "--rebuild", check=True)
     assert doctor(lived) == ([], 0)
@@ -271,42 +151,6 @@ def test_json_says_what_was_found_and_what_was_mended(lived) -> None:
     lived.git("config", "gitrun.fsync", "false")
     found = json.loads(lived.run("doctor", "--fix", "--json").stdout)
     assert [(one["kind"], one["fixable"], one["fixed"]) for one in found] == [("lock", True, True), ("no-fsync", False, False)]
-
-
-@pytest.mark.parametrize(
-    ("config", "kinds"),
-    [
-        ({"remote.o.fetch": ("+refs/heads/*:refs/remotes/o/*",), "fetch.prune": ("true",)}, []),
-        ({"remote.o.fetch": ("+refs/*:refs/*",)}, ["mirror"]),
-        ({"remote.o.fetch": ("+refs/*:refs/*",), "fetch.prune": ("true",)}, ["mirror-prune"]),
-        ({"remote.o.fetch": ("+refs/*:refs/*",), "remote.o.prune": ("true",)}, ["mirror-prune"]),
-        ({"remote.o.fetch": ("refs/runs/*:refs/runs/*",), "fetch.prune": ("true",)}, ["mirror-prune"]),
-        ({"remote.o.fetch": ("refs/runs/*:refs/runs/*",)}, []),
-        ({"remote.o.fetch": ("+refs/*:refs/*",), "fetch.prune": ("true",), "remote.o.prune": ("false",)}, ["mirror"]),
-        ({"remote.o.push": ("refs/runs/*:refs/runs/*",)}, ["push-refspec"]),
-        ({"remote.o.push": ("refs/heads/main",)}, []),
-        ({"transfer.hiderefs": ("refs/runs",)}, ["hidden-refs"]),
-        ({"receive.hiderefs": ("refs",)}, ["hidden-refs"]),
-        ({"transfer.hiderefs": ("refs", "!refs/runs")}, []),
-        ({"uploadpack.hiderefs": ("refs/runs",)}, []),
-        ({"transfer.hiderefs": ("refs/runners",)}, []),
-        ({"gitrun.fsync": ("off",)}, ["no-fsync"]),
-        ({"core.fsync": ("none",)}, ["no-fsync"]),
-        ({"gc.pruneexpire": ("now",)}, ["prune-now"]),
-        ({"gc.pruneexpire": ("2.weeks.ago",)}, []),
-        ({"core.bare": ("true",), "receive.denydeletes": ("true",)}, ["deny"]),
-        ({"receive.denydeletes": ("true",)}, []),
-        ({"core.sharedrepository": ("group",)}, ["shared"]),
-    ],
-    ids=str,
-)
-def test_settings_that_will_bite_are_named(config, kinds) -> None:
-    assert [one.kind for one in check_settings(config)] == kinds
-
-
-def test_an_old_git_is_named() -> None:
-    assert [one.kind for one in check_version("git version 2.30.2")] == ["old-git"]
-    assert list(check_version("git version 2.36.0")) == list(check_version("git version 3.0.1 (Apple Git-1)")) == []
 
 
 @pytest.fixture
@@ -368,20 +212,3 @@ def test_thousands_of_runs_are_looked_at_in_seconds(tmp_path) -> None:
     assert doctor(repo) == ([], 0)
     spent = os.times()
     assert spent.children_user - begun.children_user < 2
-
-
-@pytest.mark.parametrize("looked", [True, False])
-def test_emptied_ref_is_set_again_where_the_index_saw_it_and_else_taken_away(repo, looked) -> None:
-    run = Project(repo.path).run("echo.py")
-    Project(repo.path).list_runs()
-    ref = git_dir(repo) / "refs" / "runs" / run.id
-    ref.write_text("")
-    time.sleep(0.3)
-    if looked:
-        Project(repo.path).list_runs()
-    else:
-        (state(repo) / "index.sqlite").unlink()
-    assert "the ref of run" in doctor(repo)[0][0]
-    assert len(healed(repo)) == 1
-    assert [found.tip for found in Project(repo.path).list_runs()] == [run.tip] * looked
-    assert ref.exists() == looked

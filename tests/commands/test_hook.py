@@ -87,19 +87,6 @@ def test_nothing_is_written_without_a_completed_run_of_the_tree(hooked) -> None:
     assert (done.returncode, done.stderr, trailers(hooked)) == (0, "", [])
 
 
-@pytest.mark.parametrize("words", [("-a",), ("echo.py",), ("-i", "echo.py")])
-def test_tree_is_that_of_the_commit_however_it_is_put_together(hooked, words) -> None:
-    hooked.write("other.txt", "staged")
-    hooked.git("add", "other.txt")
-    hooked.write("echo.py", "x = 5\nprint(x)\n")
-    whole = start(hooked)
-    before = hooked.git("ls-files", "--stage")
-    assert commit(hooked, "-m", "five", *words).stderr == ""
-    # `git commit FILE` leaves out what is staged, which was part of the run
-    assert trailers(hooked) == ([] if words == ("echo.py",) else [whole])
-    assert (hooked.git("ls-files", "--stage") == before) is False
-
-
 def test_amended_commit_has_one_trailer_and_it_is_of_its_tree(hooked) -> None:
     hooked.write("echo.py", "x = 5\n")
     old = start(hooked)
@@ -112,14 +99,6 @@ def test_amended_commit_has_one_trailer_and_it_is_of_its_tree(hooked) -> None:
     commit(hooked, "--amend", "--no-edit")
     assert trailers(hooked) == [new]
     assert hooked.git("log", "-1", "--format=%B").count("Signed-off-by") == 1
-
-
-def test_run_that_the_user_named_stays_if_it_is_of_the_tree(hooked) -> None:
-    hooked.write("echo.py", "x = 5\n")
-    first = start(hooked)
-    start(hooked, x=6)
-    commit(hooked, "-am", f"five\n\nRun: {first[:10]}")
-    assert trailers(hooked) == [first[:10]]
 
 
 def test_rebased_squashed_and_merged_commits_have_one_trailer(hooked) -> None:

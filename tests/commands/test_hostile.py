@@ -61,14 +61,6 @@ def mktree(repo, lines: str) -> str:
     return made.stdout.decode().strip()
 
 
-def test_run_with_a_list_of_very_many_files_reads_through_both_doors(repo):
-    files = "".join(f'\n[[files]]\npath = "{number:0100}"\nsize = 1\n' for number in range(20_000))
-    made = foreign(repo, 'operation = "a"', result_toml='status = "completed"\n' + files)
-    assert [run["status"] for run in json.loads(repo.run("list", "--json", check=True).stdout)] == ["completed"]
-    assert len(json.loads(repo.run("show", made, "--json", check=True).stdout)["files"]) == 20_000
-    assert "unreadable" not in repo.run("doctor", "--json").stdout
-
-
 @pytest.fixture
 @made_once
 def crowded(repo):

@@ -27,14 +27,6 @@ def on_terminal(repo, *words, **env) -> str:
         return terminal.seen.decode()
 
 
-@pytest.mark.parametrize("verb", ["list", "show", "log"])
-def test_ids_and_statuses_are_coloured_on_a_terminal_only(one, verb) -> None:
-    shown = on_terminal(one, "run", verb)
-    assert re.search(r"\x1b\[33m[0-9a-f]{8,40}\x1b\[m", shown)
-    assert re.search(r"\x1b\[32mcompleted[^\x1b]*\x1b\[m", shown)
-    assert ESC not in one.run(verb, env=SHOWN, check=True).stdout
-
-
 @pytest.mark.parametrize(
     ("config", "words", "env", "coloured"),
     [
@@ -74,12 +66,6 @@ def test_pager_is_given_colour_unless_color_pager_is_off(one) -> None:
 def test_colour_goes_before_a_name_that_stands_behind_it(one) -> None:
     run = one.run("select", check=True).stdout[:8]
     assert ESC in one.run("show", "--color", run, check=True).stdout
-
-
-def test_colours_are_those_that_git_reads(one) -> None:
-    shown = one.git("-c", "color.run.id=bold blue", "-c", "color.run.completed=#ff0000", "run", "list", "--color")
-    assert re.search(r"\x1b\[1;34m[0-9a-f]{8}\x1b\[m", shown)
-    assert "\x1b[38;2;255;0;0mcompleted\x1b[m" in shown
 
 
 @pytest.mark.parametrize("setting", ["color.run.id=mauve", "color.run=perhaps"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 from templates import made_once
@@ -25,16 +24,6 @@ def lived(repo):
 
 def told(text: str) -> dict[str, str]:
     return {name: rest.strip() for name, _, rest in (line.partition(":") for line in text.splitlines())}
-
-
-def test_show_tells_where_a_run_came_from_and_what_was_uncommitted(lived) -> None:
-    said = told(lived.run("show", check=True).stdout)
-    base = lived.git("rev-parse", "--short=8", "HEAD")
-    assert said["source"] == f"{base} Something with\\x1b[31m colour, branch main, with uncommitted changes"
-    assert (said["changed"], said["added"], said["deleted"]) == ("echo.py", "new.txt", "gone.txt")
-    assert said["author"] == "A User <user@example.org>"
-    assert said["file"] == "out.txt  2 B"
-    assert said["started"].endswith("ago)") or said["started"].endswith("(just now)")
 
 
 def test_show_tells_what_people_said_and_how_to_restart(lived) -> None:
@@ -60,58 +49,6 @@ def test_several_runs_are_shown_by_names_ranges_and_filters(lived) -> None:
 def test_author_is_that_of_the_mailmap(lived) -> None:
     lived.write(".mailmap", "Proper Name <proper@example.org> <user@example.org>\n")
     assert told(lived.run("show").stdout)["author"] == "Proper Name <proper@example.org>"
-
-
-def test_many_files_and_changes_are_counted(repo) -> None:
-    for number in range(13):
-        repo.write(f"in{number:02}.txt", "x")
-    repo.write("make.py", "for n in range(12): open(f'out{n:02}', 'w').write('x')\n")
-    repo.run("make.py", check=True)
-    said = repo.run("show", check=True).stdout
-    assert "in09.txt and 4 more (git run diff " in said
-    assert "out09  1 B" in said
-    assert "           2 files more (git run ls " in said
-
-
-def test_run_whose_commit_is_not_here_is_shown(lived) -> None:
-    run = lived.run("select").stdout.strip()
-    base = lived.git("rev-parse", f"{run}^")
-    (lived.path / ".git" / "objects" / base[:2] / base[2:]).unlink()
-    ended = lived.run("show", run)
-    assert "restart" in ended.stdout or ended.stderr.count("\n") == 1
-
-
-def test_running_run_tells_since_when_and_how_to_end_it(repo) -> None:
-    repo.write("wait.py", "import time\nprint('on', flush=True)\ntime.sleep(30)\n")
-    run = repo.run("--background", "wait.py", check=True).stdout.strip()
-    said = told(repo.run("show", check=True).stdout)
-    assert re.fullmatch(r"running for [0-9.]+s", said["status"])
-    assert re.search(r"\((just now|[0-9]+ seconds ago)\)$", said["started"])
-    assert (said["stop"], said["watch"]) == (f"git run stop {run[:8]}", f"git run watch {run[:8]}")
-    assert "restart" not in said
-    found = json.loads(repo.run("list", "--json", check=True).stdout)[0]
-    assert (found["started"], found["duration"]) == (repo.run("list", "--format", "%(started)").stdout.strip(), None)
-    repo.run("stop", run, check=True)
-    assert json.loads(repo.run("list", "--json", check=True).stdout)[0]["started"] >= found["started"]
-
-
-def test_what_a_run_wrote_is_counted_or_its_end_shown_if_it_went_wrong(repo) -> None:
-    repo.write("say.py", "n = 12\nfor i in range(n): print('line', i)\nprint('\\x1b]0;t\\x07')\nassert n > 9, 'too few'\n")
-    run = repo.run("say.py", check=True) and repo.run("select").stdout[:8]
-    assert told(repo.run("show").stdout)["output"] == f"13 lines (git run cat {run})"
-    repo.run("say.py", "n=2")
-    lines = repo.run("show", check=True).stdout.splitlines()
-    at = next(number for number, line in enumerate(lines) if line.startswith("output:"))
-    assert lines[at + 4].strip() == "AssertionError: too few"
-    assert lines[at + 5].strip().startswith("8 lines (git run cat ")
-    assert not any("\x1b" in line for line in lines)
-
-
-def test_further_lines_of_a_comment_stand_below_the_first(repo) -> None:
-    repo.run("--comment", "one\ntwo\n", "echo.py", check=True)
-    lines = repo.run("show", check=True).stdout.splitlines()
-    at = next(number for number, line in enumerate(lines) if line.startswith("comment:"))
-    assert (lines[at][:20], lines[at + 1]) == ("comment:   one (A Us", "           two")
 
 
 def test_staged_run_tells_how_to_start_it(repo) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from runs_made_up import WHEN
 
-from gitrun.errors import BadRun
 from gitrun.model import decode, encode, record_files
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
@@ -22,8 +20,6 @@ VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3), max_leav
 SOURCE = Source("5" * 40, "b" * 40, "main", dirty=True, skipped=(Skipped("big", 7, "too large"),))
 PARAMS = Params(force_flags=True, gpus="0,1", random_seed=7)
 PLAN = Plan("a b", "command", ("a", "b"), "sub", Flags({"x": 1}), PARAMS, SOURCE, WHEN, "nonce", carried=("made",))
-
-END = b"\n[[files]]\npath = 'a'\n"
 
 
 def flags_read(flags: Flags) -> Flags:
@@ -79,65 +75,9 @@ def test_files_that_a_result_has_no_room_for_are_counted_and_none_of_those_that_
     assert sum(file["stored"] == "local" for file in result["files"]) == 10_000
 
 
-def test_a_result_that_names_very_many_shared_files_is_read() -> None:
-    shared = tuple(f"{number:0200}" for number in range(10_000))
-    result = decode.parse_toml(
-        encode.encode_result(Outcome("completed", 0, WHEN, WHEN, 2.0, shared=shared)), record_files.RESULT
-    )
-    assert result["shared_left_out"] == len(shared) - len(result["shared"]) > 0
-
-
-@pytest.mark.parametrize("data", [b"a = 1\n" + b"#" * (1 << 20) + END, b"a = '''\n" + END * 90_000 + b"'''"])
-def test_a_result_that_is_long_in_another_way_is_a_bad_run(data) -> None:
-    with pytest.raises(BadRun, match=r"^.gitrun/result.toml "):
-        decode.parse_toml(data, record_files.RESULT)
-
-
 def test_annotations_are_read_as_they_were_written() -> None:
     notes = Notes("a\nlabel", ("a", "b"), (Comment("why", "A User", WHEN), Comment("not", "", None)), marked=True)
     assert decode.read_notes(encode.encode_notes(notes)) == notes
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"a = [", b"\xff", b"a = 1\na = 2", b"a = " + b"[" * 9000, b"#" * ((1 << 20) + 1), b"a" + b".a" * 9000 + b" = 1", b"\0"],
-)
-def test_what_is_no_table_is_a_bad_run(data) -> None:
-    with pytest.raises(BadRun, match=r"^run.toml "):
-        decode.parse_toml(data, "run.toml")
-
-
-@given(st.dictionaries(st.sampled_from(["label", "tags", "comments", "marked", "other"]), st.one_of(VALUES, st.just({}))))
-def test_annotations_of_another_kind_are_passed_over(found) -> None:
-    import tomli_w
-
-    notes = decode.read_notes(tomli_w.dumps(found).encode())
-    assert notes.label == (found.get("label") if isinstance(found.get("label"), str) else None)
-    assert notes.marked == (found.get("marked") is True)
-    assert all(isinstance(tag, str) for tag in notes.tags)
-
-
-@pytest.mark.parametrize("value", [True, "1", 1 << 64, None, [1]])
-def test_number_that_is_none_is_passed_over(value) -> None:
-    assert decode.get_int({"n": value}, "n") is None
-
-
-def test_metric_that_no_float_can_hold_is_passed_over() -> None:
-    assert decode.read_metrics({"a": 10**400, "b": True, "c": "1", "d": 2}) == Metrics({"d": 2.0})
-
-
-@pytest.mark.parametrize(
-    ("written", "found"),
-    [
-        (datetime(2026, 11, 22, 12, 14, 3, 123456, timezone(timedelta(hours=2))), WHEN),
-        (datetime(2026, 11, 22, 10, 14, 3, 123456), WHEN),  # noqa: DTZ001 - a file may lack the zone
-        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=10))), None),
-        (datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-10))), None),
-        ("2026-11-22", None),
-    ],
-)
-def test_time_is_utc_or_none(written, found) -> None:
-    assert decode.get_time({"t": written}, "t") == found
 
 
 def test_message_has_a_subject_of_one_line_and_the_two_trailers() -> None:

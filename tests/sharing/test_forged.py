@@ -8,13 +8,10 @@ import subprocess
 
 import pytest
 from clones import clone, make_team, tip
+from forgeries import EVIL, PRINTS, attempt_like, forged, forgeries, only, only_tip, pushed, replaced, tree_with
 from templates import place_made_once
 
 from gitrun import Project
-from gitrun.errors import BadRun
-
-PRINTS = "import random\nx = 1.0\nprint('right', x, random.__file__ is not None)\nopen('made', 'w').write(str(x))\n"
-EVIL = b"print('EVIL')\n__file__ = None\n"
 
 
 @pytest.fixture
@@ -30,79 +27,6 @@ def team(tmp_path):
     made.ann.run("push", check=True)
     made.bob.run("fetch", check=True)
     return made
-
-
-def tree_with(repo, tree: str, files: dict[str, bytes]) -> str:
-    """The id of a tree with these files put into it."""
-    index = {"GIT_INDEX_FILE": str(repo.path / ".git" / "forged")}
-
-    def git(*words: str, stdin: bytes = b"") -> str:
-        done = subprocess.run(
-            ["git", *words], cwd=repo.path, env=os.environ | index, input=stdin, stdout=subprocess.PIPE, check=True
-        )
-        return done.stdout.decode().strip()
-
-    git("read-tree", tree)
-    for path, data in files.items():
-        blob = git("hash-object", "-w", "--no-filters", "--stdin", stdin=data)
-        git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
-    return git("write-tree")
-
-
-def forged(repo, on: str, files: dict[str, bytes], kind: str = "annotation", parent: str = "") -> str:
-    """The id of a commit of this kind with the files of `on` and these, on the parent (else on `on`)."""
-    words = f"it\n\nGitrun-Kind: {kind}\nGitrun-Format: 1"
-    return repo.git("commit-tree", tree_with(repo, on, files), "-p", parent or on, "-m", words)
-
-
-def text_of(repo, name: str) -> bytes:
-    return (repo.git("show", name) + "\n").encode()
-
-
-def replaced(repo, name: str, old: str, new: str) -> bytes:
-    """A file of a run with a part replaced."""
-    text = text_of(repo, name).decode()
-    assert old in text
-    return text.replace(old, new).encode()
-
-
-def pushed(team, run: str, head: str) -> None:
-    team.bob.git("push", "--quiet", "origin", f"{head}:refs/runs/{run}")
-
-
-def only(team) -> tuple[str, str]:
-    """The run, and its tip."""
-    ((name, head),) = tip(team.bob).items()
-    return name.removeprefix("runs/"), head
-
-
-def forgeries(team, head: str) -> dict[str, dict[str, bytes]]:
-    return {
-        "command": {".gitrun/run.toml": replaced(team.bob, f"{head}:.gitrun/run.toml", '"p.py"', '"evil.py"')},
-        "flags": {".gitrun/flags.toml": b"x = 666.0\n"},
-        "source": {"p.py": EVIL},
-        "beside": {"random.py": EVIL},
-        "result": {".gitrun/result.toml": b'status = "error"\nexit_status = 3\n'},
-    }
-
-
-@pytest.mark.parametrize("what", ["command", "flags", "source", "beside", "result"])
-def test_an_annotation_that_changes_more_than_notes_is_not_let_in(team, what) -> None:
-    run, head = only(team)
-    made = forged(team.bob, head, forgeries(team, head)[what])
-    pushed(team, run, made)
-    ended = team.ann.run("fetch")
-    assert (ended.returncode, "changes more than .gitrun/notes.toml" in ended.stderr) == (1, True)
-    assert only_tip(team.ann) == head
-    team.remote.run("hooks", "install", check=True)
-    again = forged(team.bob, made, {".gitrun/notes.toml": b'label = "l"\n'})
-    with pytest.raises(subprocess.CalledProcessError):
-        pushed(team, run, again)
-
-
-def only_tip(repo) -> str:
-    (head,) = tip(repo).values()
-    return head
 
 
 @pytest.mark.parametrize("what", ["command", "flags", "source", "beside", "result"])
@@ -200,15 +124,6 @@ def test_server_takes_no_other_result_of_an_attempt(team) -> None:
     assert only_tip(team.remote) == head
 
 
-def attempt_like(team, files: dict[str, bytes]) -> str:
-    """The id of a new run by Bob, as the one that is there but for these files; it is pushed."""
-    run, head = only(team)
-    base = team.bob.git("rev-parse", f"{run}^")
-    made = forged(team.bob, run, files, "attempt", base)
-    pushed(team, made, forged(team.bob, head, files, "result", made))
-    return made
-
-
 @pytest.mark.parametrize("words", ["show", "diff", "--restart", "trust", "report", "log"])
 def test_what_run_toml_calls_its_base_is_no_option_of_git(team, tmp_path, words) -> None:
     run, _ = only(team)
@@ -231,19 +146,6 @@ def test_what_run_toml_calls_its_base_moves_no_ref_when_notes_are_made(team) -> 
     team.ann.run("notes", "--rebuild", check=True)
     assert team.ann.git("rev-parse", "main") == before
     assert team.ann.git("for-each-ref", "refs/gitrun/notes") == ""
-
-
-def test_a_source_that_is_not_the_attempts_own_is_not_let_in_nor_executed(team) -> None:
-    run, _ = only(team)
-    other = tree_with(team.bob, f"{run}~1", {"p.py": EVIL})
-    own = Project(team.bob.path).find(run).attempt.source
-    made = attempt_like(team, {".gitrun/run.toml": replaced(team.bob, f"{run}:.gitrun/run.toml", own, other)})
-    team.bob.git("push", "--quiet", "origin", f"{other}:refs/tags/other")
-    assert "names another source than it contains" in team.ann.run("fetch").stderr
-    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*", "refs/tags/*:refs/tags/*")
-    team.ann.run("trust", made, check=True)
-    with pytest.raises(BadRun, match="names another source than it contains"):
-        Project(team.ann.path).run(restart=made)
 
 
 def test_replaced_objects_are_not_what_is_executed(team) -> None:
@@ -279,43 +181,6 @@ def test_paths_that_lead_elsewhere_are_no_files_that_were_carried(team) -> None:
     for words in (("show", made), ("ls", made), ("checkout", made)):
         ended = team.ann.run(*words)
         assert (ended.returncode, "fatal" in ended.stderr) == (0, False)
-
-
-def carrying(team, name: str) -> bytes:
-    return replaced(team.bob, f"{name}:.gitrun/run.toml", "[source]", '[source]\ncarried = ["random.py"]')
-
-
-@pytest.mark.parametrize("words", ["diff", "trust", "verify", "--restart"])
-def test_first_attempt_that_carries_files_is_nowhere_let_in_nor_executed(team, words) -> None:
-    run, _ = only(team)
-    made = attempt_like(team, {".gitrun/run.toml": carrying(team, run), "random.py": EVIL})
-    assert "its first attempt carries files" in team.ann.run("fetch").stderr
-    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
-    ended = team.ann.run(words, made)
-    assert (ended.returncode, "its first attempt carries files" in ended.stderr, "EVIL" in ended.stdout) == (128, True, False)
-    team.remote.git("update-ref", "-d", f"refs/runs/{made}")
-    team.remote.run("hooks", "install", check=True)
-    with pytest.raises(subprocess.CalledProcessError):
-        pushed(team, made, made)
-
-
-@pytest.mark.parametrize("path", ["random.py", "made"])
-def test_later_attempt_carries_only_what_the_tip_before_had(team, path) -> None:
-    run, head = only(team)
-    team.bob.run("trust", run, check=True)
-    team.bob.run("--restart", run, check=True)
-    second = Project(team.bob.path).find(run)
-    said = replaced(team.bob, f"{second.attempt.id}:.gitrun/run.toml", "carried = [", 'carried = ["random.py", ')
-    files = {".gitrun/run.toml": said, path: EVIL}
-    base = team.bob.git("rev-parse", f"{second.attempt.id}^1")
-    words = "it\n\nGitrun-Kind: attempt\nGitrun-Format: 1"
-    tree = tree_with(team.bob, second.attempt.id, files)
-    made = team.bob.git("commit-tree", tree, "-p", base, "-p", head, "-m", words)
-    pushed(team, run, made)
-    assert f"carries '{path}', which the attempt before it did not leave" in team.ann.run("fetch").stderr
-    team.ann.git("fetch", "--quiet", "origin", "refs/runs/*:refs/runs/*")
-    ended = team.ann.run("trust", run)
-    assert (ended.returncode, f"carries '{path}'" in ended.stderr) == (128, True)
 
 
 def test_files_that_an_attempt_carries_are_shown_before_it_is_trusted(team) -> None:

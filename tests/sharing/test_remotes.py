@@ -35,14 +35,6 @@ def run(repo, x: float = 1.0) -> str:
     return Project(repo.path).run("echo.py", flags={"x": x}).id
 
 
-def test_run_is_the_same_after_push_and_fetch(team) -> None:
-    run(team.ann)
-    team.ann.run("push", check=True)
-    team.bob.run("fetch", check=True)
-    assert tip(team.bob) == tip(team.remote) == tip(team.ann)
-    assert Project(team.bob.path).list_runs()[0].output == "1.0 2 'a'\n"
-
-
 def test_nothing_else_changes_for_plain_git(team) -> None:
     run(team.ann)
     log, config = team.ann.git("log", "--oneline"), team.ann.git("config", "--list", "--local")
@@ -69,17 +61,6 @@ def test_private_refs_are_gone_afterwards(team) -> None:
     for repo in (team.ann, team.bob):
         assert repo.git("for-each-ref", "refs/gitrun") == ""
         assert not list((repo.path / ".git" / "gitrun" / "tokens").iterdir())
-
-
-def test_many_runs_go_in_one_push(team) -> None:
-    runs = [run(team.ann, float(x)) for x in range(4)]
-    log = team.remote.path / "pushes"
-    hook = team.remote.path / "hooks" / "pre-receive"
-    hook.write_text(f"#!/bin/sh\nwc -l >> {log}\n")
-    hook.chmod(0o755)
-    team.ann.run("push", "origin", "1:3", check=True)
-    assert log.read_text().split() == ["3"]
-    assert set(tip(team.remote)) == set(runs[1:])
 
 
 def test_hooks_of_the_user_are_left_alone(team) -> None:
@@ -150,16 +131,6 @@ def test_mirrored_remote_takes_runs_only(team) -> None:
     assert team.remote.git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes") == "refs/heads/main"
 
 
-def test_fetch_of_what_is_there_already_writes_nothing(team) -> None:
-    run(team.ann)
-    team.ann.run("push", check=True)
-    team.bob.run("fetch", check=True)
-    before = sorted((team.bob.path / ".git" / "objects").rglob("*"))
-    ended = team.bob.run("fetch", check=True)
-    assert ended.stderr == "gitrun: nothing new from origin\n"
-    assert sorted((team.bob.path / ".git" / "objects").rglob("*")) == before
-
-
 def test_shallow_clone_fetches_runs_and_pushes_its_own(team) -> None:
     team.ann.commit("second")
     first = run(team.ann)
@@ -183,29 +154,6 @@ def test_partial_clone_has_all_of_the_runs_that_it_fetches(team) -> None:
     partial.run("fetch", check=True)
     partial.git("config", "remote.origin.url", "/nowhere")
     assert partial.run("cat", "--output", "1").stdout == "1.0 2 'a'\n"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@pytest.fixture
-def daemon(team):
-    """The URL of the remote through git daemon."""
-    if not (Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-daemon").exists():
-        pytest.skip("git daemon is not installed")
-    port, top = free_port(), team.remote.path.parent
-    words = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={port}", f"--base-path={top}"]
-    process = subprocess.Popen(
-        [*words, "--export-all", "--enable=receive-pack", str(top)], stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    url = f"git://127.0.0.1:{port}/remote.git"
-    until(lambda: subprocess.run(["git", "ls-remote", url], capture_output=True, check=False).returncode == 0)
-    yield url
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
 
 
 class Backend(BaseHTTPRequestHandler):
@@ -248,6 +196,29 @@ class Backend(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def daemon(team):
+    """The URL of the remote through git daemon."""
+    if not (Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-daemon").exists():
+        pytest.skip("git daemon is not installed")
+    port, top = free_port(), team.remote.path.parent
+    words = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={port}", f"--base-path={top}"]
+    process = subprocess.Popen(
+        [*words, "--export-all", "--enable=receive-pack", str(top)], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    url = f"git://127.0.0.1:{port}/remote.git"
+    until(lambda: subprocess.run(["git", "ls-remote", url], capture_output=True, check=False).returncode == 0)
+    yield url
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
 
 
 @pytest.fixture

@@ -288,14 +288,6 @@ def test_input_that_is_missing_is_refused(repo) -> None:
     assert refused(repo, "read").startswith("input a of read does not exist")
 
 
-def test_input_anywhere_is_hashed(repo, tmp_path, world) -> None:
-    (tmp_path / "big").write_text("far")
-    (world / "small").write_text("home")
-    reading(repo, str(tmp_path / "big"), f'"{tmp_path}/big", "~/small"')
-    assert repo.run("read", check=True).stdout == "far"
-    assert [one["sha256"] for one in record(repo)["inputs"]] == [sha256("far"), sha256("home")]
-
-
 def test_directory_changes_with_what_is_in_it_and_the_next_attempt_says_so(repo) -> None:
     repo.write(".gitignore", "ignored\n")
     repo.write("data/tracked", "1")

@@ -80,18 +80,6 @@ def test_uv_runs_scripts_with_requirements_of_their_own(project):
     assert str(project.environment) not in ended.stdout
 
 
-def test_an_install_from_inside_a_program_is_warned_of_and_found_by_doctor(project):
-    project.repo.write("Makefile", "all:\n\tuv sync --quiet\n")
-    assert project.repo.run("doctor", env=project.environ).returncode == 0
-    ended = project.run("--", "make", "-s")
-    finding = ".venv imports demo from a workspace of gitrun"
-    assert f"gitrun: warning: {finding}. To repair it: uv sync --reinstall-package demo\n" in ended.stderr
-    found = project.repo.run("doctor", env=project.environ)
-    assert (found.returncode, found.stdout) == (1, f"{finding}. uv sync --reinstall-package demo\n")
-    launchers.said(["uv", "sync", "--quiet", "--reinstall-package", "demo"], project.repo.path, project.environ)
-    assert project.repo.run("doctor", env=project.environ).returncode == 0
-
-
 def test_doctor_says_how_to_mend_an_active_environment_without_a_lock_file(project, tmp_path):
     (project.repo.path / "uv.lock").unlink()
     project.run("--", "true")

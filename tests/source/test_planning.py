@@ -30,19 +30,6 @@ def tree(repo):
 
 
 @pytest.mark.parametrize(
-    ("at", "typed"), [("", "sub/train.py"), ("", "./sub//train.py"), ("sub", "train.py"), ("sub", "../sub/train.py")]
-)
-def test_script_is_one_operation_from_wherever_it_is_named(tree, at, typed) -> None:
-    found = plan(tree, at, operation=typed)
-    assert (found.operation, found.kind, found.cwd) == ("sub/train.py", "script", at)
-    assert found.command == ("{python}", "train.py" if at else "sub/train.py")
-
-
-def test_absolute_path_names_the_same_operation(tree) -> None:
-    assert plan(tree, operation=str(tree.path / "sub/train.py")).operation == "sub/train.py"
-
-
-@pytest.mark.parametrize(
     ("at", "typed", "command"),
     [("", "top", "./top"), ("sub", "tool", "./tool"), ("sub", "../top", "../top"), ("", "a b", "./a b")],
 )

@@ -65,12 +65,6 @@ def test_forced_flag_that_nothing_reads_is_refused() -> None:
         started(source(a_py="lr = 1\n"), operation="a.py", flags={"other": 1}, force_flags=True)
 
 
-def test_variable_that_another_file_reads_reaches_the_program() -> None:
-    tree = source(a_py=ARGS, lib_py="import os\nos.environ['FLAG_OTHER']\n")
-    plan = started(tree, operation="a.py", flags={"other": 1}, force_flags=True)
-    assert plan.flags["other"] == 1
-
-
 def test_script_of_a_command_gets_its_flags() -> None:
     plan = started(source(a_py=ARGS), command=("python", "a.py"), flags={"lr": 0.5})
     assert (plan.kind, plan.arguments, plan.places) == ("command", ("--lr", "0.5"), (2, 2))

@@ -137,16 +137,6 @@ def test_links_pipes_and_executables(repo):
     assert [line.split()[0] for line in listed.splitlines()] == ["120000", "100755"]
 
 
-def test_long_output_is_cut_and_kept_whole(repo):
-    ended = script(repo, "import sys\nsys.stdout.write('a' * (6 << 20) + 'b' * (6 << 20))\n")
-    assert len(ended.stdout) == 12 * MIB
-    cut = repo.git("cat-file", "blob", f"refs/runs/{shown(repo)['id']}:.gitrun/output")
-    first, between, last = cut.split("\n")
-    assert (first, last) == ("a" * (5 * MIB), "b" * (5 * MIB))
-    assert str(2 * MIB) in between
-    assert repo.run("cat").stdout == ended.stdout
-
-
 def test_checkout_brings_every_kind_of_file(repo):
     repo.write(".gitignore", "*.ignored\n")
     odd = os.fsdecode(b"caf\xe9\n.txt")

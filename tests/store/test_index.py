@@ -16,7 +16,7 @@ from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
 from gitrun.store import index
 from gitrun.store.index import Index
-from gitrun.store.index_rows import decode_row, encode_row, flags_key, index_row, words_key
+from gitrun.store.index_rows import decode_row, index_row, words_key
 from gitrun.store.refs import SETTLED
 
 
@@ -165,22 +165,6 @@ def test_alike_runs_are_found_by_value(project) -> None:
     with Index(project.git) as index:
         assert len(index.with_same_flags("echo.py", Flags({"x": 2.0, "y": 2, "z": "a"}))) == 1
         assert index.with_same_flags("echo.py", Flags({"x": 2, "y": 2})) == []
-
-
-@pytest.mark.parametrize(("a", "b", "same"), [(1, 1.0, True), (1, True, False), ([1, 2.0], [1.0, 2], True), ("1", 1, False)])
-def test_key_of_flags_is_equal_where_flags_are(a, b, same) -> None:
-    assert (flags_key(Flags({"x": a})) == flags_key(Flags({"x": b}))) is same
-    assert (Flags({"x": a}) == Flags({"x": b})) is same
-
-
-def test_what_is_packed_unpacks_to_the_same_run(project) -> None:
-    for run in project.list_runs():
-        assert decode_row(project.git, run.id, run.tip, encode_row(run)) == run
-
-
-def test_made_up_run_survives_packing_with_all_it_has(project) -> None:
-    run = made_up("a" * 40, "train.py", label="best", marked=True)
-    assert decode_row(project.git, run.id, run.tip, encode_row(run)).notes == run.notes
 
 
 def test_running_run_is_running_in_every_answer(project, repo) -> None:

@@ -131,17 +131,6 @@ def test_running_run_is_not_selected_as_the_best(repo) -> None:
     process.communicate(timeout=20)
 
 
-def test_pattern_that_cannot_find_a_number_is_refused_before_anything_is_written(repo) -> None:
-    for given in ("loss", "=x", "loss=", "loss=(", "loss=[0-9]+"):
-        done = repo.run("--metric", given, "echo.py")
-        assert (done.returncode, runs(repo)) == (129, [])
-        assert "--metric" in done.stderr
-    repo.git("config", "gitrun.metric", "loss=(")
-    done = repo.run("echo.py")
-    assert (done.returncode, runs(repo)) == (129, [])
-    assert "setting gitrun.metric loss" in done.stderr
-
-
 def test_pattern_of_the_command_line_is_kept_by_a_restart(repo) -> None:
     repo.write("p.py", "x = 1\nprint('found', x, 'of 7 things')\nprint('size: 3')\n")
     repo.run("--metric", r"found=found (\d+)", "p.py", check=True)

@@ -5,7 +5,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from supervised import without_root
 
 from gitrun import Project
 from gitrun.workspace import outputs
@@ -32,17 +31,6 @@ def tree(repo: Repo) -> str:
     """The paths and modes of the newest run's result."""
     run = repo.run("select", "1", check=True).stdout.strip()
     return repo.git("ls-tree", "-r", "--format=%(objectmode) %(path)", f"refs/runs/{run}")
-
-
-def test_what_a_program_leaves_in_a_closed_directory_is_produced(repo):
-    repo.write(".gitignore", "out/\n")
-    script = "mkdir -p d/e out/f; for x in d/a d/e/b out/f/c; do echo $x > $x; done; chmod 000 d/e d out/f out"
-    done = without_root(repo, "--", "sh", "-c", script)
-    assert done.returncode == 0, done.stderr
-    assert {path: file["stored"] for path, file in files_of(repo).items()} == {
-        "d/a": "git", "d/e/b": "git", "out/f/c": "local",
-    }  # fmt: skip
-    assert without_root(repo, "cat", "-p", "d/e/b", "1").stdout == "d/e/b\n"
 
 
 def test_new_and_changed_files_are_in_the_result_and_are_listed(repo):

@@ -108,16 +108,6 @@ def test_what_a_program_gives_to_git_itself_is_produced_all_the_same(repo, after
     assert repo.run("cat", "1", "-p", "d/f", check=True).stdout == "2\n"
 
 
-def test_git_in_a_slot_sees_the_attempt_and_a_clean_tree(repo):
-    words = (
-        "git rev-parse HEAD; echo $GITRUN_ATTEMPT; git status --porcelain; git rev-parse --show-toplevel; pwd; git branch -q x"
-    )
-    seen = repo.run("--", "bash", "-ec", words, check=True).stdout.split()
-    assert seen[0] == seen[1]
-    assert seen[2] == seen[3] == str(slot(repo))
-    assert repo.git("rev-parse", "x") == seen[0]
-
-
 def test_a_slot_is_used_again_and_only_what_differs_is_written(repo):
     for name in "abc":
         repo.write(f"src/{name}.txt", name)

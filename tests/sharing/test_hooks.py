@@ -1,0 +1,51 @@
+"""What the hooks of git ask of gitrun."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from gitrun import Project
+
+
+@pytest.fixture
+def hooked(repo):
+    """A repository with our hooks."""
+    repo.run("hooks", "install", check=True)
+    return repo
+
+
+def start(repo, **flags: object) -> str:
+    return Project(repo.path).run("echo.py", flags=flags).id
+
+
+def trailers(repo, commit: str = "HEAD") -> list[str]:
+    return repo.git("log", "-1", "--format=%(trailers:key=Run,valueonly)", commit).split()
+
+
+def commit(repo, *words: str, editor: str = ":", **more: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "GIT_EDITOR": editor, **more}
+    return subprocess.run(["git", "commit", "-q", *words], cwd=repo.path, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("words", [("-a",), ("echo.py",), ("-i", "echo.py")])
+def test_tree_is_that_of_the_commit_however_it_is_put_together(hooked, words) -> None:
+    hooked.write("other.txt", "staged")
+    hooked.git("add", "other.txt")
+    hooked.write("echo.py", "x = 5\nprint(x)\n")
+    whole = start(hooked)
+    before = hooked.git("ls-files", "--stage")
+    assert commit(hooked, "-m", "five", *words).stderr == ""
+    # `git commit FILE` leaves out what is staged, which was part of the run
+    assert trailers(hooked) == ([] if words == ("echo.py",) else [whole])
+    assert (hooked.git("ls-files", "--stage") == before) is False
+
+
+def test_run_that_the_user_named_stays_if_it_is_of_the_tree(hooked) -> None:
+    hooked.write("echo.py", "x = 5\n")
+    first = start(hooked)
+    start(hooked, x=6)
+    commit(hooked, "-am", f"five\n\nRun: {first[:10]}")
+    assert trailers(hooked) == [first[:10]]

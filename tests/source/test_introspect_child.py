@@ -1,0 +1,51 @@
+"""A program that tells its flags: it runs up to its command line."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import users_python
+from asked_programs import ARGPARSE, asked
+
+from gitrun.git.exe import open_repository
+from gitrun.model.flags import Flag
+from gitrun.scripts.discover import argument_words
+from gitrun.source.introspect import ask_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from repository import Repo
+
+
+def test_a_parser_answers_with_what_it_was_told(repo: Repo) -> None:
+    script = asked(repo, ARGPARSE)
+    assert script.flags[0] == Flag("a", 97, "int", (), "one of them", "--a")
+    assert [flag.name for flag in script.flags] == ["a", "b", "c"]
+    assert argument_words(script, {"b": 1, "amp": False}, ["train"]) == ["--b", "1", "train", "--no-amp"]
+
+
+def test_the_program_does_not_go_on(repo: Repo) -> None:
+    asked(repo, ARGPARSE)
+    assert not list(repo.path.rglob("went-on"))
+    assert repo.git("status", "--porcelain") == ""
+    assert repo.git("for-each-ref", "refs/runs") == ""
+
+
+def test_click_and_absl_answer_too(repo: Repo, tmp_path: Path) -> None:
+    python = str(users_python.make(tmp_path / "venv"))
+    repo.write("c.py", "import click\n@click.command()\n@click.option('--x', 'y', default=1 + 1)\ndef f(y): pass\nf()")
+    repo.write("t.py", "import typer\ndef f(lr: float = 0.1, on: bool = False): pass\ntyper.run(f)")
+    value = "@click.option('--{0}', 'how', flag_value='{0}', default={1})\n"
+    options = f"{value.format('lower', False)}{value.format('upper', True)}@click.option('--pair', nargs=2)\n"
+    repo.write("v.py", f"import click\n@click.command()\n{options}def f(how, pair): pass\nf()")
+    repo.write("a.py", "from absl import app, flags\nflags.DEFINE_integer('n', 1 + 1, 'how many')\napp.run(lambda _: None)")
+    commit, git = repo.commit(), open_repository(repo.path, os.environ)
+    found = {name: ask_script(git, commit, f"{name}.py", python).flags for name in "ctav"}
+    assert [(flag.name, flag.default, flag.kind) for flag in found["c"]] == [("x", 2, "int")]
+    assert [(flag.name, flag.default, flag.kind) for flag in found["t"]] == [("lr", 0.1, "float"), ("on", False, "bool")]
+    how = Flag("how", "upper", choices=("lower", "upper"), option="--lower", action="const", words=("--lower", "--upper"))
+    assert found["v"][0] == how
+    assert found["v"][1].size == 2
+    assert ("n", 2, "int") in [(flag.name, flag.default, flag.kind) for flag in found["a"]]
