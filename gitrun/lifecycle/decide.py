@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitrun.lifecycle.parent import ParentRun
+    from gitrun.model.entry import Definition
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
     from gitrun.model.run import Run
     from gitrun.source.environment import Locks
+    from gitrun.source.source_tree import SourceTree
     from gitrun.source.surroundings import Surroundings
     from gitrun.workspace.session import Session
 
@@ -173,6 +175,8 @@ def decide_commit(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
 def plan_commit(session: Session, objects: Objects, request: Request, stamp: LaunchStamp) -> Plan:
     """Plans a new run of the request's commit. Writes no refs. Raises UsageError, CannotRun."""
     recorded = source.commits.read_source(session.git, objects, "HEAD" if request.at is None else request.at)
+    if recorded.submodules and session.settings.submodules == "files":
+        recorded = source.commit_submodules.add_commit_files(session.git, objects, recorded)
     tree = open_source(objects, recorded.whole)
     return plan_start(session.git, tree, request, PlanOrigin(recorded, stamp, request.stage))
 
@@ -292,7 +296,7 @@ def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapsho
     if recorded.submodules:
         bare = source.submodules.list_linked_modules(objects, recorded)
         snapshot = replace(snapshot, bare=tuple(os.fsencode(path) for path, _ in bare))
-    apart = (*paths_to_link(session, launch.request), *entry_links(session, plan))
+    apart = (*paths_to_link(session, launch.request), *entry_links(session, objects, plan))
     if not lends_files(session, launch.request) or session.git.worktree is None:
         return snapshot
     outside, named, modules = find_outside(session.git, session.settings, apart)
@@ -302,11 +306,21 @@ def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapsho
     return snapshot
 
 
-def entry_links(session: Session, plan: Plan) -> tuple[bytes, ...]:
-    """Returns the existing paths of the working tree that the plan's entry links."""
+def entry_links(session: Session, objects: Objects, plan: Plan) -> tuple[bytes, ...]:
+    """Returns the existing paths of the working tree that the plan's entry, or one of its steps, links."""
     top = session.git.worktree
-    names = plan.definition.links if plan.definition and top else ()
-    return tuple(os.fsencode(path) for path in names if top and os.path.lexists(top / path))
+    if top is None or plan.definition is None:
+        return ()
+    names = linked_paths(open_source(objects, plan.source.whole), plan.definition)
+    return tuple(os.fsencode(path) for path in dict.fromkeys(names) if os.path.lexists(top / path))
+
+
+def linked_paths(tree: SourceTree, definition: Definition, above: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Returns the paths that an entry and its steps link. The tree has the entries of the steps."""
+    names = (*above, definition.name)
+    # a circle of entries is refused later
+    steps = [source.operations.definition_of(tree, step.operation) for step in definition.steps if step.operation not in names]
+    return (*definition.links, *(path for step in steps if step for path in linked_paths(tree, step, names)))
 
 
 def locks_of(objects: Objects, plan: Plan) -> Locks:

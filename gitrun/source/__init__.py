@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitrun.source import build_directories as build_directories
     from gitrun.source import catalog as catalog
+    from gitrun.source import commit_submodules as commit_submodules
     from gitrun.source import commits as commits
     from gitrun.source import config_files as config_files
     from gitrun.source import declared_flags as declared_flags

@@ -150,6 +150,16 @@ def test_entry_of_the_commit_links_its_files(history: Repo) -> None:
     assert history.run("--at", "HEAD", "fit", check=True).stdout == f"{history.path}/data\n"
 
 
+def test_links_of_steps_are_those_of_the_commit(history: Repo) -> None:
+    history.write(
+        "gitrun.toml",
+        '[operations.fit]\ncommand = ["readlink", "data"]\nlink = ["data"]\n[operations.all]\nsteps = ["fit"]\n',
+    )
+    history.commit("three")
+    history.write("gitrun.toml", "")
+    assert history.run("--at", "HEAD", "all", check=True).stdout == f"{history.path}/data\n"
+
+
 def test_path_that_the_commit_has_is_not_linked(history: Repo) -> None:
     done = history.run("--at", "HEAD", "--link", "train.py", "--", "true")
     assert done.returncode == 129

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from belongings import belongings
+from repository import Repo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from repository import Repo
+    from pathlib import Path
 
 GOOD, BAD, BROKEN, SILENT = 0.2, 0.5, "broken", "silent"
 TEXTS = {BROKEN: "raise SystemExit('broken')\n", SILENT: "print('no metric')\n"}
@@ -301,6 +301,38 @@ def test_base_is_the_run_of_the_good_commit(empty_repo: Repo) -> None:
 def test_metric_that_is_nan_fails(empty_repo: Repo) -> None:
     commits = commit_each(empty_repo, [GOOD, GOOD, "nan", "nan"])
     assert bisected(empty_repo, "--good", commits[0])["commit"] == commits[2]
+
+
+def test_interrupt_ends_the_bisection(empty_repo: Repo) -> None:
+    (good,) = commit_each(empty_repo, [GOOD])
+    empty_repo.write("train.py", "import os, signal, time\nlr = 0.1\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)\n")
+    empty_repo.commit("hangs")
+    commits = commit_each(empty_repo, [BAD])
+    bisecting = empty_repo.start("bisect", "--good", good, "--bad", commits[0], "loss<0.3", "train.py")
+    out, err = bisecting.communicate(timeout=60)
+    assert (bisecting.returncode, out) == (130, ""), err
+    assert "skipped" not in err
+    (run,) = json.loads(empty_repo.run("list", "--json", "--status", "terminated", check=True).stdout)
+    assert run["exit_status"] == -2
+
+
+def test_operation_with_steps_has_no_metrics_to_judge(empty_repo: Repo) -> None:
+    empty_repo.write("gitrun.toml", '[operations.all]\nsteps = ["train.py"]\n')
+    commits = commit_each(empty_repo, [GOOD, GOOD, BAD])
+    done = empty_repo.run("bisect", "--json", "--good", commits[0], "loss<0.3", "all")
+    assert done.returncode == 128
+    assert "cannot be judged: the run has no metric 'loss'" in done.stderr
+
+
+def test_runs_from_elsewhere_count_with_a_warning(empty_repo: Repo, tmp_path: Path) -> None:
+    commits = commit_each(empty_repo, [GOOD, BAD])
+    bisected(empty_repo, "--good", commits[0])
+    empty_repo.git("clone", "--quiet", str(empty_repo.path), str(tmp_path / "clone"))
+    clone = Repo(tmp_path / "clone")
+    clone.run("fetch", check=True)
+    done = clone.run("bisect", "--json", "--good", commits[0], "loss<0.3", "train.py", check=True)
+    assert json.loads(done.stdout)["started"] == 0
+    assert done.stderr.count("was not made here and is not trusted. Its metrics are used") == 2
 
 
 def test_root_commit_can_be_the_good_one(empty_repo: Repo) -> None:
