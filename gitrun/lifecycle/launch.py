@@ -100,7 +100,7 @@ def begin(launch: LaunchRequest) -> BegunAttempt | Skip:
         refuse_in_place(decision.plan)
     python = find_python(session, decision.plan)
     if not request.in_place:
-        decision = with_surroundings(session, decision, python)
+        decision = with_surroundings(session, request, decision, python)
     lending = decide_lending(session, request, decision)
     files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
     if lending.entries:
@@ -236,15 +236,16 @@ def find_python(session: Session, plan: Plan) -> Interpreter | None:
     return python
 
 
-def with_surroundings(session: Session, decision: Decision, python: Interpreter | None) -> Decision:
+def with_surroundings(session: Session, request: Request, decision: Decision, python: Interpreter | None) -> Decision:
     """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
     if decision.plan.kind == STEPS or session.git.worktree is None:
         return decision
 
     around = source.surroundings.find_surroundings(session, decision.plan, python)
     basis = decision.plan.basis
+    again = decision.run is not None or request.at is not None
     names, notices = source.surroundings.find_not_isolated(
-        session, decision.plan, around, decision.snapshot.outside, again=decision.run is not None
+        session, decision.plan, around, decision.snapshot.outside, again=again
     )
     if names or (basis and basis.not_isolated):
         basis = replace(basis or model.provenance.NO_BASIS, not_isolated=names)

@@ -164,7 +164,7 @@ def find_not_isolated(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the names of builds and modules that the program may take from the working tree, and warnings about them.
 
-    `again`: the source is that of an earlier attempt.
+    `again`: the source is that of an earlier attempt or of a commit, and may lack what is installed.
     """
     builds = configured_for(worktree_spellings(session), list(plan.command), ignored, plan.cwd)
     imported = find_not_imported(around.installs) + (find_missing(session, plan, around.installs) if again else ())

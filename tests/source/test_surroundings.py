@@ -97,6 +97,25 @@ def test_a_directory_that_the_runs_source_does_not_have_is_said(repo, site):
     assert "warning" not in repo.run("--restart", "1", "--force-sourcecode", check=True).stderr
 
 
+def test_a_directory_that_the_commit_does_not_have_is_said(repo, site):
+    repo.write("src/demo.py", "VALUE = 'today'\n")
+    repo.commit()
+    install_by_path(site, repo.path / "src")
+    words = ("--", "python", "-c", PRINTS.format("demo"))
+    warning = "gitrun: warning: src imports code of your working tree, not the run's own\n"
+    assert warning in repo.run("--at", "HEAD~1", *words, check=True).stderr
+    assert "warning" not in repo.run("--at", "HEAD", *words, check=True).stderr
+
+
+def test_an_editable_install_means_the_code_of_the_commit(repo, site):
+    repo.write("src/demo.py", "VALUE = 'then'\n")
+    repo.commit()
+    repo.write("src/demo.py", "VALUE = 'today'\n")
+    install_by_path(site, repo.path / "src")
+    ended = repo.run("--at", "HEAD", "--", "python", "-c", PRINTS.format("demo"), check=True)
+    assert ended.stdout.split()[0] == "then"
+
+
 def test_a_path_into_a_slot_that_an_install_left_means_the_run(repo, site):
     slots = repo.path / ".git" / "gitrun" / "slots" / "7" / "tree" / repo.path.name
     slots.joinpath("src").mkdir(parents=True)
