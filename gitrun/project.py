@@ -247,7 +247,7 @@ class Project:
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
         """Returns the ignored files lent to the run's last attempt, and sentences about those changed since."""
         with git.objects.Objects(self.git) as objects:
-            entries = store.runs.lent_record(objects, run.attempt.id) or ()
+            entries = store.outputs.lent_record(objects, run.attempt.id) or ()
         top = self.git.worktree
         return entries, workspace.lending.lent_changes(top, entries, self.settings, self.git.state) if top and entries else ()
 

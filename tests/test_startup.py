@@ -47,6 +47,7 @@ def imported(repo, words) -> set[str]:
         ["list", "--json"],
         ["select", "1"],
         ["show", "1"],
+        ["compare"],
         ["run", "--needed", "echo.py"],
         ["--restart", "1", "--needed"],
         ["--", "true"],
@@ -60,8 +61,24 @@ def test_no_verb_imports_what_takes_long_and_is_not_needed(repo, words):
     assert modules & LONG == set()
 
 
-@pytest.mark.parametrize("words", [["list"], ["show", "1"], ["select", "1"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["list"], ["show", "1"], ["select", "1"], ["compare"]], ids=" ".join)
 def test_looking_at_runs_does_not_import_what_makes_them(repo, words):
     repo.run("echo.py", check=True)
     modules = imported(repo, words)
     assert modules & {"gitrun.lifecycle.launch", "gitrun.lifecycle.attempt", "gitrun.source.snapshot"} == set()
+
+
+def test_comparing_runs_in_the_index_imports_no_parser_of_records(repo):
+    repo.run("echo.py", check=True)
+    repo.run("list", check=True)  # reads the run into the index
+    modules = imported(repo, ["compare"])
+    assert "gitrun.views.lineage" in modules
+    assert modules & {"gitrun.store.runs", "gitrun.store.commits", "gitrun.model.decode", "gitrun.model.provenance"} == set()
+
+
+def test_a_skipped_start_imports_nothing_that_begins_attempts(repo):
+    repo.run("echo.py", check=True)
+    repo.run("list", check=True)  # reads the run into the index
+    modules = imported(repo, ["run", "--needed", "echo.py"])
+    assert "gitrun.lifecycle.decide" in modules
+    assert modules & {"gitrun.store.runs", "gitrun.store.commits", "gitrun.workspace.lending", "gitrun.views.select"} == set()

@@ -96,8 +96,7 @@ def list_needs(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str
     """Returns the needed runs by operation, for each run id; nothing for more than FAMILIES runs."""
     if len(runs) > FAMILIES:
         return {}
-    found = zip(runs, project.runs.read_bases(runs), strict=True)
-    return {run.id: {need.operation: need.run_id for need in basis.needs} for run, basis in found}
+    return {run.id: needs for run, needs in zip(runs, project.runs.read_needs(runs), strict=True)}
 
 
 def sort_rows(question: Query) -> Query:

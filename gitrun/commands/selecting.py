@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gitrun import views
 from gitrun.errors import NoMatch
 from gitrun.model.run import STATUSES, BrokenRun, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text
 from gitrun.project import Project
-from gitrun.views.select import Query, is_flag_and_metric, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.run import Run
     from gitrun.process.streams import Stream
+    from gitrun.views.select import Query
 
 WIDTH = 30
 """Characters of the bar."""
@@ -69,7 +70,8 @@ def add_filters(verb: F) -> F:
 
 def build_query(options: dict[str, Any]) -> Query:
     """Builds the question from filter options, and removes these from `options`."""
-    return Query(**{name: options.pop(name) for name in Query.__slots__ if name in options})
+    names = views.select.Query.__slots__
+    return views.select.Query(**{name: options.pop(name) for name in names if name in options})
 
 
 def select_runs(project: Project, names: Sequence[str], question: Query) -> list[Run]:
@@ -85,14 +87,14 @@ def select_runs(project: Project, names: Sequence[str], question: Query) -> list
 def explain_no_match(project: Project, question: Query) -> str:
     """Explains why no run matches, for example because no run has the name in the filter."""
     # a misspelt flag in a filter matches no run
-    name = unknown_name(project.list_runs(), question)
+    name = views.select.unknown_name(project.list_runs(), question)
     return f"no run has '{name}'" if name else "no runs match"
 
 
 def report_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str]) -> None:
     """Warns about columns that are both a flag and a metric."""
     for name in columns:
-        if is_flag_and_metric(runs, name):
+        if views.select.is_flag_and_metric(runs, name):
             project.say(f"note: {name!r} is a flag and a metric; the column shows the flag. To show the metric: metric:{name}")
 
 

@@ -210,7 +210,7 @@ def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | 
 
 def lent_changes(session: Session, objects: Objects, run: Run) -> tuple[str, ...]:
     """Returns a sentence for each path lent to the run's last attempt that has changed since."""
-    recorded = store.runs.lent_record(objects, run.attempt.id)
+    recorded = store.outputs.lent_record(objects, run.attempt.id)
     # versions of gitrun without lent.toml recorded nothing
     if not recorded or not session.git.worktree:
         return ()

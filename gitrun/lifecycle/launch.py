@@ -17,15 +17,12 @@ from gitrun.errors import CannotStart, GitFailed, ObjectsGone, UsageError
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, require_worktree, stamp_now
 from gitrun.model import encode, record_files
-from gitrun.model.lent import encode_lent
 from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, StartedRun, check_request
 from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_words
 from gitrun.source.operations import PYTHON
 from gitrun.source.snapshot import private_index
-from gitrun.store.commits import scratch_directory
-from gitrun.workspace.lending import NO_LENDING, LendingRequest, survey_ignored
 from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
@@ -104,8 +101,8 @@ def begin(launch: LaunchRequest) -> BegunAttempt | Skip:
     lending = decide_lending(session, request, decision)
     files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
     if lending.entries:
-        files[record_files.LENT] = encode.encode_table(encode_lent(lending.entries))
-    with scratch_directory(session.git) as directory:
+        files[record_files.LENT] = encode.encode_table(model.lent.encode_lent(lending.entries))
+    with store.commits.scratch_directory(session.git) as directory:
         if decision.run is None:
             attempt = store.attempts.begin(session.git, decision.plan, files, directory)
         else:
@@ -257,13 +254,13 @@ def decide_lending(session: Session, request: Request, decision: Decision) -> Le
     """Decides which files outside the snapshot the run gets."""
     top, bare = session.git.worktree, decision.snapshot.bare
     if top is None or request.in_place or decision.plan.kind == STEPS:
-        return replace(NO_LENDING, bare=bare)
+        return replace(workspace.lending.NO_LENDING, bare=bare)
     # the source of a commit or of an earlier attempt need not match the files of the working tree
     is_here = (decision.run is None and request.at is None) or request.force_sourcecode
     if not lends_files(session, request):
-        return replace(NO_LENDING, exact=is_here, bare=bare)
-    wanted = LendingRequest(decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs)
-    return replace(survey_ignored(top, wanted, session.settings, session.git.state), exact=is_here, bare=bare)
+        return replace(workspace.lending.NO_LENDING, exact=is_here, bare=bare)
+    wanted = workspace.lending.LendingRequest(decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs)
+    return replace(workspace.lending.survey_ignored(top, wanted, session.settings, session.git.state), exact=is_here, bare=bare)
 
 
 def share_directories(session: Session) -> None:

@@ -34,7 +34,8 @@ from gitrun.store.commits import scratch_directory
 from gitrun.store.index import Index
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import hold_live
-from gitrun.store.runs import lent_record, read_attempts
+from gitrun.store.outputs import lent_record
+from gitrun.store.runs import read_attempts
 from gitrun.store.trust import require_trusted
 from gitrun.workspace import outputs
 from gitrun.workspace.lending import lent_changes

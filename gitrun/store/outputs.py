@@ -1,12 +1,18 @@
-"""A reference to an attempt's output, as a value that can be pickled and read later."""
+"""Reads an attempt's output, on demand, and its record of lent files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitrun import git, model
+from gitrun.errors import BadRun
 from gitrun.process.environment import copy_environment
+
+if TYPE_CHECKING:
+    from gitrun.git.objects import ObjectReader
+    from gitrun.model.lent import Lent
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +28,14 @@ class Output:
         with git.objects.Objects(git.exe.Git(place, place, None, "", copy_environment(), {})) as objects:
             found = objects.read(f"{self.commit}:{model.record_files.OUTPUT}")
         return found.data or b"" if found else b""
+
+
+def lent_record(objects: ObjectReader, attempt: str) -> tuple[Lent, ...] | None:
+    """Returns the record of what the attempt was lent. None if it has none, as attempts of earlier versions."""
+    found = objects.read(f"{attempt}:{model.record_files.LENT}", limit=1 << 20)
+    if found is None or found.data is None:
+        return None
+    try:
+        return model.lent.read_lent(model.decode.parse_toml(found.data, model.record_files.LENT))
+    except BadRun:
+        return None

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from gitrun import git, store
 from gitrun.errors import GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.exe import failure_reason, unwritable_message
-from gitrun.git.objects import Objects, fsync
 from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id
-from gitrun.store.commits import read_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -130,7 +129,7 @@ class FileRefs:
             time.sleep(waits.pop(0))
         if self.git.durable:  # git synced the content of the refs; this syncs their names
             for directory in sorted({edit.ref.rpartition("/")[0] for edit in edits if belongs_to_run(edit.ref)}):
-                fsync(self.git.common_dir / directory)
+                git.objects.fsync(self.git.common_dir / directory)
 
     def _transact(self, edits: Sequence[RefEdit]) -> str:
         """Runs one transaction. Returns git's reason if it fails, else an empty text."""
@@ -264,20 +263,20 @@ def remove_old_lock(git: Git, ref: str) -> None:
             path.unlink()
 
 
-def remove_lock_of_dead_supervisor(git: Git, run_id: str) -> None:
+def remove_lock_of_dead_supervisor(repository: Git, run_id: str) -> None:
     """Removes the lock that a git of a killed supervisor left on the run's ref. Waits DYING seconds first.
 
     Only a lock that is empty or holds the id of a run's commit counts as such. A git that is still alive fails without
     it, or finds the ref moved, and is retried.
     """
-    path = git.common_dir / f"{run_ref(run_id)}.lock"
+    path = repository.common_dir / f"{run_ref(run_id)}.lock"
     if not path.exists():
         return
     time.sleep(DYING)
-    with suppress(OSError), Objects(git) as objects:
+    with suppress(OSError), git.objects.Objects(repository) as objects:
         if time.time() - path.stat().st_mtime >= DYING:
             content = path.read_text(errors="replace").strip()
-            if not content or (is_id(content) and read_commit(objects.read(content))):
+            if not content or (is_id(content) and store.commits.read_commit(objects.read(content))):
                 path.unlink()
 
 

@@ -6,16 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitrun import git
+from gitrun import git, model, store
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files
-from gitrun.model.lent import Lent, read_lent
 from gitrun.model.run import BrokenRun, Notes, Run, is_id
-from gitrun.model.validation_rules import MAX_COMMITS as LONGEST
-from gitrun.model.validation_rules import own_parents
 from gitrun.store.commits import read_commit
-from gitrun.store.foreign import ForeignRuns, list_order
 from gitrun.store.outputs import Output
 from gitrun.store.trust import trusted_ids
 
@@ -71,7 +67,7 @@ def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: f
     # one question for the files of all runs
     parts = objects.read_many([name for tip in sound.values() for name in object_names(lasts.get(tip), tip)])
     runs: list[Run] = []
-    customs = ForeignRuns(git, objects)
+    customs = store.foreign.ForeignRuns(git, objects)
     broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
     for place, (run, tip) in enumerate(sound.items()):
         found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
@@ -81,7 +77,7 @@ def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: f
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
     runs = customs.date(runs)
-    runs.sort(key=list_order, reverse=True)
+    runs.sort(key=store.foreign.list_order, reverse=True)
     return [*runs, *broken]
 
 
@@ -102,7 +98,7 @@ def require_first_attempt(objects: ObjectReader, run: Run, attempt: Commit) -> N
 def leads_to_attempt(objects: ObjectReader, attempt: Commit, first: str) -> bool:
     """Returns whether the attempts before this one begin with the id `first`."""
     last: Commit | None = attempt
-    for _ in range(LONGEST):
+    for _ in range(model.validation_rules.MAX_COMMITS):
         if last is None or last.id == first or not last.parents:
             break
         # the last parent is the tip that a restart continues, after its base commit if it has one
@@ -182,7 +178,7 @@ def last_attempts(objects: ObjectReader, names: Mapping[str, str]) -> dict[str, 
     merged: set[str] = set()
     tops: dict[str, str] = {}
     front = {tip: tip for tip in names.values()}
-    for _ in range(LONGEST):
+    for _ in range(model.validation_rules.MAX_COMMITS):
         if not front:
             break
         commits = objects.read_many(list(front.values()))
@@ -224,7 +220,7 @@ def results_beside(objects: ObjectReader, tip: str, attempt: str, known: Abstrac
     """Returns further results of the attempt on all sides of merges behind the tip. `known` ids are left out."""
     seen: dict[str, Commit] = {}
     front = [tip]
-    while front and len(seen) < LONGEST:
+    while front and len(seen) < model.validation_rules.MAX_COMMITS:
         asked = [name for name in dict.fromkeys(front) if name not in seen]
         front = []
         for commit in filter(None, map(read_commit, objects.read_many(asked))):
@@ -269,13 +265,13 @@ def read_chain(objects: Objects, run: Run) -> dict[str, Commit]:
     """Returns the commits of the run by id, newest first; at merges the later attempt's side first."""
     found: dict[str, Commit] = {}
     front = [run.tip]
-    while front and len(found) < LONGEST:
+    while front and len(found) < model.validation_rules.MAX_COMMITS:
         name = front.pop()
         commit = read_commit(objects.read(name)) if name not in found else None
         if commit:
             found[name] = commit
             # a stack: the first parent, pushed last, is read first
-            front += reversed(own_parents(name, commit.kind, commit.parents, run.id))
+            front += reversed(model.validation_rules.own_parents(name, commit.kind, commit.parents, run.id))
     return found
 
 
@@ -298,7 +294,7 @@ def state_after(git: Git, objects: Objects, commit: Commit, result: Commit | Non
 def attempt_origin(last: LastAttempt, run: str) -> decode.Origin:
     """Returns id, author, time, base and result of an attempt, from its commits."""
     commit = last.attempt
-    before = own_parents(commit.id, commit.kind, commit.parents, run)
+    before = model.validation_rules.own_parents(commit.id, commit.kind, commit.parents, run)
     # the parent that is no commit of the run is the user's
     base = next((parent for parent in commit.parents if parent not in before), None)
     return decode.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")
@@ -324,14 +320,3 @@ def reader_of_all(git: Git) -> Iterator[ObjectReader]:
         return
     with Objects(git) as objects:
         yield objects
-
-
-def lent_record(objects: Objects, attempt: str) -> tuple[Lent, ...] | None:
-    """Returns the record of what the attempt was lent. None if it has none, as attempts of earlier versions."""
-    found = objects.read(f"{attempt}:{record_files.LENT}", limit=1 << 20)
-    if found is None or found.data is None:
-        return None
-    try:
-        return read_lent(decode.parse_toml(found.data, record_files.LENT))
-    except BadRun:
-        return None

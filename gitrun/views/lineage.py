@@ -5,17 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitrun import model
+from gitrun import model, store
 from gitrun.errors import BadRun, ObjectsGone
 from gitrun.git.objects import Objects
 from gitrun.model import encode, record_files
 from gitrun.model.run import STEPS
-from gitrun.store.runs import bulk_reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitrun.git.exe import Git
+    from gitrun.git.objects import Object
     from gitrun.model.provenance import Basis, StepRun
     from gitrun.model.run import Run
 
@@ -37,15 +37,29 @@ def read_family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
 
 def read_bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
     """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
+    return [find_basis(record) or model.provenance.NO_BASIS for record in read_records(git, runs)]
+
+
+def read_needs(git: Git, runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Returns, for each run, the ids of the runs that its last attempt needed, by operation; none if it cannot be read."""
+    bases = map(find_basis, read_records(git, runs))
+    return [{need.operation: need.run_id for need in basis.needs} if basis else {} for basis in bases]
+
+
+def read_records(git: Git, runs: Sequence[Run]) -> Sequence[Object | None]:
+    """Returns the run.toml of each run's last attempt; None if it is missing."""
     names = [f"{run.attempt.id}:{record_files.RUN}" for run in runs]
     try:
         with Objects(git) as objects:
-            records = objects.read_many(names)
+            return objects.read_many(names)
     except ObjectsGone:  # git cat-file dies when it reads a truncated tree, and with it all other requests
-        records = bulk_reader(git).read_many(names)
-    found = [model.provenance.NO_BASIS] * len(runs)
-    for place, one in enumerate(records):
-        if one and one.data and encode.may_name_dependencies(one.data):
-            with suppress(BadRun):
-                found[place] = model.provenance.read_basis(one.data)
-    return found
+        return store.runs.bulk_reader(git).read_many(names)
+
+
+def find_basis(record: Object | None) -> Basis | None:
+    """Returns the basis in a run.toml; None if it has none or cannot be read."""
+    # a search for a few words spares most runs the parsing of TOML, and the import of its parser
+    if record and record.data and encode.may_name_dependencies(record.data):
+        with suppress(BadRun):
+            return model.provenance.read_basis(record.data)
+    return None

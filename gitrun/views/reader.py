@@ -44,6 +44,10 @@ class RunReader:
         """Returns the basis of each run's last attempt; an empty one if it cannot be read."""
         return views.lineage.read_bases(self._git, runs)
 
+    def read_needs(self, runs: Sequence[Run]) -> list[dict[str, str]]:
+        """Returns, for each run, the ids of the runs that its last attempt needed, by operation; none if it cannot be read."""
+        return views.lineage.read_needs(self._git, runs)
+
     def uncommitted_changes(self, attempt: Attempt) -> list[Change]:
         """Returns the differences between the commit that the attempt was made from and its source."""
         return views.contents.uncommitted_changes(self._git, attempt)

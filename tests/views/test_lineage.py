@@ -51,3 +51,9 @@ def test_bases_come_in_the_order_of_the_runs(project) -> None:
     bases = project.runs.read_bases([plain, project.run("train"), prepared])
     assert [[need.run_id for need in basis.needs] for basis in bases] == [[], [prepared.id], []]
     assert [basis.is_entry for basis in bases] == [False, True, True]
+
+
+def test_needs_name_the_needed_runs_by_operation(project) -> None:
+    prepared, plain = project.run("prepare"), project.run("echo.py")
+    needs = project.runs.read_needs([plain, project.run("train"), prepared])
+    assert needs == [{}, {"prepare": prepared.id}, {}]
