@@ -24,6 +24,14 @@ TURNS = re.compile(
 """Turns of phrase that nobody says."""
 
 
+ENTRIES = ("__init__.py", "__main__.py", "_version.py")
+WITHOUT_TESTS = {
+    "model/trial_counts.py": "values that decide nothing; model/test_batch.py makes and compares them",
+    "process/pool.py": "many programs at once: tested through lifecycle/ and the batches that it runs",
+}
+"""Modules without a test file of their own, each with the reason."""
+
+
 def functions(module: Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     """The functions at the top of a module."""
     return [node for node in ast.parse(module.text).body if isinstance(node, DEFS)]
@@ -68,6 +76,20 @@ def test_imports_inside_functions_are_few_and_have_a_reason() -> None:
     late = [(module, line) for module in modules() for line in late_imports(module)]
     assert [f"{module.path}:{line}" for module, line in late if not has_reason(module, line)] == []
     assert len(late) < MOST_LATE_IMPORTS
+
+
+def test_every_module_has_a_test_file_of_its_name() -> None:
+    paths = [Path(module.path) for module in modules() if Path(module.path).name not in ENTRIES]
+    missing = {path.as_posix() for path in paths if not (ROOT / "tests" / path.parent / f"test_{path.name}").is_file()}
+    assert missing - WITHOUT_TESTS.keys() == set()
+    assert WITHOUT_TESTS.keys() - {path.as_posix() for path in paths} == set()
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda file: file.stem)
+def test_a_test_file_has_tests(file: Path) -> None:
+    # an empty one would satisfy the rule above
+    named = (node.name for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, (*DEFS, ast.ClassDef)))
+    assert any(name.lower().startswith("test") for name in named)
 
 
 def spoken() -> list[Path]:

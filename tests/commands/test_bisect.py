@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from belongings import belongings
+from bisections import BAD, BROKEN, GOOD, SILENT, bisected, commit_each, program
 from repository import Repo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-
-GOOD, BAD, BROKEN, SILENT = 0.2, 0.5, "broken", "silent"
-TEXTS = {BROKEN: "raise SystemExit('broken')\n", SILENT: "print('no metric')\n"}
-
-
-def program(kind: object, number: int) -> str:
-    """Source of a program that prints the loss, fails, or prints no metric; no two commits have equal trees."""
-    return f"lr = 0.1  # {number}\n" + str(TEXTS.get(str(kind), f"print('loss: {kind}')\n"))
-
-
-def commit_each(repo: Repo, kinds: Sequence[object]) -> list[str]:
-    """Commits a program of each kind, None being a commit without a program. Returns the commits, oldest first."""
-    found = []
-    for number, kind in enumerate(kinds):
-        if kind is None:
-            repo.git("rm", "--quiet", "--ignore-unmatch", "train.py")
-            repo.write("other.txt", str(number))
-        else:
-            repo.write("train.py", program(kind, number))
-        found.append(repo.commit(f"number {number}"))
-    return found
-
-
-def bisected(repo: Repo, *words: str, condition: str = "loss<0.3", code: int = 0) -> Any:
-    done = repo.run("bisect", "--json", *words, condition, "train.py")
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)
 
 
 def count_runs(repo: Repo) -> int:
@@ -53,17 +26,6 @@ def test_first_failing_commit_is_found_in_few_runs(empty_repo: Repo, first: int)
     assert (found["passed"]["commit"], found["failed"]["commit"]) == (commits[first - 1], commits[first])
     # two for the ends, and ceil(log2(9)) for the eight commits between
     assert found["started"] == count_runs(empty_repo) <= 2 + 4
-
-
-def test_as_many_commits_are_tried_as_git_bisect_tries(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [GOOD] * 11 + [BAD] * 6)
-    found = bisected(empty_repo, "--good", commits[0])
-    empty_repo.git("bisect", "start", commits[-1], commits[0])
-    said = empty_repo.git("bisect", "run", "sh", "-c", "echo x >>.git/tries; ! grep -q 0.5 train.py")
-    assert f"{commits[11]} is the first" in said
-    assert found["commit"] == commits[11]
-    tries = len((empty_repo.path / ".git" / "tries").read_text().split())
-    assert found["started"] - 2 <= tries
 
 
 def test_text_names_commit_runs_and_difference(empty_repo: Repo) -> None:
@@ -139,15 +101,6 @@ def test_unfinished_runs_are_not_reused(empty_repo: Repo) -> None:
     assert bisected(empty_repo, "--good", commits[0])["started"] == 2
 
 
-def test_equal_trees_run_once(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [GOOD, GOOD])
-    commits += [empty_repo.commit("same tree") for _ in range(6)]
-    commits += commit_each(empty_repo, [BAD])
-    found = bisected(empty_repo, "--good", commits[0])
-    assert (found["commit"], found["passed"]["commit"]) == (commits[-1], commits[-2])
-    assert found["started"] == 3
-
-
 @pytest.mark.parametrize("kind", [BROKEN, SILENT, None], ids=["error", "no metric", "no script"])
 def test_commits_that_cannot_be_judged_are_skipped(empty_repo: Repo, kind: object) -> None:
     commits = commit_each(empty_repo, [GOOD, GOOD, kind, GOOD, kind, GOOD, BAD, BAD, kind, BAD])
@@ -175,57 +128,6 @@ def test_program_that_hangs_is_skipped(empty_repo: Repo) -> None:
     commits += [empty_repo.commit("hangs"), *commit_each(empty_repo, [GOOD, BAD])]
     found = bisected(empty_repo, "--good", commits[1], "--stop-after", "1s")
     assert found["commit"] == commits[4]
-
-
-def test_culprit_on_a_side_branch_is_found_through_the_merge(empty_repo: Repo) -> None:
-    (root,) = commit_each(empty_repo, [GOOD])
-    empty_repo.git("checkout", "--quiet", "-b", "side")
-    side = []
-    for number, loss in enumerate((GOOD, BAD, BAD)):
-        empty_repo.write("train.py", program(loss, number + 50))
-        side.append(empty_repo.commit(f"side {number}"))
-    empty_repo.git("checkout", "--quiet", "main")
-    for number in range(4):
-        empty_repo.write("notes.txt", str(number))
-        empty_repo.commit(f"main {number}")
-    empty_repo.git("merge", "--quiet", "--no-edit", "side")
-    found = bisected(empty_repo, "--good", root)
-    assert (found["commit"], found["passed"]["commit"]) == (side[1], side[0])
-
-
-def test_merge_itself_can_be_the_culprit(empty_repo: Repo) -> None:
-    empty_repo.write("train.py", "from a import a\nfrom b import b\nprint('loss:', a * b)\n")
-    empty_repo.write("a.py", "a = 0.2\n")
-    empty_repo.write("b.py", "b = 0.2\n")
-    root = empty_repo.commit("root")
-    empty_repo.git("checkout", "--quiet", "-b", "side")
-    empty_repo.write("a.py", "a = 1\n")
-    side = empty_repo.commit("side")
-    empty_repo.git("checkout", "--quiet", "main")
-    empty_repo.write("b.py", "b = 1\n")
-    main = empty_repo.commit("main")
-    empty_repo.git("merge", "--quiet", "--no-edit", "side")
-    found = bisected(empty_repo, "--good", root)
-    assert found["commit"] == empty_repo.git("rev-parse", "HEAD")
-    assert found["passed"]["commit"] in {main, side}
-
-
-def test_good_commit_on_another_branch_is_compared_at_the_fork(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [GOOD, GOOD, BAD])
-    empty_repo.git("checkout", "--quiet", "-b", "old", commits[0])
-    empty_repo.write("notes.txt", "old")
-    old = empty_repo.commit("old")
-    found = bisected(empty_repo, "--good", old, "--bad", "main")
-    assert found["commit"] == commits[2]
-
-
-def test_condition_that_fails_at_the_fork_is_refused(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [BAD, BAD])
-    empty_repo.git("checkout", "--quiet", "-b", "mended", commits[0])
-    commit_each(empty_repo, [GOOD])
-    done = empty_repo.run("bisect", "--good", "mended", "--bad", "main", "loss<0.3", "train.py")
-    assert done.returncode == 128
-    assert f"'loss<0.3' fails at commit {commits[0][:8]}, from which both ends come" in done.stderr
 
 
 ENDS = {

@@ -1,0 +1,65 @@
+"""Samplers of a batch, chosen by their names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from gitrun.errors import BadValue
+from gitrun.lifecycle.samplers import check_options, find_sampler_name, make_sampler
+from gitrun.model.batch import BatchDefinition
+from gitrun.model.space import Choice, Range
+
+SPACE = {
+    "lr": Range("float", 1e-5, 0.1, log=True),
+    "layers": Range("int", 1, 8),
+    "width": Range("int", 16, 256, step=16),
+    "drop": Range("float", 0.0, 0.3, step=0.1),
+    "size": Range("int", 1, 1000, log=True),
+    "opt": Choice(("adam", "sgd")),
+    "momentum": Range("float", 0.0, 1.0, when={"opt": ("sgd",)}),
+}
+
+
+def search(space, seed=7, **others):
+    return BatchDefinition("random", space, seed=seed, **others)
+
+
+@pytest.mark.parametrize(("name", "found"), [("grid", "grid"), ("+", "grid"), ("random", "random"), ("bayesian", "gp")])
+def test_names_of_optimizers_are_found(name, found):
+    assert find_sampler_name(name) == found
+
+
+def test_unknown_optimizer_is_refused_with_the_list():
+    with pytest.raises(BadValue, match="no optimizer 'gpp'") as error:
+        find_sampler_name("gpp")
+    assert error.value.hint.endswith("grid, random, tpe, gp, cmaes, nsga2, qmc")
+
+
+@pytest.mark.parametrize("name", ["forest", "gbrt"])
+def test_optimizers_without_an_equal_are_refused_with_the_way_out(name):
+    with pytest.raises(BadValue, match=f"Guild's {name} is not there; tpe") as error:
+        find_sampler_name(name)
+    assert "--optimizer tpe" in error.value.hint
+
+
+def test_random_search_refuses_settings_that_it_does_not_have():
+    with pytest.raises(BadValue, match="random has no setting 'kappa'"):
+        check_options("random", {"kappa": 1})
+    with pytest.raises(BadValue, match="must be yes or no"):
+        make_sampler(search(SPACE, options={"allow_repeats": 3}))
+
+
+def test_grid_and_random_search_import_no_optuna():
+    program = (
+        "import sys\nfrom gitrun.model.batch import BatchDefinition\nfrom gitrun.model.space import Range\n"
+        "from gitrun.lifecycle import samplers\n"
+        "samplers.default_search(), samplers.default_search_note()\n"
+        "sampler = samplers.make_sampler(BatchDefinition('random', {'x': Range('float', 0, 1)}))\n"
+        "print(sampler.propose(1, ()).flags)\n"
+        "samplers.check_sampler(BatchDefinition('grid', {'x': Range('int', 0, 1)}))\n"
+        "sys.exit(bool({'optuna', 'numpy'} & set(sys.modules)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
