@@ -164,13 +164,25 @@ class Project:
     def select(self, names: Sequence[str] = (), question: Query | None = None, limit: int = -1) -> Selection:
         """Returns the numbered runs that match the names and the question, at most `limit` (negative: all).
 
-        Names are ids, numbers and ranges such as `2:5`; none means all runs. Raises UnknownRun, UsageError.
+        Names are ids, numbers and ranges such as `2:5`; none means all runs. Without names and question, trials of batches are
+        left out. Raises UnknownRun, UsageError.
         """
         with self.index() as index:
             found = views.select.select_runs(index, self.git, names, question or views.select.Query(), limit)
         for note in found.notes:
             self.say(note)
         return found
+
+    def trials(self, batch: Run) -> list[Run]:
+        """Returns the trials of a batch that are here, by number."""
+        with self.index() as index:
+            return index.trials_of(batch.id)
+
+    def trials_of(self, runs: Sequence[Run | BrokenRun]) -> list[Run]:
+        """Returns the trials of the batches among these runs, without those that are among them already."""
+        batches = [run for run in runs if isinstance(run, model.run.Run) and run.attempt.kind == model.run.BATCH]
+        known = {run.id for run in runs}
+        return [trial for batch in batches for trial in self.trials(batch) if trial.id not in known]
 
     def broken(self) -> list[BrokenRun]:
         """Returns the refs under refs/runs that are not valid runs."""

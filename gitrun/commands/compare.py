@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,10 @@ import click
 
 from gitrun.commands.screen import is_read_by_person, print_json, read_palette, table
 from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_doubts
-from gitrun.errors import UsageError
+from gitrun.errors import BadRun, UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
-from gitrun.model.run import rfc3339_text, short_id
+from gitrun.model.run import BATCH, rfc3339_text, short_id
 from gitrun.model.text import duration_text, label_text, numbers_text, relative_text, safe_text
 from gitrun.render.text import Shape
 from gitrun.views.compare import LAST, NEEDS, chosen_columns, columns_of, drop_equal_properties, rows_of
@@ -52,9 +53,12 @@ FAMILIES = 1_000
 def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Shows runs side by side, with the flags and metrics in which they differ (default: the newest 20).
 
+    Of a batch, shows its trials, best first.
+
     \b
       git run compare 1:5
       git run compare --op train.py --max acc --top 3
+      git run compare 3fa2c1d8 --top 5
       git run compare --all --csv > runs.csv
     """
     names, equal, limit = options.pop("columns"), options.pop("equal"), options.pop("limit")
@@ -62,6 +66,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     # named or filtered runs are all shown: the limit is for a plain call where there are many runs
     few = ROWS if not (runs or everything) and question.is_plain else -1
     project = open_project()
+    runs, question = as_trials(project, runs, question)
     selection = project.select(runs, question, limit or few)
     found = [run for _, run in selection.runs]
     if names is not None:
@@ -90,6 +95,26 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     if not found:
         is_empty = not runs and question.is_plain
         project.say("no runs here yet. To make one: git run <script>" if is_empty else explain_no_match(project, question))
+
+
+def as_trials(project: Project, names: tuple[str, ...], question: Query) -> tuple[tuple[str, ...], Query]:
+    """Returns names and question for the trials of a batch, best first, if one batch alone is named; else both as they are."""
+    if len(names) != 1 or question.batch:
+        return names, question
+    found = [run for _, run in project.select(names).runs]
+    if len(found) != 1 or found[0].attempt.kind != BATCH:
+        return names, question
+    order = question.sort or best_order(project, found[0])
+    return (), replace(question, batch=found[0].id, sort=order)
+
+
+def best_order(project: Project, batch: Run) -> str | None:
+    """Returns the order that puts the best trial of a batch first, in the form of `--sort`; None if there is none."""
+    with suppress(BadRun):
+        for objective in project.runs.read_definition(batch).objectives[:1]:
+            if any(trial.metrics.ask(objective.metric) is not None for trial in project.trials(batch)):
+                return f"metric:{objective.metric}" if objective.minimize else f"-metric:{objective.metric}"
+    return None
 
 
 def list_needs(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:

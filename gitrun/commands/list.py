@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import click
 from gitrun.commands.screen import find_colour, is_read_by_person, print_json, read_palette, table
 from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_doubts
 from gitrun.errors import UsageError
-from gitrun.model.run import BrokenRun, Run
+from gitrun.model.run import BATCH, BrokenRun, Run
 from gitrun.model.text import safe_text
 from gitrun.render.text import RUNS, Shape, broken_row, run_json, run_row
 from gitrun.views.formats import ATOMS, column_renderer, read_format
@@ -34,6 +34,10 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
 @add_filters
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=ROWS, metavar="N", help="Show at most N runs (20).")
 @click.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
+@click.option(
+    "--trials", is_flag=False, flag_value="", metavar="[BATCH]", help="Show the trials of batches, or of one, under their line."
+)
+@click.option("--flat", is_flag=True, help="Show trials of batches among the other runs.")
 @click.option("--deleted", is_flag=True, help="Show deleted runs, which git run restore restores.")
 @click.option("--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,status,lr,loss.")
 @click.option(
@@ -45,19 +49,29 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
 @click.option("-z", "zero", is_flag=True, help="With --format: end lines with NUL instead of LF, and escape nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Lists runs: number, id, operation, start time, status, flags.
+    r"""Lists runs: number, id, operation, start time, status, flags. A batch is one line, with counts and its best trial.
 
     \b
       git run list
       git run list --op train.py --where 'lr<0.1 and status=completed' --sort=-acc
+      git run list --trials 3fa2c1d8
       git run list 2:5 --columns id,lr,acc
       git run list --all --json
     """
     require_one_shape(options, as_json=as_json)
     project = open_project()
     question = build_query(options)
+    if question.flat and options["trials"] is not None:
+        raise UsageError("--trials and --flat cannot be combined")
     most = -1 if everything else limit
-    found = print_deleted(project, most) if options["deleted"] else print_existing(project, runs, question, most)
+    if options["trials"]:
+        runs = (*runs, options["trials"])
+    if options["deleted"]:
+        found = print_deleted(project, most)
+    else:
+        found = print_existing(project, runs, question, most)
+        if options["trials"] is not None:
+            found = with_trials(project, found)
     if as_json:
         print_json([*(run_json(run) for _, run in found.runs), *map(run_json, found.broken)])
     elif options["form"] is not None:
@@ -102,6 +116,16 @@ def print_existing(project: Project, names: Sequence[str], question: Query, limi
     broken = project.broken() if not names and question.is_plain and not found.more else []
     shown = broken if limit < 0 else broken[:limit]
     return Listed(found.runs, shown, found.more + len(broken) - len(shown))
+
+
+def with_trials(project: Project, found: Listed) -> Listed:
+    """Adds the trials of each listed batch under its line."""
+    shown: list[tuple[int, Run]] = []
+    for number, run in found.runs:
+        shown.append((number, run))
+        if run.attempt.kind == BATCH:
+            shown += ((0, trial) for trial in project.trials(run))
+    return replace(found, runs=shown)
 
 
 def print_deleted(project: Project, limit: int) -> Listed:

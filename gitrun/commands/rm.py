@@ -15,12 +15,13 @@ from gitrun.model.run import short_id
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1)
 @add_filters
+@click.option("--only", is_flag=True, help="Delete a batch without its trials.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 @click.option(
     "--remote", is_flag=False, flag_value="", metavar="[REMOTE]", help="Also delete on the remote; name runs by their ids."
 )
-def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **options: Any) -> int:  # noqa: ANN401
-    r"""Deletes runs. They stay in the trash until `git run purge` or `git run gc`.
+def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, only: bool, **options: Any) -> int:  # noqa: ANN401
+    r"""Deletes runs, of a batch its trials too. They stay in the trash until `git run purge` or `git run gc`.
 
     \b
       git run rm 3fa2c1d8
@@ -31,6 +32,8 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
     question = build_query(options)
     # `--remote` without a name is the empty text
     if remote is not None:
+        if only:
+            raise UsageError("--only and --remote cannot be combined")
         return commands.sharing.delete_on_remote(open_project(), remote, (runs, question), dry_run=dry_run)
     # other verbs take the newest run without a name, but not this one
     if not runs and question.is_plain:
@@ -38,6 +41,8 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, **optio
     project = open_project()
     # finds unreadable runs too, by their ids
     found = project.runs_to_delete(runs, question)
+    if not only:
+        found = [*found, *project.trials_of(found)]
     if not found:
         raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
     if dry_run:

@@ -10,7 +10,7 @@ import click
 
 from gitrun.commands.selecting import MOST, describe_run, explain_no_match
 from gitrun.errors import BadRun, NoMatch, UnknownRun, UsageError
-from gitrun.model.run import STEPS, Run, short_id
+from gitrun.model.run import BATCH, STEPS, Run, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing.remotes import REASONS
@@ -107,7 +107,7 @@ def select_with_dependencies(project: Project, names: Sequence[str], options: di
 
 
 def list_dependencies(project: Project, runs: Sequence[Run]) -> list[Run]:
-    """Returns the other local runs that these depend on: their steps, and runs whose files they took."""
+    """Returns the other local runs that these depend on: their steps, their trials, and runs whose files they took."""
     found, front = {run.id for run in runs}, list(runs)
     more: list[Run] = []
     # needed runs may have needs themselves
@@ -125,10 +125,15 @@ def list_dependencies(project: Project, runs: Sequence[Run]) -> list[Run]:
 
 
 def dependency_ids(project: Project, runs: Sequence[Run]) -> Iterator[str]:
-    """Yields the ids of the runs whose files these took, and of their steps."""
+    """Yields the ids of the runs whose files these took, of their trials and of their steps."""
     for basis in project.runs.read_bases(runs):
         yield from (need.run_id for need in basis.needs)
+    yield from (trial.id for trial in project.trials_of(runs))
     for run in runs:
+        if run.attempt.kind == BATCH:
+            # trials that existed before the batch name another one, or none
+            with suppress(BadRun):
+                yield from (trial.run_id for trial in project.runs.read_trials(run) if trial.run_id)
         if run.attempt.kind == STEPS:
             # damaged step records must not keep the other runs from being shared
             with suppress(BadRun):

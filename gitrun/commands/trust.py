@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import add_filters, build_query, describe_run, open_project, select_runs
-from gitrun.errors import UsageError
+from gitrun.errors import BadRun, UsageError
+from gitrun.model.run import BATCH, Run
 from gitrun.model.text import safe_text
 from gitrun.render.text import run_json
 from gitrun.store.trust import commits_to_trust
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitrun.project import Project
 
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Allows the last attempts of runs from elsewhere to be executed, or all runs that a key signed.
 
-    Without arguments, lists trusted keys and runs that are not trusted.
+    Of a batch, also trusts the trials that its result names. Without arguments, lists trusted keys and untrusted runs.
 
     \b
       git run trust
@@ -45,6 +49,7 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     keys = [word for word in words if project.sharing.is_key(word)]
     names = [word for word in words if word not in keys]
     runs = select_runs(project, names, question) if names or not question.is_plain else []
+    runs = [*runs, *proven_trials(project, runs)]
     subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_to_trust(run)]
     project.sharing.trust([*keys, *subjects], back=remove)
     state = "no longer trusted" if remove else "trusted"
@@ -54,6 +59,23 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     for run in () if signer else runs:
         project.say(f"run {describe_run(run)} is {state}")
     return None
+
+
+def proven_trials(project: Project, runs: Sequence[Run]) -> list[Run]:
+    """Returns the further trials that the results of batches among these runs name.
+
+    A result names runs by their ids, and so proves their first attempts. A trial that was restarted is trusted alone.
+    """
+    trials: list[Run] = []
+    known = {run.id for run in runs}
+    for run in runs:
+        if run.attempt.kind == BATCH:
+            with suppress(BadRun):
+                named = {trial.run_id for trial in project.runs.read_trials(run)} - known
+                with project.index() as index:
+                    found = [index.get(run_id) for run_id in sorted(named)]
+                trials += (one for one in found if isinstance(one, Run) and one.attempt.id == one.id)
+    return trials
 
 
 def print_trust(project: Project, *, as_json: bool) -> None:

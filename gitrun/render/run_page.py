@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun
 from gitrun.model.lent import describe_lent
-from gitrun.model.run import ERROR, RUNNING, STAGED, TERMINATED, short_id
+from gitrun.model.run import BATCH, ERROR, RUNNING, STAGED, TERMINATED, short_id
+from gitrun.model.space import format_domain
 from gitrun.model.text import (
     count_columns,
     count_text,
@@ -19,9 +20,11 @@ from gitrun.model.text import (
     relative_text,
     safe_lines,
     safe_text,
+    shorten,
     size_text,
 )
-from gitrun.render.text import GAP, basis_rows, join_cells, status_text, when_text
+from gitrun.render.text import GAP, basis_rows, counts_text, join_cells, status_text, when_text
+from gitrun.views.batches import best_first
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED
 from gitrun.views.report import sparkline
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeAlias
 
+    from gitrun.model.batch import BatchDefinition
     from gitrun.model.run import Attempt, Run
     from gitrun.project import Project
     from gitrun.views.contents import Content
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
 MANY = 10
 """Paths of a kind that are listed; further ones are counted."""
 LONGEST = 72
+TOP = 5
+"""Best trials of a batch that are shown."""
 LAST = 5
 """Lines of output shown of a run that did not complete."""
 
@@ -71,11 +77,56 @@ def head_rows(project: Project, run: Run, now: datetime) -> Rows:
     yield "flags", attempt.flags_text
     yield "words", shlex.join(attempt.words_behind)
     yield "options", shlex.join(attempt.params.words())
+    yield from batch_rows(project, run)
     yield "metrics", GAP.join(f"{name}={number_text(value)}" for name, value in attempt.metrics.items())
     yield from (("", line) for line in metric_rows(project, run))
     yield "started", when_text(attempt.started, now) if attempt.started else ""
     yield "author", project.runs.read_author(attempt)
     yield "seed", "" if attempt.params.random_seed is None else str(attempt.params.random_seed)
+
+
+def batch_rows(project: Project, run: Run) -> Rows:
+    """Yields the rows about a trial's place in its batch, or about what a batch searches for and its best trials."""
+    attempt = run.attempt
+    if attempt.batch:
+        yield "batch", f"{short_id(attempt.batch)} #{attempt.trial}"
+    if attempt.kind != BATCH:
+        return
+    yield "trials", counts_text(attempt)
+    try:
+        definition = project.runs.read_definition(run)
+    except BadRun as error:
+        yield "sampler", f"unreadable: {error.message}"
+        return
+    yield "sampler", sampler_text(definition)
+    space = [f"{name}={format_domain(domain)}" for name, domain in sorted(definition.space.items())]
+    yield from label_first("space", (shorten(line, LONGEST) for line in space[:MANY]))
+    yield "points", count_text(len(definition.points), "row") if definition.points else ""
+    if len(definition.objectives) == 1:
+        best = best_first(project.trials(run), definition.objectives[0])[:TOP]
+        yield from label_first("best", (describe_trial(one, definition.objectives[0].metric) for one in best))
+
+
+def label_first(name: str, lines: Iterable[str]) -> Rows:
+    """Yields rows of which the first has the name."""
+    for number, line in enumerate(lines):
+        yield "" if number else name, line
+
+
+def describe_trial(run: Run, metric: str) -> str:
+    """Returns the line about one of the best trials: number, id, value, flags."""
+    value = run.metrics.ask(metric)
+    shown = f"{metric}={number_text(value)}" if value is not None else ""
+    return GAP.join((f"#{run.attempt.trial}", short_id(run.id), shown, run.attempt.brief_flags_text))
+
+
+def sampler_text(definition: BatchDefinition) -> str:
+    """Describes how a batch chooses its trials: `tpe (optuna 5.0.0), minimize loss, at most 50 trials, prune median`."""
+    engine = f" ({definition.engine})" if definition.engine else ""
+    objectives = (f"{'minimize' if one.minimize else 'maximize'} {one.metric}" for one in definition.objectives)
+    limit = f"at most {count_text(definition.max_trials, 'trial')}" if definition.max_trials else ""
+    prune = f"prune {definition.prune}" if definition.prune else ""
+    return ", ".join(filter(None, (f"{definition.sampler}{engine}", *objectives, limit, prune)))
 
 
 def next_command_rows(run: Run) -> Rows:

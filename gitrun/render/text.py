@@ -9,7 +9,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.metrics import ASPECTS
-from gitrun.model.run import RUNNING, BrokenRun, as_json, attempt_as_json, short_id
+from gitrun.model.run import ERROR, PENDING, PRUNED, RUNNING, TERMINATED, BrokenRun, as_json, attempt_as_json, short_id
 from gitrun.model.text import (
     count_columns,
     cut_to_columns,
@@ -17,6 +17,7 @@ from gitrun.model.text import (
     encode_path,
     ending_text,
     label_text,
+    number_text,
     relative_text,
     safe_text,
     shorten,
@@ -116,13 +117,26 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
     # a staged run has not started
     when = time_text(run.attempt.started or run.attempt.created)
     return [
-        f"{number}{mark}",
+        # a trial is no line of the list: its number is that in its batch
+        f"{number or f'#{run.attempt.trial}'}{mark}",
         colours.cell("id", short_id(run.id)),
         safe_text(run.operation),
         when,
-        colours.cell(run.status, run.status),
-        label + safe_text(run.attempt.brief_text),
+        colours.cell(run.attempt.shown_status, run.attempt.shown_status),
+        label + safe_text(run.attempt.brief_text) + (f"{GAP}{counts_text(run.attempt)}" if run.attempt.counts else ""),
     ]
+
+
+def counts_text(attempt: Attempt) -> str:
+    """Formats the counts and the best trial of a batch: `3 of 4 completed, 1 error; best #4 loss=0.371`."""
+    if (counts := attempt.counts) is None:
+        return ""
+    others = (f"{count:,} {name}" for name in (PRUNED, ERROR, TERMINATED, PENDING) if (count := getattr(counts, name)))
+    found = ", ".join((f"{counts.completed:,} of {counts.total:,} completed", *others))
+    if counts.best is None:
+        return found
+    metric = attempt.params.minimize or attempt.params.maximize or "loss"
+    return f"{found}; best #{counts.best.number} {safe_text(metric)}={number_text(counts.best.value)}"
 
 
 def broken_row(run: BrokenRun, colours: Palette = PLAIN) -> list[str]:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from gitrun import git, store
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.git.locks import make_shared_directory
-from gitrun.model.run import ENDED, BrokenRun, Run, as_running
+from gitrun.model.batch import ENDINGS
+from gitrun.model.run import BATCH, ENDED, PRUNED, BrokenRun, Run, as_running
 from gitrun.model.text import is_text
+from gitrun.model.trial_counts import TrialCounts
 from gitrun.store.index_rows import decode_row, flags_key, index_row
 from gitrun.store.live import live_runs, shown_metrics
 from gitrun.store.refs import damaged_refs, ref_store, tips
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.flags import Flags
 
-VERSION = 10
+VERSION = 11
 MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100
@@ -41,19 +43,23 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, tip TEXT NOT NULL, created REAL NOT NULL, operation TEXT NOT NULL, flags TEXT NOT NULL,
     status TEXT NOT NULL, label TEXT, marked INTEGER NOT NULL, broken TEXT,
-    source TEXT NOT NULL, base TEXT, words TEXT, record TEXT NOT NULL
+    source TEXT NOT NULL, base TEXT, words TEXT, batch TEXT, is_batch INTEGER NOT NULL, pruned INTEGER, record TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 INDEXES = """
-CREATE INDEX IF NOT EXISTS newest ON runs (created, id);
+CREATE INDEX IF NOT EXISTS newest ON runs (created, id, broken, batch);
+CREATE INDEX IF NOT EXISTS trials ON runs (batch, status, pruned) WHERE batch IS NOT NULL;
 CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created, status, words, source);
 CREATE INDEX IF NOT EXISTS sources ON runs (source);
 CREATE INDEX IF NOT EXISTS bases ON runs (base);
 CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
 """
 """Indexes for the queries, created after the rows are inserted: that takes half the time."""
-COLUMNS = ("tip", "created", "operation", "flags", "status", "label", "marked", "broken", "source", "base", "words", "record")
+COLUMNS = (
+    "tip", "created", "operation", "flags", "status", "label", "marked", "broken", "source", "base", "words", "batch",
+    "is_batch", "pruned", "record",
+)  # fmt: skip
 PUT = (
     f"INSERT INTO runs VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608 - ours
     f"{', '.join(f'{name} = excluded.{name}' for name in COLUMNS)} WHERE runs.tip = ?"
@@ -65,6 +71,8 @@ TRIES = 10
 """Attempts to catch up while other processes keep changing the index."""
 ROW = "id, tip, broken, record"
 ORDER = "ORDER BY created DESC, id DESC"
+VISIBLE = "broken IS NULL AND (batch IS NULL OR NOT EXISTS (SELECT 1 FROM runs AS b WHERE b.id = runs.batch AND b.is_batch))"
+"""Condition of the runs that the list shows by themselves: not the trials of a batch that is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,22 @@ class Index:
 
     def place(self, number: int) -> Run | None:
         """Returns the run with this number in the list, counted from 1; None if there is no such readable run."""
-        return self._one(f"WHERE broken IS NULL {ORDER} LIMIT 1 OFFSET ?", (number - 1,))
+        return next(iter(self.visible_runs(1, number - 1)), None)
+
+    def visible_runs(self, limit: int = -1, start: int = 0) -> list[Run]:
+        """Returns the newest readable runs as `readable_runs` does, without the trials of batches that are here."""
+        # the inner query needs only an index, and skips the trials of a large batch without reading them
+        inner = f"SELECT id FROM runs WHERE {VISIBLE} {ORDER} LIMIT ? OFFSET ?"  # noqa: S608 - ours
+        return self._sound(f"WHERE id IN ({inner}) {ORDER}", (limit, start))
+
+    def count_visible(self) -> int:
+        """Returns the number of runs that `visible_runs` finds without a limit."""
+        return self._number(f"SELECT count(*) FROM runs WHERE {VISIBLE}")  # noqa: S608 - ours
+
+    def trials_of(self, batch: str) -> list[Run]:
+        """Returns the trials of the batch that are here, by number."""
+        found = self._sound("WHERE batch = ? AND broken IS NULL", (batch,))
+        return sorted(found, key=lambda run: (run.attempt.trial or 0, run.attempt.created, run.id))
 
     def readable_runs(self, limit: int = -1, start: int = 0) -> list[Run]:
         """Returns the newest readable runs (limit -1: all) from offset `start` on."""
@@ -118,8 +141,10 @@ class Index:
         return [run for run in self._runs("WHERE broken IS NOT NULL ORDER BY id") if isinstance(run, BrokenRun)]
 
     def number(self, run: Run) -> int:
-        """Returns the number of the run in the list, counted from 1."""
-        where = "broken IS NULL AND (created, id) > (SELECT created, id FROM runs WHERE id = ?)"
+        """Returns the number of the run in the list, counted from 1; 0 for a trial of a batch that is here."""
+        if run.attempt.batch and not self._ask(f"SELECT 1 FROM runs WHERE id = ? AND {VISIBLE}", (run.id,)):  # noqa: S608 - ours
+            return 0
+        where = f"{VISIBLE} AND (created, id) > (SELECT created, id FROM runs WHERE id = ?)"  # noqa: S608 - ours
         return self._number(f"SELECT count(*) FROM runs WHERE {where}", (run.id,)) + 1  # noqa: S608 - ours
 
     @property
@@ -149,10 +174,10 @@ class Index:
 
     def latest_trusted(self, operation: str | None = None) -> Run | None:
         """Returns the newest run made or trusted here, of one operation or of any; None if there is none."""
-        where, values = ("", ()) if operation is None else ("AND operation = ?", (operation,))
+        where, values = (VISIBLE, ()) if operation is None else ("broken IS NULL AND operation = ?", (operation,))
         start = 0
         for limit in TRIED:
-            runs = self._sound(f"WHERE broken IS NULL {where} {ORDER} LIMIT ? OFFSET ?", (*values, limit, start))
+            runs = self._sound(f"WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, limit, start))
             if found := next(trusted_runs(self._git, runs), None):
                 return found
             if len(runs) < limit:
@@ -217,9 +242,23 @@ class Index:
         if broken is not None:
             return BrokenRun(run, tip, broken)
         found = decode_row(self._git, run, tip, packed)
+        if found.attempt.kind == BATCH and found.attempt.counts is None:
+            found = replace(found, attempt=replace(found.attempt, counts=self._count_trials(found)))
         if run not in self._live:
             return found
         return replace(found, attempt=as_running(found.attempt, shown_metrics(self._git.state, run)))
+
+    def _count_trials(self, run: Run) -> TrialCounts:
+        """Counts the trials of a batch that has not recorded its end. The total is that of the trials known so far."""
+        asked = "SELECT status, pruned IS NOT NULL, count(*) FROM runs WHERE batch = ? GROUP BY status, pruned IS NOT NULL"
+        found: dict[str, int] = {}
+        for status, is_pruned, count in self._ask(asked, (run.id,)):
+            name = PRUNED if is_pruned else status
+            found[name] = found.get(name, 0) + count
+        total = max(sum(found.values()), run.attempt.params.max_trials or 0)
+        completed, pruned, error, terminated = (found.get(name, 0) for name in ENDINGS)
+        pending = total - completed - pruned - error - terminated
+        return TrialCounts(total, completed, pruned, error, terminated, pending)
 
     def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
         ((found,),) = self._ask(query, values)

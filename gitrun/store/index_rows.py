@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.run import COMMAND, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start
+from gitrun.model.run import BATCH, COMMAND, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start
 from gitrun.model.trial_counts import BestTrial, TrialCounts
 from gitrun.store.outputs import Output
 
@@ -25,12 +25,13 @@ def index_row(run: Run | BrokenRun) -> tuple[object, ...]:
     """Returns the values of a run's row, in the order of the index's columns."""
     if isinstance(run, BrokenRun):
         # empty values, because most columns are NOT NULL
-        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, ""
+        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, None, 0, None, ""
     attempt, notes = run.attempt, run.notes
     return (
         run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
         notes.label, int(notes.marked), None, attempt.source, attempt.base,
-        words_key(attempt.kind, attempt.operation, attempt.command), encode_row(run),
+        words_key(attempt.kind, attempt.operation, attempt.command), attempt.batch, int(attempt.kind == BATCH), attempt.pruned,
+        encode_row(run),
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def find_run(index: Index, name: str, prefix: str = "") -> Run:
     if INDEX.fullmatch(name):
         # a longer number is no position in a list, and could overflow sqlite's integers
         there = index.place(int(name)) if len(name) < 10 else None
-        return require_numbered(name, there, index.readable(), is_bare=index.is_bare)
+        return require_numbered(name, there, index.count_visible(), is_bare=index.is_bare)
     for called in (name, posixpath.normpath(prefix + name)):
         if runs := index.named(called):
             return find_by_name(called, runs)

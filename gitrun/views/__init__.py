@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gitrun.views import batches as batches
     from gitrun.views import compare as compare
     from gitrun.views import contents as contents
     from gitrun.views import diff as diff

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from gitrun.git.exe import Git
+    from gitrun.model.batch import BatchDefinition, Trial
     from gitrun.model.plan import Source
     from gitrun.model.provenance import Basis, StepRun
     from gitrun.model.run import Attempt, Run
@@ -39,6 +40,14 @@ class RunReader:
     def read_family(self, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
         """Returns the basis of the run's last attempt (None: only its source) and the steps that it made. Raises BadRun."""
         return views.lineage.read_family(self._git, run)
+
+    def read_definition(self, batch: Run) -> BatchDefinition:
+        """Returns what a batch searches for, and how. Raises BadRun."""
+        return views.batches.read_definition(self._git, batch)
+
+    def read_trials(self, batch: Run) -> tuple[Trial, ...]:
+        """Returns the trials that the result of a batch names. Raises BadRun."""
+        return views.batches.read_trials(self._git, batch)
 
     def read_bases(self, runs: Sequence[Run]) -> list[Basis]:
         """Returns the basis of each run's last attempt; an empty one if it cannot be read."""

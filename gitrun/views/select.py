@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import model, store
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_filter
-from gitrun.model.run import RUNNING
+from gitrun.model.run import BATCH, RUNNING
 from gitrun.model.settings import require_date
 from gitrun.store.resolve import find_run
 
@@ -49,6 +50,8 @@ class Query:
     most: str | None = None
     order: str = "--sort"
     """The option that set `sort`, for notes."""
+    flat: bool = False
+    """Also lists trials of batches that are here, which only filters find otherwise."""
 
     @property
     def is_plain(self) -> bool:
@@ -69,16 +72,36 @@ class Selection:
 def select_runs(index: Index, git: Git, names: Sequence[str], question: Query, limit: int = -1) -> Selection:
     """Returns the runs of these names (all runs without names) that match the question, in its order.
 
-    A name may be a range of numbers in the list: `2:5`, `:3` or `7:`. Raises UsageError, UnknownRun.
+    A name may be a range of numbers in the list: `2:5`, `:3` or `7:`. Names and filters find trials of batches too; without
+    any, trials are left out. A trial has the number 0. Raises UsageError, UnknownRun.
     """
     # the index can read only as many runs as are shown
     if not names and question.is_plain:
-        found = index.readable_runs(limit)
-        return Selection(tuple(enumerate(found, 1)), index.readable() - len(found))
-    numbered = select_by_name(index, git, names) if names else list(enumerate(index.readable_runs(), 1))
+        found = index.visible_runs(limit)
+        return Selection(tuple(enumerate(found, 1)), index.count_visible() - len(found))
+    numbered = select_by_name(index, git, names) if names else number_all(index)
+    question = resolve_batch(index, question)
     chosen = choose_runs(git, numbered, question)
     shown = chosen if limit < 0 else chosen[:limit]
     return Selection(tuple(shown), len(chosen) - len(shown), ambiguity_notes([run for _, run in numbered], question))
+
+
+def number_all(index: Index) -> list[tuple[int, Run]]:
+    """Returns all readable runs with their numbers in the list; trials of batches have 0."""
+    runs = index.readable_runs()
+    batches = {run.id for run in runs if run.attempt.kind == BATCH}
+    numbers = itertools.count(1)
+    return [(0 if run.attempt.batch in batches else next(numbers), run) for run in runs]
+
+
+def resolve_batch(index: Index, question: Query) -> Query:
+    """Returns the question with the full id of its batch. A batch that is not here keeps its name."""
+    if not question.batch:
+        return question
+    try:
+        return replace(question, batch=find_run(index, question.batch).id)
+    except UnknownRun:
+        return question
 
 
 def ambiguity_notes(runs: Sequence[Run], question: Query) -> tuple[str, ...]:
@@ -124,8 +147,8 @@ def select_by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[i
     for name in names:
         match = RANGE.fullmatch(name)
         if match and name != ":":
-            first, last = int(match[1] or 1), int(match[2] or index.readable())
-            runs = index.readable_runs(max(0, last - first + 1), max(0, first - 1))
+            first, last = int(match[1] or 1), int(match[2] or index.count_visible())
+            runs = index.visible_runs(max(0, last - first + 1), max(0, first - 1))
             found |= {run.id: (number, run) for number, run in enumerate(runs, first) if run.id not in found}
             if first < 1 or not runs:
                 raise UnknownRun(f"no runs {name} in the list", "To list all runs: git run list --all")

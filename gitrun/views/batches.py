@@ -1,0 +1,45 @@
+"""What a batch searches for, and its trials, best first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitrun import model
+from gitrun.errors import BadRun
+from gitrun.git.objects import Objects
+from gitrun.model import record_files
+from gitrun.model.run import COMPLETED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gitrun.git.exe import Git
+    from gitrun.model.batch import BatchDefinition, Objective, Trial
+    from gitrun.model.run import Run
+
+
+def read_definition(git: Git, batch: Run) -> BatchDefinition:
+    """Reads what the last attempt of a batch searches for. Raises BadRun."""
+    names = [f"{batch.attempt.id}:{name}" for name in (record_files.BATCH, record_files.POINTS)]
+    with Objects(git) as objects:
+        found, points = objects.read_many(names, record_files.MAX_BATCH)
+    if found is None or found.data is None:
+        raise BadRun(f"{record_files.BATCH} is missing")
+    return model.batch_record.decode_batch(found.data, points.data if points else None, batch.attempt.params.random_seed or 0)
+
+
+def read_trials(git: Git, batch: Run) -> tuple[Trial, ...]:
+    """Reads the trials that the last result of a batch names; none without a result. Raises BadRun."""
+    if not batch.attempt.result:
+        return ()
+    with Objects(git) as objects:
+        found = objects.read(f"{batch.attempt.result}:{record_files.RESULT}", record_files.MAX_RESULT)
+    return model.batch_record.read_trials(found.data if found else None)
+
+
+def best_first(trials: Iterable[Run], objective: Objective) -> list[Run]:
+    """Returns the completed trials that have the metric, best first; of equal ones the first trial."""
+    sign = 1 if objective.minimize else -1
+    values = {run.id: (run, value) for run in trials if (value := run.metrics.ask(objective.metric)) is not None}
+    valued = [(run, value) for run, value in values.values() if run.status == COMPLETED and value == value]  # noqa: PLR0124 - nan
+    return [run for run, value in sorted(valued, key=lambda pair: (sign * pair[1], pair[0].attempt.trial or 0))]

@@ -1,0 +1,70 @@
+"""A batch as it is shown: what it searches for, its best trials, and its trials side by side."""
+
+from __future__ import annotations
+
+import pytest
+from batch_of_four import batch_of_four
+from repository import Repo
+from templates import made_once
+
+from gitrun import Project
+
+
+@pytest.fixture
+@made_once
+def four(repo):
+    """A repository with a plain run and a batch of four trials."""
+    batch_of_four(repo)
+
+
+@pytest.mark.usefixtures("four")
+def test_show_tells_space_sampler_counts_and_best_trials(repo) -> None:
+    project = Project(repo.path)
+    done = repo.run("show", "1")
+    assert not done.stderr
+    text = done.stdout
+    ids = [trial.id[:8] for trial in project.trials(project.find("1"))]
+    for line in (
+        "trials:    3 of 4 completed, 1 error; best #2 loss=0.25", "sampler:   grid, minimize loss", "space:     x=[",
+        f"best:      #2  {ids[1]}  loss=0.25  x=2", f"           #1  {ids[0]}  loss=0.5  x=1", f"           #4  {ids[3]}",
+    ):  # fmt: skip
+        assert line in text
+    assert ids[2] not in text
+
+
+@pytest.mark.usefixtures("four")
+def test_show_of_a_trial_names_its_batch_and_number(repo) -> None:
+    project = Project(repo.path)
+    batch = project.find("1")
+    assert f"batch:     {batch.id[:8]} #2" in repo.run("show", project.trials(batch)[1].id).stdout
+
+
+@pytest.mark.usefixtures("four")
+@pytest.mark.parametrize(("words", "expected"), [((), ["0.25", "0.5", "0.75", "-"]), (("--top", "2"), ["0.25", "0.5"]),
+                                                 (("--sort=-x",), ["0.75", "-", "0.25", "0.5"])])  # fmt: skip
+def test_compare_of_a_batch_shows_its_trials_best_first(repo, words, expected) -> None:
+    head, *rows = repo.run("compare", "1", "--csv", *words).stdout.splitlines()
+    place = head.split(",").index("loss")
+    assert [row.split(",")[place] or "-" for row in rows] == expected
+
+
+@pytest.mark.usefixtures("four")
+def test_push_takes_the_trials_along(repo, tmp_path) -> None:
+    repo.git("init", "--bare", "-q", str(tmp_path / "remote.git"))
+    repo.git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    assert repo.run("push", "origin", "1").returncode == 0
+    assert repo.git("ls-remote", "origin", "refs/runs/*").count("refs/runs/") == 5
+
+
+@pytest.mark.usefixtures("four")
+def test_trust_of_a_batch_trusts_the_trials_it_names(repo, tmp_path) -> None:
+    here = Project(repo.path)
+    batch = here.find("1")
+    other = tmp_path / "other"
+    repo.git("clone", "-q", str(repo.path), str(other))
+    repo.git("-C", str(other), "fetch", "-q", "origin", "refs/runs/*:refs/runs/*")
+    there = Project(other)
+    assert len(there.sharing.untrusted(there.list_runs())) == 6
+    assert Repo(other).run("trust", batch.id).returncode == 0
+    assert [run.operation for run in there.sharing.untrusted(there.list_runs())] == ["echo.py"]
+    assert there.sharing.untrusted(there.list_runs())[0].attempt.batch is None
