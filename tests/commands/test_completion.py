@@ -188,6 +188,13 @@ def test_bash_offers_what_may_stand_there_and_nothing_else(lived, typed, offered
     assert found == (sorted(expected) if typed == "label x " else expected)
 
 
+@pytest.mark.parametrize("typed", ["--at ", "--at=", "bisect --good ", "bisect --bad "])
+def test_bash_offers_branches_and_tags_where_a_commit_is_wanted(lived, typed) -> None:
+    repo = lived[0]
+    repo.git("tag", "--force", "v1")
+    assert tab(repo, f"git run {typed}") == ["main ", "v1 "]
+
+
 def test_runs_are_offered_with_words_that_say_which_they_are(lived) -> None:
     repo, first, second, _ = lived
     lines = repo.run("--git-completion-helper-values", "runs", check=True).stdout.splitlines()
@@ -284,6 +291,7 @@ def test_zsh_offers_what_may_stand_there(lived) -> None:
         "git run cat -p mod": "model", f"git run restore {gone[:4]}": gone, "git run --restart bes": "best",
         "git run --restart 1 l": "lr=", f"git run --start={first} x": "x=", "git run tag pap": "paper",
         f"git run label x {second[:4]}": second,
+        "git run bisect --good mai": "main", "git run --at mai": "main",
     }  # fmt: skip
     words = ["zsh", "-f", "-c", ZSH, "zsh", str(SHARE), *(word for pair in pairs.items() for word in pair)]
     done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=120)
@@ -304,6 +312,8 @@ def test_zsh_offers_what_may_stand_there(lived) -> None:
             ("git run push or", {"origin\tremote"}),
             ("git run cat -p mod", {"model\tproduced"}),
             ("git run restore ", {"{gone}\techo.py x=1.0 y=2 z=a completed"}),
+            ("git run bisect --good mai", {"main\tcommit"}),
+            ("git run --at mai", {"main\tcommit"}),
             ("git run stop ", set()),
             ("git run help tut", {"tutorial"}),
             ("git run label ", set()),

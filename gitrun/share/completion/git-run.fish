@@ -77,6 +77,10 @@ function __git_run_heads
     git for-each-ref --format='%(refname:lstrip=2)' refs/heads/ 2>/dev/null
 end
 
+function __git_run_commits
+    git for-each-ref --format='%(refname:lstrip=2)' refs/heads/ refs/tags/ 2>/dev/null
+end
+
 # The run of which another attempt is asked for; nothing if none is.
 function __git_run_again
     set -l words (commandline -opc)
@@ -122,6 +126,8 @@ complete -c git-run -x -n 'not __git_run_starts' -l branch -a '(__git_run_heads)
 complete -c git-run -x -n 'not __git_run_starts' -l sort -l columns -l min -l max -a '(__git_run_offered columns)'
 complete -c git-run -x -n 'not __git_run_starts' -l author -l where -l batch -l since -l until -l limit -l top -l for
 complete -c git-run -x -n '__git_run_starts' -l label -l tag -l comment -l stop-after -l gpus -l random-seed
+complete -c git-run -x -n '__git_run_starts' -l at -a '(__git_run_commits)' -d commit
+complete -c git-run -x -n '__git_run_is bisect' -l good -l bad -a '(__git_run_commits)' -d commit
 complete -c git-run -x -n '__git_run_is report' -l format -a 'md html json'
 complete -c git-run -x -n '__git_run_is list' -l format
 complete -c git-run -x -n '__git_run_is cat' -s p -l path -a '(__git_run_offered files (__git_run_behind))'
