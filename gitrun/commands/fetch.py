@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gitrun.commands.selecting import add_filters, build_query, open_project
-from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, report_received, split_remote_and_names
+from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, fetch_with_trials, report_received, split_remote_and_names
 
 
 @click.command(add_help_option=False)
@@ -19,8 +19,8 @@ from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, report_recei
 def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Fetches runs from a remote (default: all). Each is checked first, and none is executed until you trust it.
 
-    A run with new attempts on both sides is not changed; to merge it, use git run pull. A deleted run is fetched again only
-    if you name it.
+    Trials of a batch come with it. A run with new attempts on both sides is not changed; to merge it, use git run pull. A
+    deleted run is fetched again only if you name it.
 
     \b
       git run fetch
@@ -32,5 +32,5 @@ def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a 
     options["question"] = build_query(options)
     # `fetch origin` names a remote, `fetch 3fa2c1d8` a run
     remote, names = split_remote_and_names(project, words)
-    found = project.sharing.fetch(remote, build_order(project, names, options, merge=False))
+    found = fetch_with_trials(project, remote, build_order(project, names, options, merge=False))
     return report_received(project, found, remote, quiet=options["quiet"])

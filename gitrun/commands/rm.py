@@ -32,9 +32,7 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, only: b
     question = build_query(options)
     # `--remote` without a name is the empty text
     if remote is not None:
-        if only:
-            raise UsageError("--only and --remote cannot be combined")
-        return commands.sharing.delete_on_remote(open_project(), remote, (runs, question), dry_run=dry_run)
+        return commands.sharing.delete_on_remote(open_project(), remote, (runs, question), dry_run=dry_run, only=only)
     # other verbs take the newest run without a name, but not this one
     if not runs and question.is_plain:
         raise UsageError("no runs given", "To delete runs: git run rm 3fa2, or: git run rm --status error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -81,6 +82,25 @@ def build_order(project: Project, names: Sequence[str], options: dict[str, Any],
     ids = [name if parse_id_prefix(name) else project.find(name).id for name in names]
     pick = None if question.is_plain and revisions is None else pick_function(project, question, revisions)
     return FetchRequest(tuple(ids), pick, merge=merge, shown=is_progress_shown(options))
+
+
+def fetch_with_trials(project: Project, remote: str, order: FetchRequest) -> Received:
+    """Fetches runs, and those that the results of fetched batches name as trials. Raises GitFailed, UnknownRun."""
+    found = project.sharing.fetch(remote, order)
+    if not order.names and not order.pick:
+        return found
+    with project.index() as index:
+        come = [index.get(run_id) for run_id in (*found.fresh, *found.forward, *found.merged)]
+        trials: dict[str, None] = {}
+        for run in come:
+            if isinstance(run, Run) and run.attempt.kind == BATCH:
+                with suppress(BadRun):
+                    trials |= dict.fromkeys(trial.run_id for trial in project.runs.read_trials(run) if trial.run_id)
+        missing = tuple(run_id for run_id in trials if index.get(run_id) is None)
+    if not missing:
+        return found
+    more = project.sharing.fetch(remote, replace(order, names=missing, pick=None, lenient=True))
+    return replace(found, fresh=[*found.fresh, *more.fresh], refused={**found.refused, **more.refused})
 
 
 def pick_function(project: Project, question: Query, revisions: str | None) -> Pick:
@@ -201,8 +221,11 @@ def group_by_reason(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]
     return found
 
 
-def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Query], *, dry_run: bool) -> int:
-    """Deletes runs on a remote, and here unless they are in the trash. Returns the exit code. Raises UsageError."""
+def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Query], *, dry_run: bool, only: bool) -> int:
+    """Deletes runs on a remote, and here unless they are in the trash. Returns the exit code. Raises UsageError.
+
+    Unless `only`, the trials of a batch that are here go with it.
+    """
     names, question = meant
     # `--remote 3fa2c1d8`: click took the run for the option's value
     if word and not project.sharing.is_remote(word):
@@ -212,6 +235,11 @@ def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Qu
         raise UsageError("deleting on a remote needs ids", "To name runs there: ids of 4 digits or more")
     remote = word or project.sharing.default_remote(push=True)
     doomed = project.sharing.known(names)
+    if not only:
+        with project.index() as index:
+            found = [run for run in map(index.get, doomed) if run]
+        if trials := project.trials_of(found):
+            doomed |= project.sharing.known([trial.id for trial in trials])
     if dry_run:
         report_some(project, f"would delete on {remote}", doomed)
         return 0

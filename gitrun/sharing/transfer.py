@@ -40,13 +40,15 @@ if TYPE_CHECKING:
 class FetchRequest:
     """A request to fetch runs: ids or prefixes of ids (none: all runs), of which `pick` selects some by id.
 
-    `merge` merges runs that have new attempts on both sides. `shown` shows git's progress to the user.
+    `merge` merges runs that have new attempts on both sides. `shown` shows git's progress to the user. With `lenient`, names
+    that the remote lacks are no error, and deleted runs stay deleted.
     """
 
     names: tuple[str, ...] = ()
     pick: Pick | None = None
     merge: bool = False
     shown: bool = False
+    lenient: bool = False
 
 
 class Sharing:
@@ -62,7 +64,7 @@ class Sharing:
         # quarantine: fetched refs stay under a private prefix until their runs are checked
         with quarantine.open_quarantine(git) as prefix:
             there = remotes.fetch_tips(git, remote, patterns, prefix, shown=order.shown)
-            named = find_ids(there, order.names, remote) if order.names else frozenset[str]()
+            named = find_ids(there, order.names, remote) if order.names and not order.lenient else frozenset[str]()
             wanted = FetchWish(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
             return quarantine.receive_runs(git, there, wanted)
 

@@ -68,3 +68,41 @@ def test_trust_of_a_batch_trusts_the_trials_it_names(repo, tmp_path) -> None:
     assert Repo(other).run("trust", batch.id).returncode == 0
     assert [run.operation for run in there.sharing.untrusted(there.list_runs())] == ["echo.py"]
     assert there.sharing.untrusted(there.list_runs())[0].attempt.batch is None
+
+
+@pytest.fixture
+def clone(repo, tmp_path) -> Repo:
+    """A clone without runs, of a remote that has the batch and all others."""
+    repo.git("init", "--bare", "-q", str(tmp_path / "remote.git"))
+    repo.git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    repo.git("push", "-q", "origin", "HEAD", "refs/runs/*:refs/runs/*")
+    repo.git("clone", "-q", str(tmp_path / "remote.git"), str(tmp_path / "clone"))
+    return Repo(tmp_path / "clone")
+
+
+@pytest.mark.usefixtures("four")
+@pytest.mark.parametrize("verb", ["fetch", "pull"])
+def test_fetch_of_a_batch_takes_its_trials_along(repo, clone, verb) -> None:
+    batch = Project(repo.path).find("1")
+    repo.git("push", "-q", "origin", f":refs/runs/{Project(repo.path).trials(batch)[3].id}")
+    assert clone.run(verb, "origin", batch.id).returncode == 0
+    there = Project(clone.path)
+    assert [trial.attempt.trial for trial in there.trials(there.find(batch.id))] == [1, 2, 3]
+    assert len(there.list_runs()) == 4
+
+
+@pytest.mark.usefixtures("four", "clone")
+@pytest.mark.parametrize(("words", "left"), [((), 1), (("--only",), 5)])
+def test_batch_is_deleted_on_a_remote_with_its_trials(repo, words, left) -> None:
+    done = repo.run("rm", Project(repo.path).find("1").id, "--remote", "origin", *words)
+    assert done.returncode == 0, done.stderr
+    assert repo.git("ls-remote", "origin", "refs/runs/*").count("refs/runs/") == left
+    assert len(Project(repo.path).list_runs()) == left
+
+
+@pytest.mark.usefixtures("four")
+def test_run_deleted_on_a_remote_takes_no_other_along(repo, clone) -> None:
+    assert clone.path.exists()
+    plain = Project(repo.path).find("2").id
+    assert repo.run("rm", plain, "--remote", "origin").returncode == 0
+    assert repo.git("ls-remote", "origin", "refs/runs/*").count("refs/runs/") == 5
