@@ -130,12 +130,12 @@ class Project:
         lifecycle.decide.require_worktree(session, request)
         # process and thread in the name keep two plans from sharing an index
         with source.snapshot.private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
-            found = lifecycle.decide.decide(
+            decision = lifecycle.decide.decide(
                 lifecycle.decide.LaunchRequest(
                     session, request, lifecycle.decide.Prompts(), index, lifecycle.decide.stamp_now(), looks=True
                 )
             )
-        return found if isinstance(found, model.plan.Skip) else found.plan
+        return decision if isinstance(decision, model.plan.Skip) else decision.plan
 
     def bisect(self, asked: BisectRequest) -> Bisection:
         """Finds the first commit for which a condition fails, and runs the commits that decide it. Raises GitrunError."""
@@ -168,10 +168,10 @@ class Project:
         left out. Raises UnknownRun, UsageError.
         """
         with self.index() as index:
-            found = views.select.select_runs(index, self.git, names, question or views.select.Query(), limit)
-        for note in found.notes:
+            selection = views.select.select_runs(index, self.git, names, question or views.select.Query(), limit)
+        for note in selection.notes:
             self.say(note)
-        return found
+        return selection
 
     def trials(self, batch: Run) -> list[Run]:
         """Returns the trials of a batch that are here, by number."""
@@ -253,8 +253,8 @@ class Project:
 
     def environment(self, run: Run) -> dict[str, Any]:
         """Returns the recorded environment of the run's last attempt."""
-        found = workspace.run_files.read_object(self.git, f"{run.attempt.id}:{model.record_files.ENV}")
-        return model.decode.parse_toml(found, model.record_files.ENV) if found is not None else {}
+        record = workspace.run_files.read_object(self.git, f"{run.attempt.id}:{model.record_files.ENV}")
+        return model.decode.parse_toml(record, model.record_files.ENV) if record is not None else {}
 
     def lent(self, run: Run) -> tuple[tuple[Lent, ...], tuple[str, ...]]:
         """Returns the ignored files lent to the run's last attempt, and sentences about those changed since."""
@@ -276,13 +276,13 @@ class Project:
             source.snapshot.private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index,
         ):
             choice = source.snapshot.SnapshotOptions(self.settings)
-            found = source.snapshot.take_snapshot(self.git, objects, index, choice)
-            if found and found.source.submodules and self.settings.submodules == "files":
+            snapshot = source.snapshot.take_snapshot(self.git, objects, index, choice)
+            if snapshot and snapshot.source.submodules and self.settings.submodules == "files":
                 # a run has files in place of the commits of submodules, which gives another tree
-                found = source.submodules.add_submodule_files(self.git, objects, found, choice)
-        if found is None:  # only the command line asks the user to go on
+                snapshot = source.submodules.add_submodule_files(self.git, objects, snapshot, choice)
+        if snapshot is None:  # only the command line asks the user to go on
             raise CannotRun("the working tree cannot be recorded")
-        return found.source
+        return snapshot.source
 
     def read_file(self, run: Run, what: str, path: str | None = None) -> bytes:
         """Returns the bytes of a file of the run: its `output`, its `flags`, or the file at `path`.
@@ -314,9 +314,9 @@ class Project:
         """Unmarks the runs. Returns the ids of those that were marked. Raises UnknownRun, StaleRun."""
         return store.annotations.unmark_runs(self.git, runs)
 
-    def annotate(self, found: Iterable[Run], change: Change, subject: str) -> list[str]:
+    def annotate(self, runs: Iterable[Run], change: Change, subject: str) -> list[str]:
         """Applies `change` to the annotations of the runs, with `subject` for the commits. Returns changed ids."""
-        return store.annotations.annotate_many(self.git, [run.id for run in found], change, subject)
+        return store.annotations.annotate_many(self.git, [run.id for run in runs], change, subject)
 
     def runs_to_delete(self, names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
         """Returns the runs that `select` finds, and broken runs named by their ids. Raises UnknownRun, UsageError."""

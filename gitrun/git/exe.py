@@ -262,14 +262,14 @@ def read_config(git: Git) -> dict[str, tuple[str, ...]]:
 
 def read_settings(environ: Mapping[str, str], directory: Path) -> dict[str, tuple[str, ...]]:
     """Returns the settings that git sees in a directory, which need not be in a repository. Raises NotARepository."""
-    found: dict[str, tuple[str, ...]] = {}
+    settings: dict[str, tuple[str, ...]] = {}
     done = run_git(("config", "-z", "--list"), environ, directory)
     if done.returncode:
         raise NotARepository(f"git cannot read its configuration: {failure_reason(done.stderr)}")
     for entry in done.stdout.split(b"\0")[:-1]:
         name, _, value = os.fsdecode(entry).partition("\n")
-        found[name] = (*found.get(name, ()), value)
-    return found
+        settings[name] = (*settings.get(name, ()), value)
+    return settings
 
 
 def with_quarantine(git: Git, environ: Mapping[str, str]) -> Git:

@@ -39,34 +39,34 @@ class Odb:
 
         Each name is a full id, or `<commit or tree>:<folder>/<file>`. Names in one folder are fastest next to each other.
         """
-        found: list[Object | None] = []
+        objects: list[Object | None] = []
         last, ids = "", {}
         for name in names:
             if ":" not in name:
-                found.append(self.read(name, limit))
+                objects.append(self.read(name, limit))
                 continue
             folder, _, file = name.rpartition("/")
             # names in one folder come together, so one folder is remembered
             if folder != last:
                 last, ids = folder, self._entries(*folder.split(":", 1))
-            found.append(self.read(ids[file.encode()], limit) if file.encode() in ids else None)
-        return found
+            objects.append(self.read(ids[file.encode()], limit) if file.encode() in ids else None)
+        return objects
 
     def _entries(self, top: str, folder: str) -> dict[bytes, str]:
         """Returns the ids in a folder of a commit or tree, by name."""
-        found = self._tree(top)
+        ids = self._tree(top)
         for part in folder.split("/"):
-            inner = found.get(part.encode())
+            inner = ids.get(part.encode())
             if inner is None:
                 return {}
-            found = self._tree(inner)
-        return found
+            ids = self._tree(inner)
+        return ids
 
     def _tree(self, name: str, *, may_be_commit: bool = True) -> dict[bytes, str]:
         """Returns the ids in a tree, or in a commit's tree, by name. Reads trees of any size, as git did when they arrived."""
-        for place in self._places:
+        for database in self._places:
             try:
-                number, data = place.read(name)
+                number, data = database.read(name)
             except (KeyError, ValueError, pygit2.GitError):
                 continue
             kind = KINDS.get(number)
@@ -77,16 +77,16 @@ class Odb:
 
     def read(self, name: str, limit: int = 1 << 26) -> Object | None:
         """Returns the object with this full id, without content above `limit` bytes; None if there is none."""
-        found = self.look(name, limit)
-        return Object(name, *found) if found else None
+        content = self.look(name, limit)
+        return Object(name, *content) if content else None
 
     def look(self, name: str, limit: int) -> tuple[str, int, bytes | None] | None:
         """Returns kind, size and content as `read` does. Builds no Object: this runs for very many of them."""
-        for place in self._places:
+        for database in self._places:
             try:
                 # the header first: an object over the limit is never loaded
-                kind, size = place.read_header(name)
-                return KINDS.get(kind, "?"), size, place.read(name)[1] if size <= limit else None
+                kind, size = database.read_header(name)
+                return KINDS.get(kind, "?"), size, database.read(name)[1] if size <= limit else None
             except (KeyError, ValueError, pygit2.GitError):
                 continue
         return None

@@ -97,12 +97,12 @@ def is_git_at_work(git: Git) -> bool:
         if not name.startswith("git") or name.startswith("git-run") or pid in ours or pid in wrappers:
             continue
         try:
-            place = str(Path(f"/proc/{pid}/cwd").readlink())
+            directory = str(Path(f"/proc/{pid}/cwd").readlink())
         except FileNotFoundError:
             continue
         except OSError:
             return True
-        if any(place == known or place.startswith(f"{known}/") for known in places):
+        if any(directory == known or directory.startswith(f"{known}/") for known in places):
             return True
     return False
 
@@ -120,21 +120,21 @@ def list_worktrees(git: Git) -> Iterator[Path]:
 
 def list_processes() -> dict[int, tuple[int, str]]:
     """Returns parent and name of every living process that is visible, by process id."""
-    found = {}
+    processes = {}
     for pid in (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         with suppress(OSError, IndexError):
             before, _, after = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
             state, parent = after.split()[:2]
             # zombies and dead processes hold no files
             if state not in "ZX":
-                found[int(pid)] = (int(parent), before.partition("(")[2])
-    return found
+                processes[int(pid)] = (int(parent), before.partition("(")[2])
+    return processes
 
 
 def list_ancestors(pid: int, known: dict[int, tuple[int, str]]) -> set[int]:
     """Returns the process and all its ancestors, as ids."""
-    found: set[int] = set()
-    while pid in known and pid not in found:
-        found.add(pid)
+    ancestors: set[int] = set()
+    while pid in known and pid not in ancestors:
+        ancestors.add(pid)
         pid = known[pid][0]
-    return found
+    return ancestors

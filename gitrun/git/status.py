@@ -52,32 +52,32 @@ def read_status(git: Git, index: Path | None = None, *, ignored: bool = True, mo
         "--no-renames",
         f"--ignore-submodules={modules}",
     )
-    wanted = ("--ignored=matching",) if ignored else ()
-    done = git.attempt("status", *words, *wanted, index=index)
+    options = ("--ignored=matching",) if ignored else ()
+    done = git.attempt("status", *words, *options, index=index)
     if done.returncode:
         raise GitFailed(f"git status failed: {failure_reason(done.stderr)}")
-    found, heads = parse_status(done.stdout)
-    untracked, passed = found.get("?", []), found.get("!", [])
+    paths, heads = parse_status(done.stdout)
+    untracked, passed = paths.get("?", []), paths.get("!", [])
     # git only warns, in the user's language, about a directory that it cannot open
     closed = unreadable_directories(os.fsencode(git.worktree or "."), {*untracked, *passed}) if done.stderr else []
     base, branch = heads.get(b"branch.oid", ""), heads.get(b"branch.head", "")
     return WorktreeStatus(
         base=None if base.startswith("(") else base,
         branch=None if branch.startswith("(") else branch,
-        changed=tuple(found.get("changed", [])),
-        deleted=tuple(found.get("deleted", [])),
-        conflicts=tuple(found.get("conflict", [])),
+        changed=tuple(paths.get("changed", [])),
+        deleted=tuple(paths.get("deleted", [])),
+        conflicts=tuple(paths.get("conflict", [])),
         untracked=tuple(path for path in untracked if not path.endswith(b"/")),
         nested=tuple(path for path in untracked if path.endswith(b"/")),
         ignored=tuple(passed),
-        dirty_modules=tuple(found.get("module", [])),
+        dirty_modules=tuple(paths.get("module", [])),
         unread=tuple(closed),
     )
 
 
 def parse_status(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str]]:
     """Parses the output of `git status`. Returns the paths by kind, and the headers about HEAD."""
-    found: dict[str, list[bytes]] = {}
+    paths: dict[str, list[bytes]] = {}
     heads: dict[bytes, str] = {}
     for entry in status.split(b"\0")[:-1]:
         sort, _, rest = entry.partition(b" ")
@@ -85,35 +85,35 @@ def parse_status(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str
             name, _, value = rest.partition(b" ")
             heads[name] = os.fsdecode(value)
         elif sort in {b"?", b"!"}:
-            found.setdefault(sort.decode(), []).append(rest)
+            paths.setdefault(sort.decode(), []).append(rest)
         else:
-            add_tracked_entry(found, sort, rest)
-    return found, heads
+            add_tracked_entry(paths, sort, rest)
+    return paths, heads
 
 
 def unreadable_directories(top: bytes, passed: Collection[bytes]) -> list[bytes]:
     """Returns the directories below `top` that cannot be listed, except those in `passed`, which end with `/`."""
-    found, queue = [], [b""]
+    closed, queue = [], [b""]
     for directory in queue:
         try:
             with os.scandir(top + b"/" + directory) as entries:
                 inner = [directory + entry.name + b"/" for entry in entries if entry.is_dir(follow_symlinks=False)]
         except OSError:
-            found.append(directory)
+            closed.append(directory)
         else:
             queue += [path for path in inner if path not in passed and path != b".git/"]
-    return sorted(found)
+    return sorted(closed)
 
 
-def add_tracked_entry(found: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
+def add_tracked_entry(paths: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
     """Sorts the status line of a tracked path into `found`: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
     fields = rest.split(b" ", 9 if sort == b"u" else 7)
     state, module, path = fields[0], fields[1], fields[-1]
     if sort == b"u":
-        found.setdefault("conflict", []).append(path)
+        paths.setdefault("conflict", []).append(path)
     elif state[1:2] != b".":
-        found.setdefault("changed", []).append(path)
+        paths.setdefault("changed", []).append(path)
         if state[1:2] == b"D":
-            found.setdefault("deleted", []).append(path)
+            paths.setdefault("deleted", []).append(path)
     if module.startswith(b"S") and module[2:] != b"..":
-        found.setdefault("module", []).append(path)
+        paths.setdefault("module", []).append(path)

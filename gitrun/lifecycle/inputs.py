@@ -55,10 +55,10 @@ def put_inputs(session: Session, plan: Plan, tree: Path, linked: list[bytes]) ->
     linked = unlink_outputs(session, tree, linked, definition.outputs)
     with Index(session.git) as index:
         for need in basis.needs:
-            wanted = [os.fsencode(path) for path, _ in need.files]
-            linked = open_links(session, tree, linked, wanted)
+            paths = [os.fsencode(path) for path, _ in need.files]
+            linked = open_links(session, tree, linked, paths)
             copy_needed(session.git, find_run(index, need.run_id), need, tree)
-            put_there += wanted
+            put_there += paths
     for one in basis.inputs:
         path = os.fsencode(one.path)
         if one.url:
@@ -82,12 +82,12 @@ def unlink_outputs(session: Session, tree: Path, linked: list[bytes], outputs: I
             if len(parts) > len(pattern) or not all(map(fnmatchcase, parts, pattern)):
                 continue
             before, is_whole = set(linked), len(parts) == len(pattern)
-            place = tree / os.fsdecode(path)
-            is_directory = place.is_dir()
+            target = tree / os.fsdecode(path)
+            is_directory = target.is_dir()
             # `/*` stands for something inside: the link is then opened, not removed
             linked = open_links(session, tree, linked, [path if is_whole else path + b"/*"])
-            if is_whole and is_directory and not place.exists():
-                place.mkdir()  # the program fills it, but expects the directory to exist
+            if is_whole and is_directory and not target.exists():
+                target.mkdir()  # the program fills it, but expects the directory to exist
             # an opened directory brings links that may be outputs too
             queue += [one for one in linked if one not in before]
     return linked

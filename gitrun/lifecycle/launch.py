@@ -259,21 +259,25 @@ def decide_lending(session: Session, request: Request, decision: Decision) -> Le
     is_here = (decision.run is None and request.at is None) or request.force_sourcecode
     if not lends_files(session, request):
         return replace(workspace.lending.NO_LENDING, exact=is_here, bare=bare)
-    wanted = workspace.lending.LendingRequest(decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs)
-    return replace(workspace.lending.survey_ignored(top, wanted, session.settings, session.git.state), exact=is_here, bare=bare)
+    lending_request = workspace.lending.LendingRequest(
+        decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs
+    )
+    return replace(
+        workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state), exact=is_here, bare=bare
+    )
 
 
 def share_directories(session: Session) -> None:
     """Creates the ignored directories that `gitrun.link` names, so that runs share the files they put there."""
     for path in session.settings.link_paths if session.git.worktree else ():
-        place = (session.git.worktree or Path()) / path
+        directory = (session.git.worktree or Path()) / path
         # a pattern names no directory to create
-        if any(sign in path for sign in "*?[") or os.path.lexists(place):
+        if any(sign in path for sign in "*?[") or os.path.lexists(directory):
             continue
         # check-ignore rejects the literal pathspecs that gitrun uses otherwise
         words = ("--no-literal-pathspecs", "check-ignore", "-q", "--no-index")
         if not session.git.attempt(*words, "--", f"{path}/").returncode:
-            place.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)
 
 
 def with_annotations(session: Session, request: Request, notes: Notes) -> Notes:

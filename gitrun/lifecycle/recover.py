@@ -100,8 +100,8 @@ def restore_ref(session: Session, run_id: str) -> None:
     with Objects(session.git) as objects:
         commit = read_commit(objects.read(owner.attempt))
     if commit is None or commit.kind != "attempt":
-        place = directory_of(session.git.state, run_id)
-        raise Unfinished(f"it is no longer in the repository. To delete what it left: rm -r '{place}'")
+        directory = directory_of(session.git.state, run_id)
+        raise Unfinished(f"it is no longer in the repository. To delete what it left: rm -r '{directory}'")
     ref_store(session.git).apply([RefEdit(run_ref(run_id), owner.attempt, None, "recover run")])
     session.say(
         f"note: run {short_id(run_id)} was deleted while it ran, and gitrun restored it. "

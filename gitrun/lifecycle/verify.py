@@ -232,12 +232,12 @@ def earlier_attempt(session: Session, objects: Objects, run: Run) -> str:
     before = read_attempts(session.git, objects, run)[:-1]
     if not before:
         return ""
-    left = [file.path for file in before[-1].files if file.stored == "local"]
-    if not {file.path for file in run.attempt.files}.intersection(left):  # a clean start, or nothing was kept
+    kept = [file.path for file in before[-1].files if file.stored == "local"]
+    if not {file.path for file in run.attempt.files}.intersection(kept):  # a clean start, or nothing was kept
         return ""
     restore_kept(session.git, run.id, before[-1])
-    place = kept_directory(session.git, run.id, before[-1].id)
-    missing = [path for path in left if not os.path.lexists(place / path)]
+    directory = kept_directory(session.git, run.id, before[-1].id)
+    missing = [path for path in kept if not os.path.lexists(directory / path)]
     if missing:
         raise CannotVerify(f"run {short_id(run.id)} started from '{missing[0]}', which is only on the machine that made it")
     return before[-1].id

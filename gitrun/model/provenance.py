@@ -86,7 +86,7 @@ def encode_file(path: str, sha256: str) -> dict[str, str]:
 
 def read_basis(data: bytes | None) -> Basis:
     """Reads the dependencies from run.toml. Raises BadRun if it is not valid."""
-    found = parse_toml(data or b"", RUN)
+    table = parse_toml(data or b"", RUN)
     # the file may come from elsewhere: a value of the wrong type reads as a missing one
     needs = (
         Dependency(
@@ -97,7 +97,7 @@ def read_basis(data: bytes | None) -> Basis:
                 for file in get_tables(need, "files")
             ),
         )
-        for need in get_tables(found, "needs")
+        for need in get_tables(table, "needs")
     )
     inputs = (
         InputFile(
@@ -106,23 +106,23 @@ def read_basis(data: bytes | None) -> Basis:
             get_text(one, "sha256") or "",
             get_text(one, "url") or "",
         )
-        for one in get_tables(found, "inputs")
+        for one in get_tables(table, "inputs")
     )
     return Basis(
-        found.get("entry") is True,
+        table.get("entry") is True,
         tuple(needs),
         tuple(inputs),
-        get_text(found, "parent") or "",
-        tuple(map(decode_path, get_texts(found, "not_isolated"))),
+        get_text(table, "parent") or "",
+        tuple(map(decode_path, get_texts(table, "not_isolated"))),
     )
 
 
 def dependency_ids(basis: Basis) -> dict[str, str]:
     """Returns the dependencies by name: the run of an operation, the sha256 of each of its files and of each input."""
-    found = {need.operation: need.run_id for need in basis.needs}
+    ids = {need.operation: need.run_id for need in basis.needs}
     # the operation is part of the name, because two needs may have files of one path
-    found |= {f"{need.operation} {encode_path(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
-    return found | {encode_path(one.path): one.sha256 for one in basis.inputs}
+    ids |= {f"{need.operation} {encode_path(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
+    return ids | {encode_path(one.path): one.sha256 for one in basis.inputs}
 
 
 def encode_steps(steps: Iterable[StepRun]) -> list[dict[str, str]]:
@@ -132,9 +132,9 @@ def encode_steps(steps: Iterable[StepRun]) -> list[dict[str, str]]:
 
 def read_steps(data: bytes | None) -> tuple[StepRun, ...]:
     """Reads the steps that a result.toml lists. Raises BadRun if it is not valid."""
-    found = parse_toml(data or b"", RESULT)
+    table = parse_toml(data or b"", RESULT)
     # { operation = "prepare", run = "<id>", status = "completed" }
-    steps = get_tables(found, "steps")
+    steps = get_tables(table, "steps")
     return tuple(
         StepRun(get_text(one, "operation") or "", get_text(one, "run") or "", get_text(one, "status") or "") for one in steps
     )

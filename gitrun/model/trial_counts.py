@@ -16,7 +16,7 @@ class BestTrial:
 
 @dataclass(frozen=True, slots=True)
 class TrialCounts:
-    """Numbers of trials of a batch by how they ended; `pending` have not ended. `total` is the number of trials that it is to have.
+    """Numbers of trials of a batch by their end; `pending` have not ended. `total` is the number that it is to have.
 
     `best` is None if no trial has a value, or if the batch has several objectives.
     """

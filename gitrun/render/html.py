@@ -203,21 +203,21 @@ def render_commands(report: Report) -> str:
     return f"<h2>How to look at it</h2>\n<pre>{join_lines(review_commands(report))}</pre>"
 
 
-def join_lines(found: Iterable[str]) -> str:
+def join_lines(lines: Iterable[str]) -> str:
     """Renders lines as preformatted text."""
-    return "\n".join(map(escape_text, found))
+    return "\n".join(map(escape_text, lines))
 
 
-def render_detail(found: Detail, *, is_open: bool) -> str:
+def render_detail(detail: Detail, *, is_open: bool) -> str:
     """Renders the section about a run."""
-    run = found.run
+    run = detail.run
     heading = f"{render_code(short_id(run.id))} {render_code(clip_text(run.operation, 80))}"
     status = f'<span class="{SIGNS.get(run.status, "soft")}"><b>{escape_text(status_words(run))}</b></span>'
     parts = [
         f"<details{' open' if is_open else ''}><summary>{heading} {status}</summary>",
-        render_pairs(provenance_rows(found)),
+        render_pairs(provenance_rows(detail)),
     ]
-    rows = difference_rows(found)
+    rows = difference_rows(detail)
     if rows:
         cells = "".join(
             f'<tr><td data-label="what">{what}</td><td data-label="name">{render_code(name)}</td>'
@@ -226,12 +226,12 @@ def render_detail(found: Detail, *, is_open: bool) -> str:
         ).replace('<td data-label="before"></td>', "<td></td>")
         head = "<thead><tr><th></th><th>name</th><th>before</th><th>now</th></tr></thead>"
         parts.append(f'<h3>What differs from the run before it</h3><table class="wide">{head}<tbody>{cells}</tbody></table>')
-    elif found.previous:
+    elif detail.previous:
         parts.append('<p class="soft">Flags, metrics, environment and code are as in the run before it.</p>')
-    parts += [draw_series(name, values) for name, values in found.series.items()]
-    if found.tail:
-        before = [f"… {count_text(found.before, 'line')} before"] if found.before else []
-        parts.append(f"<h3>The end of its output</h3>\n<pre>{join_lines([*before, *found.tail])}</pre>")
+    parts += [draw_series(name, values) for name, values in detail.series.items()]
+    if detail.tail:
+        before = [f"… {count_text(detail.before, 'line')} before"] if detail.before else []
+        parts.append(f"<h3>The end of its output</h3>\n<pre>{join_lines([*before, *detail.tail])}</pre>")
     return "\n".join(filter(None, parts)) + "\n</details>"
 
 

@@ -122,17 +122,17 @@ def list_commands(report: Report) -> str:
     return f"### How to look at it\n\n{fence(review_commands(report), 'sh')}"
 
 
-def render_differences(found: Detail) -> str:
+def render_differences(detail: Detail) -> str:
     """Renders a run's differences from the one before: values, metric curves and provenance."""
-    parts = [render_summary(found.run, ""), "| provenance | |\n| --- | --- |"]
-    parts[-1] += "".join(f"\n| {name} | {code_span(text)} |" for name, text in provenance_rows(found))
-    rows = difference_rows(found)
+    parts = [render_summary(detail.run, ""), "| provenance | |\n| --- | --- |"]
+    parts[-1] += "".join(f"\n| {name} | {code_span(text)} |" for name, text in provenance_rows(detail))
+    rows = difference_rows(detail)
     if rows:
         lines = (f"| {what} | {code_span(name)} | {code_span(old)} | {code_span(new)} |" for what, name, old, new in rows)
         parts.append("| differs | name | before | now |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
-    elif found.previous:
+    elif detail.previous:
         parts.append("Flags, metrics, environment and code are as before.")
-    drawn = [(clip_text(name, 60), sparkline(values, 32), values) for name, values in found.series.items() if values]
+    drawn = [(clip_text(name, 60), sparkline(values, 32), values) for name, values in detail.series.items() if values]
     if drawn:
         lines = (
             f"| {code_span(name)} | {line} | {' | '.join(numbers_text([values[0], values[-1]]))} |"
@@ -143,12 +143,12 @@ def render_differences(found: Detail) -> str:
     return "\n\n".join(parts) + "\n\n</details>\n"
 
 
-def render_output(found: Detail) -> str:
+def render_output(detail: Detail) -> str:
     """Renders the end of a run's output."""
-    if not found.tail:
-        return f"{render_summary(found.run, 'wrote nothing')}\n\n</details>\n"
-    before = [f"… {count_text(found.before, 'line')} before"] if found.before else []
-    return f"{render_summary(found.run, 'the end of its output')}\n\n{fence([*before, *found.tail], 'text')}\n</details>\n"
+    if not detail.tail:
+        return f"{render_summary(detail.run, 'wrote nothing')}\n\n</details>\n"
+    before = [f"… {count_text(detail.before, 'line')} before"] if detail.before else []
+    return f"{render_summary(detail.run, 'the end of its output')}\n\n{fence([*before, *detail.tail], 'text')}\n</details>\n"
 
 
 def render_summary(run: Run, words: str) -> str:
@@ -160,7 +160,7 @@ def render_summary(run: Run, words: str) -> str:
 def fence(lines: Sequence[str], language: str) -> str:
     """Fences lines with more backticks than any of them contains."""
     # a fence ends at as many backticks as it began with
-    longest = max((len(found) for line in lines for found in TICKS.findall(line)), default=0)
+    longest = max((len(ticks) for line in lines for ticks in TICKS.findall(line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join((f"{fence}{language}", *lines, f"{fence}\n"))
 
@@ -178,7 +178,7 @@ def code_span(text: str) -> str:
     # two backticks without text would be shown as they are
     if not text:
         return ""
-    fence = "`" * (max((len(found) for found in TICKS.findall(text)), default=0) + 1)
+    fence = "`" * (max((len(ticks) for ticks in TICKS.findall(text)), default=0) + 1)
     # a backtick at the edge would join the fence; Markdown drops one blank on each side
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")

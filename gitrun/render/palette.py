@@ -40,9 +40,9 @@ class Palette:
         # a colour around nothing would only leave escape sequences in the line
         if not self.codes.get(slot) or not text:
             return text
-        found = Cell(text)
-        found.code = self.codes[slot]
-        return found
+        shown = Cell(text)
+        shown.code = self.codes[slot]
+        return shown
 
     def paint(self, slot: str, text: str) -> str:
         """Returns the text with escape sequences in the colour of the slot."""

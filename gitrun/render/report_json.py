@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def report_data(report: Report) -> str:
     """Returns the report as one JSON object in ASCII."""
-    found = {
+    report_table = {
         "base": report.range.base if report.range else None,
         "head": report.range.head if report.range else None,
         "good": report.is_good,
@@ -29,7 +29,7 @@ def report_data(report: Report) -> str:
         "details": list(map(detail_json, report.details)),
     }
     # json_safe replaces nan, for which Python would write NaN: no JSON
-    return json.dumps(json_safe(found), indent=2, allow_nan=False) + "\n"
+    return json.dumps(json_safe(report_table), indent=2, allow_nan=False) + "\n"
 
 
 def commit_json(commit: Commit) -> dict[str, Any]:
@@ -40,18 +40,18 @@ def commit_json(commit: Commit) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def detail_json(found: Detail) -> dict[str, Any]:
+def detail_json(detail: Detail) -> dict[str, Any]:
     """Returns a run with its differences from the one before it."""
     return {
-        "run": found.run.id, "previous": found.previous.id if found.previous else None,
-        "flags": pairs(found.flags), "metrics": pairs(found.metrics), "environment": pairs(found.environment),
+        "run": detail.run.id, "previous": detail.previous.id if detail.previous else None,
+        "flags": pairs(detail.flags), "metrics": pairs(detail.metrics), "environment": pairs(detail.environment),
         # a path may hold bytes that are not UTF-8
-        "source": [{"path": encode_path(change.path), "what": change.what} for change in found.code],
-        "more_source": found.more_code, "series": {name: list(values) for name, values in found.series.items()},
-        "output": list(found.tail), "signature": found.signed,
+        "source": [{"path": encode_path(change.path), "what": change.what} for change in detail.code],
+        "more_source": detail.more_code, "series": {name: list(values) for name, values in detail.series.items()},
+        "output": list(detail.tail), "signature": detail.signed,
     }  # fmt: skip
 
 
-def pairs(found: Differing) -> dict[str, list[Any]]:
+def pairs(differing: Differing) -> dict[str, list[Any]]:
     """Returns differences as old and new values."""
-    return {name: list(both) for name, both in found.items()}
+    return {name: list(both) for name, both in differing.items()}

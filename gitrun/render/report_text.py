@@ -115,35 +115,35 @@ def format_few(texts: list[str]) -> list[str]:
     return texts if len(texts) <= MANY else [*texts[:MANY], f"… {len(texts) - MANY} more"]
 
 
-def difference_rows(found: Detail) -> list[tuple[str, str, str, str]]:
+def difference_rows(detail: Detail) -> list[tuple[str, str, str, str]]:
     """Returns the differences from the run before as rows: part, name, old, new."""
     rows = []
     for what in ("flags", "metrics", "environment"):
-        pairs = list(getattr(found, what).items())
+        pairs = list(getattr(detail, what).items())
         for name, pair in pairs[:40]:
             old, new = numbers_text(pair) if what == "metrics" else map(flag_text if what == "flags" else value_text, pair)
             rows.append((what.removesuffix("s"), clip_text(name, 80), old, new))
         if len(pairs) > 40:
             rows.append((what.removesuffix("s"), f"… {len(pairs) - 40} more", "", ""))
-    rows += [("code", clip_text(change.path), "", change.what) for change in found.code]
-    return rows + ([("code", "… more", "", "")] if found.more_code else [])
+    rows += [("code", clip_text(change.path), "", change.what) for change in detail.code]
+    return rows + ([("code", "… more", "", "")] if detail.more_code else [])
 
 
-def provenance_rows(found: Detail) -> list[tuple[str, str]]:
+def provenance_rows(detail: Detail) -> list[tuple[str, str]]:
     """Returns the origin of a run as pairs of name and text."""
-    attempt = found.run.attempt
+    attempt = detail.run.attempt
     source = short_id(attempt.base) if attempt.base else "no commit"
     carried = [("carried over", clip_text(", ".join(format_few(list(attempt.carried)))))] if attempt.carried else []
     return [
-        ("id", found.run.id),
+        ("id", detail.run.id),
         ("author", clip_text(attempt.author) or "-"),
-        ("signature", clip_text(found.signed)),
+        ("signature", clip_text(detail.signed)),
         ("started", format_time(attempt.started)),
         ("source", f"commit {source}{' with uncommitted changes' if attempt.dirty else ''}, tree {attempt.source}"),
         *carried,
         (
             "compared with",
-            f"run {short_id(found.previous.id)}, the one before it" if found.previous else "nothing: it is the first",
+            f"run {short_id(detail.previous.id)}, the one before it" if detail.previous else "nothing: it is the first",
         ),
     ]
 

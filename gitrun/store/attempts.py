@@ -193,12 +193,12 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
 
 def plan_files(plan: Plan) -> dict[str, bytes]:
     """Returns the files that record the plan of an attempt, by path: flags, run, and those of a batch."""
-    found = {record_files.FLAGS: encode.encode_flags(plan.flags), record_files.RUN: encode.encode_run(plan)}
+    contents = {record_files.FLAGS: encode.encode_flags(plan.flags), record_files.RUN: encode.encode_run(plan)}
     if plan.batch_definition:
-        found[record_files.BATCH] = encode.encode_table(batch_record.encode_batch(plan.batch_definition))
+        contents[record_files.BATCH] = encode.encode_table(batch_record.encode_batch(plan.batch_definition))
         if plan.batch_definition.points:
-            found[record_files.POINTS] = batch_record.encode_points(plan.batch_definition.points)
-    return found
+            contents[record_files.POINTS] = batch_record.encode_points(plan.batch_definition.points)
+    return contents
 
 
 def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
@@ -317,7 +317,7 @@ def result_entries(attempt: AttemptHandle, outcome: Outcome) -> dict[bytes, Entr
     ids = hash_files(git, list(files.values()))
     runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}
     modes = (EXECUTABLE if name in runnable else FILE for name in files)
-    return {os.fsencode(name): Entry(mode, made) for name, mode, made in zip(files, modes, ids, strict=True)}
+    return {os.fsencode(name): Entry(mode, blob_id) for name, mode, blob_id in zip(files, modes, ids, strict=True)}
 
 
 def select_ignored(git: Git, directory: Path, files: Iterable[File]) -> dict[str, Path]:

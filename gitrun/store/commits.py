@@ -58,18 +58,18 @@ class Commit:
     author: str
 
 
-def read_commit(found: Object | None) -> Commit | None:
+def read_commit(commit: Object | None) -> Commit | None:
     """Parses a commit of a run. Returns None for any other object, and for a commit without our trailer."""
-    if found is None or found.kind != "commit" or found.data is None:
+    if commit is None or commit.kind != "commit" or commit.data is None:
         return None
-    head, _, message = found.data.partition(b"\n\n")
+    head, _, message = commit.data.partition(b"\n\n")
     said, kind = HEAD.match(head), KIND.findall(message)
     if not said or not kind:
         return None
     tree, parents, author, stamp = said.groups()
     return Commit(
         # trailers end a message, so the last match is ours
-        id=found.id,
+        id=commit.id,
         kind=kind[-1].decode(),
         tree=tree.decode(),
         parents=tuple(parents.decode().split()[1::2]),
@@ -81,12 +81,12 @@ def read_commit(found: Object | None) -> Commit | None:
 @contextmanager
 def scratch_directory(git: Git) -> Iterator[Path]:
     """Makes a private directory for files to be imported. It is removed at the end of the `with`."""
-    place = git.state / "tmp" / os.urandom(8).hex()  # importing tempfile takes longer than what is done here
-    make_private_directory(place)
+    directory = git.state / "tmp" / os.urandom(8).hex()  # importing tempfile takes longer than what is done here
+    make_private_directory(directory)
     try:
-        yield place
+        yield directory
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def write_blobs(git: Git, directory: Path, contents: Mapping[str, bytes]) -> dict[bytes, Entry]:
@@ -100,7 +100,7 @@ def write_blobs(git: Git, directory: Path, contents: Mapping[str, bytes]) -> dic
         path.write_bytes(data)
         paths.append(path)
     ids = hash_files(git, paths)
-    return {os.fsencode(name): Entry(FILE, made) for name, made in zip(contents, ids, strict=True)}
+    return {os.fsencode(name): Entry(FILE, blob_id) for name, blob_id in zip(contents, ids, strict=True)}
 
 
 def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]:
@@ -133,15 +133,15 @@ def import_blobs(git: Git, contents: Iterable[bytes]) -> list[str]:
             yield b"\n"
         yield b"done\n"
 
-    with scratch_directory(git) as place:
-        marks = place / "marks"
+    with scratch_directory(git) as directory:
+        marks = directory / "marks"
         # --depth=0: the contents are unrelated, so looking for deltas is in vain
         words = ("--quiet", "--done", "--depth=0", f"--export-marks={marks}")
         # below 100 objects fast-import would write loose ones, each with an fsync
         git.feed("-c", "fastimport.unpackLimit=1", "fast-import", *words, pieces=stream())
         # the file of marks has lines such as :1 <id>
         pairs = (line.split() for line in marks.read_text().splitlines())
-        ids = {int(mark[1:]): made for mark, made in pairs}
+        ids = {int(mark[1:]): blob_id for mark, blob_id in pairs}
     if git.durable:
         fsync(git.common_dir / "objects" / "pack")
     return [ids[number] for number in sorted(ids)]
@@ -156,8 +156,8 @@ def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: byt
     """Commits the tree without a signature. Returns the new id. Parents that are None are skipped."""
     words = [word for parent in parents if parent for word in ("-p", parent)]
     # messages are UTF-8, whatever the user has configured
-    made = git.run("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, *words, "-F", "-", stdin=message)
-    return made.decode().strip()
+    output = git.run("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, *words, "-F", "-", stdin=message)
+    return output.decode().strip()
 
 
 def signing_wanted(git: Git) -> bool:
@@ -205,8 +205,8 @@ class Signature:
 def read_signature(git: Git, commit: str) -> Signature | None:
     """Returns git's verdict on the commit's signature; None if it is unsigned."""
     with Objects(git) as objects:
-        found = objects.read(commit, limit=1 << 20)
-    if found is None or found.data is None or not HEADER.search(found.data.partition(b"\n\n")[0]):
+        content = objects.read(commit, limit=1 << 20)
+    if content is None or content.data is None or not HEADER.search(content.data.partition(b"\n\n")[0]):
         return None
     # log, because rev-list does not read gpg.* (git 2.39)
     words = ("log", "--max-count=1", "--no-show-signature", "--no-color", "--format=%G?%n%GF%n%GP%n%GS", commit, "--")

@@ -26,16 +26,16 @@ class Output:
         """Returns the recorded output; empty if there is none. Opens the repository."""
         place = Path(self.git_dir)
         with git.objects.Objects(git.exe.Git(place, place, None, "", copy_environment(), {})) as objects:
-            found = objects.read(f"{self.commit}:{model.record_files.OUTPUT}")
-        return found.data or b"" if found else b""
+            record = objects.read(f"{self.commit}:{model.record_files.OUTPUT}")
+        return record.data or b"" if record else b""
 
 
 def lent_record(objects: ObjectReader, attempt: str) -> tuple[Lent, ...] | None:
     """Returns the record of what the attempt was lent. None if it has none, as attempts of earlier versions."""
-    found = objects.read(f"{attempt}:{model.record_files.LENT}", limit=1 << 20)
-    if found is None or found.data is None:
+    record = objects.read(f"{attempt}:{model.record_files.LENT}", limit=1 << 20)
+    if record is None or record.data is None:
         return None
     try:
-        return model.lent.read_lent(model.decode.parse_toml(found.data, model.record_files.LENT))
+        return model.lent.read_lent(model.decode.parse_toml(record.data, model.record_files.LENT))
     except BadRun:
         return None

@@ -53,26 +53,26 @@ class Measurer:
 
     def entry(self, tree: str, path: bytes) -> tuple[bytes, str] | None:
         """Returns mode and id of the entry at the path; None if there is none."""
-        found: tuple[bytes, str] | None = (DIRECTORY, tree)
+        entry: tuple[bytes, str] | None = (DIRECTORY, tree)
         for part in path.split(b"/"):
-            if found is None or found[0] != DIRECTORY:
+            if entry is None or entry[0] != DIRECTORY:
                 return None
-            data = self._data(found[1])
-            found = next(((mode, made.hex()) for mode, name, made in ENTRY.findall(data) if name == part), None)
-        return found
+            data = self._data(entry[1])
+            entry = next(((mode, object_id.hex()) for mode, name, object_id in ENTRY.findall(data) if name == part), None)
+        return entry
 
     def _look(self, name: str) -> tuple[int, list[str]]:
         """Returns the number of entries of a directory, and the ids of its subdirectories."""
-        found = ENTRY.findall(self._data(name))
+        entries = ENTRY.findall(self._data(name))
         # some programs write directories with a leading zero, and git reads them
-        return len(found), [made.hex() for mode, _, made in found if mode in {DIRECTORY, b"040000"}]
+        return len(entries), [object_id.hex() for mode, _, object_id in entries if mode in {DIRECTORY, b"040000"}]
 
     def _data(self, name: str) -> bytes:
         """Returns the bytes of a tree; empty if it is missing and so cannot unfold. Raises BadRun if it is too large."""
-        found = self._reader.read(name, MAX_TREE)
-        if found and found.kind == "tree" and found.data is None:
-            raise BadRun(f"tree {name[:8]} has {found.size:,} bytes, more than {MAX_TREE:,}")
-        return found.data or b"" if found and found.kind == "tree" else b""
+        tree = self._reader.read(name, MAX_TREE)
+        if tree and tree.kind == "tree" and tree.data is None:
+            raise BadRun(f"tree {name[:8]} has {tree.size:,} bytes, more than {MAX_TREE:,}")
+        return tree.data or b"" if tree and tree.kind == "tree" else b""
 
     def _sum(self, own: int, below: list[str]) -> Measure:
         """Returns the size of a directory with `own` entries and measured subdirectories. Raises BadRun if it is too large."""

@@ -55,12 +55,12 @@ class Change:
 
 def list_files(git: Git, run: Run, parts: Iterable[str] = PARTS) -> Iterator[Content]:
     """Yields the files of the run's last attempt in these parts, as git lists them."""
-    wanted = set(parts)
-    if SOURCE in wanted:
+    chosen = set(parts)
+    if SOURCE in chosen:
         yield from source_files(git, run.attempt)
-    if PRODUCED in wanted:
+    if PRODUCED in chosen:
         yield from produced_files(git, run)
-    if LOCAL in wanted:
+    if LOCAL in chosen:
         yield from local_files(git, run)
 
 

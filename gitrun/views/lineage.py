@@ -26,13 +26,13 @@ def read_family(git: Git, run: Run) -> tuple[Basis | None, tuple[StepRun, ...]]:
     The basis is None if the attempt rests only on its source.
     """
     with Objects(git) as objects:
-        found = objects.read(f"{run.attempt.id}:{record_files.RUN}")
+        record = objects.read(f"{run.attempt.id}:{record_files.RUN}")
         # a search for a few words spares most runs the parsing of TOML
-        if found is None or found.data is None or not encode.may_name_dependencies(found.data):
+        if record is None or record.data is None or not encode.may_name_dependencies(record.data):
             return None, ()
 
         result = objects.read(f"{run.attempt.left}:{record_files.RESULT}") if run.attempt.kind == STEPS else None
-        return model.provenance.read_basis(found.data), model.provenance.read_steps(result.data) if result else ()
+        return model.provenance.read_basis(record.data), model.provenance.read_steps(result.data) if result else ()
 
 
 def read_bases(git: Git, runs: Sequence[Run]) -> list[Basis]:

@@ -47,8 +47,8 @@ def copy_run_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryI
 
 def read_recorded(git: Git, run: Run, what: str, path: str) -> bytes:
     """Returns the bytes of a file in the repository. Raises UnknownRun if it is missing or a directory."""
-    made = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
-    if made and (data := read_produced(git, run.attempt.left, made)) is not None:
+    produced = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
+    if produced and (data := read_produced(git, run.attempt.left, produced)) is not None:
         return data
     name, known = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short_id(run.id)
     if git.attempt("cat-file", "-t", name).stdout == b"tree\n":
@@ -62,8 +62,8 @@ def read_recorded(git: Git, run: Run, what: str, path: str) -> bytes:
 def read_object(git: Git, name: str) -> bytes | None:
     """Returns the bytes of an object; None if it is missing."""
     with Objects(git) as objects:
-        found = objects.read(name)
-    return found.data if found else None
+        content = objects.read(name)
+    return content.data if content else None
 
 
 def read_produced(git: Git, commit_id: str, file: File) -> bytes | None:
