@@ -1,4 +1,4 @@
-"""What a batch searches for, and its trials, best first."""
+"""Describes a batch by what it searches for, and its trials, best first."""
 
 from __future__ import annotations
 
