@@ -224,12 +224,14 @@ class Project:
         """Returns the id of the object to which git resolves the name. Raises GitFailed."""
         return self.git.run("rev-parse", "--verify", "--end-of-options", name).decode().strip()
 
-    def list_operations(self, names: Sequence[str] = (), *, from_top: bool = False) -> list[Offer]:
+    def list_operations(self, names: Sequence[str] = (), *, from_top: bool = False, at: str | None = None) -> list[Offer]:
         """Returns the operations of these names in the working tree; without names, those that `git run ops` lists.
 
-        Names of scripts are relative to the directory of this object, or to the top of the repository. Raises GitrunError.
+        Names of scripts are relative to the directory of this object, or to the top of the repository. With `at`, returns
+        those of the names in this commit. Raises GitrunError.
         """
-        return source.catalog.list_offers(replace(self.git, prefix="") if from_top else self.git, names)
+        here = replace(self.git, prefix="") if from_top else self.git
+        return source.catalog.list_offers(here, names) if at is None else source.catalog.list_offers_at(here, names, at)
 
     def note_other_tools(self) -> list[str]:
         """Returns a note for each file at the top with which another tool runs things."""

@@ -27,7 +27,7 @@ HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an em
 def edit_flags(project: Project, request: Request) -> Request:
     """Returns the request with the flags as saved in git's editor. Raises UsageError."""
     operation, given = flags_before(project, request)
-    by_name = {flag.name: flag for flag in list_known_flags(project, operation)}
+    by_name = {flag.name: flag for flag in list_known_flags(project, operation, request.at)}
     # declared flags in the order of the script, then given ones that it does not declare
     flags = [*by_name.values(), *(Flag(name) for name in given if name not in by_name)]
     if not flags:
@@ -51,7 +51,7 @@ def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, 
         # with --needed the plan could be an earlier run instead of the flags
         plan = project.plan(replace(request, needed=False, needed_source=False))
     except UsageError:
-        known = list_known_flags(project, request.operation or "")
+        known = list_known_flags(project, request.operation or "", request.at)
         if not any(flag.required and flag.default is None for flag in known):
             raise
         # required flags may be missing: the user fills them in
@@ -59,10 +59,10 @@ def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, 
     return ("", {}) if isinstance(plan, Skip) else (plan.operation, plan.flags)
 
 
-def list_known_flags(project: Project, operation: str) -> tuple[Flag, ...]:
-    """Returns the declared flags of the operation in the working tree; empty if it is unknown there."""
+def list_known_flags(project: Project, operation: str, commit: str | None) -> tuple[Flag, ...]:
+    """Returns the declared flags of the operation in the working tree or the commit; empty if it is unknown there."""
     try:
-        return project.list_operations([operation], from_top=True)[0].flags or ()
+        return project.list_operations([operation], from_top=True, at=commit)[0].flags or ()
     except GitrunError:
         return ()
 

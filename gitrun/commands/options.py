@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
@@ -63,11 +64,14 @@ def move_options(words: Sequence[str]) -> list[str] | None:
     return [*kept, "--", *front, *rest, *behind]
 
 
-def hydra_words(operation: str, words: Sequence[str]) -> list[str]:
-    """Returns the words that edit a Hydra configuration, `+a=1`, `++a=1` and `~a`, if the script uses Hydra."""
+def hydra_words(operation: str, words: Sequence[str], commit: str | None = None) -> list[str]:
+    """Returns the words that edit a Hydra configuration, `+a=1`, `++a=1` and `~a`, if the script uses Hydra.
+
+    The script is that of the commit, or of the working tree.
+    """
     found = [word for word in words if word.startswith(SIGNS)]
     # the script is read only for words that could be Hydra's
-    offer = find_offer(operation) if found else None
+    offer = find_offer(operation, commit) if found else None
     return found if offer and offer.frontend == HYDRA else []
 
 
@@ -78,14 +82,21 @@ def run_options() -> list[click.Option]:
 
 def find_operation(words: Sequence[str], takes: dict[str, bool]) -> Offer | None:
     """Returns the operation among the words, skipping the values of options."""
-    before = ""
+    before, commit = "", find_commit_word(words)
     for word in words:
         if before in {"-m", "--module"}:
-            return find_offer(f"-m {word}")
-        if not takes.get(before) and not word.startswith(("-", *SIGNS)) and "=" not in word and (offer := find_offer(word)):
+            return find_offer(f"-m {word}", commit)
+        is_name = not takes.get(before) and not word.startswith(("-", *SIGNS)) and "=" not in word
+        if is_name and (offer := find_offer(word, commit)):
             return offer
         before = word
     return None
+
+
+def find_commit_word(words: Sequence[str]) -> str | None:
+    """Returns the value of `--at`; None without it."""
+    joined = next((word.removeprefix("--at=") for word in words if word.startswith("--at=")), None)
+    return next((value for word, value in pairwise(words) if word == "--at"), joined)
 
 
 def is_known(name: str, takes: dict[str, bool]) -> bool:

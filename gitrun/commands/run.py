@@ -141,7 +141,7 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
     # Hydra's `+a=1` would count as a flag, and `~a` as an operation
     if any(word.startswith(("+", "~")) for word in words):
         operation = f"-m {options['module']}" if options["module"] else next(iter(named), "")
-        own = commands.options.hydra_words(operation, words)
+        own = commands.options.hydra_words(operation, words, options["at"])
         words, rest = tuple(word for word in words if word not in own), (*own, *rest)
         named = [word for word in named if word not in own]
     if options["module"]:

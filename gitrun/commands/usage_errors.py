@@ -171,12 +171,12 @@ def guess_flag(words: Sequence[str], flags: Collection[str]) -> str:
     return ""
 
 
-def find_offer(name: str) -> Offer | None:
-    """Returns the operation of that name in the working tree; None if there is none that is readable."""
+def find_offer(name: str, commit: str | None = None) -> Offer | None:
+    """Returns the operation of that name in the working tree or the commit; None if there is none that is readable."""
     project = commands.selecting.open_project()
     # this helps to explain another error, which is the one to report
     with suppress(GitrunError):
-        return project.list_operations([name])[0]
+        return project.list_operations([name], at=commit)[0]
     return None
 
 

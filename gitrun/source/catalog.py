@@ -10,15 +10,25 @@ from typing import TYPE_CHECKING
 
 from gitrun import model
 from gitrun.errors import GitrunError, NoWorktree, UnknownOperation, UsageError
+from gitrun.git.objects import Objects
 from gitrun.git.trees import WorkTree
 from gitrun.model.entry import Definition
 from gitrun.model.run import NOTEBOOK, SCRIPT
 from gitrun.model.tree import is_regular_file
+from gitrun.source.commits import find_commit
 from gitrun.source.declared_flags import read_declaration
 from gitrun.source.flag_cache import DIRECTORY
-from gitrun.source.operations import AS_MODULE, PYTHON, Operation, entry_operation, module_operation, step_operation
+from gitrun.source.operations import (
+    AS_MODULE,
+    PYTHON,
+    Operation,
+    definition_of,
+    entry_operation,
+    module_operation,
+    step_operation,
+)
 from gitrun.source.project_file import read_entries_at
-from gitrun.source.source_tree import SourceTree
+from gitrun.source.source_tree import SourceTree, open_source
 from gitrun.source.typed_paths import below_top
 
 if TYPE_CHECKING:
@@ -81,6 +91,17 @@ def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
         return [make_entry_offer(tree, name, entry) for name, entry in entries.items()]
     found = [make_path_offer(tree, path, path) for path in find_script_paths(git, tree)]
     return [offer for offer in found if offer.flags or offer.commands or does_something(tree, offer)]
+
+
+def list_offers_at(git: Git, names: Sequence[str], commit: str) -> list[Offer]:
+    """Returns the operations of these names in a commit. Raises UsageError if a name or the commit is unknown."""
+    with Objects(git) as objects:
+        tree = open_source(objects, find_commit(git, commit))
+        entries = {name: definition_of(tree, name) for name in names}
+        return [
+            make_entry_offer(tree, name, entry) if entry else make_typed_offer(git, tree, name)
+            for name, entry in entries.items()
+        ]
 
 
 def make_entry_offer(tree: SourceTree, name: str, entry: Definition | UsageError) -> Offer:

@@ -109,6 +109,34 @@ def test_flags_are_those_of_the_commit(history: Repo) -> None:
     assert history.run("--at", "HEAD", "train.py", "lr=2").returncode == 129
 
 
+PARSER = """\
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--{0}", type=float, default=0.1)
+print(parser.parse_args())
+"""
+
+
+@pytest.mark.parametrize("option", [("--at", "HEAD"), ("--at=HEAD",)], ids=["two words", "one word"])
+def test_options_of_the_script_are_those_of_the_commit(history: Repo, option: tuple[str, ...]) -> None:
+    history.write("opts.py", PARSER.format("rate"))
+    history.commit("three")
+    history.write("opts.py", PARSER.format("speed"))
+    done = history.run(*option, "opts.py", "--rate", "0.3", check=True)
+    assert done.stdout == "Namespace(rate=0.3)\n"
+    assert shown(history)["flags"] == {"rate": 0.3}
+    assert history.run(*option, "opts.py", "--speed", "0.3").returncode == 129
+
+
+def test_edited_flags_are_those_of_the_commit(history: Repo) -> None:
+    history.write("opts.py", PARSER.format("rate"))
+    history.commit("three")
+    history.write("opts.py", PARSER.format("speed"))
+    editor = {"EDITOR": "sed -i s/0.1/0.7/"}
+    done = history.run("--at", "HEAD", "--edit-flags", "opts.py", env=editor, check=True)
+    assert done.stdout == "Namespace(rate=0.7)\n"
+
+
 def test_entries_of_the_project_file_are_those_of_the_commit(history: Repo) -> None:
     history.write("gitrun.toml", '[operations.fit]\ncommand = ["echo", "committed"]\n')
     history.commit("three")
