@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
 from gitrun.model.text import count_text, numbers_text, safe_text
+from gitrun.render.batch_charts import draw_batch
 from gitrun.render.report_text import (
     clip_text,
     difference_rows,
@@ -19,12 +20,15 @@ from gitrun.render.report_text import (
     report_verdict,
     review_commands,
     status_words,
+    trial_heading,
+    trial_rows,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from gitrun.model.run import Run
+    from gitrun.views.batches import RankedBatch
     from gitrun.views.report import Detail, Report
 
 STYLE = """
@@ -53,6 +57,8 @@ b { font-weight: 600; } table.pairs td:first-child { color: var(--soft); width: 
 details { border: 1px solid var(--line); border-radius: 6px; margin: .75rem 0; padding: .6rem 1rem; }
 details[open] { padding-bottom: 1rem; } summary { cursor: pointer; }
 svg { width: 100%; max-width: 22rem; height: 3rem; display: block; stroke: var(--draw); fill: none; }
+svg.chart { max-width: 44rem; height: auto; } svg.chart .axis { stroke: var(--line); }
+svg.chart text { font-size: 12px; fill: var(--soft); stroke: none; } svg.chart .dots { fill: var(--draw); stroke: none; }
 h3 .soft { font-weight: 400; } .delta { white-space: nowrap; }
 @media (min-width: 641px) { table.wide td:nth-child(2) { min-width: 6.5rem; } }
 @media (max-width: 640px) {
@@ -81,6 +87,7 @@ def render_page(report: Report, budget: int) -> str:
         return head + end
     groups = list(render_groups(report))
     sections = [
+        *map(render_batch, report.batches),
         render_commands(report),
         *(render_detail(found, is_open=place == 0) for place, found in enumerate(report.details)),
     ]
@@ -242,6 +249,19 @@ def render_pairs(rows: Iterable[tuple[str, str]]) -> str:
         + "".join(f"<tr><td>{name}</td><td>{escape_text(said)}</td></tr>" for name, said in rows)
         + "</table>"
     )
+
+
+def render_batch(batch: RankedBatch) -> str:
+    """Renders the best trials of a batch as a table, and its charts."""
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape_text(clip_text(cell, 60))}</td>' for cell in row)}</tr>" for row in trial_rows(batch)
+    )
+    head = "".join(f"<th>{escape_text(clip_text(name, 60))}</th>" for name in trial_heading(batch))
+    charts = "".join(
+        f"<h3>{render_code(clip_text(title, 60))}</h3>\n{chart}\n" for title, chart in draw_batch(batch, escape_text)
+    )
+    title = f"<h2>Trials of {render_code(short_id(batch.run.id))}, best first</h2>"
+    return f"{title}\n<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>\n{charts}"
 
 
 def draw_series(name: str, values: Sequence[float]) -> str:

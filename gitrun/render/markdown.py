@@ -20,6 +20,8 @@ from gitrun.render.report_text import (
     report_verdict,
     review_commands,
     status_words,
+    trial_heading,
+    trial_rows,
 )
 from gitrun.views.report import sparkline
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gitrun.model.run import Run
+    from gitrun.views.batches import RankedBatch
     from gitrun.views.report import Detail, Report
 
 # GitHub refuses comments of more than 65,536 characters
@@ -43,7 +46,12 @@ def render_markdown(report: Report, budget: int) -> str:
         return f"{report_verdict(report)}\n"
     head += f" {report.counts}.\n"
     room = budget - len(head) - NOTE if budget else 0
-    sections = [list_commands(report), *map(render_differences, report.details), *map(render_output, report.details)]
+    sections = [
+        *map(render_trials, report.batches),
+        list_commands(report),
+        *map(render_differences, report.details),
+        *map(render_output, report.details),
+    ]
     rows = list(table_rows(report))
     # the last third is for the commands and details
     shown, left = fit_parts(rows, room * 2 // 3 if budget else 0)
@@ -69,6 +77,15 @@ def fit_parts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
             break
         kept.append(text)
     return kept, len(texts) - len(kept)
+
+
+def render_trials(batch: RankedBatch) -> str:
+    """Renders the best trials of a batch as a table."""
+    rows = [trial_heading(batch), ["---"] * len(trial_heading(batch))]
+    lines = [*rows[:1], *rows[1:], *([code_span(clip_text(cell, 60)) for cell in row] for row in trial_rows(batch))]
+    lines[0] = [code_span(clip_text(name, 60)) for name in lines[0]]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in lines)
+    return f"### Trials of {code_span(short_id(batch.run.id))}, best first\n\n{table}\n"
 
 
 def table_rows(report: Report) -> Iterator[str]:

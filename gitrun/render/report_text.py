@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
     from gitrun.model.flags import Value
     from gitrun.model.run import Run
+    from gitrun.views.batches import RankedBatch
     from gitrun.views.report import Detail, Report
 
 LONGEST = 120
 MANY = 8
 """Flags and metrics named in a row of the table."""
+MOST_TRIALS, MOST_FLAGS = 50, 12
+"""Trials of a batch in its table, and flags that are columns of it."""
 
 
 def clip_text(text: str, most: int = LONGEST) -> str:
@@ -156,4 +159,22 @@ def review_commands(report: Report) -> list[str]:
     return [
         f"git run fetch {pick}", f"git run show {known}", f"git run diff {known}", f"git run trust {known}",
         f"git run verify {known}", f"git run --restart {known}",
+    ]  # fmt: skip
+
+
+def trial_heading(batch: RankedBatch) -> list[str]:
+    """Returns the headings of `trial_rows`."""
+    return ["trial", "run", "status", batch.objective.metric, *batch.flags[:MOST_FLAGS]]
+
+
+def trial_rows(batch: RankedBatch) -> list[list[str]]:
+    """Returns a row for each of the best trials of a batch: number, run, status, value, flags that vary."""
+    best = batch.best[:MOST_TRIALS]
+    values = numbers_text([batch.value(run) for run in best])
+    return [
+        [
+            f"#{run.attempt.trial}", short_id(run.id), run.attempt.shown_status, value,
+            *("-" if (flag := run.flags.get(name)) is None else format_value(flag) for name in batch.flags[:MOST_FLAGS]),
+        ]
+        for run, value in zip(best, values, strict=True)
     ]  # fmt: skip

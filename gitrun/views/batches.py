@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import model
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.batch import BatchDefinition, Objective, Trial
     from gitrun.model.run import Run
+    from gitrun.store.index import Index
 
 
 def read_definition(git: Git, batch: Run) -> BatchDefinition:
@@ -43,3 +46,35 @@ def best_first(trials: Iterable[Run], objective: Objective) -> list[Run]:
     values = {run.id: (run, value) for run in trials if (value := run.metrics.ask(objective.metric)) is not None}
     valued = [(run, value) for run, value in values.values() if run.status == COMPLETED and value == value]  # noqa: PLR0124 - nan
     return [run for run, value in sorted(valued, key=lambda pair: (sign * pair[1], pair[0].attempt.trial or 0))]
+
+
+@dataclass(frozen=True, slots=True)
+class RankedBatch:
+    """A batch in a report: its trials by number, the best of them first in `best`, and the names of the flags that vary."""
+
+    run: Run
+    objective: Objective
+    trials: tuple[Run, ...]
+    best: tuple[Run, ...]
+    flags: tuple[str, ...]
+
+    def value(self, trial: Run) -> float | None:
+        """Returns the trial's value of the objective; None unless it completed with a finite one."""
+        found = trial.metrics.ask(self.objective.metric) if trial.status == COMPLETED else None
+        return found if found is not None and math.isfinite(found) else None
+
+
+def rank_batch(git: Git, index: Index, batch: Run) -> RankedBatch | None:
+    """Returns a batch with its trials that are here; None if it has no single objective or cannot be read."""
+    try:
+        definition = read_definition(git, batch)
+    except BadRun:
+        return None
+    if len(definition.objectives) != 1:
+        return None
+    trials = index.trials_of(batch.id)
+    names = dict.fromkeys(name for trial in trials for name in trial.flags)
+    varied = [name for name in names if any(trial.flags.get(name) != trials[0].flags.get(name) for trial in trials)]
+    return RankedBatch(
+        batch, definition.objectives[0], tuple(trials), tuple(best_first(trials, definition.objectives[0])), tuple(varied)
+    )

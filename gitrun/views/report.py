@@ -14,10 +14,11 @@ from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files
 from gitrun.model.metrics import number_from_json
 from gitrun.model.record_files import METRICS
-from gitrun.model.run import COMPLETED, STATUSES, short_id
+from gitrun.model.run import BATCH, COMPLETED, STATUSES, short_id
 from gitrun.model.text import count_text, safe_lines
 from gitrun.store.commits import read_signature
 from gitrun.store.submodules import align_sources, compared_source
+from gitrun.views.batches import rank_batch
 from gitrun.views.contents import CHANGED, CHANGES, Change, PathsBesideSource
 from gitrun.views.diff import differing_values, flatten
 from gitrun.views.gates import latest_completed
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
     from gitrun.store.index import Index
+    from gitrun.views.batches import RankedBatch
     from gitrun.views.diff import Differing
     from gitrun.views.history import Commit
 
@@ -84,6 +86,7 @@ class Report:
     runs: tuple[Run, ...]
     bases: Mapping[str, Run] = field(default_factory=dict)
     details: tuple[Detail, ...] = ()
+    batches: tuple[RankedBatch, ...] = ()
 
     @property
     def all_runs(self) -> list[Run]:
@@ -129,7 +132,10 @@ def build_report(git: Git, index: Index, asked: Range | Sequence[Run]) -> Report
     else:
         bare = Report(None, (), tuple(asked))
     runs = bare.all_runs
-    return replace(bare, bases=base_runs(git, index, bare.range, runs), details=build_details(git, index, runs))
+    batches = tuple(filter(None, (rank_batch(git, index, run) for run in runs if run.attempt.kind == BATCH)))
+    return replace(
+        bare, bases=base_runs(git, index, bare.range, runs), details=build_details(git, index, runs), batches=batches
+    )
 
 
 def base_runs(git: Git, index: Index, among: Range | None, runs: Iterable[Run]) -> dict[str, Run]:

@@ -79,7 +79,10 @@ def test_authors_are_those_of_the_mailmap(four) -> None:
         (("9:12",), "no runs 9:12 in the list"),
         (("nope",), "no run 'nope'"),
         (("-n", "0"), "must be 1 or more, not 0"),
-        (("--status", "foo"), "'foo' is not one of 'completed', 'error', 'terminated', 'running', 'staged', 'pending'"),
+        (
+            ("--status", "foo"),
+            "'foo' is not one of 'completed', 'error', 'terminated', 'pruned', 'running', 'staged', 'pending'",
+        ),
         (("--sort", "nosuch"), "no run has 'nosuch'"),
         (("--sort=-flag:nosuch",), "no run has 'flag:nosuch'"),
     ],

@@ -70,6 +70,27 @@ def test_trust_of_a_batch_trusts_the_trials_it_names(repo, tmp_path) -> None:
     assert there.sharing.untrusted(there.list_runs())[0].attempt.batch is None
 
 
+@pytest.mark.usefixtures("four")
+def test_report_of_a_batch_ranks_its_trials_and_draws_them(repo) -> None:
+    project = Project(repo.path)
+    ids = [trial.id[:8] for trial in project.trials(project.find("1"))]
+    text = repo.run("report", "1").stdout
+    rows = [line for line in text.splitlines() if line.startswith("| `#")]
+    assert rows == [
+        f"| `#{n}` | `{ids[n - 1]}` | `completed` | `{loss}` | `{n}` |" for n, loss in ((2, 0.25), (1, 0.5), (4, 0.75))
+    ]
+    page = repo.run("report", "1", "--format", "html").stdout
+    for title in ("loss by trial", "parallel coordinates", "loss by x"):
+        assert f'aria-label="{title}"' in page
+    assert page.count('<svg class="chart"') == 3
+    assert page.count("<circle") == 6
+
+
+@pytest.mark.usefixtures("four")
+def test_report_of_a_plain_run_has_no_trials(repo) -> None:
+    assert "Trials of" not in repo.run("report", "2").stdout
+
+
 @pytest.fixture
 def clone(repo, tmp_path) -> Repo:
     """A clone without runs, of a remote that has the batch and all others."""
