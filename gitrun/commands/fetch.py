@@ -32,5 +32,5 @@ def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a 
     options["question"] = build_query(options)
     # `fetch origin` names a remote, `fetch 3fa2c1d8` a run
     remote, names = split_remote_and_names(project, words)
-    found = fetch_with_trials(project, remote, build_order(project, names, options, merge=False))
-    return report_received(project, found, remote, quiet=options["quiet"])
+    received = fetch_with_trials(project, remote, build_order(project, names, options, merge=False))
+    return report_received(project, received, remote, quiet=options["quiet"])

@@ -43,13 +43,13 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
     """
     project = open_project()
     # a dry run stops after the survey, so it shows just what would be done
-    found = project.upkeep.survey(read_rules(project, options))
+    plan = project.upkeep.survey(read_rules(project, options))
     if not dry_run:
-        project.upkeep.sweep(found)
+        project.upkeep.sweep(plan)
     if as_json:
-        print_json(plan_json(found))
+        print_json(plan_json(plan))
     else:
-        print_plan(project, found, "would " if dry_run else "")
+        print_plan(project, plan, "would " if dry_run else "")
 
 
 def read_rules(project: Project, options: dict[str, str | int | bool | None]) -> GcRules:
@@ -71,57 +71,57 @@ def read_rules(project: Project, options: dict[str, str | int | bool | None]) ->
     return upkeep.gc.GcRules(retention, project.upkeep.trash_expiry(), bool(options["slots"]))
 
 
-def print_plan(project: Project, found: GcPlan, would: str) -> None:
+def print_plan(project: Project, plan: GcPlan, would: str) -> None:
     """Prints the deletions, done or planned."""
     now = datetime.now(timezone.utc)
-    report_runs(project, "would delete" if would else "deleted", found.runs, now)
-    for run in found.purged or ():
+    report_runs(project, "would delete" if would else "deleted", plan.runs, now)
+    for run in plan.purged or ():
         project.say(f"{would}purge{'' if would else 'd'} run {short_id(run)} from the trash")
     removed = "would remove" if would else "removed"
-    for piles, what in ((found.files, "files of a run that no longer exists"), (found.leftovers, "left by a killed command")):
+    for piles, what in ((plan.files, "files of a run that no longer exists"), (plan.leftovers, "left by a killed command")):
         for pile in piles:
             project.say(f"{removed} {pile.path.parent.name}/{pile.path.name}: {what}, {size_text(pile.size)}")
-    for slot in found.slots:
+    for slot in plan.slots:
         project.say(f"{'would empty' if would else 'emptied'} slot {slot.path.name}: {size_text(slot.size)}")
     packed = f"{would}pack" if would else "packed"
-    if found.loose_refs:
-        project.say(f"{packed} {count_text(found.loose_refs, 'ref')} of runs")
-    if found.loose_objects or found.packs:
-        loose = [f"about {found.loose_objects:,} loose objects"] if found.loose_objects else []
-        project.say(f"{packed} {' and '.join([*loose, *([count_text(found.packs, 'pack')] if found.packs else [])])}")
-    freed = f"{size_text(found.size)} {'would be' if would else 'are'} free" if found.size else ""
+    if plan.loose_refs:
+        project.say(f"{packed} {count_text(plan.loose_refs, 'ref')} of runs")
+    if plan.loose_objects or plan.packs:
+        loose = [f"about {plan.loose_objects:,} loose objects"] if plan.loose_objects else []
+        project.say(f"{packed} {' and '.join([*loose, *([count_text(plan.packs, 'pack')] if plan.packs else [])])}")
+    freed = f"{size_text(plan.size)} {'would be' if would else 'are'} free" if plan.size else ""
     # git keeps unreachable objects for a while (gc.pruneExpire, two weeks by default)
-    hint = "git gc frees the objects of purged runs later" if found.purged else ""
-    words = "; ".join(filter(None, (freed, hint))) or ("" if has_work(found) else "nothing to clean up")
+    hint = "git gc frees the objects of purged runs later" if plan.purged else ""
+    words = "; ".join(filter(None, (freed, hint))) or ("" if has_work(plan) else "nothing to clean up")
     if words:
         project.say(words)
 
 
-def has_work(found: GcPlan) -> bool:
+def has_work(plan: GcPlan) -> bool:
     """Returns whether there is anything to do."""
     return any(
         (
-            found.runs,
-            found.purged,
-            found.files,
-            found.slots,
-            found.leftovers,
-            found.loose_refs,
-            found.loose_objects,
-            found.packs,
+            plan.runs,
+            plan.purged,
+            plan.files,
+            plan.slots,
+            plan.leftovers,
+            plan.loose_refs,
+            plan.loose_objects,
+            plan.packs,
         )
     )
 
 
-def plan_json(found: GcPlan) -> dict[str, object]:
+def plan_json(plan: GcPlan) -> dict[str, object]:
     """Returns the deletions as a JSON value; sizes in bytes."""
-    piles = {"files": found.files, "slots": found.slots, "leftovers": found.leftovers}
+    piles = {"files": plan.files, "slots": plan.slots, "leftovers": plan.leftovers}
     return {
-        "delete": [run.id for run in found.runs],
-        "purge": list(found.purged or ()),
+        "delete": [run.id for run in plan.runs],
+        "purge": list(plan.purged or ()),
         **{name: [{"path": str(pile.path), "size": pile.size} for pile in each] for name, each in piles.items()},
-        "loose_refs": found.loose_refs,
-        "loose_objects": found.loose_objects,
-        "packs": found.packs,
-        "size": found.size,
+        "loose_refs": plan.loose_refs,
+        "loose_objects": plan.loose_objects,
+        "packs": plan.packs,
+        "size": plan.size,
     }

@@ -25,5 +25,5 @@ def command(file: Path, runs: tuple[str, ...], **options: Any) -> int:  # noqa: 
     """
     project = open_project()
     options["question"] = build_query(options)
-    found = project.sharing.import_(file, build_order(project, runs, options, merge=True))
-    return report_received(project, found, str(file), quiet=options["quiet"])
+    received = project.sharing.import_(file, build_order(project, runs, options, merge=True))
+    return report_received(project, received, str(file), quiet=options["quiet"])

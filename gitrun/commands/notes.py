@@ -23,8 +23,8 @@ def command(*, rebuild: bool, drop: bool) -> None:
         raise UsageError("--rebuild and --drop cannot be combined")
     project = open_project()
     if rebuild:
-        made = project.notes.rebuild()
-        project.say(f"{count_text(made, 'commit')} with notes. To see them: git log --notes=runs")
+        count = project.notes.rebuild()
+        project.say(f"{count_text(count, 'commit')} with notes. To see them: git log --notes=runs")
     elif drop:
         project.say("removed the notes" if project.notes.drop() else "there are no notes")
         # the next run that ends would bring the notes back

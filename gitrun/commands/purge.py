@@ -41,17 +41,17 @@ def command(  # a filter each
     if not runs and not everything and not older_than and question.is_plain:
         raise UsageError("no deleted runs given", "To purge all: git run purge --all. To list them: git run list --deleted")
     project = open_project()
-    found = project.trash.find(runs, question, older_than)
-    if not found:
+    chosen = project.trash.find(runs, question, older_than)
+    if not chosen:
         project.say("nothing to purge")
         return 0
     if dry_run:
-        report_runs(project, "would purge", found)
+        report_runs(project, "would purge", chosen)
         return 0
     # in a script nobody can answer
     if sys.stdin.isatty() and not yes:
-        report_runs(project, "to be purged:", found)
-        click.confirm(f"gitrun: {count_text(len(found), 'run')} will be deleted for good. Continue?", abort=True, err=True)
-    project.trash.purge(found)
-    report_runs(project, "purged", found)
+        report_runs(project, "to be purged:", chosen)
+        click.confirm(f"gitrun: {count_text(len(chosen), 'run')} will be deleted for good. Continue?", abort=True, err=True)
+    project.trash.purge(chosen)
+    report_runs(project, "purged", chosen)
     return 0

@@ -30,12 +30,12 @@ def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int: 
     project = open_project()
     # a plain call undoes the last `git run rm`, however many runs that deleted
     is_last = not runs and not everything and question.is_plain
-    found = project.trash.list_last() if is_last else project.trash.find(runs, question)
-    if not found:
+    chosen = project.trash.list_last() if is_last else project.trash.find(runs, question)
+    if not chosen:
         project.say("nothing to restore")
         return 0
-    restored = project.trash.restore(found)
-    report_runs(project, "restored", [run for run in found if run.id in restored.back])
+    restored = project.trash.restore(chosen)
+    report_runs(project, "restored", [run for run in chosen if run.id in restored.back])
     # the run may have been fetched again since, with other commits
     for run in restored.left:
         project.say(

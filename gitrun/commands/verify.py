@@ -42,31 +42,31 @@ def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...],
     # before the program is executed, which may take hours
     rules = read_rules(tolerances, ignored)
     project = open_project()
-    found = project.verify(project.find(name), rules, keep=keep)
+    verdict = project.verify(project.find(name), rules, keep=keep)
     if as_json:
-        print_json(verdict_json(found))
+        print_json(verdict_json(verdict))
     else:
-        print_verdict(project, found)
-    return 0 if found.is_good else 1
+        print_verdict(project, verdict)
+    return 0 if verdict.is_good else 1
 
 
-def print_verdict(project: Project, found: Verdict, indent: str = "") -> None:
+def print_verdict(project: Project, verdict: Verdict, indent: str = "") -> None:
     """Prints the verdict, and below it the differences or the verdict on each step."""
-    counted = ["status", *(count_text(n, noun) for n, noun in ((found.metrics, "metric"), (found.files, "file")) if n)]
-    compared = count_text(len(found.steps), "step") if found.steps else ", ".join(counted)
-    said = "" if found.same_output else "; the output differs, which is allowed"
-    print_line(f"{indent}{found.word}: run {safe_text(describe_run(project.find(found.run)))} ({compared}{said})")
-    if found.differences:
-        table([[f"{indent}  what", "name", "recorded", "again"], *difference_rows(found, indent)])
-    if found.kept:
-        project.say(f"recorded as attempt {short_id(found.kept)}")
-    for step in found.steps:
+    counted = ["status", *(count_text(n, noun) for n, noun in ((verdict.metrics, "metric"), (verdict.files, "file")) if n)]
+    compared = count_text(len(verdict.steps), "step") if verdict.steps else ", ".join(counted)
+    said = "" if verdict.same_output else "; the output differs, which is allowed"
+    print_line(f"{indent}{verdict.word}: run {safe_text(describe_run(project.find(verdict.run)))} ({compared}{said})")
+    if verdict.differences:
+        table([[f"{indent}  what", "name", "recorded", "again"], *difference_rows(verdict, indent)])
+    if verdict.kept:
+        project.say(f"recorded as attempt {short_id(verdict.kept)}")
+    for step in verdict.steps:
         print_verdict(project, step, indent + GAP)
 
 
-def difference_rows(found: Verdict, indent: str) -> Iterator[list[str]]:
+def difference_rows(verdict: Verdict, indent: str) -> Iterator[list[str]]:
     """Yields a row for each difference."""
-    for one in found.differences:
+    for one in verdict.differences:
         yield [f"{indent}  {one.what}", safe_text(one.name), format_side(one, one.recorded), format_side(one, one.again)]
 
 
@@ -81,14 +81,14 @@ def format_side(one: Difference, value: Compared) -> str:
     return repr(value)
 
 
-def verdict_json(found: Verdict) -> dict[str, Any]:
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
     """Returns the verdict as a JSON value."""
     return {
-        "run": found.run, "attempt": found.attempt, "verdict": found.word,
+        "run": verdict.run, "attempt": verdict.attempt, "verdict": verdict.word,
         "differences": [
             {"what": one.what, "name": one.name or None, "recorded": one.recorded, "again": one.again}
-            for one in found.differences
+            for one in verdict.differences
         ],
-        "metrics": found.metrics, "files": found.files, "same_output": found.same_output,
-        "steps": [verdict_json(step) for step in found.steps], "kept": found.kept,
+        "metrics": verdict.metrics, "files": verdict.files, "same_output": verdict.same_output,
+        "steps": [verdict_json(step) for step in verdict.steps], "kept": verdict.kept,
     }  # fmt: skip

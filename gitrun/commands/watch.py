@@ -41,10 +41,10 @@ def command(run: str | None, *, latest: bool) -> None:
     meant = find_running(project) if latest else project.find(run or LATEST)
     if meant.status == RUNNING and meant.metrics:
         project.say(f"run {short_id(meant.id)} is running{format_metrics(meant)}")
-    found = project.watch(meant, project.stdout)
+    watched = project.watch(meant, project.stdout)
     project.say(
-        f"run {short_id(found.id)} {ending_text(found.status, found.exit_status, found.attempt.duration)}"
-        f"{format_metrics(found)}"
+        f"run {short_id(watched.id)} {ending_text(watched.status, watched.exit_status, watched.attempt.duration)}"
+        f"{format_metrics(watched)}"
     )
 
 
@@ -55,7 +55,7 @@ def format_metrics(run: Run) -> str:
 
 def find_running(project: Project) -> Run:
     """Returns the newest running run. Raises UnknownRun."""
-    found = project.select((), Query(statuses=("running",)), 1).runs
-    if not found:
+    running = project.select((), Query(statuses=("running",)), 1).runs
+    if not running:
         raise NoMatch("no run is running on this machine", "To see the output of the newest run: git run watch")
-    return found[0][1]
+    return running[0][1]

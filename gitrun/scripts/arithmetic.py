@@ -58,13 +58,13 @@ def evaluate(node: ast.expr, depth: int = 0) -> object:
         # LR * 2 is constant if LR turns out to be
         raise NotConstantError(parts) from error
     try:
-        found = apply_operator(node, values)
+        value = apply_operator(node, values)
     except (ArithmeticError, ValueError, TypeError, MemoryError) as error:
         raise NotConstantError from error
     # a power can be complex: `(-8) ** 0.5`
-    if isinstance(found, complex) or (isinstance(found, int) and abs(found) > MAX_INT):
+    if isinstance(value, complex) or (isinstance(value, int) and abs(value) > MAX_INT):
         raise NotConstantError
-    return found
+    return value
 
 
 def operands_of(node: ast.expr) -> list[ast.expr]:

@@ -35,8 +35,8 @@ def read_fire_flags(module: Module) -> Script | None:
         return Script(
             (), ARGS, "fire", tuple(read_component(name, value, module) for name, value in named if name), partial=partial
         )
-    found = read_component("", component, module)
-    return Script(found.flags, ARGS, "fire", found.commands, partial=found.partial)
+    script = read_component("", component, module)
+    return Script(script.flags, ARGS, "fire", script.commands, partial=script.partial)
 
 
 def list_module_commands(module: Module) -> Iterator[Command]:
@@ -101,9 +101,9 @@ def class_bodies(node: ast.ClassDef, module: Module) -> tuple[list[list[ast.stmt
     classes, partial = [node], ""
     for inner in classes:
         for parent in inner.bases:
-            found = module.classes.get(dotted_name(parent))
-            if found and found not in classes:
-                classes.append(found)
+            parent_class = module.classes.get(dotted_name(parent))
+            if parent_class and parent_class not in classes:
+                classes.append(parent_class)
             # these parents add no commands
             elif last_name(parent) not in {"object", "ABC", "Protocol", "Generic", inner.name}:
                 partial = partial or f"{dotted_name(parent) or 'a parent'} of {inner.name} is not in the source"

@@ -86,13 +86,13 @@ def read_model_config(node: ast.ClassDef, module: Module) -> dict[str, object]:
 
 def find_parsed_classes(module: Module) -> set[str]:
     """Returns the classes that a call lets parse the command line: `Settings(_cli_parse_args=True)`, `CliApp.run(Settings)`."""
-    found = set()
+    classes = set()
     for node in module.near(b"_cli_parse_args", b"CliApp"):
         if isinstance(node, ast.Call) and "_cli_parse_args" in named_arguments(node):
-            found.add(last_name(node.func))
+            classes.add(last_name(node.func))
         elif isinstance(node, ast.Call) and module.full_name(node.func).endswith("CliApp.run") and node.args:
-            found.add(last_name(node.args[0]))
-    return found
+            classes.add(last_name(node.args[0]))
+    return classes
 
 
 def special_marker(field: Parameter) -> str:

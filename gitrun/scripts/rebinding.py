@@ -18,22 +18,22 @@ def list_bound_names(nodes: Iterable[ast.AST]) -> set[str]:
 
     These are targets, imports, functions, classes, `except … as` and captures of `match`.
     """
-    found: set[str] = set()
+    bound: set[str] = set()
     for node in walk_namespace(nodes):
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                found.add(name)
+                bound.add(name)
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 # `import a.b` binds a
-                found |= {alias.asname or alias.name.partition(".")[0] for alias in names}
+                bound |= {alias.asname or alias.name.partition(".")[0] for alias in names}
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                found.add(name)
+                bound.add(name)
             # these hold their names as text, not as ast.Name
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                found.add(name)
+                bound.add(name)
             case ast.MatchMapping(rest=str(name)):
-                found.add(name)
-    return found
+                bound.add(name)
+    return bound
 
 
 def walk_namespace(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -54,7 +54,7 @@ def list_changed_names(body: Sequence[ast.stmt]) -> set[str]:
     Examples: `x := 1` outside of functions, `global x` in a function, `x.append(1)` or `x[0] = 1` for a list.
     """
     # `:=` in a comprehension binds the name outside of it (PEP 572)
-    found = {node.target.id for node in walk_namespace(body) if isinstance(node, ast.NamedExpr)} | list_mutated_names(
+    changed = {node.target.id for node in walk_namespace(body) if isinstance(node, ast.NamedExpr)} | list_mutated_names(
         walk_namespace(body)
     )
     queue: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset()) for node in body]
@@ -65,24 +65,24 @@ def list_changed_names(body: Sequence[ast.stmt]) -> set[str]:
             parts = list(walk_namespace(inner))
             shared = {name for part in parts if isinstance(part, ast.Global) for name in part.names}
             stored = list_bound_names(inner)
-            found |= shared & stored
+            changed |= shared & stored
             # a name that a function binds is its own, unless it declares it global
             local = (local | stored | parameter_names(node.args)) - shared
-            found |= list_mutated_names(parts) - local
+            changed |= list_mutated_names(parts) - local
         queue.extend((part, local) for part in ast.iter_child_nodes(node))
-    return found
+    return changed
 
 
 def list_mutated_names(nodes: Iterable[ast.AST]) -> set[str]:
     """Returns the names of lists that are changed in place."""
-    found: set[str] = set()
+    mutated: set[str] = set()
     for node in nodes:
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if attr in CHANGING:
-                found.add(name)
+                mutated.add(name)
             case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
-                found.add(name)
-    return found
+                mutated.add(name)
+    return mutated
 
 
 def parameter_names(args: ast.arguments) -> set[str]:

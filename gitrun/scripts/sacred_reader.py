@@ -42,8 +42,8 @@ def read_sacred_flags(module: Module) -> Script | None:
             flags |= more
     # every experiment of Sacred has a seed
     flags.setdefault("seed", Flag("seed", None, "int"))
-    found = (replace(flag, action="sacred") for flag in flags.values())
-    return Script(tuple(found), ARGS, "sacred", partial=partial)
+    own = (replace(flag, action="sacred") for flag in flags.values())
+    return Script(tuple(own), ARGS, "sacred", partial=partial)
 
 
 def read_config_function(node: ast.FunctionDef | ast.AsyncFunctionDef, module: Module) -> Iterator[Flag]:

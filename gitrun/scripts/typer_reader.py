@@ -86,8 +86,8 @@ def make_app_script(top: str, apps: dict[str, App], inner: list[tuple[str, str, 
     # typer makes a single command the program itself
     if len(app.commands) == 1 and app.callback is None and not any(owner == top for owner, _, _ in inner):
         return Script(read_command_flags(app.commands[0][1], module), ARGS, "click")
-    found = read_app("", top, apps, inner, module)
-    return Script(found.flags, ARGS, "click", found.commands)
+    script = read_app("", top, apps, inner, module)
+    return Script(script.flags, ARGS, "click", script.commands)
 
 
 def read_app(name: str, key: str, apps: dict[str, App], inner: list[tuple[str, str, str]], module: Module) -> Command:
@@ -102,8 +102,8 @@ def read_app(name: str, key: str, apps: dict[str, App], inner: list[tuple[str, s
 
 def read_command_flags(function: Function, module: Module) -> tuple[Flag, ...]:
     """Returns the flags of a command."""
-    found = [make_typer_flag(parameter, module) for parameter in read_parameters(function, module.scope)]
-    return tuple({flag.name: flag for flag in found if flag}.values())
+    flags = [make_typer_flag(parameter, module) for parameter in read_parameters(function, module.scope)]
+    return tuple({flag.name: flag for flag in flags if flag}.values())
 
 
 def make_typer_flag(parameter: Parameter, module: Module) -> Flag | None:

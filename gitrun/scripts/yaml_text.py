@@ -49,10 +49,10 @@ def read_yaml(data: bytes) -> Mapping[str, Any]:
     if len(data) > MAX_BYTES:
         return {}
     try:
-        found = yaml.load(data, Loader)  # noqa: S506 - a SafeLoader
+        document = yaml.load(data, Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return {}
-    return found if isinstance(found, Mapping) else {}
+    return document if isinstance(document, Mapping) else {}
 
 
 def read_yaml_flags(document: Mapping[str, Any], action: str, prefix: str = "", depth: int = 0) -> Iterator[Flag]:

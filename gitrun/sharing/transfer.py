@@ -65,22 +65,22 @@ class Sharing:
         with quarantine.open_quarantine(git) as prefix:
             there = remotes.fetch_tips(git, remote, patterns, prefix, shown=order.shown)
             named = find_ids(there, order.names, remote) if order.names and not order.lenient else frozenset[str]()
-            wanted = FetchWish(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
-            return quarantine.receive_runs(git, there, wanted)
+            wish = FetchWish(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
+            return quarantine.receive_runs(git, there, wish)
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
         # imported late: pygit2 takes 0.13 s
         def keep(chains: Sequence[Chain]) -> Collection[str]:
-            found = read_runs(self._git, git.odb.Odb(self._git), {chain.run: chain.tip for chain in chains}, frozenset())
-            return pick([run for run in found if isinstance(run, Run)])
+            arrived = read_runs(self._git, git.odb.Odb(self._git), {chain.run: chain.tip for chain in chains}, frozenset())
+            return pick([run for run in arrived if isinstance(run, Run)])
 
         return keep
 
     def all_tips(self) -> dict[str, str]:
         """Returns all runs of this repository that are not running: id -> tip."""
-        found = tips(self._git)
+        known = tips(self._git)
         # other programs may have put refs there
-        return {run: tip for run, tip in found.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
+        return {run: tip for run, tip in known.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
 
     def made_here(self, runs: Sequence[Run]) -> list[Run]:
         """Returns the finished runs whose first or last attempt was made here or is trusted."""

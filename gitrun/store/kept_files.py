@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def kept_entry(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
     """Returns the entry of a local file in the attempt's result; None if it was too large to be included."""
     # paths of a fetched run may lead out of the directory
-    found = entry_at(objects, attempt.left, os.fsencode(f"{KEPT}/{file.path}")) if is_safe(file.path) else None
-    return found if found and found.mode in {FILE, EXECUTABLE} else None
+    entry = entry_at(objects, attempt.left, os.fsencode(f"{KEPT}/{file.path}")) if is_safe(file.path) else None
+    return entry if entry and entry.mode in {FILE, EXECUTABLE} else None
 
 
 def restore_kept(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = None) -> None:
@@ -36,23 +36,23 @@ def restore_kept(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | No
 
     A file whose content differs from its sha256 in result.toml is left out. `paths` restricts the files.
     """
-    wanted = None if paths is None else set(paths)
-    place = kept_directory(git, run, attempt.id)
+    chosen = None if paths is None else set(paths)
+    directory = kept_directory(git, run, attempt.id)
     # lexists: a link that leads nowhere is there, and is not to be replaced
     missing = [
         file
         for file in attempt.files
-        if file.stored == "local" and (wanted is None or file.path in wanted) and not os.path.lexists(place / file.path)
+        if file.stored == "local" and (chosen is None or file.path in chosen) and not os.path.lexists(directory / file.path)
     ]
     if not missing:
         return
     with Objects(git) as objects:
         for file in missing:
             entry = kept_entry(objects, attempt, file)
-            found = objects.read(entry.id, file.size) if entry else None
+            content = objects.read(entry.id, file.size) if entry else None
             # a run from elsewhere may hold other content than its result.toml claims
-            if entry and found and found.data is not None and sha256(found.data).hexdigest() == file.sha256:
-                write_kept(place, file.path, found.data, is_executable=entry.mode == EXECUTABLE)
+            if entry and content and content.data is not None and sha256(content.data).hexdigest() == file.sha256:
+                write_kept(directory, file.path, content.data, is_executable=entry.mode == EXECUTABLE)
 
 
 def write_kept(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
@@ -72,12 +72,12 @@ def write_kept(place: Path, path: str, data: bytes, *, is_executable: bool) -> N
 
 def unsent_files(git: Git, runs: Iterable[Run]) -> list[tuple[str, File]]:
     """Lists local files that are in no result, as pairs of run id and file. A push does not send them."""
-    found = []
+    unsent = []
     with Objects(git) as objects:
         for run in runs:
             local = (file for file in run.attempt.files if file.stored == "local")
-            found += [(run.id, file) for file in local if kept_entry(objects, run.attempt, file) is None]
-    return found
+            unsent += [(run.id, file) for file in local if kept_entry(objects, run.attempt, file) is None]
+    return unsent
 
 
 def kept_directory(git: Git, run: str, attempt: str) -> Path:

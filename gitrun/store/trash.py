@@ -49,12 +49,12 @@ def deleted_tips(git: Git) -> dict[str, str]:
 
 def deleted_runs(git: Git) -> list[Run | BrokenRun]:
     """Reads the deleted runs, newest attempt first, unreadable ones last."""
-    found = deleted_tips(git)
-    if len(found) < MANY:
+    deleted = deleted_tips(git)
+    if len(deleted) < MANY:
         with Objects(git) as objects:
-            return read_runs(git, objects, found, frozenset())
+            return read_runs(git, objects, deleted, frozenset())
     with reader_of_all(git) as reader:
-        return read_runs(git, reader, found, frozenset())
+        return read_runs(git, reader, deleted, frozenset())
 
 
 def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
@@ -81,8 +81,8 @@ def find_unreadable(index: Index, names: Iterable[str]) -> dict[str, BrokenRun]:
     broken = {run.id: run for run in index.broken() if is_id(run.id) and is_id(run.tip)}
     if not broken:
         return {}
-    found = {name: index.ids(parse_id_prefix(name)) for name in names if parse_id_prefix(name)}
-    return {name: broken[ids[0]] for name, ids in found.items() if len(ids) == 1 and ids[0] in broken}
+    candidates = {name: index.ids(parse_id_prefix(name)) for name in names if parse_id_prefix(name)}
+    return {name: broken[ids[0]] for name, ids in candidates.items() if len(ids) == 1 and ids[0] in broken}
 
 
 def has_ancestor(git: Git, tip: str | None, older: str) -> bool:
@@ -126,14 +126,14 @@ def runs_without_tip(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
 def restore_runs(git: Git, runs: Mapping[str, str]) -> Restored:
     """Moves deleted runs (id -> tip) back, except where a different run of that id exists. Raises StaleRun."""
     now = tips(git)
-    left = tuple(run for run, tip in runs.items() if run in now and not has_ancestor(git, now[run], tip))
-    back = {run: tip for run, tip in runs.items() if run not in left}
+    changed = tuple(run for run, tip in runs.items() if run in now and not has_ancestor(git, now[run], tip))
+    back = {run: tip for run, tip in runs.items() if run not in changed}
     refs = ref_store(git)
     # a killed restoration may have set some refs already
     refs.apply([RefEdit(RUNS + run, tip, None, "restore run") for run, tip in back.items() if run not in now])
     refs.apply([RefEdit(TRASH + run, None, tip, "restore run") for run, tip in back.items()])
     record_deletions(git, (), gone=back)
-    return Restored(tuple(back), left)
+    return Restored(tuple(back), changed)
 
 
 def forget_runs(git: Git, runs: Mapping[str, str]) -> None:

@@ -65,9 +65,9 @@ def is_trusted_commit(git: Git, commit: str) -> bool:
     return is_trusted_signer(git, store.commits.read_signature(git, commit))
 
 
-def is_trusted_signer(git: Git, found: Signature | None) -> bool:
+def is_trusted_signer(git: Git, signature: Signature | None) -> bool:
     """Returns whether the signature is good and by a trusted key."""
-    return bool(found and found.is_good and {found.key, found.primary} & set(trusted_signers(git)))
+    return bool(signature and signature.is_good and {signature.key, signature.primary} & set(trusted_signers(git)))
 
 
 def last_grants(text: str, line: str) -> bool:

@@ -50,14 +50,14 @@ def examine(session: Session, expire: float | None, remote: str | None = None) -
     """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
     git, now = session.git, time.time()
     # stale locks come first: cures run in this order, and git writes no ref that is locked
-    found = list(stale_locks.find_stale_locks(git, ref_lock_files(git)))
-    found += [*fsck.check_file_system(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
-    found += [*fsck.check_live(git), *check_slots(git), *fsck.check_temporary_refs(git), *check_leftovers(git, now)]
-    found += [*check_hooks(git), *find_stray_installs(git), *fsck.check_refs(git), *fsck.check_objects(git)]
+    diagnostics = list(stale_locks.find_stale_locks(git, ref_lock_files(git)))
+    diagnostics += [*fsck.check_file_system(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
+    diagnostics += [*fsck.check_live(git), *check_slots(git), *fsck.check_temporary_refs(git), *check_leftovers(git, now)]
+    diagnostics += [*check_hooks(git), *find_stray_installs(git), *fsck.check_refs(git), *fsck.check_objects(git)]
     of_runs, runs = fsck.check_runs(git, fsck.to_utc(now))
-    found += [*of_runs, *fsck.check_trash(git, expire), *fsck.check_notes(git, runs)]
-    found += check_remote(git, remote) if remote else ()
-    return Report(tuple(found), runs=runs)
+    diagnostics += [*of_runs, *fsck.check_trash(git, expire), *fsck.check_notes(git, runs)]
+    diagnostics += check_remote(git, remote) if remote else ()
+    return Report(tuple(diagnostics), runs=runs)
 
 
 def repair(session: Session, expire: float | None, remote: str | None = None) -> Report:
@@ -79,40 +79,40 @@ def repair(session: Session, expire: float | None, remote: str | None = None) ->
         mended += gone
         if not gone and before.findings == report.findings:
             break
-    left = (*report.findings, *(check_remote(session.git, remote) if remote else ()))
-    return Report(left, tuple(mended), report.runs)
+    remaining = (*report.findings, *(check_remote(session.git, remote) if remote else ()))
+    return Report(remaining, tuple(mended), report.runs)
 
 
-def apply_cure(session: Session, cure: str, place: str) -> None:
+def apply_cure(session: Session, cure: str, target: str) -> None:
     """Applies one cure. Raises GitrunError, OSError."""
     git = session.git
     if cure == "remove":
         # another process may have removed it
-        Path(place).unlink(missing_ok=True)
+        Path(target).unlink(missing_ok=True)
     elif cure == "erase":
-        gc.remove_path(Path(place))
+        gc.remove_path(Path(target))
     elif cure == "set aside":
-        set_aside(git, Path(place))
+        set_aside(git, Path(target))
     elif cure == "slot":
-        gc.remove_slot(git, Path(place))
+        gc.remove_slot(git, Path(target))
     elif cure == "hook":
-        Hooks(git).install(place)
+        Hooks(git).install(target)
     else:
-        apply_cure_to_runs(session, cure, place)
+        apply_cure_to_runs(session, cure, target)
 
 
-def apply_cure_to_runs(session: Session, cure: str, place: str) -> None:
+def apply_cure_to_runs(session: Session, cure: str, target: str) -> None:
     """Applies a cure of refs or notes of runs. Raises GitrunError, OSError."""
     git = session.git
     if cure == "recover":
         recover(session)
     elif cure == "rewritten":
-        rewritten.rename_rewritten_run(git, place)
+        rewritten.rename_rewritten_run(git, target)
     elif cure == "ref":
-        repair_ref(git, place, fsck.tip_in_index(git, place))
+        repair_ref(git, target, fsck.tip_in_index(git, target))
     elif cure == "sweep":
         quarantine.remove_stale_quarantines(git)
-        (git.state / "tokens" / place).unlink(missing_ok=True)
+        (git.state / "tokens" / target).unlink(missing_ok=True)
     elif cure == "settle":
         trash.finish_interrupted_moves(git)
     elif cure == "notes":
@@ -122,10 +122,10 @@ def apply_cure_to_runs(session: Session, cure: str, place: str) -> None:
 
 def set_aside(git: Git, path: Path) -> None:
     """Moves a damaged object to `damaged/`, where git does not see it and an expert may still read it."""
-    place = git.state / "damaged"
-    make_private_directory(place)
+    directory = git.state / "damaged"
+    make_private_directory(directory)
     # objects/ab/cdef… becomes damaged/abcdef…
-    path.replace(place / f"{path.parent.name}{path.name}")
+    path.replace(directory / f"{path.parent.name}{path.name}")
 
 
 def check_slots(git: Git) -> Iterator[Diagnostic]:
@@ -151,9 +151,9 @@ def check_slots(git: Git) -> Iterator[Diagnostic]:
             )
 
 
-def is_inaccessible(place: Path) -> bool:
+def is_inaccessible(path: Path) -> bool:
     """Returns whether a directory exists that belongs to another user and cannot be entered."""
-    return place.is_dir() and not os.access(place, os.X_OK)
+    return path.is_dir() and not os.access(path, os.X_OK)
 
 
 def awaits_recovery(git: Git, slot: Path) -> bool:
@@ -188,9 +188,9 @@ def check_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
     for name in gc.names_in(git.state / LIVE):
         # no cure: somebody may have put the file there
         if not is_id(name):
-            place = git.state / LIVE / name
+            directory = git.state / LIVE / name
             yield Diagnostic(
-                "leftover", f"live/{name} belongs to no run", f"If you do not need it: rm -r '{place}'", str(place)
+                "leftover", f"live/{name} belongs to no run", f"If you do not need it: rm -r '{directory}'", str(directory)
             )
 
 

@@ -49,13 +49,13 @@ NAMED = 3
 def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
     """Checks the refs and records of all runs, and the index. Returns the findings and the number of readable runs."""
     known = tips(git)
-    found: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     with garbage_collector_off(), reader_of_all(git) as reader:
         runs = read_runs(git, reader, known, frozenset())
         saved = runs_in_original(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
         for run in runs:
             if isinstance(run, BrokenRun):
-                found.append(
+                diagnostics.append(
                     describe_rewritten(run, run.id in saved)
                     if is_rewritten(git, reader, run.id, run.tip)
                     else describe_broken(run)
@@ -63,17 +63,17 @@ def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
             elif run.attempt.created - now > AHEAD:
                 when = f"{run.attempt.created:%Y-%m-%d %H:%M}"
                 words = f"run {short_id(run.id)} has a date in the future, {when}: it stays first in lists until then"
-                found.append(
+                diagnostics.append(
                     Diagnostic("future", words, f"Check the clock. To delete the run: git run rm {short_id(run.id)}", run.id)
                 )
             elif run.notes.unreadable:
                 words = f"cannot read the annotations of run {short_id(run.id)}: {run.notes.unreadable}"
                 earlier = f"git log runs/{short_id(run.id)} -- .gitrun/notes.toml"
                 hint = f"To see earlier ones: {earlier}. To start new ones: git run label"
-                found.append(Diagnostic("annotations", words, hint, run.id))
-        found += check_index(git, known, runs)
-        found += check_purged_history(git, [run for run in runs if isinstance(run, Run)])
-    return found, sum(isinstance(run, Run) for run in runs)
+                diagnostics.append(Diagnostic("annotations", words, hint, run.id))
+        diagnostics += check_index(git, known, runs)
+        diagnostics += check_purged_history(git, [run for run in runs if isinstance(run, Run)])
+    return diagnostics, sum(isinstance(run, Run) for run in runs)
 
 
 def check_refs(git: Git) -> Iterator[Diagnostic]:
@@ -98,8 +98,8 @@ def tip_in_index(git: Git, run: str) -> str:
 
 def runs_in_original(git: Git, reader: ObjectReader, broken: Collection[str]) -> frozenset[str]:
     """Returns those of the broken runs that are readable under `refs/original/`, where git filter-branch left them."""
-    left = tips(git, ORIGINAL + RUNS) if broken else {}
-    runs = read_runs(git, reader, {run: tip for run, tip in left.items() if run in broken}, frozenset())
+    originals = tips(git, ORIGINAL + RUNS) if broken else {}
+    runs = read_runs(git, reader, {run: tip for run, tip in originals.items() if run in broken}, frozenset())
     return frozenset(run.id for run in runs if isinstance(run, Run))
 
 
@@ -208,9 +208,9 @@ def check_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
     done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
     # git spreads notes over directories: ab/cdef…, ab/cd/ef…
     noted = {line.replace("/", "") for line in done.stdout.decode(errors="replace").splitlines()}
-    made = trusted_ids(git) - received_times(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
+    own = trusted_ids(git) - received_times(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
     # a run whose tip is its first attempt has no result yet
-    ended = {run for run, tip in tips(git).items() if run in made and tip != run and not is_live(git.state, run)}
+    ended = {run for run, tip in tips(git).items() if run in own and tip != run and not is_live(git.state, run)}
     missing = sorted(run for run in ended if run not in noted) if runs else []
     if done.returncode or missing:
         words = f"{NOTES} lacks {name_some(missing)}" if missing else f"{NOTES} cannot be read"
@@ -227,15 +227,15 @@ def check_file_system(git: Git) -> Iterator[Diagnostic]:
 
 def file_system_type(path: str) -> str:
     """Returns the type of the file system at `path` as Linux names it; empty if unknown."""
-    found = ("", "")
+    mounted = ("", "")
     with suppress(OSError), open("/proc/self/mounts", errors="replace") as file:
         for line in file:
             # server:/home /home nfs4 rw,relatime,vers=4.2 0 0
-            _, place, form, *_ = line.split(" ")
+            _, mount_point, form, *_ = line.split(" ")
             # the innermost mount counts
-            if (path == place or path.startswith(place.rstrip("/") + "/")) and len(place) >= len(found[0]):
-                found = (place, form)
-    return found[1]
+            if (path == mount_point or path.startswith(mount_point.rstrip("/") + "/")) and len(mount_point) >= len(mounted[0]):
+                mounted = (mount_point, form)
+    return mounted[1]
 
 
 def check_objects(git: Git) -> Iterator[Diagnostic]:
@@ -310,9 +310,9 @@ def is_intact(path: os.PathLike[str], name: str, size: int) -> bool:
 
 def runs_needing(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
     """Maps each bad object to the ids of the runs (id -> tip) that reach it."""
-    found: dict[str, list[str]] = {}
+    needing: dict[str, list[str]] = {}
     if not bad:
-        return found
+        return needing
     reader, sound = bulk_reader(git), set[str]()
     for run, tip in known.items():
         seen, front = set[str](), [tip] if is_id(tip) else []
@@ -328,11 +328,11 @@ def runs_needing(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dic
             elif one and one.kind == "tree" and one.data is not None:
                 front += parse_tree_ids(one.data).values()
         for name in seen & bad:
-            found.setdefault(name, []).append(run)
+            needing.setdefault(name, []).append(run)
         # objects below a run without bad ones are not walked again for the next run
         if not seen & bad:
             sound |= seen
-    return found
+    return needing
 
 
 def name_some(runs: Iterable[str]) -> str:

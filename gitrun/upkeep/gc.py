@@ -128,20 +128,20 @@ def find_garbage(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> G
     )
 
 
-def collect_garbage(git: Git, found: GcPlan) -> None:
+def collect_garbage(git: Git, plan: GcPlan) -> None:
     """Removes and packs what `find_garbage` found. Raises GitrunError."""
     # first finish what killed deletions and transfers left behind
     trash.finish_interrupted_moves(git)
     quarantine.remove_stale_quarantines(git)
     trash.record_unknown_deletions(git)
-    if found.runs:
-        trash.delete_runs(git, {run.id: run.tip for run in found.runs})
-    purge_runs(git, found.purged or {})
-    for pile in (*found.files, *found.leftovers):
+    if plan.runs:
+        trash.delete_runs(git, {run.id: run.tip for run in plan.runs})
+    purge_runs(git, plan.purged or {})
+    for pile in (*plan.files, *plan.leftovers):
         remove_path(pile.path)
-    for pile in found.slots:
+    for pile in plan.slots:
         remove_slot(git, pile.path)
-    pack_repository(git, found)
+    pack_repository(git, plan)
 
 
 def purge_runs(git: Git, runs: Mapping[str, str]) -> None:
@@ -203,11 +203,11 @@ def expired_runs(git: Git, before: float | None, now: float) -> dict[str, str]:
 
 def orphaned_files(git: Git) -> tuple[Garbage, ...]:
     """Returns the kept files of runs that are neither present nor in the trash nor running."""
-    found = [name for name in names_in(git.state / "files") if is_id(name)]
-    if not found:
+    ids = [name for name in names_in(git.state / "files") if is_id(name)]
+    if not ids:
         return ()
     known = tips(git).keys() | tips(git, TRASH).keys() | set(recorded_runs(git.state))
-    return tuple(measure_garbage(git.state / "files" / name) for name in found if name not in known)
+    return tuple(measure_garbage(git.state / "files" / name) for name in ids if name not in known)
 
 
 def idle_slots(git: Git, age: float, now: float) -> tuple[Garbage, ...]:
@@ -273,13 +273,13 @@ def objects_to_pack(git: Git) -> tuple[int, int]:
     return loose if 0 < limit < loose else 0, packs if limit > 0 and 0 < packs_limit < packs else 0
 
 
-def pack_repository(git: Git, found: GcPlan) -> None:
+def pack_repository(git: Git, plan: GcPlan) -> None:
     """Packs all refs and objects. Loses nothing, not even unreachable objects. Raises GitFailed."""
     if is_gc_running(git):
         return
-    if found.loose_refs:
+    if plan.loose_refs:
         pack_refs(git)
-    if found.loose_objects or found.packs:
+    if plan.loose_objects or plan.packs:
         # git 2.39: --geometric ignores the packs of a partial clone
         whole = any(name.endswith(".promisor") or name == "extensions.partialclone" for name in git.config)
         # -l leaves out the objects of an alternate, which stay in its packs
@@ -338,13 +338,13 @@ def runs_to_delete(runs: Iterable[Run], retention: Retention) -> list[Run]:
     if retention.keeps_all:
         return []
     newer: Counter[str] = Counter()
-    found = []
+    superfluous = []
     for run in runs:
         # counts runs that are kept for another reason, too
         newer[run.operation] += 1
         if not must_be_kept(run, retention.statuses) and matches_rules(run, newer[run.operation], retention):
-            found.append(run)
-    return found
+            superfluous.append(run)
+    return superfluous
 
 
 def must_be_kept(run: Run, statuses: tuple[str, ...]) -> bool:

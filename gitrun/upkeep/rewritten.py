@@ -59,20 +59,20 @@ def commit_map(git: Git) -> dict[str, str]:
 
 def read_rewritten_chain(objects: ObjectReader, tip: str) -> RewrittenChain | None:
     """Returns the commits of the run behind a tip, whatever its name. None unless they lead to one first attempt."""
-    found: dict[str, Commit] = {}
+    commits: dict[str, Commit] = {}
     order: list[Commit] = []
     firsts: list[str] = []
     # each commit is taken from the stack twice: before its parents, and after them
     stack = [(tip, False)]
-    while stack and len(found) < MAX_COMMITS:
+    while stack and len(commits) < MAX_COMMITS:
         name, is_done = stack.pop()
         if is_done:
-            order.append(found[name])
-        elif name not in found:
+            order.append(commits[name])
+        elif name not in commits:
             commit = read_commit(objects.read(name, 1 << 21))
             if commit is None:
                 return None
-            found[name] = commit
+            commits[name] = commit
             before = own_parents(name, commit.kind, commit.parents, "")
             # the first attempt is based on a commit that belongs to no run, or on none
             if commit.kind == "attempt" and not any(is_commit_of_run(objects, parent) for parent in before):
@@ -105,16 +105,16 @@ def rename_rewritten_run(git: Git, run: str) -> str:
     tip = read_ref(git, RUNS + run)
     if tip is None or is_live(git.state, run):
         raise BadRun(f"cannot repair run {short_id(run)} while it is running")
-    with Objects(git) as objects, TreeMaker(git) as maker, scratch_directory(git) as place:
+    with Objects(git) as objects, TreeMaker(git) as maker, scratch_directory(git) as directory:
         line = read_rewritten_chain(objects, tip)
         if line is None:
             raise BadRun(f"run {short_id(run)} leads to no first attempt")
-        made = rewrite_commits(git, (objects, maker), line, place)
-    name, was = made[line.first], old_ids(git, line, run)
-    transfer_trust(git, was, made)
+        new_ids = rewrite_commits(git, (objects, maker), line, directory)
+    name, was = new_ids[line.first], old_ids(git, line, run)
+    transfer_trust(git, was, new_ids)
     if read_ref(git, RUNS + name) is None:  # an earlier, killed doctor may have set it
-        ref_store(git).apply([RefEdit(RUNS + name, made[tip], None, "new id of rewritten run")])
-    move_kept_files(git, (run, name), {old: made[new] for new, old in was.items() if new in made} | {run: name})
+        ref_store(git).apply([RefEdit(RUNS + name, new_ids[tip], None, "new id of rewritten run")])
+    move_kept_files(git, (run, name), {old: new_ids[new] for new, old in was.items() if new in new_ids} | {run: name})
     # nearly last: after a kill, the old ref is there for another try
     ref_store(git).apply([RefEdit(RUNS + run, None, tip, "old id of rewritten run")])
     said = Comment(f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0))
@@ -126,37 +126,37 @@ def rename_rewritten_run(git: Git, run: str) -> str:
     return name
 
 
-def rewrite_commits(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, place: Path) -> dict[str, str]:
+def rewrite_commits(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, directory: Path) -> dict[str, str]:
     """Rewrites the line with corrected run.toml files. Returns new id by old id; unchanged commits keep theirs."""
     objects, maker = through
-    made: dict[str, str] = {}
+    new_ids: dict[str, str] = {}
     tables: dict[str, bytes | None] = {}
     for number, commit in enumerate(line.commits):
-        before = [parent for parent in commit.parents if parent in made]
+        before = [parent for parent in commit.parents if parent in new_ids]
         table = corrected_run_toml(objects, maker, commit) if commit.kind == "attempt" else tables[commit.parents[0]]
         tables[commit.id] = table
         tree = commit.tree
         if table is not None:
-            (place / "run.toml").write_bytes(table)
-            (blob,) = hash_files(git, [place / "run.toml"])
+            (directory / "run.toml").write_bytes(table)
+            (blob,) = hash_files(git, [directory / "run.toml"])
             tree = edit_tree(objects, maker, tree, {record_files.RUN.encode(): Entry(FILE, blob)})
         # a commit that stays the same keeps its id, and its signature
-        if tree == commit.tree and all(made[parent] == parent for parent in before):
-            made[commit.id] = commit.id
+        if tree == commit.tree and all(new_ids[parent] == parent for parent in before):
+            new_ids[commit.id] = commit.id
             continue
-        found = objects.read(commit.id)
-        file = place / f"commit.{number}"
+        content = objects.read(commit.id)
+        file = directory / f"commit.{number}"
         file.write_bytes(
-            replace_parents((found.data if found else None) or b"", tree, [made.get(one, one) for one in commit.parents])
+            replace_parents((content.data if content else None) or b"", tree, [new_ids.get(one, one) for one in commit.parents])
         )
-        (made[commit.id],) = hash_files(git, [file], "commit")
-    return made
+        (new_ids[commit.id],) = hash_files(git, [file], "commit")
+    return new_ids
 
 
 def corrected_run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> bytes | None:
     """Returns run.toml with the attempt's present source and base. None if it is right already. Raises BadRun."""
-    found = objects.read(f"{attempt.id}:{record_files.RUN}", decode.MAX_TOML)
-    table = decode.parse_toml((found.data if found else None) or b"", record_files.RUN)
+    record = objects.read(f"{attempt.id}:{record_files.RUN}", decode.MAX_TOML)
+    table = decode.parse_toml((record.data if record else None) or b"", record_files.RUN)
     claim = read_claim(table)
     taken = {DIRECTORY.encode(), *claim.carried}
     source = edit_tree(objects, maker, attempt.tree, dict.fromkeys(taken))
@@ -178,14 +178,14 @@ def replace_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:
 def old_ids(git: Git, line: RewrittenChain, run: str) -> dict[str, str]:
     """Maps the line's commits to their ids before the rewrite, as far as git filter-repo records them."""
     new = {commit.id for commit in line.commits}
-    found = {now: old for old, now in commit_map(git).items() if now in new}
-    return found | ({line.first: run} if line.first not in found else {})
+    olds = {now: old for old, now in commit_map(git).items() if now in new}
+    return olds | ({line.first: run} if line.first not in olds else {})
 
 
-def transfer_trust(git: Git, was: Mapping[str, str], made: Mapping[str, str]) -> None:
+def transfer_trust(git: Git, was: Mapping[str, str], new_ids: Mapping[str, str]) -> None:
     """Trusts the new commits of those that were trusted, where the commit map confirms the pair."""
-    known, told = trusted_ids(git), commit_map(git)
-    again = [made[new] for new, old in was.items() if old in known and told.get(old) == new]
+    known, mapped = trusted_ids(git), commit_map(git)
+    again = [new_ids[new] for new, old in was.items() if old in known and mapped.get(old) == new]
     if again:
         append_lines(git, again)
 

@@ -57,12 +57,12 @@ def read_manifest(slot: Path) -> Manifest:
     """Returns the manifest of a slot; an empty one if the file is missing or damaged."""
     try:
         # {"top": "/home/ann/x", "copies": {"a": [[5 numbers], [5 numbers]]}, "links": {"b": "/home/ann/x/b"}, ...}
-        found = json.loads((slot / NAME).read_bytes())
+        record = json.loads((slot / NAME).read_bytes())
         return Manifest(
-            os.fsencode(found["top"]),
-            {os.fsencode(path): (parse_stamp(source), parse_stamp(own)) for path, (source, own) in found["copies"].items()},
-            {os.fsencode(path): os.fsencode(target) for path, target in found["links"].items()},
-            tuple(map(os.fsencode, found["directories"])),
+            os.fsencode(record["top"]),
+            {os.fsencode(path): (parse_stamp(source), parse_stamp(own)) for path, (source, own) in record["copies"].items()},
+            {os.fsencode(path): os.fsencode(target) for path, target in record["links"].items()},
+            tuple(map(os.fsencode, record["directories"])),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return NO_MANIFEST
@@ -79,13 +79,13 @@ def write_manifest(slot: Path, manifest: Manifest) -> None:
     if manifest == NO_MANIFEST and not (slot / NAME).exists():
         return
     fresh = slot / f"{NAME}.new"
-    found = {
+    record = {
         "top": os.fsdecode(manifest.top),
         "copies": {os.fsdecode(path): stamps for path, stamps in manifest.copies.items()},
         "links": {os.fsdecode(path): os.fsdecode(target) for path, target in manifest.links.items()},
         "directories": [os.fsdecode(path) for path in manifest.directories],
     }
-    fresh.write_text(json.dumps(found))
+    fresh.write_text(json.dumps(record))
     fresh.replace(slot / NAME)
 
 
@@ -103,8 +103,8 @@ def keep_wanted(manifest: Manifest, lending: Lending) -> Manifest:
         for path, stamps in manifest.copies.items()
         if lending.copies.get(path) == stamps[0] and stamps[0][0]
     }
-    wanted = frozenset(lending.links)
-    links = {path: target for path, target in manifest.links.items() if path in wanted}
+    linked = frozenset(lending.links)
+    links = {path: target for path, target in manifest.links.items() if path in linked}
     return Manifest(lending.top, copies, links, lending.directories)
 
 

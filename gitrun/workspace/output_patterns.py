@@ -81,16 +81,16 @@ class PatternSearch:
         self._at += len(lines) + len(end)
         for line in lines.splitlines() if end else ():
             # 0, "late", or [[{"loss": "0.1"}, "3"], ...]
-            told = json.loads(line)
-            if told == READ:
+            matches = json.loads(line)
+            if matches == READ:
                 self._answered += 1
-            elif told == LATE:
+            elif matches == LATE:
                 self.problem = "warning: the metric patterns took too long, and only part of the output was searched"
             else:
-                self._add(told)
+                self._add(matches)
 
-    def _add(self, told: list[tuple[dict[str, str], str | None]]) -> None:
-        for found, step in told:
+    def _add(self, matches: list[tuple[dict[str, str], str | None]]) -> None:
+        for found, step in matches:
             if step is not None and (given := parse_float(step)) is not None:
                 self.collector.steps.set_step(given)
             numbers = {name: parse_float(text) for name, text in found.items()}
