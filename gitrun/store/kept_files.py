@@ -55,13 +55,13 @@ def restore_kept(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | No
                 write_kept(directory, file.path, content.data, is_executable=entry.mode == EXECUTABLE)
 
 
-def write_kept(place: Path, path: str, data: bytes, *, is_executable: bool) -> None:
-    """Writes a new file below `place`. Does nothing if a symbolic link would lead it elsewhere."""
-    make_private_directory(place.parent)
-    target = place / path
+def write_kept(directory: Path, path: str, data: bytes, *, is_executable: bool) -> None:
+    """Writes a new file below `directory`. Does nothing if a symbolic link would lead it elsewhere."""
+    make_private_directory(directory.parent)
+    target = directory / path
     target.parent.mkdir(parents=True, exist_ok=True)
     # a directory on the way may be a symbolic link
-    if target.parent.resolve() != place.resolve() / target.parent.relative_to(place):
+    if target.parent.resolve() != directory.resolve() / target.parent.relative_to(directory):
         return
     # renamed into place: several commands may restore the same file at once
     fresh = target.with_name(f".{os.urandom(8).hex()}.gitrun")

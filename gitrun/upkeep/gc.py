@@ -356,10 +356,10 @@ def must_be_kept(run: Run, statuses: tuple[str, ...]) -> bool:
     return run.notes.marked or bool(run.notes.label) or waits
 
 
-def matches_rules(run: Run, place: int, retention: Retention) -> bool:
-    """Returns whether a run matches all rules; `place` is its rank among its operation's runs, 1 for the newest."""
+def matches_rules(run: Run, rank: int, retention: Retention) -> bool:
+    """Returns whether a run matches all rules; `rank` is its rank among its operation's runs, 1 for the newest."""
     return (
         (retention.before is None or run.attempt.created.timestamp() < retention.before)
-        and (retention.keep is None or place > retention.keep)
+        and (retention.keep is None or rank > retention.keep)
         and (not retention.statuses or run.status in retention.statuses)
     )
