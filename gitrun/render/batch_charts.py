@@ -40,10 +40,10 @@ def make_axis(name: str, values: Sequence[object]) -> Axis:
         # halves, since the difference of two huge numbers can be infinite
         span = high / 2 - low / 2 or 1.0
         return Axis(name, number_text(low), number_text(high), lambda value: (float(value) / 2 - low / 2) / span)  # type: ignore[arg-type]
-    order = {text: place for place, text in enumerate(dict.fromkeys(map(value_text, values)))}
+    order = {text: place for place, text in enumerate(dict.fromkeys(map(value_label, values)))}
     texts = list(order)
     last = max(len(texts) - 1, 1)
-    return Axis(name, texts[0], texts[-1] if len(texts) > 1 else "", lambda value: order[value_text(value)] / last)
+    return Axis(name, texts[0], texts[-1] if len(texts) > 1 else "", lambda value: order[value_label(value)] / last)
 
 
 def is_number(value: object) -> bool:
@@ -51,7 +51,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e308 < value < 1e308
 
 
-def value_text(value: object) -> str:
+def value_label(value: object) -> str:
     """Returns the value as a label; a dash for an absent one."""
     return "-" if value is None else shorten(safe_text(value if isinstance(value, str) else format_value(value)), 24)  # type: ignore[arg-type]
 
