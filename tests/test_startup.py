@@ -82,3 +82,11 @@ def test_a_skipped_start_imports_nothing_that_begins_attempts(repo):
     modules = imported(repo, ["run", "--needed", "echo.py"])
     assert "gitrun.lifecycle.decide" in modules
     assert modules & {"gitrun.store.runs", "gitrun.store.commits", "gitrun.workspace.lending", "gitrun.views.select"} == set()
+
+
+@pytest.mark.parametrize("words", [["run", "echo.py"], ["list"], ["show", "1"], ["compare"]], ids=" ".join)
+def test_batches_and_reports_cost_other_verbs_no_import(repo, words):
+    repo.run("echo.py", check=True)
+    modules = imported(repo, words)
+    assert modules & {f"gitrun.model.{name}" for name in ("batch", "batch_record", "space", "trial_counts")} == set()
+    assert modules & {"gitrun.views.report", "gitrun.views.gates", "gitrun.views.batches"} == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from gitrun.model.run import COMPLETED, ERROR, PRUNED, TERMINATED
+from gitrun.model.run import COMPLETED, ENDINGS
 from gitrun.model.trial_counts import BestTrial, TrialCounts
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from gitrun.model.space import Space
     from gitrun.model.values import Value
 
-ENDINGS = (COMPLETED, PRUNED, ERROR, TERMINATED)
-"""Statuses of trials that have ended."""
 PLUS = "+"
 """Ends the operation of a batch, so that no batch is ever the latest run of its operation."""
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun, UsageError
-from gitrun.model.batch import ENDINGS, BatchDefinition, Objective, Trial
+from gitrun.model.batch import BatchDefinition, Objective, Trial
 from gitrun.model.decode import (
     TRIALS_HEADER,
     get_int,
@@ -20,7 +20,7 @@ from gitrun.model.decode import (
 from gitrun.model.flags import copy_value
 from gitrun.model.metrics import as_float
 from gitrun.model.record_files import BATCH, FORMAT, MAX_BATCH, POINTS, RESULT, RUN
-from gitrun.model.run import PENDING, is_id
+from gitrun.model.run import ENDINGS, PENDING, is_id
 from gitrun.model.space import Choice, Range
 from gitrun.model.toml import parse_text
 

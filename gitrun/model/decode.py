@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from gitrun import model
 from gitrun.errors import BadRun, UsageError
-from gitrun.model.batch import ENDINGS
 from gitrun.model.flags import Flags, copy_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float
 from gitrun.model.record_files import FLAGS, MAX_RESULT, NOTES, RESULT, RUN
 from gitrun.model.run import (
     COMPLETED,
+    ENDINGS,
     ERROR,
     PENDING,
     STAGED,
@@ -30,12 +31,12 @@ from gitrun.model.run import (
 )
 from gitrun.model.text import decode_path
 from gitrun.model.toml import parse_text
-from gitrun.model.trial_counts import BestTrial, TrialCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gitrun.model.run import Written
+    from gitrun.model.trial_counts import TrialCounts
 
 MAX_TOML = 1 << 20
 """Most bytes of TOML parsed at once, and of any file but a result.toml with a long list of files."""
@@ -161,10 +162,11 @@ def read_counts(found: Mapping[str, Any], best: Mapping[str, Any]) -> TrialCount
     if (total := get_int(found, "total")) is None:
         return None
     number, value = get_int(best, "trial"), get_number(best, "value")
-    return TrialCounts(
-        max(total, 0), **{name: max(get_int(found, name) or 0, 0) for name in (*ENDINGS, PENDING)},
-        best=None if number is None or value is None else BestTrial(number, get_text(best, "run") or "", value),
-    )  # fmt: skip
+    known = None
+    if number is not None and value is not None:
+        known = model.trial_counts.BestTrial(number, get_text(best, "run") or "", value)
+    counts = {name: max(get_int(found, name) or 0, 0) for name in (*ENDINGS, PENDING)}
+    return model.trial_counts.TrialCounts(max(total, 0), **counts, best=known)
 
 
 def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:

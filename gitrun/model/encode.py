@@ -101,7 +101,7 @@ def encode_result(outcome: Outcome) -> bytes:
         "series": series_table(outcome.metrics) or None,
         "shared": [{"path": encode_path(path)} for path in shared] or None,
         "files": [file_table(file) for file in files] or None,
-        **model.batch_record.encode_outcome(outcome),
+        **(model.batch_record.encode_outcome(outcome) if outcome.counts or outcome.trials else {}),
     })  # fmt: skip
 
 

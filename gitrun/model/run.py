@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.model.trial_counts import TrialCounts
 
+
 SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS, BATCH = "script", "program", "command", "notebook", "steps", "batch"
 """Kinds of operation: a Python script, another program of the tree, words, a notebook, a pipeline of steps, many trials."""
 INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
@@ -51,6 +52,8 @@ STAGED, PENDING, RUNNING = "staged", "pending", "running"
 COMPLETED, ERROR, TERMINATED = "completed", "error", "terminated"
 PRUNED = "pruned"
 """Status that is shown for a trial whose batch ended it early; the stored one is `terminated`."""
+ENDINGS = (COMPLETED, PRUNED, ERROR, TERMINATED)
+"""Statuses of trials that have ended."""
 STATUSES = (COMPLETED, ERROR, TERMINATED, PRUNED, RUNNING, STAGED, PENDING)
 ENDED = frozenset({COMPLETED, TERMINATED})
 """Statuses in which `--needed` compares flags; runs with an error are always run again."""

@@ -23,7 +23,7 @@ from gitrun.render.report_text import (
     trial_heading,
     trial_rows,
 )
-from gitrun.views.report import sparkline
+from gitrun.render.text import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,10 +8,9 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from gitrun import model, views
 from gitrun.errors import BadRun
-from gitrun.model.lent import describe_lent
 from gitrun.model.run import BATCH, ERROR, RUNNING, STAGED, TERMINATED, short_id
-from gitrun.model.space import format_domain
 from gitrun.model.text import (
     count_columns,
     count_text,
@@ -23,10 +22,8 @@ from gitrun.model.text import (
     shorten,
     size_text,
 )
-from gitrun.render.text import GAP, basis_rows, counts_text, join_cells, status_text, when_text
-from gitrun.views.batches import best_first
+from gitrun.render.text import GAP, basis_rows, counts_text, join_cells, sparkline, status_text, when_text
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED
-from gitrun.views.report import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -99,11 +96,11 @@ def batch_rows(project: Project, run: Run) -> Rows:
         yield "sampler", f"unreadable: {error.message}"
         return
     yield "sampler", sampler_text(definition)
-    space = [f"{name}={format_domain(domain)}" for name, domain in sorted(definition.space.items())]
+    space = [f"{name}={model.space.format_domain(domain)}" for name, domain in sorted(definition.space.items())]
     yield from label_first("space", (shorten(line, LONGEST) for line in space[:MANY]))
     yield "points", count_text(len(definition.points), "row") if definition.points else ""
     if len(definition.objectives) == 1:
-        best = best_first(project.trials(run), definition.objectives[0])[:TOP]
+        best = views.batches.best_first(project.trials(run), definition.objectives[0])[:TOP]
         yield from label_first("best", (describe_trial(one, definition.objectives[0].metric) for one in best))
 
 
@@ -209,7 +206,7 @@ def lent_rows(project: Project, run: Run) -> Rows:
     entries, changed = project.lent(run)
     yield (
         "lent",
-        ", ".join(map(describe_lent, entries[:MANY]))
+        ", ".join(map(model.lent.describe_lent, entries[:MANY]))
         + (
             f" and {len(entries) - MANY:,} more (git run cat -p .gitrun/lent.toml {short_id(run.id)})"
             if len(entries) > MANY

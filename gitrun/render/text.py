@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from gitrun.model.run import Attempt, Run
     from gitrun.render.palette import Palette
 
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
 GAP = "  "
 WIDEST = 500
 """Columns up to which a cell widens its column; longer cells stick out."""
@@ -205,3 +208,26 @@ def status_text(attempt: Attempt, now: datetime | None = None) -> str:
         return attempt.status
     # a clock may have been set back since the start
     return f"{attempt.status} for {duration_text(max((now - attempt.started).total_seconds(), 0.0))}"
+
+
+def sparkline(values: Sequence[float], width: int = 24) -> str:
+    """Returns the values as a line of blocks, one for each value or for several in a row. No finite value gives a blank."""
+    count = min(width, len(values))
+    parts = [values[len(values) * at // count : len(values) * (at + 1) // count] for at in range(count)]
+    means = [mean([value for value in part if math.isfinite(value)]) for part in parts]
+    known = [value for value in means if value is not None]
+    if not known:
+        return ""
+    low, span = min(known), max(known) - min(known)
+    # the largest minus the smallest float can be inf
+    if not math.isfinite(span):
+        return ""
+    heights = (" " if value is None else BLOCKS[round((value - low) / span * 7) if span else 0] for value in means)
+    return "".join(heights)
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """Returns the mean of some numbers; None if there are none, or if their mean is not finite."""
+    # divided before they are added: the sum of large floats can be inf
+    found = sum(value / len(values) for value in values) if values else math.nan
+    return found if math.isfinite(found) else None

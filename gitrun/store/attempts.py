@@ -14,12 +14,12 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun import store
+from gitrun import model, store
 from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, fsync
-from gitrun.model import batch_record, encode, record_files
+from gitrun.model import encode, record_files
 from gitrun.model.record_files import KEPT
 from gitrun.model.run import MAX_DEPTH, is_safe, run_ref
 from gitrun.model.secrets import is_secret_file
@@ -195,9 +195,9 @@ def plan_files(plan: Plan) -> dict[str, bytes]:
     """Returns the files that record the plan of an attempt, by path: flags, run, and those of a batch."""
     contents = {record_files.FLAGS: encode.encode_flags(plan.flags), record_files.RUN: encode.encode_run(plan)}
     if plan.batch_definition:
-        contents[record_files.BATCH] = encode.encode_table(batch_record.encode_batch(plan.batch_definition))
+        contents[record_files.BATCH] = encode.encode_table(model.batch_record.encode_batch(plan.batch_definition))
         if plan.batch_definition.points:
-            contents[record_files.POINTS] = batch_record.encode_points(plan.batch_definition.points)
+            contents[record_files.POINTS] = model.batch_record.encode_points(plan.batch_definition.points)
     return contents
 
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from gitrun import git, store
+from gitrun import git, model, store
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.git.locks import make_shared_directory
-from gitrun.model.batch import ENDINGS
-from gitrun.model.run import BATCH, ENDED, PRUNED, BrokenRun, Run, as_running
+from gitrun.model.run import BATCH, ENDED, ENDINGS, PRUNED, BrokenRun, Run, as_running
 from gitrun.model.text import is_text
-from gitrun.model.trial_counts import TrialCounts
 from gitrun.store.index_rows import decode_row, flags_key, index_row
 from gitrun.store.live import live_runs, shown_metrics
 from gitrun.store.refs import damaged_refs, ref_store, tips
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.model.flags import Flags
+    from gitrun.model.trial_counts import TrialCounts
 
 VERSION = 11
 MANY = 200
@@ -258,7 +257,7 @@ class Index:
         total = max(sum(found.values()), run.attempt.params.max_trials or 0)
         completed, pruned, error, terminated = (found.get(name, 0) for name in ENDINGS)
         pending = total - completed - pruned - error - terminated
-        return TrialCounts(total, completed, pruned, error, terminated, pending)
+        return model.trial_counts.TrialCounts(total, completed, pruned, error, terminated, pending)
 
     def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
         ((found,),) = self._ask(query, values)

@@ -7,16 +7,17 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from gitrun import model
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import BATCH, COMMAND, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start
-from gitrun.model.trial_counts import BestTrial, TrialCounts
 from gitrun.store.outputs import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gitrun.git.exe import Git
+    from gitrun.model.trial_counts import TrialCounts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -102,7 +103,8 @@ def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
 
 def decode_counts(found: dict[str, Any]) -> TrialCounts:
     """Returns the counts of a batch from a row."""
-    return TrialCounts(**{**found, "best": BestTrial(**found["best"]) if found["best"] else None})
+    best = model.trial_counts.BestTrial(**found["best"]) if found["best"] else None
+    return model.trial_counts.TrialCounts(**{**found, "best": best})
 
 
 def decode_params(values: Iterable[Any]) -> Params:

@@ -83,7 +83,7 @@ class RunReader:
 
     def metric_series(self, run: Run, names: Collection[str]) -> dict[str, list[float]]:
         """Returns the values of these metrics in the order of the record: all of them, or a sample if there are many."""
-        return views.report.metric_series(self._git, run, names)
+        return views.contents.metric_series(self._git, run, names)
 
     def replace_paths(self, run: Run, output: bytes) -> bytes:
         """Returns the output with the user's file paths in place of those in the run's workspace."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -12,20 +10,18 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun, GitFailed
 from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files
-from gitrun.model.metrics import number_from_json
-from gitrun.model.record_files import METRICS
 from gitrun.model.run import BATCH, COMPLETED, STATUSES, short_id
 from gitrun.model.text import count_text, safe_lines
 from gitrun.store.commits import read_signature
 from gitrun.store.submodules import align_sources, compared_source
 from gitrun.views.batches import rank_batch
-from gitrun.views.contents import CHANGED, CHANGES, Change, PathsBesideSource
+from gitrun.views.contents import CHANGED, CHANGES, Change, PathsBesideSource, metric_series
 from gitrun.views.diff import differing_values, flatten
 from gitrun.views.gates import latest_completed
 from gitrun.views.history import Range, read_history, tree_of_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
@@ -34,14 +30,6 @@ if TYPE_CHECKING:
     from gitrun.views.diff import Differing
     from gitrun.views.history import Commit
 
-
-LARGEST = 32 << 20
-"""The maximum size of a record in bytes; a larger one is not read."""
-LONGEST = 1 << 16
-"""The maximum length of a line in bytes; a longer one is skipped."""
-PIECES, EACH = 48, 64
-"""The number of pieces that are read of a long record, and the lines of each piece."""
-BLOCKS = "▁▂▃▄▅▆▇█"
 
 DETAILED = 20
 """The number of runs shown in full: the newest of each operation, before any others."""
@@ -239,56 +227,3 @@ def output_tail(output: bytes) -> tuple[tuple[str, ...], int]:
     lines = safe_lines(output[-READ:].decode(errors="replace"))
     before = output[:-READ].count(b"\n") + max(len(lines) - TAIL, 0)
     return tuple(line.rstrip()[:WIDEST] for line in lines[-TAIL:]), before
-
-
-def metric_series(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]]:
-    """Returns the values of these metrics in the order of the record: all of them, or a sample if there are many."""
-    found: dict[str, list[float]] = {name: [] for name in names}
-    if not found:
-        return found
-    with Objects(git) as objects:
-        record = objects.read(f"{run.attempt.left}:{METRICS}", LARGEST)
-    for line in sample_lines((record.data if record else None) or b""):
-        try:
-            # a foreign record may have lines that are not JSON
-            values = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(values, dict):
-            for name in found.keys() & values.keys():
-                value = number_from_json(values[name])
-                if value is not None:
-                    found[name].append(value)
-    return found
-
-
-def sample_lines(data: bytes) -> Iterator[bytes]:
-    """Yields the lines of a record; for a long record, pieces from all over it."""
-    lines = data.splitlines()
-    starts = [0] if len(lines) <= PIECES * EACH else [len(lines) * piece // PIECES for piece in range(PIECES)]
-    size = len(lines) if len(starts) == 1 else EACH
-    for start in starts:
-        yield from (line for line in lines[start : start + size] if len(line) <= LONGEST)
-
-
-def sparkline(values: Sequence[float], width: int = 24) -> str:
-    """Returns the values as a line of blocks, one for each value or for several in a row. No finite value gives a blank."""
-    count = min(width, len(values))
-    parts = [values[len(values) * at // count : len(values) * (at + 1) // count] for at in range(count)]
-    means = [mean([value for value in part if math.isfinite(value)]) for part in parts]
-    known = [value for value in means if value is not None]
-    if not known:
-        return ""
-    low, span = min(known), max(known) - min(known)
-    # the largest minus the smallest float can be inf
-    if not math.isfinite(span):
-        return ""
-    heights = (" " if value is None else BLOCKS[round((value - low) / span * 7) if span else 0] for value in means)
-    return "".join(heights)
-
-
-def mean(values: Sequence[float]) -> float | None:
-    """Returns the mean of some numbers; None if there are none, or if their mean is not finite."""
-    # divided before they are added: the sum of large floats can be inf
-    found = sum(value / len(values) for value in values) if values else math.nan
-    return found if math.isfinite(found) else None
