@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Flags
     from gitrun.model.trial_counts import TrialCounts
 
-VERSION = 11
+VERSION = 12
 MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100
@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 INDEXES = """
 CREATE INDEX IF NOT EXISTS newest ON runs (created, id, broken, batch);
+CREATE INDEX IF NOT EXISTS batches ON runs (id) WHERE is_batch = 1;
 CREATE INDEX IF NOT EXISTS trials ON runs (batch, status, pruned) WHERE batch IS NOT NULL;
 CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created, status, words, source);
 CREATE INDEX IF NOT EXISTS sources ON runs (source);
@@ -70,7 +71,7 @@ TRIES = 10
 """Attempts to catch up while other processes keep changing the index."""
 ROW = "id, tip, broken, record"
 ORDER = "ORDER BY created DESC, id DESC"
-VISIBLE = "broken IS NULL AND (batch IS NULL OR NOT EXISTS (SELECT 1 FROM runs AS b WHERE b.id = runs.batch AND b.is_batch))"
+VISIBLE = "broken IS NULL AND (batch IS NULL OR batch NOT IN (SELECT id FROM runs WHERE is_batch = 1))"
 """Condition of the runs that the list shows by themselves: not the trials of a batch that is here."""
 
 
