@@ -27,7 +27,6 @@ TURNS = re.compile(
 ENTRIES = ("__init__.py", "__main__.py", "_version.py")
 WITHOUT_TESTS = {
     "model/trial_counts.py": "values that decide nothing; model/test_batch.py makes and compares them",
-    "process/pool.py": "many programs at once: tested through lifecycle/ and the batches that it runs",
 }
 """Modules without a test file of their own, each with the reason."""
 

@@ -13,7 +13,7 @@ from gitrun import commands, lifecycle, process, render, workspace
 from gitrun.commands.verbs import EPILOG
 from gitrun.errors import UsageError
 from gitrun.model.flags import Typed, split_assignment
-from gitrun.model.plan import FUTURE_OPTIONS, Request, Skip
+from gitrun.model.plan import Request, Skip
 from gitrun.model.run import PARENT, short_id
 from gitrun.model.settings import parse_duration
 from gitrun.model.text import count_text, ending_text, safe_text
@@ -31,6 +31,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
   git run opt=adam -- make bench     any program; flags replace {opt} in its words, and set $FLAG_OPT
   git run --restart 3fa2 lr=0.2      another attempt of a run, on the run's own code
   git run --needed train.py lr=0.1   only if no such run exists yet
+  git run train.py lr=[0.1,0.01]     a batch: a trial for each value
 """
 
 
@@ -43,7 +44,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
     metavar="RUN",
     help="Make another attempt of RUN: an id, a number of the list, or a name.",
 )
-@click.option("--module", "-m", metavar="NAME", help="Run a module, as python -m does.")
+@click.option("--module", "-m", metavar="NAME", help="Run a module, as python -m does. A number: --max-trials.")
 @click.option("--needed", is_flag=True, help="Skip if a run with these flags exists.")
 @click.option("--needed-source", is_flag=True, help="Like --needed, and the source must be the same too.")
 @click.option("--force-sourcecode", is_flag=True, help="Restart with the code of the working tree, not the run's own.")
@@ -89,12 +90,19 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 )
 @click.option("--force-flags", is_flag=True, default=None, help="Pass flags that the operation does not declare.")
 @click.option("--version", is_flag=True, help="Print the version of gitrun.")
-# users of Guild AI know these: they are refused with a reason of their own
-@click.option("--optimizer", hidden=True)
-@click.option("--opt-flag", "opt_flags", multiple=True, hidden=True)
-@click.option("--max-trials", hidden=True)
-@click.option("--minimize", hidden=True)
-@click.option("--maximize", hidden=True)
+@click.option("--optimizer", "-o", metavar="NAME", help="Choose values by grid, random, tpe, gp, cmaes, nsga2 or qmc.")
+@click.option(
+    "--opt-flag", "opt_flags", multiple=True, metavar="NAME=VALUE", help="Set an option of the optimizer (repeatable)."
+)
+@click.option(
+    "--max-trials", type=int, metavar="N", help="Run no more than N trials in all. Default: a whole grid, 20 of a search."
+)
+@click.option("--minimize", multiple=True, metavar="METRIC", help="Search for the smallest METRIC (repeatable). Default: loss.")
+@click.option("--maximize", multiple=True, metavar="METRIC", help="Search for the greatest METRIC (repeatable).")
+@click.option("--jobs", "-j", type=int, metavar="N", help="Run N trials at a time.")
+@click.option("--fail-fast", is_flag=True, default=None, help="End a batch at the first trial that fails.")
+@click.option("--retry-failed", is_flag=True, default=None, help="Restart a batch with its failed trials too.")
+@click.option("--all-trials", is_flag=True, default=None, help="Restart a batch with all its trials.")
 @click.pass_obj
 def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
     """Starts or restarts a run. Returns the program's exit code, or ours."""
@@ -132,11 +140,8 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
 def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
     """Builds a request from words and options. Raises UsageError."""
-    # click gives () for a repeatable option that is absent
-    later = [name for name in FUTURE_OPTIONS if options[name] not in {None, ()}]
-    if later:
-        name = later[0].replace("_", "-").replace("opt-flags", "opt-flag")
-        raise UsageError(f"--{name} is not supported yet", "Optimizers come with a later version")
+    if options["module"] and options["module"].isdigit():  # no module has such a name, and -m 20 is Guild's for this
+        options = {**options, "module": None, "max_trials": options["max_trials"] or int(options["module"])}
     named = [word for word in words if "=" not in word]
     # Hydra's `+a=1` would count as a flag, and `~a` as an operation
     if any(word.startswith(("+", "~")) for word in words):
@@ -155,6 +160,8 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
     # None: not given, so that a restart keeps the run's own patterns
     kept["metrics"] = options["metrics"] or None
+    kept["opt_flags"] = options["opt_flags"] or None
+    kept |= {name: ",".join(options[name]) or None for name in ("minimize", "maximize")}
     kept["stop_after"] = parse_duration(options["stop_after"]) if options["stop_after"] else None
     return Request(operation=named[0] if named else None, command=rest, flags=flags, **kept)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitrun.lifecycle import attach as attach
     from gitrun.lifecycle import attempt as attempt
+    from gitrun.lifecycle import batch as batch
+    from gitrun.lifecycle import batch_trials as batch_trials
     from gitrun.lifecycle import bisect as bisect
     from gitrun.lifecycle import command as command
     from gitrun.lifecycle import decide as decide

@@ -13,7 +13,7 @@ from gitrun.errors import Declined, GitrunError, NoWorktree, RunIsRunning, Unkno
 from gitrun.git.objects import Objects, TreeMaker, require_object
 from gitrun.model import encode, record_files
 from gitrun.model.plan import Plan, Skip, Source
-from gitrun.model.run import COMPLETED, RUNNING, STEPS, short_id
+from gitrun.model.run import BATCH, COMPLETED, RUNNING, STEPS, short_id
 from gitrun.model.settings import RUN_SETTINGS, require_valid
 from gitrun.source.planning import (
     LaunchStamp,
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitrun.lifecycle.parent import ParentRun
+    from gitrun.model.batch import BatchDefinition
     from gitrun.model.entry import Definition
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
     from gitrun.model.run import Run
+    from gitrun.source.batch_planning import BatchPlan, PlanTrial
     from gitrun.source.environment import Locks
     from gitrun.source.source_tree import SourceTree
     from gitrun.source.surroundings import Surroundings
@@ -60,6 +62,8 @@ class Decision:
     request: Request | None = None
     """The request of a restart, completed with what it keeps of the previous attempt."""
     around: Surroundings | None = None
+    plan_trial: PlanTrial | None = None
+    """Plans a trial of the batch that is to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,11 @@ def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     snapshot = launch.parent.snapshot if launch.parent and not request.in_place else snapshot_for(launch, objects)
     tree = open_source(objects, snapshot.source.whole)
     origin = PlanOrigin(snapshot.source, launch.stamp, request.stage)
+    if source.planning.may_be_batch(request) and not launch.parent:
+        typed = with_sampler_name(launch.typed or request)
+        batch = source.batch_planning.plan_batch(session.git, tree, typed, origin, lifecycle.samplers.default_search())
+        if batch:
+            return decide_batch(request, objects, batch, snapshot)
     plan = with_parent(launch, plan_start(session.git, tree, launch.typed or request, origin))
     if launch.parent:
         plan = with_needs(session, objects, request, plan)
@@ -272,6 +281,14 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     recorded = snapshot.source if snapshot else own_source(session, objects, run)
     tree = open_source(objects, recorded.whole)
     previous = Previous(run.attempt, basis, open_source(objects, run.attempt.id))
+    if run.attempt.kind == BATCH:
+        last = source.batch_planning.PreviousBatch(previous, read_definition(objects, run))
+        request = with_sampler_name(request)
+        origin = PlanOrigin(recorded, launch.stamp, request.stage)
+        batch = source.batch_planning.plan_batch_restart(session.git, tree, request, last, origin)
+        snapshot = snapshot or own_snapshot(launch, objects, batch.plan)
+        return decide_batch(request, objects, batch, snapshot, run)
+    source.planning.require_no_batch_options(request)
     plan, gone = plan_restart(session.git, tree, request, previous, PlanOrigin(recorded, launch.stamp, request.stage))
     plan = with_parent(launch, plan)
     if launch.parent:
@@ -288,6 +305,35 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     snapshot = replace(snapshot, words=(*snapshot.words, *words))
     plan = plan if launch.parent else with_needs(session, objects, request, plan)
     return Decision(plan, snapshot, run, locks_of(objects, plan))
+
+
+def with_sampler_name(request: Request) -> Request:
+    """Returns the request with our name of the optimizer, if it names one. Raises BadValue for an unknown one."""
+    return replace(request, optimizer=lifecycle.samplers.find_sampler_name(request.optimizer)) if request.optimizer else request
+
+
+def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot: Snapshot, run: Run | None = None) -> Decision:
+    """Returns the decision to run a batch. Raises UsageError if it cannot do what the request asks for."""
+    if request.in_place:
+        raise UsageError("a batch cannot run in the working tree", "Leave out --in-place")
+    if request.stage:
+        raise UsageError("a batch cannot be staged", "Leave out --stage")
+    plan, definition = batch.plan, batch.plan.batch_definition
+    if definition:
+        lifecycle.samplers.check_sampler(definition)
+        plan = replace(plan, batch_definition=replace(definition, engine=lifecycle.samplers.engine_of(definition)))
+        if not request.optimizer and definition.sampler == lifecycle.samplers.RANDOM:
+            note = lifecycle.samplers.default_search_note()
+            plan = replace(plan, notices=(*plan.notices, *((f"note: {note}",) if note else ())))
+    return Decision(plan, snapshot, run, locks_of(objects, plan), plan_trial=batch.plan_trial)
+
+
+def read_definition(objects: Objects, run: Run) -> BatchDefinition:
+    """Returns what the run, a batch, searches for. Raises BadRun."""
+    data = require_object(objects, f"{run.attempt.id}:{record_files.BATCH}").data or b""
+    points = objects.read(f"{run.attempt.id}:{record_files.POINTS}")
+    rows = points.data if points else None
+    return model.batch_record.decode_batch(data, rows, run.attempt.params.random_seed or 0)
 
 
 def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapshot:

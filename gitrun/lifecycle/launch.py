@@ -18,7 +18,7 @@ from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, require_worktree, stamp_now
 from gitrun.model import encode, record_files
 from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, StartedRun, check_request
-from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS, short_id
+from gitrun.model.run import BATCH, NOTEBOOK, SCRIPT, STEPS, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_words
 from gitrun.source.operations import PYTHON
@@ -26,7 +26,7 @@ from gitrun.source.snapshot import private_index
 from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
-    from gitrun.lifecycle.executor import Executor
+    from gitrun.lifecycle.executor import Executor, LocalExecutor
     from gitrun.lifecycle.parent import ParentRun
     from gitrun.model.plan import Request
     from gitrun.model.run import Notes
@@ -88,26 +88,48 @@ def begin(launch: LaunchRequest) -> BegunAttempt | Skip:
 
     Raises GitFailed if a gc removed objects first: nothing is recorded, and the caller may try again.
     """
-    session = launch.session
     decision = decide(launch)
     if isinstance(decision, Skip):
         return decision
-    request = decision.request or launch.request
+    return begin_decided(launch, decision)
+
+
+def begin_decided(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
+    """Commits the attempt of a decision. Raises GitrunError."""
+    session, request = launch.session, decision.request or launch.request
     if request.in_place:
         refuse_in_place(decision.plan)
     python = find_python(session, decision.plan)
     if not request.in_place:
         decision = with_surroundings(session, request, decision, python)
     lending = decide_lending(session, request, decision)
+    return BegunAttempt(
+        begin_attempt(session, decision, python, lending), replace(launch, request=request), decision, python, lending
+    )
+
+
+def begin_attempt(session: Session, decision: Decision, python: Interpreter | None, lending: Lending) -> AttemptHandle:
+    """Commits the attempt of a decision. Raises GitrunError."""
     files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
     if lending.entries:
         files[record_files.LENT] = encode.encode_table(model.lent.encode_lent(lending.entries))
     with store.commits.scratch_directory(session.git) as directory:
         if decision.run is None:
-            attempt = store.attempts.begin(session.git, decision.plan, files, directory)
-        else:
-            attempt = store.attempts.begin_again(session.git, decision.plan, decision.run, files, directory)
-    return BegunAttempt(attempt, replace(launch, request=request), decision, python, lending)
+            return store.attempts.begin(session.git, decision.plan, files, directory)
+        return store.attempts.begin_again(session.git, decision.plan, decision.run, files, directory)
+
+
+def begin_trial(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
+    """Commits the attempt of a trial. Tries again if a gc removes objects in between. Raises GitrunError."""
+    for wait in (*START_WAITS, None):
+        try:
+            with hold_off_gc(launch.session.git) if wait is None else nullcontext():
+                return begin_decided(launch, decision)
+        except GitFailed as error:
+            if wait is None or not (isinstance(error, ObjectsGone) or is_gc_running(launch.session.git)):
+                raise
+            time.sleep(wait)
+    raise CannotStart("the trial did not start")
 
 
 def run_attempt(begun: BegunAttempt) -> Outcome | None:
@@ -141,6 +163,20 @@ def executor_for(begun: BegunAttempt) -> Executor:
     # importing what runs programs takes as long as all else here, and a skipped start does not need it
     if decision.plan.kind == STEPS:
         return lifecycle.steps.StepsExecutor(launch, decision, start)
+    if decision.plan.kind == BATCH:
+        return lifecycle.batch.BatchExecutor(launch, decision, start_trial)
+    return executor_of_program(begun)
+
+
+def start_trial(launch: LaunchRequest, decision: Decision) -> tuple[AttemptHandle, LocalExecutor]:
+    """Begins a trial of a batch. Returns the attempt, and what executes its program. Raises GitrunError."""
+    begun = begin_trial(launch, decision)
+    return begun.attempt, executor_of_program(begun)
+
+
+def executor_of_program(begun: BegunAttempt) -> LocalExecutor:
+    """Returns the executor of an attempt's program."""
+    launch, decision = begun.launch, begun.decision
     program = lifecycle.command.program_for(launch.request, decision.plan, begun.python, decision.around)
     index = begun.attempt.live.index if launch.request.in_place else None
     signals = launch.parent.signals if launch.parent else None
@@ -235,7 +271,7 @@ def find_python(session: Session, plan: Plan) -> Interpreter | None:
 
 def with_surroundings(session: Session, request: Request, decision: Decision, python: Interpreter | None) -> Decision:
     """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
-    if decision.plan.kind == STEPS or session.git.worktree is None:
+    if decision.plan.kind in {STEPS, BATCH} or session.git.worktree is None:
         return decision
 
     around = source.surroundings.find_surroundings(session, decision.plan, python)
@@ -253,7 +289,7 @@ def with_surroundings(session: Session, request: Request, decision: Decision, py
 def decide_lending(session: Session, request: Request, decision: Decision) -> Lending:
     """Decides which files outside the snapshot the run gets."""
     top, bare = session.git.worktree, decision.snapshot.bare
-    if top is None or request.in_place or decision.plan.kind == STEPS:
+    if top is None or request.in_place or decision.plan.kind in {STEPS, BATCH}:
         return replace(workspace.lending.NO_LENDING, bare=bare)
     # the source of a commit or of an earlier attempt need not match the files of the working tree
     is_here = (decision.run is None and request.at is None) or request.force_sourcecode

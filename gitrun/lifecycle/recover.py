@@ -9,13 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import lifecycle
 from gitrun.errors import BadRun, GitrunError, StaleRun, Unfinished
 from gitrun.git.locks import acquire
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.parent import read_journal
 from gitrun.lifecycle.results import collect_results, hand_on_files
 from gitrun.model.plan import Outcome
-from gitrun.model.record_files import RESULT
+from gitrun.model.record_files import BATCH, RESULT
 from gitrun.model.run import TERMINATED, run_ref, short_id
 from gitrun.process.tree import kill_tagged
 from gitrun.store import notes
@@ -43,7 +44,8 @@ WORKSPACE_PATIENCE = 10.0
 
 def recover(session: Session) -> None:
     """Finishes all runs of this repository whose supervisor died on this machine. Says which could not be finished."""
-    for run_id in recorded_runs(session.git.state):
+    # the result of a batch tells how its trials ended, so they are finished first
+    for run_id in sorted(recorded_runs(session.git.state), key=lambda one: is_batch(session, one)):
         directory = directory_of(session.git.state, run_id)
         if is_live(session.git.state, run_id):
             continue
@@ -56,6 +58,15 @@ def recover(session: Session) -> None:
         # one broken run must not keep the others from being finished
         except (GitrunError, OSError) as error:
             session.say(f"warning: the outcome of run {short_id(run_id)}, which died, cannot be recorded: {error}")
+
+
+def is_batch(session: Session, run_id: str) -> bool:
+    """Returns whether the run is a batch."""
+    owner = owner_of(session.git.state, run_id)
+    if owner is None or not owner.in_place:  # a program in a slot, which needs no look into the repository
+        return False
+    with Objects(session.git) as objects:
+        return objects.read(f"{owner.attempt}:{BATCH}", limit=0) is not None
 
 
 def finish_run(session: Session, run_id: str, live: Live) -> None:
@@ -141,6 +152,8 @@ def record_death(session: Session, run_id: str, attempt: Commit, live: Live) -> 
     stopped = max(begun, last_write(live))
     died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
     outcome = replace(live.read_end() or died, steps=read_journal(live.journal))
+    if is_batch(session, run_id):
+        outcome = lifecycle.batch_trials.with_trials(session, run_id, outcome)
     started = AttemptHandle(session.git, run_id, attempt.id, live, earlier=live.earlier)
     with ExitStack() as stack:
         workspace = lock_workspace(session, run_id, owner, stack)

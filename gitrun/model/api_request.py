@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import BadValue, UsageError
-from gitrun.model.plan import FUTURE_OPTIONS, Request
+from gitrun.model.plan import Request
 from gitrun.model.run import Run
 from gitrun.model.settings import MAX_DURATION, parse_duration
 
@@ -22,8 +22,6 @@ def request_from(operation: object, options: Mapping[str, Any]) -> Request:
     Raises UsageError for an unknown option or a value of the wrong type.
     """
     for name, value in options.items():
-        if name in FUTURE_OPTIONS:
-            raise UsageError(f"{name} is not supported yet", "Optimizers come with a later version")
         if name not in READERS:
             raise UsageError(f"run has no option '{name}'", f'To give a flag: flags={{"{name}": {value!r:.60}}}')
     given = {"operation": operation, **options}
@@ -127,6 +125,18 @@ def read_int(name: str, value: object) -> int:
     return refuse_option(name, "a whole number", value)
 
 
+def read_names(name: str, value: object) -> str:
+    """Returns the names of one or several metrics, joined by commas."""
+    return ",".join(read_texts(name, value))
+
+
+def read_option_words(name: str, value: object) -> tuple[str, ...]:
+    """Returns settings of an optimizer as words `NAME=VALUE`."""
+    if isinstance(value, Mapping):
+        return tuple(f"{key}={setting}" for key, setting in value.items())
+    return read_texts(name, value)
+
+
 READERS: dict[str, Callable[[str, object], Any]] = {
     "operation": read_path, "command": read_command, "flags": read_flag_values, "restart": read_run_name,
     "needed": read_bool, "needed_source": read_bool, "force_sourcecode": read_bool, "stage": read_bool, "clean": read_bool,
@@ -135,4 +145,7 @@ READERS: dict[str, Callable[[str, object], Any]] = {
     "in_place": read_bool, "bring": read_bool, "links": read_texts, "no_link": read_bool, "outputs": read_texts,
     "stop_after": read_duration, "background": refuse_background,
     "force_flags": read_bool, "gpus": read_text, "no_gpus": read_bool, "random_seed": read_int, "metrics": read_metric_patterns,
+    "optimizer": read_text, "opt_flags": read_option_words, "max_trials": read_int,
+    "minimize": read_names, "maximize": read_names,
+    "jobs": read_int, "fail_fast": read_bool, "retry_failed": read_bool, "all_trials": read_bool,
 }  # fmt: skip

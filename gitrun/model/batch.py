@@ -33,7 +33,8 @@ class BatchDefinition:
     `sampler` is grid, random, or the name of an optimizer. `points` are the rows of a file (`@points.csv`), each a trial;
     they are crossed with the lists of `space`. `max_trials` counts all trials of the batch, over all restarts (None: as many
     as there are). `prune` names a pruner, or is empty. `engine` is the name and version of the library that samples, empty for
-    our own. `seed` is the seed of the batch. `options` are the settings of the optimizer.
+    our own. `seed` is the seed of the batch. `options` are the settings of the optimizer. `kind` is the kind
+    of operation of the trials.
     """
 
     sampler: str
@@ -46,6 +47,7 @@ class BatchDefinition:
     learn: str = "batch"
     repeat: int = 1
     engine: str = ""
+    kind: str = "script"
     options: Mapping[str, Value] = field(default_factory=dict)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.batch import BatchDefinition, Objective, Trial
 from gitrun.model.decode import (
-    TRIALS_HEADER,
     get_int,
     get_number,
     get_table,
@@ -19,8 +18,8 @@ from gitrun.model.decode import (
 )
 from gitrun.model.flags import copy_value
 from gitrun.model.metrics import as_float
-from gitrun.model.record_files import BATCH, FORMAT, MAX_BATCH, POINTS, RESULT, RUN
-from gitrun.model.run import ENDINGS, PENDING, is_id
+from gitrun.model.record_files import BATCH, FORMAT, MAX_BATCH, POINTS, RESULT, RUN, TRIALS_HEADER
+from gitrun.model.run import ENDINGS, PENDING, SCRIPT, is_id
 from gitrun.model.space import Choice, Range
 from gitrun.model.toml import parse_text
 
@@ -39,7 +38,8 @@ INT, FLOAT, CHOICE = "int", "float", "choice"
 def encode_batch(definition: BatchDefinition) -> dict[str, Any]:
     """Returns the table of batch.toml. The seed is in run.toml, the points are in a file of their own."""
     found = {
-        "format": FORMAT, "sampler": definition.sampler, "engine": definition.engine or None,
+        "format": FORMAT, "kind": definition.kind if definition.kind != SCRIPT else None, "sampler": definition.sampler,
+        "engine": definition.engine or None,
         "max_trials": definition.max_trials, "prune": definition.prune or None, "learn": definition.learn,
         "repeat": definition.repeat,
         "objectives": [
@@ -96,6 +96,7 @@ def decode_batch(data: bytes, points: bytes | None = None, seed: int = 0) -> Bat
         learn=get_text(found, "learn") or "batch",
         repeat=max(get_int(found, "repeat") or 1, 1),
         engine=get_text(found, "engine") or "",
+        kind=get_text(found, "kind") or SCRIPT,
         options={name: read_value(name, value) for name, value in get_table(found, "options").items()},
     )
 
@@ -173,12 +174,11 @@ def decode_point(line: bytes, number: int) -> Mapping[str, Value]:
 
 
 def encode_outcome(outcome: Outcome) -> dict[str, Any]:
-    """Returns the keys of result.toml that a batch adds: counts, the best trial, and last of all the trials."""
+    """Returns the keys of result.toml that a batch adds: counts, and the best trial."""
     counts, best = outcome.counts, outcome.counts.best if outcome.counts else None
     return {
         "batch": {name: getattr(counts, name) for name in ("total", *ENDINGS, PENDING)} if counts else None,
         "best": {"trial": best.number, "run": best.run_id, "value": best.value} if best else None,
-        "trials": [encode_trial(trial) for trial in outcome.trials] or None,
     }
 
 

@@ -11,7 +11,7 @@ from gitrun import model
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.flags import Flags, copy_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float
-from gitrun.model.record_files import FLAGS, MAX_RESULT, NOTES, RESULT, RUN
+from gitrun.model.record_files import FLAGS, MAX_RESULT, NOTES, RESULT, RUN, TRIALS_HEADER
 from gitrun.model.run import (
     COMPLETED,
     ENDINGS,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 MAX_TOML = 1 << 20
 """Most bytes of TOML parsed at once, and of any file but a result.toml with a long list of files."""
 FILES_HEADER = b"\n[[files]]\n"
-TRIALS_HEADER = b"\n[[trials]]\n"
 FILE_KEYS = File.__slots__
 END_STATUSES = frozenset({COMPLETED, ERROR, TERMINATED})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gitrun import model
 from gitrun.model.flags import format_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
-from gitrun.model.record_files import FORMAT, MAX_RESULT, MAX_SHARED, RESULT_RESERVE
+from gitrun.model.record_files import FORMAT, MAX_RESULT, MAX_SHARED, RESULT_RESERVE, TRIALS_HEADER
 from gitrun.model.run import COMPLETED, ERROR, LATER_PARAMS
 from gitrun.model.text import encode_path, number_text
 
@@ -90,7 +90,7 @@ def encode_result(outcome: Outcome) -> bytes:
     """Returns the bytes of result.toml; lists that are too long are cut, and the rest is counted."""
     shared = cut_to_weight([(path, toml_weight(path) + 12) for path in outcome.shared], MAX_SHARED)
     files = cut_file_list(outcome.files)
-    return encode_table({
+    table = encode_table({
         "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
         "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
         "pruned": outcome.pruned,
@@ -103,6 +103,9 @@ def encode_result(outcome: Outcome) -> bytes:
         "files": [file_table(file) for file in files] or None,
         **(model.batch_record.encode_outcome(outcome) if outcome.counts or outcome.trials else {}),
     })  # fmt: skip
+    # tomli_w would write short tables on a line each, and readers could not leave them out without parsing them
+    trials = (TRIALS_HEADER + encode_table(model.batch_record.encode_trial(trial)) for trial in outcome.trials)
+    return table + b"".join(trials)
 
 
 def file_table(file: File) -> dict[str, str | int]:

@@ -31,7 +31,10 @@ MAX_LISTED = 10
 
 
 PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
-FUTURE_OPTIONS = ("optimizer", "opt_flags", "max_trials", "minimize", "maximize")
+BATCH_PARAMS = (
+    "optimizer", "opt_flags", "max_trials", "minimize", "maximize", "jobs", "fail_fast", "retry_failed", "all_trials",
+)  # fmt: skip
+"""Options of a request that only a batch takes."""
 
 GITRUN, PYPROJECT = "gitrun.toml", "pyproject.toml"
 """Files that define named operations."""
@@ -181,7 +184,8 @@ class Request:
 
     `operation` is a script as typed. `command` holds the words after `--`, which are arguments if there is an operation.
     `flags` maps names to values or to words as typed. `restart` names a run. `stop_after` is in seconds. `links` and `outputs`
-    are relative to the current directory. `at` names the commit whose tree is the source.
+    are relative to the current directory. `at` names the commit whose tree is the source. `minimize` and `maximize` are
+    metrics joined by commas. `jobs` is the number of trials at a time.
     """
 
     operation: str | None = None
@@ -209,6 +213,15 @@ class Request:
     random_seed: int | None = None
     metrics: tuple[str, ...] | None = None
     at: str | None = None
+    optimizer: str | None = None
+    opt_flags: tuple[str, ...] | None = None
+    max_trials: int | None = None
+    minimize: str | None = None
+    maximize: str | None = None
+    jobs: int | None = None
+    fail_fast: bool | None = None
+    retry_failed: bool | None = None
+    all_trials: bool | None = None
 
     def given_params(self) -> dict[str, Any]:
         """Returns the run parameters that were given."""
@@ -257,6 +270,7 @@ def check_request(request: Request) -> None:
         raise UsageError("--link and --no-link cannot be combined")
     if request.at is not None:
         check_commit_request(request)
+    check_counts(request)
 
 
 def check_commit_request(request: Request) -> None:
@@ -276,6 +290,13 @@ def check_commit_request(request: Request) -> None:
             "--at and --force-sourcecode cannot be combined: each names the code to run",
             "To run your working tree: leave out --at",
         )
+
+
+def check_counts(request: Request) -> None:
+    """Raises BadValue if a number of the request counts nothing."""
+    for name, value in (("max-trials", request.max_trials), ("jobs", request.jobs)):
+        if value is not None and not 1 <= value < 1 << 31:
+            raise BadValue(f"--{name} must be a whole number of at least 1")
 
 
 def check_patterns(request: Request) -> None:

@@ -19,3 +19,6 @@ MAX_RESULT, RESULT_RESERVE = 16 << 20, 1 << 20
 """Most bytes of a result.toml, and the part reserved for everything but the list of files."""
 MAX_SHARED = 512 << 10
 """Most bytes for the names of files that a run changed although they are not its own."""
+
+TRIALS_HEADER = b"\n[[trials]]\n"
+"""Begins each trial in result.toml. Trials stand last, so that a reader of the rest can stop before them."""

@@ -11,6 +11,7 @@ from gitrun.process.signals import INTERRUPTS, ORDERS
 from gitrun.process.tree import adopt_orphans
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from pathlib import Path
     from types import TracebackType
 
@@ -19,71 +20,63 @@ if TYPE_CHECKING:
     from gitrun.process.streams import Stream
 
 
-class SharedSignals:
-    """The signals of this process, seen by one of several programs: each program gets every signal.
+class QueuedSignals:
+    """Signals handed to one of several programs. Has what a program's supervisor needs of `Signals`."""
 
-    Has what a program's supervisor needs of `Signals`. Signals that arrived before it was made are not for its program.
-    """
-
-    def __init__(self, source: Signals, log: list[tuple[int, bool]]) -> None:
-        self.descriptor = source.descriptor
-        self._source, self._log, self._seen = source, log, len(log)
+    def __init__(self, source: Signals) -> None:
+        self.descriptor = -1
+        self.queue: list[tuple[int, bool]] = []
+        self._source = source
 
     def restore_defaults(self) -> None:
         """Restores default signal handling in a child, before its program starts."""
         self._source.restore_defaults()
 
     def read(self) -> list[tuple[int, bool]]:
-        """Returns the signals that have arrived since the last call: number, and whether the terminal sent it to all."""
-        self._log += self._source.read()
-        arrived, self._seen = self._log[self._seen :], len(self._log)
+        """Returns the signals that were queued since the last call: number, and whether the terminal sent it to all."""
+        arrived, self.queue = self.queue, []
         return arrived
 
 
 class ProgramPool:
     """Programs that run side by side; a context manager. On exit it kills those that still run.
 
-    `ends` are the signals that asked gitrun to end, in the order of arrival; they have been forwarded to all programs.
+    `find_targets` names the programs that an order to end (SIGTERM, SIGHUP) is meant for; None: for gitrun and all programs.
+    `ends` are the signals that asked gitrun itself to end, in the order of arrival.
     """
 
-    def __init__(self, signals: Signals) -> None:
-        self._signals, self._log = signals, list[tuple[int, bool]]()
-        self._running: dict[RunningProgram, tuple[ExitStack, int]] = {}
+    def __init__(self, signals: Signals, find_targets: Callable[[], Collection[RunningProgram] | None] = lambda: None) -> None:
+        self.ends: list[int] = []
+        self._signals, self._find_targets = signals, find_targets
+        self._running: dict[RunningProgram, tuple[ExitStack, int, QueuedSignals]] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> ProgramPool:
+        # daemons that the programs start become our children, so that they can be found and ended
         self._stack.enter_context(adopt_orphans())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._stack:
             while self._running:
-                program, (watching, _) = self._running.popitem()
+                program, (watching, _, _) = self._running.popitem()
                 with watching:
                     program.kill()
 
-    @property
-    def ends(self) -> tuple[int, ...]:
-        """Returns the signals so far that asked gitrun to end."""
-        self._log += self._signals.read()
-        return tuple(number for number, _ in self._log if number in (*INTERRUPTS, *ORDERS))
-
     def start(self, command: Command, record: Path, streams: tuple[Stream, Stream]) -> RunningProgram:
         """Starts a program, whose output goes to `record` and the streams. Raises CannotRun if it cannot be started."""
-        signals = SharedSignals(self._signals, self._log)
+        signals, watching = QueuedSignals(self._signals), ExitStack()
         program = RunningProgram(command, record, streams, signals, beside=True)
-        watching = ExitStack()
-        self._running[program] = watching, watching.enter_context(watch_exit(program.process.pid))
+        self._running[program] = watching, watching.enter_context(watch_exit(program.process.pid)), signals
         return program
 
     def wait(self, patience: float) -> list[RunningProgram]:
-        """Handles what happens within `patience` seconds. Returns the programs that ended; call `finish` on each.
+        """Handles what happens within `patience` seconds. Returns the programs that have ended; call `finish` on each.
 
-        Returns early when a program has ended or a signal has arrived.
+        Returns early when anything happened.
         """
-        poll = select.poll()
-        waiting = {self._signals.descriptor: select.POLLIN}
-        for program, (_, watch) in self._running.items():
+        poll, waiting = select.poll(), {self._signals.descriptor: select.POLLIN}
+        for program, (_, watch, _) in self._running.items():
             patience = min(patience, program.supervisor.patience())
             # several programs may wait for one terminal to become writable
             waiting |= {watch: select.POLLIN, **dict(program.supervisor.waits_for())}
@@ -91,7 +84,7 @@ class ProgramPool:
             if descriptor >= 0:
                 poll.register(descriptor, event)
         ready = {descriptor for descriptor, _ in poll.poll(patience * 1000)}
-        self._log += self._signals.read()
+        self.read_signals()
         for program in self._running:
             program.supervisor.forward_signals()
             program.supervisor.handle(ready)
@@ -99,3 +92,13 @@ class ProgramPool:
         for program in ended:
             self._running.pop(program)[0].close()
         return ended
+
+    def read_signals(self) -> None:
+        """Queues the signals that have arrived for the programs that they are meant for."""
+        for number, has_it in self._signals.read():
+            targets = self._find_targets() if number in ORDERS else None
+            if targets is None and number in (*INTERRUPTS, *ORDERS):
+                self.ends.append(number)
+            for program, (_, _, signals) in self._running.items():
+                if targets is None or program in targets:
+                    signals.queue.append((number, has_it))

@@ -140,6 +140,33 @@ class NoStream:
         """Returns None."""
 
 
+class PrefixedStream:
+    """Output of one of several programs: whole lines, each behind a prefix such as `#3 `, on a stream that they share."""
+
+    def __init__(self, stream: Stream, prefix: str) -> None:
+        self._stream, self._prefix, self._rest = stream, prefix.encode(), b""
+
+    def write(self, data: bytes) -> None:
+        """Shows the lines that are complete now. Raises BrokenPipeError if nobody reads any more."""
+        # a progress bar returns to the start of its line: what it wrote last is the line
+        *lines, self._rest = (self._rest + data).replace(b"\r\n", b"\n").split(b"\n")
+        if lines:
+            self._stream.write(b"".join(self._prefix + line.rpartition(b"\r")[2] + b"\n" for line in lines))
+
+    def offer(self, data: bytes | memoryview) -> int:
+        """Takes all bytes."""
+        self.write(bytes(data))
+        return len(data)
+
+    def descriptor(self) -> None:
+        """Returns None: no program has the terminal for itself."""
+
+    def close(self) -> None:
+        """Shows what is left of an unfinished line."""
+        if self._rest:
+            self.write(b"\n")
+
+
 class Channel:
     """A path for output: the program writes to `inner`, we read from `outer` and show it on `stream`.
 

@@ -13,7 +13,7 @@ from gitrun import model, source
 from gitrun.errors import UnknownFlag, UsageError
 from gitrun.model.entry import ENV
 from gitrun.model.flags import Flags, Typed, default_values, hint_for_unknown, resolve_flags, same_value
-from gitrun.model.plan import Plan, Source
+from gitrun.model.plan import BATCH_PARAMS, Plan, Source
 from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, words_start
 from gitrun.scripts.discover import (
     ARGS,
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 LONGEST = 128 << 10
 """Linux accepts shorter strings in an environment (MAX_ARG_STRLEN in bytes, which counts the final NUL)."""
+OPTION_NAMES = {"opt_flags": "--opt-flag"}
+RANGE_EXAMPLE = "To search a range: lr=[0.001:0.1]. To try values: lr=[0.1, 0.01]"
 NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -130,6 +132,26 @@ def plan_start(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin)
     return replace(plan, given=call.given)
 
 
+def may_be_batch(request: Request) -> bool:
+    """Returns whether the request may ask for a batch. A quick test: it needs no reading of the operation."""
+    return any(
+        "[" in value.text if isinstance(value, Typed) else not isinstance(value, str | bool | int | float | None)
+        for value in request.flags.values()
+    ) or bool(given_batch_options(request))
+
+
+def given_batch_options(request: Request) -> list[str]:
+    """Returns the options of the request that only a batch takes, as a person types them."""
+    names = [name for name in BATCH_PARAMS if getattr(request, name) not in {None, ()}]
+    return [OPTION_NAMES.get(name, f"--{name.replace('_', '-')}") for name in names]
+
+
+def require_no_batch_options(request: Request) -> None:
+    """Raises UsageError if the request has options of a batch."""
+    if options := given_batch_options(request):
+        raise UsageError(f"{options[0]} needs a flag with several values", RANGE_EXAMPLE)
+
+
 def plan_restart(
     git: Git, tree: SourceTree, request: Request, previous: Previous, origin: PlanOrigin
 ) -> tuple[Plan, tuple[str, ...]]:
@@ -158,7 +180,8 @@ def plan_restart(
     flags, gone = flags.put(dict.fromkeys(lost)), (*gone, *lost)
     plan = make_plan(tree, call, flags, params, origin)
     given = tuple(dict.fromkeys((*call.given, *(name for name in last.given if name in flags))))
-    return replace(plan, clean=request.clean, basis=basis, given=given), gone
+    # another attempt of a trial is still that trial
+    return replace(plan, clean=request.clean, basis=basis, given=given, batch=last.batch, trial=last.trial), gone
 
 
 def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> Call:
@@ -254,8 +277,7 @@ def check_flags(
         routed = {name: value for name, value in wanted.items() if is_routed(host, name, operation.command)}
         wanted = {name: value for name, value in wanted.items() if name not in routed}
     checked = check_host_flags(host, routed, force=force, suggest=suggest) if host and routed else {}
-    as_typed = ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
-    wanted = mark_as_text(as_typed, wanted)
+    wanted = mark_as_text(text_kept(operation, declared), wanted)
     if not force and not is_partial:
         refuse_unreadable(operation, declared, wanted)
         if declared.flags is not None:
@@ -301,6 +323,11 @@ def refuse_undeclared(
 def mark_as_text(as_typed: str, flags: Mapping[str, Value | Typed | None]) -> dict[str, Value | Typed | None]:
     """Marks how much of typed values stays text: `all`, `numbers` or nothing."""
     return {name: replace(value, as_typed=as_typed) if isinstance(value, Typed) else value for name, value in flags.items()}
+
+
+def text_kept(operation: Operation, declared: Declared) -> str:
+    """Returns how much of typed values stays text: `all`, `numbers` or nothing."""
+    return ("all" if operation.kind == COMMAND else "numbers") if takes_text(operation, declared) else ""
 
 
 def takes_text(operation: Operation, declared: Declared) -> bool:

@@ -71,7 +71,7 @@ def lived_in(tmp_path_factory):
         repo.run("train.py", "lr=1e300", "--label", "best", "--tag", "t", "--comment", "c", check=True)
         repo.write("train.py", TRAIN.replace("0.1", "0.2"))
         repo.run("--restart", "2", "lr=inf", check=True)
-        repo.run("d=2026-01-01", "n=[1, 2.5, 'a']", "--", "false")
+        repo.run("d=2026-01-01", "n=2.5", "--", "false")
         repo.run("--stage", "--label", "staged", "train.py", check=True)
         repo.git("update-ref", f"refs/runs/{'1' * 40}", "HEAD")
         made.append(repo)

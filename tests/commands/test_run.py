@@ -44,7 +44,7 @@ def test_options_of_argparse_are_flags_and_words_after_dashes_are_arguments(repo
 
 def test_executable_gets_flags_in_its_environment(repo) -> None:
     repo.write("tool", "#!/bin/sh\necho $FLAG_LR $FLAG_BATCH_SIZE $1\n").chmod(0o755)
-    assert repo.run("./tool", "lr=1e-3", "batch-size=[1, 2]", "--", "word").stdout == "0.001 [1, 2] word\n"
+    assert repo.run("./tool", "lr=1e-3", "batch-size=[[1, 2]]", "--", "word").stdout == "0.001 [1, 2] word\n"
 
 
 def test_command_gets_flags_in_its_words(repo) -> None:
@@ -75,11 +75,11 @@ REFUSED = {
     "'notes.txt' is neither a Python script nor executable": ("notes.txt",),
     "'b' is neither a flag nor an option": ("echo.py", "b"),
     "'=1' is not a flag. To set a flag: NAME=VALUE": ("echo.py", "=1"),
-    "--optimizer is not supported yet. Optimizers come with a later version": ("--optimizer", "gp", "echo.py"),
-    "--opt-flag is not supported yet": ("--opt-flag", "a=1", "echo.py"),
-    "--max-trials is not supported yet": ("--max-trials", "3", "echo.py"),
-    "--minimize is not supported yet": ("--minimize", "loss", "echo.py"),
-    "--maximize is not supported yet": ("echo.py", "--maximize", "loss"),
+    "--optimizer needs a flag with several values": ("--optimizer", "random", "echo.py"),
+    "--opt-flag needs a flag with several values": ("--opt-flag", "a=1", "echo.py"),
+    "--max-trials needs a flag with several values": ("--max-trials", "3", "echo.py"),
+    "--minimize needs a flag with several values": ("--minimize", "loss", "echo.py"),
+    "--maximize needs a flag with several values": ("echo.py", "--maximize", "loss"),
     "--restart and 'echo.py' cannot be combined": ("--restart", "1", "echo.py"),
     "'1x' is not a duration": ("echo.py", "--stop-after", "1x"),
     "'nosuch' does not exist, so it cannot be linked": ("echo.py", "--link", "nosuch"),

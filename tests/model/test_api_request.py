@@ -14,7 +14,6 @@ from gitrun.model.plan import Request
 
 REFUSED = {
     "run has no option 'lr'": {"lr": 3},
-    "optimizer is not supported yet": {"optimizer": "x"},
     "command must be a list of words, not 'echo hi'": {"command": "echo hi"},
     "command must be text, not 1": {"command": ["sleep", 1]},
     "flags must be a mapping from names to values": {"flags": ["lr=0.1"]},

@@ -1,0 +1,345 @@
+"""Runs a batch: starts its trials, watches all of them in one loop, and records what became of each.
+
+The truth about trials is in git: which trials there are, and how they ended, is read from their runs, so that a batch can
+be interrupted anywhere and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Protocol
+
+from gitrun import lifecycle
+from gitrun.errors import CannotRun, GitrunError
+from gitrun.git.objects import Objects
+from gitrun.lifecycle.attempt import record_end
+from gitrun.lifecycle.batch_trials import objective_values, recorded_numbers, trial_of, trials_of
+from gitrun.lifecycle.decide import Decision, stamp_now
+from gitrun.lifecycle.executor import Execution, failed_to_start, interrupted_before_start
+from gitrun.lifecycle.steps import Tee
+from gitrun.model.batch import PLUS, Trial, count_trials
+from gitrun.model.grid import lay_grid, sample_points
+from gitrun.model.plan import Outcome, Skip
+from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, short_id
+from gitrun.model.text import count_text, ending_text, number_text
+from gitrun.model.values import format_value, identity
+from gitrun.process.pool import ProgramPool
+from gitrun.process.signals import Signals
+from gitrun.process.streams import PrefixedStream
+from gitrun.store.attempts import Collected
+from gitrun.store.live import Owner, process_birth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from gitrun.lifecycle.decide import LaunchRequest
+    from gitrun.lifecycle.executor import LocalExecutor, PreparedProgram
+    from gitrun.model.batch import BatchDefinition, Sampler
+    from gitrun.model.flags import Value
+    from gitrun.model.run import Run
+    from gitrun.process.run import RunningProgram
+    from gitrun.store.attempts import AttemptHandle
+
+COUNTED = frozenset({COMPLETED, PRUNED, ERROR})
+"""Statuses of trials that count towards --max-trials, and that a restart leaves as they are."""
+FIRST_TRIALS = 3
+"""If none of so many trials completed, the user is told."""
+PAUSE = 60.0
+
+
+class BeginTrial(Protocol):
+    """Begins the attempt of a trial, as `launch.begin_trial` does."""
+
+    def __call__(self, launch: LaunchRequest, decision: Decision) -> tuple[AttemptHandle, LocalExecutor]:
+        """Returns the attempt, which is recorded but does not run yet, and what executes it. Raises GitrunError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A trial to start: its number, its flags of the space, what the sampler keeps, and the run to continue, if any."""
+
+    number: int
+    flags: Mapping[str, Value]
+    attrs: Mapping[str, Value]
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTrial:
+    """A trial whose program runs, with what is needed to record its end. `stack` holds its slot and its live record."""
+
+    task: Task
+    attempt: AttemptHandle
+    executor: LocalExecutor
+    prepared: PreparedProgram
+    streams: tuple[PrefixedStream, ...]
+    stack: ExitStack
+
+
+@dataclass(frozen=True, slots=True)
+class BatchExecutor:
+    """Runs the trials of a batch, each as a run of its own, in place of a program. `begin_trial` begins one."""
+
+    launch: LaunchRequest
+    decision: Decision
+    begin_trial: BeginTrial
+
+    @contextmanager
+    def run(self, attempt: AttemptHandle) -> Iterator[Execution]:
+        """Runs the trials. Records their output as the output of the batch."""
+        session = self.launch.session
+        pid, worktree = os.getpid(), str(session.git.worktree or "")
+        attempt.live.record(Owner(pid, process_birth(pid), attempt.id, worktree, in_place=True, started=time.time()))
+        with Signals() as signals, attempt.live.output.open("ab", buffering=0) as output:
+            # trials have records of their own output; this one has what the terminal showed
+            both = replace(session, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
+            runner = BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals)
+            outcome = runner.run()
+            yield Execution(outcome, signals, lambda: Collected(outcome, {}))
+
+
+class BatchRunner:
+    """The loop of one batch: starts trials while there are any and there is room, and records those that end."""
+
+    def __init__(self, executor: BatchExecutor, attempt: AttemptHandle, signals: Signals) -> None:
+        self.launch, self.decision, self.begin_trial = executor.launch, executor.decision, executor.begin_trial
+        self.session, self.attempt, self.signals = executor.launch.session, attempt, signals
+        self.pool = ProgramPool(signals, self.find_targets)
+        self.definition = self.read_definition()
+        self.jobs = self.launch.request.jobs or 1
+        runs = trials_of(self.session, attempt.run_id, self.operation)
+        self.trials: dict[int, Trial] = {}
+        for run in runs:
+            trial = trial_of(run, self.definition.objectives)
+            self.trials[trial.number] = trial
+        self.runs = {run.attempt.trial or 0: run for run in runs}
+        self.running: dict[RunningProgram, RunningTrial] = {}
+        self.fault = ""
+        self.tasks = self.list_tasks()
+
+    def read_definition(self) -> BatchDefinition:
+        """Returns the definition in the plan."""
+        definition = self.decision.plan.batch_definition
+        if definition is None:
+            raise CannotRun("the run is no batch")
+        return definition
+
+    @property
+    def operation(self) -> str:
+        """Returns the operation of the trials."""
+        return self.decision.plan.operation.removesuffix(PLUS)
+
+    @property
+    def last_number(self) -> int:
+        """Returns the greatest number that a trial has or had; a number is never given again."""
+        return max((*self.trials, *recorded_numbers(self.session, self.attempt)), default=0)
+
+    def run(self) -> Outcome:
+        """Runs trials until there are no more, a fault ends the batch, or a signal asks to stop. Returns the outcome."""
+        session, begun, clock = self.session, datetime.now(timezone.utc), time.monotonic()
+        at_a_time = f", {self.jobs} at a time" if self.jobs > 1 else ""
+        session.say(f"batch {short_id(self.attempt.run_id)}: {count_text(self.total, 'trial')} of {self.operation}{at_a_time}")
+        with self.pool:
+            while True:
+                while len(self.running) < self.jobs and not self.is_stopping and (task := next(self.tasks, None)):
+                    self.start(task)
+                if not self.running:
+                    break
+                for program in self.pool.wait(PAUSE):
+                    self.record(self.running.pop(program), program)
+        self.pool.read_signals()
+        return self.conclude(begun, time.monotonic() - clock)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Returns whether no other trial is to be started."""
+        self.pool.read_signals()
+        return bool(self.pool.ends or self.fault)
+
+    @property
+    def total(self) -> int:
+        """Returns the number of trials that the batch is to have."""
+        definition = self.definition
+        if definition.sampler == "grid":
+            count = lay_grid(definition.space, definition.points, definition.repeat).count
+            return min(count, definition.max_trials or count)
+        return definition.max_trials or 0
+
+    def list_tasks(self) -> Iterator[Task]:
+        """Yields the trials to start: first those to continue, then points without a trial."""
+        request = self.launch.request
+        again = {ERROR} if request.retry_failed else set()
+        again |= {COMPLETED, PRUNED, ERROR} if request.all_trials else set()
+        number = self.last_number
+        for known, trial in sorted(self.trials.items()):
+            if trial.status == RUNNING:
+                continue
+            if trial.status not in COUNTED or trial.status in again:
+                flags = {name: trial.flags[name] for name in self.definition.space if name in trial.flags}
+                yield Task(known, flags, trial.attrs, self.runs[known])
+        new = self.list_points() if self.definition.sampler == "grid" else self.list_proposals(number)
+        for point, attrs in new:
+            number += 1
+            yield Task(number, point, attrs)
+
+    def list_points(self) -> Iterator[tuple[Mapping[str, Value], Mapping[str, Value]]]:
+        """Yields the points of a grid that no trial has."""
+        definition = self.definition
+        known = Counter(self.point_key(trial.flags) for trial in self.trials.values())
+        grid = lay_grid(definition.space, definition.points, definition.repeat)
+        numbers: Iterable[int] = range(grid.count)
+        if definition.max_trials and definition.max_trials < grid.count:
+            numbers = sample_points(grid.count, definition.max_trials, definition.seed)
+        for at in numbers:
+            point = grid.at(at)
+            key = self.point_key(point)
+            if known[key]:
+                known[key] -= 1
+            else:
+                yield point, {}
+
+    def list_proposals(self, number: int) -> Iterator[tuple[Mapping[str, Value], Mapping[str, Value]]]:
+        """Yields what the sampler proposes for trials after `number`, while more trials are to come."""
+        sampler: Sampler = lifecycle.samplers.make_sampler(self.definition)
+        while sum(trial.status in COUNTED or trial.status == RUNNING for trial in self.trials.values()) < self.total:
+            number += 1
+            proposal = sampler.propose(number, [self.trials[key] for key in sorted(self.trials)])
+            if proposal is None:
+                self.session.say("note: the space is exhausted: every proposal has a trial")
+                return
+            yield proposal.flags, proposal.attrs
+
+    def point_key(self, flags: Mapping[str, Value]) -> object:
+        """Returns a key that is equal for trials of the same point."""
+        names = {*self.definition.space, *(name for row in self.definition.points[:1] for name in row)}
+        return tuple((name, identity(flags[name])) for name in sorted(names) if name in flags)
+
+    def start(self, task: Task) -> None:
+        """Begins a trial and starts its program, or records why that is not possible."""
+        session, launch = self.session, self.launch
+        try:
+            found = self.decide_trial(task)
+            if isinstance(found, Skip):
+                self.reuse(task, found)
+                return
+            attempt, executor = self.begin_trial(launch, found)
+        except GitrunError as error:
+            session.say(f"error: trial {task.number} cannot start: {error}")
+            self.fault = f"trial {task.number}: {error.message}"
+            return
+        self.trials[task.number] = Trial(task.number, found.plan.flags, RUNNING, attempt.run_id, attrs=task.attrs)
+        stack = ExitStack()
+        stack.enter_context(attempt)
+        streams: tuple[PrefixedStream, ...] = ()
+        if self.jobs > 1:
+            streams = tuple(PrefixedStream(stream, f"#{task.number} ") for stream in (session.stdout, session.stderr))
+            executor = replace(executor, session=replace(executor.session, stdout=streams[0], stderr=streams[1]))
+        executor = replace(executor, signals=self.signals)
+        prepared = executor.prepare(attempt, stack)
+        trial = RunningTrial(task, attempt, executor, prepared, streams, stack)
+        if prepared.command is None:
+            self.finish(trial, prepared.failed or interrupted_before_start())
+            return
+        both = (executor.session.stdout, executor.session.stderr)
+        try:
+            self.running[self.pool.start(prepared.command, attempt.live.output, both)] = trial
+        except (CannotRun, OSError) as error:
+            self.finish(trial, failed_to_start(executor.session, error))
+
+    def decide_trial(self, task: Task) -> Decision | Skip:
+        """Returns the decision to run a trial, or to skip it because a run has these flags. Raises GitrunError."""
+        launch, decision = self.launch, self.decision
+        if decision.plan_trial is None:
+            raise CannotRun("the run is no batch")
+        plan = decision.plan_trial(task.flags, stamp_now())
+        plan = replace(
+            plan, batch=self.attempt.run_id, trial=task.number, sampler=task.attrs, given=decision.plan.given, clean=False
+        )
+        with Objects(self.session.git) as objects:
+            if task.run is None and (skip := lifecycle.decide.skip_reason(launch, objects, plan)):
+                return skip
+            plan = lifecycle.decide.with_needs(self.session, objects, launch.request, plan)
+        return Decision(plan, decision.snapshot, task.run, decision.locks)
+
+    def reuse(self, task: Task, skip: Skip) -> None:
+        """Counts an earlier run as this trial."""
+        self.trials[task.number] = replace(trial_of(skip.run, self.definition.objectives), number=task.number, reused=True)
+        self.session.say(f"#{task.number} skipped: run {short_id(skip.run.id)} has these flags")
+
+    def record(self, trial: RunningTrial, program: RunningProgram) -> None:
+        """Records a trial whose program has ended."""
+        self.finish(trial, trial.executor.report_end(program.finish()))
+
+    def finish(self, trial: RunningTrial, ended: Outcome) -> None:
+        """Records the end of a trial, gives its slot back, and tells the user. Raises GitFailed or StaleRun."""
+        for stream in trial.streams:
+            stream.close()
+        with trial.stack:
+            execution = trial.executor.conclude(trial.prepared, trial.attempt, ended, self.signals)
+            outcome = record_end(trial.attempt, execution)
+        number, before = trial.task.number, self.trials[trial.task.number]
+        values = objective_values(outcome.metrics, self.definition.objectives) if outcome.status == COMPLETED else ()
+        self.trials[number] = replace(before, status=outcome.status, values=values)
+        self.tell(number, trial, outcome)
+        self.check(outcome)
+
+    def tell(self, number: int, trial: RunningTrial, outcome: Outcome) -> None:
+        """Prints the line of an ended trial."""
+        flags = trial.attempt.plan.flags if trial.attempt.plan else {}
+        space = " ".join(f"{name}={format_value(flags[name])}" for name in sorted(self.definition.space) if name in flags)
+        shown = [objective.metric for objective in self.definition.objectives] or ["loss"]
+        numbers = [f"{name}={number_text(value)}" for name in shown if (value := outcome.metrics.ask(name)) is not None]
+        words = [f"#{number}", short_id(trial.attempt.run_id), space]
+        words += [ending_text(outcome.status, outcome.exit_status, outcome.duration), *numbers]
+        hint = f". To read its output: git run cat {short_id(trial.attempt.run_id)}" if outcome.status == ERROR else ""
+        self.session.say("  ".join(filter(None, words)) + hint)
+
+    def check(self, outcome: Outcome) -> None:
+        """Ends the batch if the trial shows that it cannot succeed."""
+        ended = [trial for trial in self.trials.values() if trial.status in COUNTED]
+        completed = [trial for trial in ended if trial.status == COMPLETED]
+        if outcome.status == ERROR and self.launch.request.fail_fast:
+            self.fault = "a trial failed"
+        if outcome.status == COMPLETED and len(completed) == 1 and not completed[0].values and self.definition.objectives:
+            missing = next(o.metric for o in self.definition.objectives if outcome.metrics.ask(o.metric) is None)
+            there = ", ".join(sorted(outcome.metrics)[:10])
+            self.fault = f"the first trial has no metric '{missing}'"
+            self.session.say(
+                f"error: {self.fault}. "
+                + (f"It has: {there}. To use one: git run --restart {short_id(self.attempt.run_id)} --minimize NAME" if there
+                   else "It has no metrics at all. To read about metrics: git run help metrics")
+            )  # fmt: skip
+        if len(ended) == FIRST_TRIALS and not completed and outcome.status == ERROR:
+            batch = short_id(self.attempt.run_id)
+            self.session.say(f"warning: the first {FIRST_TRIALS} trials failed. To stop the batch: git run stop {batch}")
+
+    def find_targets(self) -> list[RunningProgram] | None:
+        """Returns the programs of trials that `git run stop` was asked to end; None if the whole batch is to end."""
+        if self.attempt.live.is_asked_to_end:
+            return None
+        return [program for program, trial in self.running.items() if trial.attempt.live.is_asked_to_end] or None
+
+    def conclude(self, begun: datetime, duration: float) -> Outcome:
+        """Returns the outcome of the batch."""
+        trials = tuple(self.trials[number] for number in sorted(self.trials))
+        objectives = self.definition.objectives
+        counts = count_trials(trials, max(self.total, len(trials)), objectives)
+        status, code, reason = COMPLETED, 0, ""
+        if self.pool.ends:
+            status, code, reason = TERMINATED, -self.pool.ends[0], "stopped"
+        elif self.fault:
+            status, code, reason = ERROR, 1, self.fault
+        elif trials and not counts.completed:
+            code, reason = 1, "no trial completed"
+        best = counts.best
+        words = f"{counts.completed} of {count_text(counts.total, 'trial')} completed"
+        words += f", {counts.error} failed" if counts.error else ""
+        words += f"; best: #{best.number} {objectives[0].metric}={number_text(best.value)}" if best else ""
+        self.session.say(words)
+        stopped = datetime.now(timezone.utc)
+        return Outcome(status, code, begun, stopped, duration, reason=reason, counts=counts, trials=trials)

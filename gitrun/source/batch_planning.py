@@ -1,0 +1,188 @@
+"""Plans a batch: its space, how it is searched, and the plan of each of its trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitrun.errors import UsageError
+from gitrun.model.batch import PLUS, BatchDefinition, Objective
+from gitrun.model.flags import Flags, Typed, parse_value, split_assignment
+from gitrun.model.grid import point_at
+from gitrun.model.plan import BATCH_PARAMS, Request
+from gitrun.model.run import BATCH, STEPS
+from gitrun.model.space import Choice, format_domain, read_space
+from gitrun.source.declared_flags import resolve_operation, resolve_restart
+from gitrun.source.planning import mark_as_text, plan_restart, plan_start, require_no_batch_options, text_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeAlias
+
+    from gitrun.git.exe import Git
+    from gitrun.model.flags import Value
+    from gitrun.model.plan import Plan
+    from gitrun.model.space import Space
+    from gitrun.source.planning import LaunchStamp, PlanOrigin, Previous
+    from gitrun.source.source_tree import SourceTree
+
+    PlanTrial: TypeAlias = Callable[[Mapping[str, Value], LaunchStamp], Plan]
+    """Returns the plan of a trial with these flags of the space."""
+
+GRID, RANDOM = "grid", "random"
+DEFAULT_TRIALS = 20
+"""Trials of a search without --max-trials."""
+DEFAULT_OBJECTIVE = "loss"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """The plan of a batch, and how to plan one of its trials."""
+
+    plan: Plan
+    plan_trial: PlanTrial
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousBatch:
+    """The last attempt of the batch being restarted, with its definition."""
+
+    previous: Previous
+    definition: BatchDefinition
+
+
+def plan_batch(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin, default_sampler: str) -> BatchPlan | None:
+    """Plans a new batch. Returns None if each flag has one value. Raises UsageError, CannotRun.
+
+    `default_sampler` is the one for ranges, if the request names none.
+    """
+    declaration = resolve_operation(git, tree, request, origin.snapshot)
+    operation = declaration.operation
+    single = {name: value for name, value in request.flags.items() if not (isinstance(value, Typed) and "[" in value.text)}
+    declared = declaration.with_values(single)
+    flags = mark_as_text(text_kept(operation, declared), request.flags)
+    asked = read_space(flags, declared.flags, operation=operation.name, force=bool(request.force_flags))
+    if not asked.space:
+        require_no_batch_options(request)
+        return None
+    if operation.kind == STEPS:
+        raise UsageError(f"{operation.name} has steps, which take one value for each flag", "Give the list to one step")
+    fixed: Mapping[str, Any] = asked.fixed
+
+    def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
+        wanted = replace(without_batch_options(request), flags={**fixed, **flags})
+        return plan_start(git, tree, wanted, replace(origin, stamp=stamp))
+
+    definition = define(request, asked.space, operation.kind, origin.stamp.seed, default_sampler)
+    trial = plan_trial(first_point(asked.space), origin.stamp)
+    return BatchPlan(as_batch(trial, request, definition, {}), with_seed(plan_trial, definition))
+
+
+def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: PreviousBatch, origin: PlanOrigin) -> BatchPlan:
+    """Plans another attempt of a batch: given flags and options replace its own. Raises UsageError, CannotRun."""
+    previous, before, last = batch.previous, batch.definition, batch.previous.attempt
+    own = {name: value for name, value in last.flags.items() if name not in before.space}
+    trial_attempt = replace(
+        last, operation=last.operation.removesuffix(PLUS), kind=before.kind, flags=Flags(own),
+        given=tuple(name for name in last.given if name in own),
+    )  # fmt: skip
+    as_trial = replace(previous, attempt=trial_attempt)
+    declaration = resolve_restart(tree, trial_attempt, previous.basis, previous.tree if request.force_sourcecode else None)
+    declared = declaration.with_values(own)
+    flags = mark_as_text(text_kept(declaration.operation, declared), request.flags)
+    asked = read_space(flags, declared.flags, operation=trial_attempt.operation, force=bool(request.force_flags))
+    space = {name: domain for name, domain in before.space.items() if name not in asked.fixed} | dict(asked.space)
+    fixed: Mapping[str, Any] = asked.fixed
+
+    def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
+        wanted = replace(without_batch_options(request), flags={**fixed, **flags})
+        return plan_restart(git, tree, wanted, as_trial, replace(origin, stamp=stamp))[0]
+
+    changed = replace(
+        before, space=space,
+        sampler=request.optimizer or before.sampler,
+        max_trials=request.max_trials if request.max_trials is not None else before.max_trials,
+        objectives=objectives_of(request) or before.objectives,
+        seed=request.random_seed if request.random_seed is not None else before.seed,
+        options=read_options(request) or before.options,
+    )  # fmt: skip
+    trial = plan_trial(first_point(space), origin.stamp)
+    plan = as_batch(
+        trial, request, changed, {name: getattr(last.params, name) for name in ("minimize", "maximize", "optimizer")}
+    )
+    return BatchPlan(plan, with_seed(plan_trial, changed))
+
+
+def without_batch_options(request: Request) -> Request:
+    """Returns the request without the options that only a batch takes, as that of a trial."""
+    empty = Request()
+    return replace(request, **{name: getattr(empty, name) for name in BATCH_PARAMS})
+
+
+def define(request: Request, space: Space, kind: str, seed: int, default_sampler: str) -> BatchDefinition:
+    """Returns the definition of a new batch. Raises UsageError."""
+    is_grid = all(isinstance(domain, Choice) for domain in space.values())
+    sampler = request.optimizer or (GRID if is_grid else default_sampler)
+    if sampler == GRID and not is_grid:
+        name = next(name for name, domain in space.items() if not isinstance(domain, Choice))
+        raise UsageError(f"a grid takes lists, and {name} is a range", f"To make a list: {name}=linspace[0:1:5]")
+    objectives = objectives_of(request) or (() if sampler == GRID else (Objective(DEFAULT_OBJECTIVE),))
+    return BatchDefinition(
+        sampler, space, objectives=objectives,
+        max_trials=request.max_trials if request.max_trials is not None else None if sampler == GRID else DEFAULT_TRIALS,
+        seed=request.random_seed if request.random_seed is not None else seed,
+        options=read_options(request), kind=kind,
+    )  # fmt: skip
+
+
+def objectives_of(request: Request) -> tuple[Objective, ...]:
+    """Returns the metrics to minimize and to maximize, which the request has joined by commas."""
+    return tuple(
+        Objective(metric, minimize=wanted)
+        for text, wanted in ((request.minimize, True), (request.maximize, False))
+        for metric in (text.split(",") if text else ())
+    )
+
+
+def read_options(request: Request) -> dict[str, Value]:
+    """Returns the settings of the optimizer. Raises UsageError."""
+    found: dict[str, Value] = {}
+    for name, text in map(split_assignment, request.opt_flags or ()):
+        value = parse_value(text)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def first_point(space: Space) -> dict[str, Value]:
+    """Returns values for all flags of the space, with which a plan can be checked."""
+    lists = {name: domain if isinstance(domain, Choice) else Choice((domain.low,)) for name, domain in space.items()}
+    return point_at(lists, (), 1, 0)
+
+
+def as_batch(trial: Plan, request: Request, definition: BatchDefinition, kept: Mapping[str, Any]) -> Plan:
+    """Returns the plan of a batch, made from that of one of its trials."""
+    space = definition.space
+    texts: dict[str, Value | None] = {
+        name: list(domain.values) if isinstance(domain, Choice) and not domain.when else format_domain(domain)
+        for name, domain in space.items()
+    }
+    given = {name: getattr(request, name) for name in ("optimizer", "minimize", "maximize") if getattr(request, name)}
+    options = tuple(request.opt_flags or ()) or trial.params.opt_flags
+    params = replace(
+        trial.params, **{**kept, **given}, opt_flags=options, max_trials=definition.max_trials, random_seed=definition.seed
+    )
+    return replace(
+        trial, operation=trial.operation + PLUS, kind=BATCH, flags=trial.flags.put(texts), params=params,
+        given=tuple(dict.fromkeys((*trial.given, *space))), batch_definition=definition, notices=(),
+    )  # fmt: skip
+
+
+def with_seed(plan_trial: PlanTrial, definition: BatchDefinition) -> PlanTrial:
+    """Returns the function, with the seed of the batch as that of each trial: trials are compared with each other."""
+
+    def plan(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
+        trial = plan_trial(flags, stamp)
+        return replace(trial, params=replace(trial.params, random_seed=definition.seed, opt_flags=(), max_trials=None))
+
+    return plan
