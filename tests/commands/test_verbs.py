@@ -44,6 +44,7 @@ CALLS = {
     "report": "report 1",
     "verify": "verify 1",
     "check": "check --metric loss<2 1",
+    "bisect": "bisect -h",
     "hooks": "hooks install",
     "export": "export 1 out.bundle",
     "import": "import runs.bundle",
@@ -92,5 +93,5 @@ def test_started_verb_does_what_a_forked_one_does(lived_in, tmp_path, monkeypatc
     monkeypatch.setattr(calling, "FORKING", False)
     started = called(lived_in, tmp_path / "started", CALLS[verb])
     assert started == forked
-    assert started[0] == {"demo": 129, "stop": 128}.get(verb, 0), started
+    assert started[0] == {"demo": 129, "bisect": 129, "stop": 128}.get(verb, 0), started
     assert started[1] + started[2]
