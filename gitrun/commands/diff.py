@@ -153,7 +153,7 @@ class View:
             else:
                 lines = self.project.runs.diff_source if part == SOURCE else self.project.runs.diff_output
                 calm = replace(look, colour=False)
-                # if the text has colours of its own, git's could not be told from them
+                # if the text has colours of its own, git's could not be distinguished from them
                 own = look.colour and is_read_by_person() and any(b"\x1b[" in line for line in lines(self.pair, calm))
                 seen = calm if own else look
                 print_lines(lines(self.pair, seen), colour=seen.colour)

@@ -1,6 +1,6 @@
-"""Samplers of Optuna. Nothing is kept in a storage: the study is rebuilt from the trials that are told.
+"""Samplers of Optuna. Nothing is kept in a storage: the study is rebuilt from the trials of the batch.
 
-A proposal is a function of the batch's seed, the number of its trial, and the trials told. Each is made by a sampler that
+A proposal is a function of the batch's seed, the number of its trial, and the trials so far. Each is made by a sampler that
 is seeded for it alone. tpe and gp learn from values alone, so that the trials can simply be added. cmaes and nsga2 keep
 notes with their trials: they are asked for each trial again, in order, which gives the same notes. Those of cmaes are a
 pickle, which must not come from a run: runs are fetched from others.
@@ -73,7 +73,7 @@ LARGEST_SEED = 2**32
 
 
 class OptunaSampler:
-    """Proposes the points of a batch by a sampler of Optuna. The study stays live: a trial is told once."""
+    """Proposes the points of a batch by a sampler of Optuna. The study stays live: each trial is added once."""
 
     def __init__(self, definition: BatchDefinition) -> None:
         self._definition = definition
@@ -98,7 +98,7 @@ class OptunaSampler:
         self._study_id = self._storage.get_study_id_from_name(STUDY)
         self._told: list[Trial] = []
         self._ids: list[int | None] = []
-        """The trials told, and where each is in the storage; None: not at all, or not running."""
+        """The trials of the study, each with its place in the storage; None: not at all, or not running."""
         self._asked: dict[int, tuple[int, Mapping[str, Value] | None]] = {}
 
     def _tell(self, told: Sequence[Trial]) -> None:
@@ -371,7 +371,7 @@ def open_study(objectives: Sequence[Objective], name: str, storage: BaseStorage)
 
 
 def read_end(trial: Trial, count: int) -> tuple[TrialState, list[float] | None]:
-    """Returns how an ended trial is told of, with the values of `count` objectives. What is not finite has failed."""
+    """Returns the state of an ended trial for Optuna, with the values of `count` objectives. What is not finite has failed."""
     if trial.status == COMPLETED and len(trial.values) == count and all(map(math.isfinite, trial.values)):
         return TrialState.COMPLETE, list(trial.values)
     if trial.status == PRUNED and trial.series and count == 1 and math.isfinite(trial.series[-1][1]):

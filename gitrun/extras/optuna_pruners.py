@@ -52,7 +52,7 @@ class OptunaPruner:
         told = sorted((*others, trial), key=lambda each: each.number)
         told = [each for each in told if each.number > 0]
         with quiet_optuna():
-            # a trial that has begun again, or has another past than was told, changes what was decided since
+            # a trial that has begun again, or whose past has changed since, changes what was decided
             if not self._continue(told):
                 self._begin_study()
             for each in told:

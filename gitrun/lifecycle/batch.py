@@ -18,11 +18,11 @@ from gitrun import lifecycle
 from gitrun.errors import CannotRun, GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
-from gitrun.lifecycle.batch_trials import objective_values, recorded_numbers, trial_of, trials_of
+from gitrun.lifecycle.batch_trials import count_wanted, objective_values, recorded_trials, reused_trials, trial_of, trials_of
 from gitrun.lifecycle.decide import Decision, stamp_now
 from gitrun.lifecycle.executor import Execution, failed_to_start, interrupted_before_start
 from gitrun.lifecycle.steps import Tee
-from gitrun.model.batch import PLUS, Trial, count_trials
+from gitrun.model.batch import GRID, PLUS, Proposal, Trial, count_trials, is_in_space
 from gitrun.model.grid import lay_grid, sample_points
 from gitrun.model.plan import Outcome, Skip
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, short_id
@@ -48,24 +48,31 @@ if TYPE_CHECKING:
 COUNTED = frozenset({COMPLETED, PRUNED, ERROR})
 """Statuses of trials that count towards --max-trials, and that a restart leaves as they are."""
 FIRST_TRIALS = 3
-"""If none of so many trials completed, the user is told."""
+"""Number of failed trials after which the user gets a warning, if no trial has completed."""
 PAUSE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class BegunTrial:
+    """A trial that is recorded but does not run yet, with what executes its program."""
+
+    attempt: AttemptHandle
+    executor: LocalExecutor
 
 
 class BeginTrial(Protocol):
     """Begins the attempt of a trial, as `launch.begin_trial` does."""
 
-    def __call__(self, launch: LaunchRequest, decision: Decision) -> tuple[AttemptHandle, LocalExecutor]:
-        """Returns the attempt, which is recorded but does not run yet, and what executes it. Raises GitrunError."""
+    def __call__(self, launch: LaunchRequest, decision: Decision) -> BegunTrial:
+        """Returns the trial. Raises GitrunError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A trial to start: its number, its flags of the space, what the sampler keeps, and the run to continue, if any."""
+    """A trial to start: its number, its point of the space, and the run to continue, if any."""
 
     number: int
-    flags: Mapping[str, Value]
-    attrs: Mapping[str, Value]
+    point: Proposal
     run: Run | None = None
 
 
@@ -111,13 +118,14 @@ class BatchRunner:
         self.session, self.attempt, self.signals = executor.launch.session, attempt, signals
         self.pool = ProgramPool(signals, self.find_targets)
         self.definition = self.read_definition()
+        self.fixed = {name: value for name, value in self.decision.plan.flags.items() if name not in self.definition.space}
         self.jobs = self.launch.request.jobs or 1
-        runs = trials_of(self.session, attempt.run_id, self.operation)
-        self.trials: dict[int, Trial] = {}
-        for run in runs:
-            trial = trial_of(run, self.definition.objectives)
-            self.trials[trial.number] = trial
-        self.runs = {run.attempt.trial or 0: run for run in runs}
+        recorded, objectives = recorded_trials(self.session, attempt.id), self.definition.objectives
+        self.runs = {run.attempt.trial or 0: run for run in trials_of(self.session, attempt.run_id, self.operation)}
+        self.trials = {number: trial_of(run, objectives) for number, run in self.runs.items()}
+        self.trials |= {trial.number: trial for trial in reused_trials(self.session, recorded, objectives)}
+        # a number is never given again, even if its trial was deleted
+        self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
         self.running: dict[RunningProgram, RunningTrial] = {}
         self.fault = ""
         self.tasks = self.list_tasks()
@@ -133,11 +141,6 @@ class BatchRunner:
     def operation(self) -> str:
         """Returns the operation of the trials."""
         return self.decision.plan.operation.removesuffix(PLUS)
-
-    @property
-    def last_number(self) -> int:
-        """Returns the greatest number that a trial has or had; a number is never given again."""
-        return max((*self.trials, *recorded_numbers(self.session, self.attempt)), default=0)
 
     def run(self) -> Outcome:
         """Runs trials until there are no more, a fault ends the batch, or a signal asks to stop. Returns the outcome."""
@@ -164,11 +167,7 @@ class BatchRunner:
     @property
     def total(self) -> int:
         """Returns the number of trials that the batch is to have."""
-        definition = self.definition
-        if definition.sampler == "grid":
-            count = lay_grid(definition.space, definition.points, definition.repeat).count
-            return min(count, definition.max_trials or count)
-        return definition.max_trials or 0
+        return count_wanted(self.definition)
 
     def list_tasks(self) -> Iterator[Task]:
         """Yields the trials to start: first those to continue, then points without a trial."""
@@ -176,21 +175,25 @@ class BatchRunner:
         again = {ERROR} if request.retry_failed else set()
         again |= {COMPLETED, PRUNED, ERROR} if request.all_trials else set()
         number = self.last_number
-        for known, trial in sorted(self.trials.items()):
-            if trial.status == RUNNING:
+        for known, run in sorted(self.runs.items()):
+            trial = self.trials[known]
+            if trial.status == RUNNING or not self.is_wanted(trial):
                 continue
             if trial.status not in COUNTED or trial.status in again:
                 flags = {name: trial.flags[name] for name in self.definition.space if name in trial.flags}
-                yield Task(known, flags, trial.attrs, self.runs[known])
-        new = self.list_points() if self.definition.sampler == "grid" else self.list_proposals(number)
-        for point, attrs in new:
+                yield Task(known, Proposal(flags, trial.attrs), run)
+        for proposal in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):
             number += 1
-            yield Task(number, point, attrs)
+            yield Task(number, proposal)
 
-    def list_points(self) -> Iterator[tuple[Mapping[str, Value], Mapping[str, Value]]]:
+    def is_wanted(self, trial: Trial) -> bool:
+        """Returns whether the trial is a point of the batch as it is now, after a restart with other flags."""
+        return is_in_space(trial.flags, self.definition.space, self.fixed)
+
+    def list_points(self) -> Iterator[Proposal]:
         """Yields the points of a grid that no trial has."""
         definition = self.definition
-        known = Counter(self.point_key(trial.flags) for trial in self.trials.values())
+        known = Counter(self.point_key(trial.flags) for trial in self.trials.values() if self.is_wanted(trial))
         grid = lay_grid(definition.space, definition.points, definition.repeat)
         numbers: Iterable[int] = range(grid.count)
         if definition.max_trials and definition.max_trials < grid.count:
@@ -201,18 +204,18 @@ class BatchRunner:
             if known[key]:
                 known[key] -= 1
             else:
-                yield point, {}
+                yield Proposal(point)
 
-    def list_proposals(self, number: int) -> Iterator[tuple[Mapping[str, Value], Mapping[str, Value]]]:
+    def list_proposals(self, number: int) -> Iterator[Proposal]:
         """Yields what the sampler proposes for trials after `number`, while more trials are to come."""
         sampler: Sampler = lifecycle.samplers.make_sampler(self.definition)
-        while sum(trial.status in COUNTED or trial.status == RUNNING for trial in self.trials.values()) < self.total:
+        while sum(self.is_wanted(one) for one in self.trials.values() if one.status in {*COUNTED, RUNNING}) < self.total:
             number += 1
             proposal = sampler.propose(number, [self.trials[key] for key in sorted(self.trials)])
             if proposal is None:
                 self.session.say("note: the space is exhausted: every proposal has a trial")
                 return
-            yield proposal.flags, proposal.attrs
+            yield proposal
 
     def point_key(self, flags: Mapping[str, Value]) -> object:
         """Returns a key that is equal for trials of the same point."""
@@ -227,12 +230,13 @@ class BatchRunner:
             if isinstance(found, Skip):
                 self.reuse(task, found)
                 return
-            attempt, executor = self.begin_trial(launch, found)
+            begun = self.begin_trial(launch, found)
         except GitrunError as error:
             session.say(f"error: trial {task.number} cannot start: {error}")
             self.fault = f"trial {task.number}: {error.message}"
             return
-        self.trials[task.number] = Trial(task.number, found.plan.flags, RUNNING, attempt.run_id, attrs=task.attrs)
+        attempt, executor = begun.attempt, begun.executor
+        self.trials[task.number] = Trial(task.number, found.plan.flags, RUNNING, attempt.run_id, attrs=task.point.attrs)
         stack = ExitStack()
         stack.enter_context(attempt)
         streams: tuple[PrefixedStream, ...] = ()
@@ -256,9 +260,9 @@ class BatchRunner:
         launch, decision = self.launch, self.decision
         if decision.plan_trial is None:
             raise CannotRun("the run is no batch")
-        plan = decision.plan_trial(task.flags, stamp_now())
+        plan = decision.plan_trial(task.point.flags, stamp_now())
         plan = replace(
-            plan, batch=self.attempt.run_id, trial=task.number, sampler=task.attrs, given=decision.plan.given, clean=False
+            plan, batch=self.attempt.run_id, trial=task.number, sampler=task.point.attrs, given=decision.plan.given, clean=False
         )
         with Objects(self.session.git) as objects:
             if task.run is None and (skip := lifecycle.decide.skip_reason(launch, objects, plan)):

@@ -210,7 +210,7 @@ def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | 
         skip = model.plan.skip_start(plan, runs, same_source=same_source, total=total)
     if skip is None:
         return None
-    # a run of somebody else also counts, but the user is told that it is foreign
+    # a run of somebody else also counts, but the user learns that it is foreign
     trusted = list(store.trust.trusted_runs(launch.session.git, runs))
     is_own = run is not None and skip.run.id == run.id
     is_foreign = not is_own and model.plan.skip_start(plan, trusted, same_source=same_source) is None
@@ -322,7 +322,7 @@ def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot:
     if definition:
         lifecycle.samplers.check_sampler(definition)
         plan = replace(plan, batch_definition=replace(definition, engine=lifecycle.samplers.engine_of(definition)))
-        if not request.optimizer and definition.sampler == lifecycle.samplers.RANDOM:
+        if not request.optimizer and definition.sampler == model.batch.RANDOM:
             note = lifecycle.samplers.default_search_note()
             plan = replace(plan, notices=(*plan.notices, *((f"note: {note}",) if note else ())))
     return Decision(plan, snapshot, run, locks_of(objects, plan), plan_trial=batch.plan_trial)

@@ -26,6 +26,7 @@ from gitrun.source.snapshot import private_index
 from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
+    from gitrun.lifecycle.batch import BegunTrial
     from gitrun.lifecycle.executor import Executor, LocalExecutor
     from gitrun.lifecycle.parent import ParentRun
     from gitrun.model.plan import Request
@@ -168,10 +169,10 @@ def executor_for(begun: BegunAttempt) -> Executor:
     return executor_of_program(begun)
 
 
-def start_trial(launch: LaunchRequest, decision: Decision) -> tuple[AttemptHandle, LocalExecutor]:
-    """Begins a trial of a batch. Returns the attempt, and what executes its program. Raises GitrunError."""
+def start_trial(launch: LaunchRequest, decision: Decision) -> BegunTrial:
+    """Begins a trial of a batch. Raises GitrunError."""
     begun = begin_trial(launch, decision)
-    return begun.attempt, executor_of_program(begun)
+    return lifecycle.batch.BegunTrial(begun.attempt, executor_of_program(begun))
 
 
 def executor_of_program(begun: BegunAttempt) -> LocalExecutor:
@@ -292,7 +293,7 @@ def decide_lending(session: Session, request: Request, decision: Decision) -> Le
     if top is None or request.in_place or decision.plan.kind in {STEPS, BATCH}:
         return replace(workspace.lending.NO_LENDING, bare=bare)
     # the source of a commit or of an earlier attempt need not match the files of the working tree
-    is_here = (decision.run is None and request.at is None) or request.force_sourcecode
+    is_here = (request.restart is None and request.at is None) or request.force_sourcecode
     if not lends_files(session, request):
         return replace(workspace.lending.NO_LENDING, exact=is_here, bare=bare)
     lending_request = workspace.lending.LendingRequest(

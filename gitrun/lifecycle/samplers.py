@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadValue, MissingPackage
+from gitrun.model.batch import GRID, RANDOM
 from gitrun.model.repeats import RepeatedSampler
 from gitrun.model.sampling import ALLOW_REPEATS, PRUNER_PREFIX, RandomSampler
 from gitrun.model.values import format_value
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gitrun.model.batch import BatchDefinition, Pruner, Sampler
     from gitrun.model.values import Value
 
-GRID, RANDOM, TPE = "grid", "random", "tpe"
+TPE = "tpe"
 OPTUNA_PACKAGES: Mapping[str, tuple[str, ...]] = {
     TPE: (), "gp": ("torch", "scipy"), "cmaes": ("cmaes",), "nsga2": (), "qmc": ("scipy",),
 }  # fmt: skip

@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun.model.run import COMPLETED, ENDINGS
+from gitrun.model.space import Choice
 from gitrun.model.trial_counts import BestTrial, TrialCounts
+from gitrun.model.values import same_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gitrun.model.space import Space
+    from gitrun.model.space import Domain, Space
     from gitrun.model.values import Value
 
+GRID, RANDOM = "grid", "random"
+"""Samplers of our own: every combination of the values, and values drawn at random."""
 PLUS = "+"
 """Ends the operation of a batch, so that no batch is ever the latest run of its operation."""
 
@@ -53,7 +57,7 @@ class BatchDefinition:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A trial of a batch, as the sampler is told of it.
+    """A trial of a batch, as a sampler sees it.
 
     `number` counts from 1 and stays for life. `flags` are all flags of its run. `status` is that of the run, or `pruned`.
     `values` are the values of the objectives, empty unless it completed with all of them. `series` are steps and values of
@@ -88,6 +92,19 @@ def count_trials(trials: Sequence[Trial], total: int, objectives: Sequence[Objec
     )  # fmt: skip
 
 
+def is_in_space(flags: Mapping[str, Value], space: Space, fixed: Mapping[str, Value]) -> bool:
+    """Returns whether a trial with these flags is a point of the space and has the fixed flags."""
+    is_fixed = all(name in flags and same_value(flags[name], value) for name, value in fixed.items())
+    return is_fixed and all(has_value(domain, flags[name]) for name, domain in space.items() if name in flags)
+
+
+def has_value(domain: Domain, value: Value) -> bool:
+    """Returns whether the domain has this value."""
+    if isinstance(domain, Choice):
+        return any(same_value(value, one) for one in domain.values)
+    return isinstance(value, int | float) and not isinstance(value, bool) and domain.low <= value <= domain.high
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A sampler's proposal for a trial: the values of the space's flags, and what to keep with the trial."""
@@ -97,7 +114,7 @@ class Proposal:
 
 
 class Sampler(Protocol):
-    """Chooses the flags of trials. Keeps nothing: a proposal follows from the definition, its number, and the trials told."""
+    """Chooses the flags of trials. Keeps nothing: a proposal follows from the definition, its number, and the trials so far."""
 
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Returns the flags of trial `number`, given all trials so far, running ones too; None if the space is exhausted."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 6
 NAMING = ("conflict_resolution", "argument_generation_mode", "nested_mode", "add_option_string_dash_variants", "prefix")
-"""The arguments by which simple_parsing is told to name its options in another way."""
+"""Arguments that make simple_parsing name its options in another way."""
 FIXED = ("tyro.conf.Fixed", "tyro.conf.Suppress", "tyro.conf.SuppressFixed")
 VALUED = ("tyro.conf.FlagConversionOff",)
 UNDERSTOOD = ("tyro.conf.arg", *FIXED, *VALUED)
@@ -133,7 +133,7 @@ def shorten_names(script: Script, module: Module) -> Script:
     one such. The others get one more word of their place.
     """
     if any(isinstance(node, ast.Call) and sets_option_names(node) for node in module.near(*map(str.encode, NAMING))):
-        return replace(script, flags=(), partial="its parser is told how to name options")
+        return replace(script, flags=(), partial="its parser names options in its own way")
     places = [flag.name.split(".") for flag in script.flags]
     used = [1] * len(places)
     while True:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
-from gitrun.model.batch import PLUS, BatchDefinition, Objective
+from gitrun.model.batch import GRID, PLUS, BatchDefinition, Objective
 from gitrun.model.flags import Flags, Typed, parse_value, split_assignment
 from gitrun.model.grid import point_at
 from gitrun.model.plan import BATCH_PARAMS, Request
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     PlanTrial: TypeAlias = Callable[[Mapping[str, Value], LaunchStamp], Plan]
     """Returns the plan of a trial with these flags of the space."""
 
-GRID, RANDOM = "grid", "random"
 DEFAULT_TRIALS = 20
 """Trials of a search without --max-trials."""
 DEFAULT_OBJECTIVE = "loss"

@@ -93,7 +93,7 @@ def hash_files(slot: Git, paths: Sequence[bytes]) -> dict[bytes, bytes]:
 
 
 def match_modes(user: Git, slot: Git, tracked: Iterable[bytes]) -> None:
-    """Makes files executable as in the working tree, if git was told to ignore file modes."""
+    """Makes files executable as in the working tree, if git ignores file modes."""
     if user.config.get("core.filemode", ("true",))[-1].lower() not in {"false", "no", "off", "0"} or not user.worktree:
         return
     mine, theirs = os.fsencode(user.worktree), os.fsencode(slot.worktree or "")

@@ -115,6 +115,37 @@ def test_needed_is_decided_for_each_trial(repo):
     assert len(runs_of(repo, "train.py")) == 2
 
 
+def test_a_restart_leaves_reused_trials_as_they_are(repo):
+    repo.run("train.py", "lr=0.1", check=True)
+    repo.run("--needed", "train.py", "lr=[0.1,0.5]", check=True)
+    ended = repo.run("--restart", batch_of(repo, "train.py")["id"], check=True)
+    assert not ended.stdout
+    assert "2 of 2 trials completed" in ended.stderr
+
+
+def test_a_restart_with_another_fixed_flag_runs_every_point(repo):
+    repo.run("train.py", "lr=[0.1,0.01]", check=True)
+    ended = repo.run("--restart", batch_of(repo, "train.py")["id"], "opt=adam", check=True)
+    assert ended.stdout == "loss: 0.1\nloss: 0.01\n"
+    assert [run["flags"]["opt"] for run in runs_of(repo, "train.py")] == ["sgd", "sgd", "adam", "adam"]
+
+
+@pytest.mark.parametrize("change", ["n=[5,6]", "pause=0.1"])
+def test_an_interrupted_trial_outside_the_new_space_stays(repo, change):
+    repo.write("slow.py", "import time\nn = 1\npause = 0.4\ntime.sleep(pause)\nprint('loss:', n)\n")
+    repo.commit()
+    with start(repo, "slow.py", "n=[1,2]", "-j", "2") as process:
+        wait_for(repo, "slow.py", lambda run: run["flags"]["n"] == 2)
+        owner = json.loads((repo.path / ".git/gitrun/live" / batch_of(repo, "slow.py")["id"] / "owner").read_text())
+        os.kill(owner["pid"], signal.SIGTERM)
+        process.communicate(timeout=60)
+    before = {run["id"]: run["flags"] for run in runs_of(repo, "slow.py")}
+    repo.run("--restart", batch_of(repo, "slow.py")["id"], change, check=True)
+    after = {run["id"]: (run["flags"], run["status"]) for run in runs_of(repo, "slow.py")}
+    assert {run: after[run] for run in before} == {run: (flags, "terminated") for run, flags in before.items()}
+    assert len(after) == len(before) + 2
+
+
 def test_failed_trials_run_again_only_if_asked(repo):
     repo.write("fails.py", "import os, sys\nn = 1\nprint('n:', n)\nsys.exit(n == 2 and 'FAIL' in os.environ)\n")
     repo.commit()

@@ -43,6 +43,7 @@ def test_a_killed_batch_says_how_its_trials_ended(empty_repo) -> None:
     result = result_of(empty_repo)[1]
     assert result["status"] == "terminated"
     assert [trial["status"] for trial in result["trials"]] == ["completed", "terminated"]
+    assert (result["batch"]["total"], result["batch"]["pending"]) == (4, 2)
 
 
 def test_the_number_of_a_deleted_trial_is_not_given_again(empty_repo) -> None:
