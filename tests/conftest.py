@@ -36,6 +36,23 @@ CONFIG = """\
 [maintenance]
     auto = false
 """
+pytest_plugins = (
+    "annotated",
+    "built_projects",
+    "byte_runs",
+    "chances",
+    "evil_runs",
+    "four_runs",
+    "leaks",
+    "lived_runs",
+    "needing_runs",
+    "offers",
+    "pipelines",
+    "submodule_runs",
+    "three_made",
+    "topics",
+)
+"""Modules with fixtures that several files share."""
 HAS_PASSED = pytest.StashKey[bool]()
 LEAKS = ("GIT_", "GITRUN_", "FLAG_", "XDG_", "PYTHON", "LC_", "CONDA_")
 LEAKING = (

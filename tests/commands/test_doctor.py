@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import time
@@ -13,36 +12,11 @@ from pathlib import Path
 
 import pytest
 from doctor_calls import doctor, git_dir, healed
-from repository import ECHO, Repo
+from repository import Repo
 from supervised import runs, state
 
 from gitrun import Project
 from gitrun.upkeep.fsck import check_runs
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    """How to get the place of a repository with two runs."""
-    place = tmp_path_factory.mktemp("template") / "repo"
-
-    def made() -> Path:
-        if not place.exists():
-            repo = Repo.create(place)
-            repo.write("echo.py", ECHO)
-            repo.commit("echo")
-            repo.run("echo.py", check=True)
-            repo.run("echo.py", "x=2", check=True)
-        return place
-
-    return made
-
-
-@pytest.fixture
-def lived(template, tmp_path):
-    """A repository with two runs, and a slot whose files git has just looked at."""
-    place = tmp_path / "repo"
-    shutil.copytree(template(), place, symlinks=True)
-    return Repo(place)
 
 
 def test_a_healthy_repository_has_nothing_to_say_and_is_not_written_to(lived) -> None:

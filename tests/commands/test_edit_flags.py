@@ -3,35 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-TRAIN = """\
-import argparse
-parser = argparse.ArgumentParser()
-parser.add_argument("--lr", type=float, default=0.1, help="learning rate")
-parser.add_argument("--opt", choices=["adam", "sgd"], default="adam")
-if __name__ == "__main__":
-    print(parser.parse_args())
-"""
-
-
-PROJECT = """
-[operations.train]
-description = "Train it"
-script = "train.py"
-[operations.train.flags]
-lr = { min = 0, max = 1 }
-seed = { required = true, default = 7, help = "of all" }
-[operations.all]
-steps = ["train.py", "echo.py"]
-"""
-
-
-@pytest.fixture
-def trained(repo):
-    repo.write("train.py", TRAIN)
-    repo.write("setup.py", "x = 1\n")
-    repo.commit()
-    return repo
+from offers import PROJECT
 
 
 def editor(script: str) -> dict[str, str]:

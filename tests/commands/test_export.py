@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-from typing import TYPE_CHECKING
-
 import pytest
 from clones import clone, make_team, tip
-from submodules import make_modules
+from submodule_runs import ran
 from templates import place_made_once
 
 from gitrun import Project
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from repository import Repo
-    from submodules import Modules
 
 
 @pytest.fixture
@@ -51,24 +42,6 @@ def test_bundle_carries_runs_to_where_there_is_no_network(team, tmp_path) -> Non
     team.ann.run("export", "--without", "main", "--op", "echo.py", file, check=True)
     other.run("import", file, first, check=True)
     assert set(tip(other)) == {first}
-
-
-SHOWS = ("--", "cat", "lib/l.txt", "lib/deep/d.txt")
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Modules:
-    made = make_modules(tmp_path)
-    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "remote.git"], check=True)
-    made.top.git("remote", "add", "origin", str(tmp_path / "remote.git"))
-    made.top.git("push", "--quiet", "--set-upstream", "origin", "main")
-    return made
-
-
-def ran(repo: Repo, *words: str) -> str:
-    """The id of a run that was made now."""
-    repo.run(*(words or SHOWS), check=True)
-    return Project(repo.path).find("1").id
 
 
 def test_export_of_files_of_submodules_is_refused_unless_asked(here):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from clones import make_team, tip
 from repository import Repo
+from submodule_runs import ran
 from templates import place_made_once
 
 from gitrun import Project
@@ -17,15 +18,9 @@ from gitrun.sharing.hook_files import parse_version
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "hostile"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
-from typing import TYPE_CHECKING
 
 from corpus import build
 from many_runs import make
-from submodules import make_modules
-
-if TYPE_CHECKING:
-    from submodules import Modules
-
 
 GIT = parse_version(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
 
@@ -350,24 +345,6 @@ def test_interrupted_push_leaves_no_run_and_can_be_done_again(team) -> None:
     assert tip(team.remote) == {}
     (team.remote.path / "hooks/pre-receive.before-gitrun").unlink()
     assert push(team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}").stderr == ""
-
-
-SHOWS = ("--", "cat", "lib/l.txt", "lib/deep/d.txt")
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Modules:
-    made = make_modules(tmp_path)
-    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "remote.git"], check=True)
-    made.top.git("remote", "add", "origin", str(tmp_path / "remote.git"))
-    made.top.git("push", "--quiet", "--set-upstream", "origin", "main")
-    return made
-
-
-def ran(repo: Repo, *words: str) -> str:
-    """The id of a run that was made now."""
-    repo.run(*(words or SHOWS), check=True)
-    return Project(repo.path).find("1").id
 
 
 def test_hook_pre_push_holds_files_of_submodules_back(here):

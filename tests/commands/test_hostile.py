@@ -13,6 +13,7 @@ import time
 import unicodedata
 
 import pytest
+from foreign_trees import foreign
 from templates import made_once
 
 from gitrun.commands import main
@@ -40,25 +41,6 @@ def call(*words) -> tuple[object, str]:
             main.main()
         err.flush()
         return ended.value.code, err.buffer.getvalue().decode()
-
-
-def foreign(repo, run_toml: str | bytes, **more: str | bytes) -> str:
-    """The ref, below refs/runs, of what looks like an attempt with this run.toml."""
-    files = {"run.toml": run_toml, **{name.replace("_", "."): content for name, content in more.items()}}
-    lines = ""
-    for name, content in files.items():
-        repo.write("content", content)
-        lines += f"100644 blob {repo.git('hash-object', '-w', 'content')}\t{name}\n"
-    (repo.path / "content").unlink()
-    tree = mktree(repo, f"040000 tree {mktree(repo, lines)}\t.gitrun\n")
-    made = repo.git("commit-tree", tree, "-m", "x\n\nGitrun-Kind: attempt\nGitrun-Format: 1")
-    repo.git("update-ref", f"refs/runs/{made}", made)
-    return made
-
-
-def mktree(repo, lines: str) -> str:
-    made = subprocess.run(["git", "mktree"], cwd=repo.path, input=lines.encode(), capture_output=True, check=True)
-    return made.stdout.decode().strip()
 
 
 @pytest.fixture

@@ -6,26 +6,9 @@ import json
 import re
 
 import pytest
-from repository import ECHO, Repo
-from templates import made_once
 
-from gitrun import Project
 from gitrun.model.text import count_columns
 from gitrun.render.text import join_cells
-
-BYTES = bytes(range(256)) * 3 + b"\r\n\x1b]52;c;eA==\x07 no line end"
-
-
-@pytest.fixture
-@made_once
-def two(repo):
-    """A repository with two runs: number 2 has two attempts, number 1 a produced file."""
-    project = Project(repo.path)
-    project.run("echo.py", flags={"z": "[b"})
-    project.run(restart="1", flags={"x": 2})
-    repo.write("make.py", f"open('made.bin', 'wb').write({BYTES!r})\n")
-    project.run("make.py")
-    return repo
 
 
 def test_list_has_a_row_a_run_aligned(two) -> None:
@@ -73,18 +56,6 @@ def test_list_without_runs_says_how_to_make_one(repo) -> None:
     ended = repo.run("list")
     assert (ended.returncode, ended.stdout, repo.run("list", "--json").stdout) == (0, "", "[]\n")
     assert ended.stderr == "gitrun: no runs here yet. To make one: git run <script>\n"
-
-
-@pytest.fixture
-@made_once
-def four(repo: Repo) -> Repo:
-    """Four runs: x=1 to 4, the last of another script that fails."""
-    project = Project(repo.path)
-    for x in (1, 2, 3):
-        project.run("echo.py", flags={"x": x, "z": "even" if x == 2 else "odd"})
-    repo.write("fail.py", f"{ECHO}\nraise SystemExit(3)")
-    project.run("fail.py", flags={"x": 4})
-    return repo
 
 
 def test_columns_are_keys_flags_and_metrics(four) -> None:

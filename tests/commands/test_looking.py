@@ -8,9 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from templates import made_once
-
-from gitrun import Project
+from byte_runs import BYTES
 
 KEYS = {
     "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",
@@ -18,19 +16,6 @@ KEYS = {
 }  # fmt: skip
 VERBS = ["run", "list", "show", "log", "cat", "select", "checkout", "mark", "stop", "watch", "demo", "help"]
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-BYTES = bytes(range(256)) * 3 + b"\r\n\x1b]52;c;eA==\x07 no line end"
-
-
-@pytest.fixture
-@made_once
-def two(repo):
-    """A repository with two runs: number 2 has two attempts, number 1 a produced file."""
-    project = Project(repo.path)
-    project.run("echo.py", flags={"z": "[b"})
-    project.run(restart="1", flags={"x": 2})
-    repo.write("make.py", f"open('made.bin', 'wb').write({BYTES!r})\n")
-    project.run("make.py")
-    return repo
 
 
 def test_json_of_every_verb_has_exactly_the_keys_of_the_design(two) -> None:

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-import pytest
-from templates import made_once
+from annotated import shown
 
 from gitrun import Project
-
-if TYPE_CHECKING:
-    from repository import Repo
-
-
-@pytest.fixture
-@made_once
-def runs(repo: Repo) -> Repo:
-    """Three runs of echo.py."""
-    for x in (1, 2, 3):
-        Project(repo.path).run("echo.py", flags={"x": x})
-    return repo
-
-
-def shown(repo: Repo, name: str = "1") -> dict[str, object]:
-    return json.loads(repo.run("show", "--json", name, check=True).stdout)
 
 
 def test_mark_is_taken_from_the_run_of_the_operation_that_had_it(runs) -> None:
@@ -57,21 +38,6 @@ def test_marks_of_two_places_make_the_name_ambiguous_until_one_is_left(runs) -> 
     assert told.stderr.startswith("gitrun: error: 2 runs of 'echo.py' are marked: ")
     runs.run("mark", "2", check=True)
     assert shown(runs, "echo.py")["id"] == project.find("2").id
-
-
-BYTES = bytes(range(256)) * 3 + b"\r\n\x1b]52;c;eA==\x07 no line end"
-
-
-@pytest.fixture
-@made_once
-def two(repo):
-    """A repository with two runs: number 2 has two attempts, number 1 a produced file."""
-    project = Project(repo.path)
-    project.run("echo.py", flags={"z": "[b"})
-    project.run(restart="1", flags={"x": 2})
-    repo.write("make.py", f"open('made.bin', 'wb').write({BYTES!r})\n")
-    project.run("make.py")
-    return repo
 
 
 def test_mark_says_what_it_changed(two) -> None:

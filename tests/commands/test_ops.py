@@ -6,39 +6,13 @@ import json
 import subprocess
 import sys
 
-import pytest
 from jsonschema import Draft202012Validator
 from notebook import notebook
+from offers import PROJECT
 
 from gitrun.commands.install_docs import SHARE
 
 SCHEMA = json.loads((SHARE / "run.schema.json").read_text())
-TRAIN = """\
-import argparse
-parser = argparse.ArgumentParser()
-parser.add_argument("--lr", type=float, default=0.1, help="learning rate")
-parser.add_argument("--opt", choices=["adam", "sgd"], default="adam")
-if __name__ == "__main__":
-    print(parser.parse_args())
-"""
-PROJECT = """
-[operations.train]
-description = "Train it"
-script = "train.py"
-[operations.train.flags]
-lr = { min = 0, max = 1 }
-seed = { required = true, default = 7, help = "of all" }
-[operations.all]
-steps = ["train.py", "echo.py"]
-"""
-
-
-@pytest.fixture
-def trained(repo):
-    repo.write("train.py", TRAIN)
-    repo.write("setup.py", "x = 1\n")
-    repo.commit()
-    return repo
 
 
 def test_entries_are_listed_with_what_is_known_of_their_flags(trained) -> None:

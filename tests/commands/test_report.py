@@ -7,26 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from evil_texts import EVIL, TRAIN
-from templates import made_once
 
 from gitrun import Project
-
-
-@pytest.fixture
-@made_once
-def topic(repo):
-    """main with a run, and a branch of two commits: one with a run that came before it and one that failed."""
-    repo.write("train.py", TRAIN)
-    repo.commit("start")
-    repo.run("train.py", check=True)
-    repo.git("checkout", "-q", "-b", "topic")
-    repo.write("train.py", TRAIN.replace("0.1", "0.2"))
-    repo.run("train.py", check=True)
-    repo.commit("faster")
-    repo.run("--", "sh", "-c", "echo no; exit 3")
-    repo.commit("nothing")
-    return repo
 
 
 def test_markdown_tells_commits_runs_flags_and_metrics_against_the_base(topic) -> None:
@@ -70,18 +52,6 @@ def test_name_of_the_file_says_the_format(topic, tmp_path) -> None:
         ended = topic.run("report", "--out", tmp_path / name, check=True)
         assert ended.stdout == ""
         assert (tmp_path / name).read_text().startswith(start)
-
-
-@pytest.fixture
-@made_once
-def evil(repo):
-    """A run all of whose words would like to be more than words."""
-    repo.write("evil.py", f"v = 'a'\nprint({EVIL!r})\nprint('loss:', 1)\nprint('````')\nraise SystemExit(1)\n")
-    repo.git("config", "user.name", "@you <script>alert(1)</script> `|`")
-    repo.commit(EVIL.replace("\x1b", ""))
-    repo.run("evil.py", f"v={EVIL}", "--label", EVIL)
-    repo.run("--", "sh", "-c", f": {EVIL!r}")
-    return repo
 
 
 def test_every_format_is_quick_and_whole_with_hostile_texts(evil) -> None:

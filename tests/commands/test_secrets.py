@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import pytest
 from clones import make_team
+from leaks import refused
 from sampled import sampled
 from templates import place_made_once
-
-TOKEN = "ghp_" + "a1B2" * 9
-LEAVES = {"push": ("push",), "export": ("export", "1", "out.bundle")}
 
 
 @pytest.fixture
 @place_made_once
 def team(tmp_path):
     return make_team(tmp_path)
-
-
-@pytest.fixture(params=LEAVES)
-def leaving(request):
-    """The words of each verb with which runs leave this machine."""
-    return LEAVES[request.param]
-
-
-def refused(repo, words) -> str:
-    ended = repo.run(*words)
-    assert ended.returncode == 129
-    assert not (repo.path / "out.bundle").exists()
-    assert TOKEN not in ended.stderr
-    repo.run(*words, "--no-scan", check=True)
-    return ended.stderr
 
 
 @pytest.mark.parametrize(

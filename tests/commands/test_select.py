@@ -5,24 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from repository import ECHO, Repo
-from templates import made_once
 
 from gitrun import Project
-
-BYTES = bytes(range(256)) * 3 + b"\r\n\x1b]52;c;eA==\x07 no line end"
-
-
-@pytest.fixture
-@made_once
-def two(repo):
-    """A repository with two runs: number 2 has two attempts, number 1 a produced file."""
-    project = Project(repo.path)
-    project.run("echo.py", flags={"z": "[b"})
-    project.run(restart="1", flags={"x": 2})
-    repo.write("make.py", f"open('made.bin', 'wb').write({BYTES!r})\n")
-    project.run("make.py")
-    return repo
 
 
 def test_select_prints_full_ids(two) -> None:
@@ -30,18 +14,6 @@ def test_select_prints_full_ids(two) -> None:
     assert two.run("select").stdout.split() == ids[:1]
     assert two.run("select", "2", "make.py", ids[1][:4]).stdout.split() == [ids[1], ids[0]]
     assert two.run("select", "1", "nosuch").returncode == 128
-
-
-@pytest.fixture
-@made_once
-def four(repo: Repo) -> Repo:
-    """Four runs: x=1 to 4, the last of another script that fails."""
-    project = Project(repo.path)
-    for x in (1, 2, 3):
-        project.run("echo.py", flags={"x": x, "z": "even" if x == 2 else "odd"})
-    repo.write("fail.py", f"{ECHO}\nraise SystemExit(3)")
-    project.run("fail.py", flags={"x": 4})
-    return repo
 
 
 def test_select_prints_the_best_run(four) -> None:

@@ -5,37 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING
 
 import pytest
 from clones import clone, tip
 from repository import Repo
-from submodules import make_modules
+from submodule_runs import ran
 
 from gitrun import Project
 from gitrun.errors import BadRun
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from submodules import Modules
-
-SHOWS = ("--", "cat", "lib/l.txt", "lib/deep/d.txt")
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Modules:
-    made = make_modules(tmp_path)
-    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "remote.git"], check=True)
-    made.top.git("remote", "add", "origin", str(tmp_path / "remote.git"))
-    made.top.git("push", "--quiet", "--set-upstream", "origin", "main")
-    return made
-
-
-def ran(repo: Repo, *words: str) -> str:
-    """The id of a run that was made now."""
-    repo.run(*(words or SHOWS), check=True)
-    return Project(repo.path).find("1").id
 
 
 def test_unchanged_submodule_is_no_difference(here):

@@ -6,22 +6,6 @@ import json
 
 import pytest
 
-CHANCE = """\
-import os, time
-print("loss:", float(os.environ.get("LOSS", "0.5")))
-print(time.time_ns())
-open("out/stamp.txt", "w").write("x" + os.environ.get("LOSS", ""))
-"""
-
-
-@pytest.fixture
-def by_chance(repo):
-    repo.write("chance.py", CHANCE)
-    repo.write("out/.keep", "")
-    repo.commit()
-    repo.run("chance.py", check=True)
-    return repo
-
 
 def test_run_that_differs_says_in_what(by_chance) -> None:
     ended = by_chance.run("verify", "1", "--json", env={"LOSS": "0.75"})

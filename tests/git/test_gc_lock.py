@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from doctor_calls import git_dir, healed
-from repository import ECHO, Repo
 
 from gitrun import Project
 from gitrun.git.exe import open_repository
@@ -18,34 +16,7 @@ from gitrun.git.gc_lock import hold_off_gc, is_gc_alive, is_gc_running
 from gitrun.store.publication import protect_from_gc
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gitrun.git.exe import Git
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    """How to get the place of a repository with two runs."""
-    place = tmp_path_factory.mktemp("template") / "repo"
-
-    def made() -> Path:
-        if not place.exists():
-            repo = Repo.create(place)
-            repo.write("echo.py", ECHO)
-            repo.commit("echo")
-            repo.run("echo.py", check=True)
-            repo.run("echo.py", "x=2", check=True)
-        return place
-
-    return made
-
-
-@pytest.fixture
-def lived(template, tmp_path):
-    """A repository with two runs, and a slot whose files git has just looked at."""
-    place = tmp_path / "repo"
-    shutil.copytree(template(), place, symlinks=True)
-    return Repo(place)
 
 
 def test_the_word_of_a_dead_gc_is_taken_away(lived) -> None:

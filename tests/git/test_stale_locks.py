@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 from doctor_calls import doctor, git_dir, healed
-from repository import ECHO, Repo
 from supervised import runs
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    """How to get the place of a repository with two runs."""
-    place = tmp_path_factory.mktemp("template") / "repo"
-
-    def made() -> Path:
-        if not place.exists():
-            repo = Repo.create(place)
-            repo.write("echo.py", ECHO)
-            repo.commit("echo")
-            repo.run("echo.py", check=True)
-            repo.run("echo.py", "x=2", check=True)
-        return place
-
-    return made
-
-
-@pytest.fixture
-def lived(template, tmp_path):
-    """A repository with two runs, and a slot whose files git has just looked at."""
-    place = tmp_path / "repo"
-    shutil.copytree(template(), place, symlinks=True)
-    return Repo(place)
-
 
 LOCKS = ["packed-refs.lock", "packed-refs.new", "config.lock", "HEAD.lock", "refs/heads/main.lock"]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from killed_runs import PROGRAM, killed
 from repository import Repo
 from supervised import ended, is_alive, last, live, output, owner, runs, said, start, state, until, whole, without_root
 
@@ -23,17 +24,6 @@ from gitrun.store.refs import remove_lock_of_dead_supervisor
 
 if TYPE_CHECKING:
     from supervised import Process
-
-PROGRAM = "import time\nopen('made', 'w').write('produced')\nprint('ready', flush=True)\ntime.sleep(60)\n"
-
-
-def killed(repo, *args):
-    """A run whose supervisor was killed while its program ran."""
-    repo.write("p.py", PROGRAM)
-    process = start(repo, *args, "p.py")
-    said(process)
-    os.kill(owner(repo)["pid"], signal.SIGKILL)
-    process.communicate(timeout=20)
 
 
 def test_a_run_whose_supervisor_was_killed_is_terminated_with_its_output_and_files(repo):

@@ -19,12 +19,6 @@ random.seed(seed)
 print("loss:", lr * random.random())
 open("model.txt", "w").write(str(random.random()))
 """
-CHANCE = """\
-import os, time
-print("loss:", float(os.environ.get("LOSS", "0.5")))
-print(time.time_ns())
-open("out/stamp.txt", "w").write("x" + os.environ.get("LOSS", ""))
-"""
 
 
 def state(repo) -> dict[str, object]:
@@ -45,15 +39,6 @@ def trained(repo):
     repo.commit()
     repo.run("train.py", "lr=0.2", check=True)
     repo.write("train.py", "raise SystemExit('another source')\n")
-    return repo
-
-
-@pytest.fixture
-def by_chance(repo):
-    repo.write("chance.py", CHANCE)
-    repo.write("out/.keep", "")
-    repo.commit()
-    repo.run("chance.py", check=True)
     return repo
 
 

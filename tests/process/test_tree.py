@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from killed_runs import killed
 from sampled import sampled
-from supervised import ended, last, live, owner, said, start
+from supervised import ended, last, live
 
 
 @pytest.mark.parametrize(
@@ -70,18 +70,6 @@ def test_a_run_in_one_thread_that_ends_lets_no_orphan_of_another_escape(repo, tm
     )
     done = ended(repo, sys.executable, script)
     assert "left running: sleep" in done.stderr
-
-
-PROGRAM = "import time\nopen('made', 'w').write('produced')\nprint('ready', flush=True)\ntime.sleep(60)\n"
-
-
-def killed(repo, *args):
-    """A run whose supervisor was killed while its program ran."""
-    repo.write("p.py", PROGRAM)
-    process = start(repo, *args, "p.py")
-    said(process)
-    os.kill(owner(repo)["pid"], signal.SIGKILL)
-    process.communicate(timeout=20)
 
 
 @pytest.mark.parametrize("how", ["another birth", "another boot", "an owner that cannot be read"])

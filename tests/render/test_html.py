@@ -2,38 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from browser import looked_at
-from evil_texts import EVIL, TRAIN, Tags
-from templates import made_once
-
-
-@pytest.fixture
-@made_once
-def topic(repo):
-    """main with a run, and a branch of two commits: one with a run that came before it and one that failed."""
-    repo.write("train.py", TRAIN)
-    repo.commit("start")
-    repo.run("train.py", check=True)
-    repo.git("checkout", "-q", "-b", "topic")
-    repo.write("train.py", TRAIN.replace("0.1", "0.2"))
-    repo.run("train.py", check=True)
-    repo.commit("faster")
-    repo.run("--", "sh", "-c", "echo no; exit 3")
-    repo.commit("nothing")
-    return repo
-
-
-@pytest.fixture
-@made_once
-def evil(repo):
-    """A run all of whose words would like to be more than words."""
-    repo.write("evil.py", f"v = 'a'\nprint({EVIL!r})\nprint('loss:', 1)\nprint('````')\nraise SystemExit(1)\n")
-    repo.git("config", "user.name", "@you <script>alert(1)</script> `|`")
-    repo.commit(EVIL.replace("\x1b", ""))
-    repo.run("evil.py", f"v={EVIL}", "--label", EVIL)
-    repo.run("--", "sh", "-c", f": {EVIL!r}")
-    return repo
+from evil_texts import Tags
 
 
 def test_nothing_from_a_repository_is_obeyed_in_html(evil) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 
 import cmarkgfm
-import pytest
 from cmarkgfm.cmark import Options
-from evil_texts import EVIL, Tags
+from evil_texts import Tags
 from hypothesis import given
 from hypothesis import strategies as st
-from templates import made_once
 
 from gitrun.render.markdown import code_span, fence
 
@@ -19,18 +17,6 @@ def rendered(text: str) -> str:
     """The text as the forge renders it, with all that it reads into a comment."""
     options = Options.CMARK_OPT_UNSAFE
     return cmarkgfm.markdown_to_html_with_extensions(text, options, ["table", "autolink", "strikethrough", "tagfilter"])
-
-
-@pytest.fixture
-@made_once
-def evil(repo):
-    """A run all of whose words would like to be more than words."""
-    repo.write("evil.py", f"v = 'a'\nprint({EVIL!r})\nprint('loss:', 1)\nprint('````')\nraise SystemExit(1)\n")
-    repo.git("config", "user.name", "@you <script>alert(1)</script> `|`")
-    repo.commit(EVIL.replace("\x1b", ""))
-    repo.run("evil.py", f"v={EVIL}", "--label", EVIL)
-    repo.run("--", "sh", "-c", f": {EVIL!r}")
-    return repo
 
 
 def test_nothing_from_a_repository_is_obeyed_in_markdown(evil) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tomli
 from clones import clone
-from supervised import last, live, runs, said, start, until
+from needing_runs import PREPARE, PROJECT, TRAIN, refused
+from supervised import last, live, said, start, until
 
 from gitrun import Project
 
@@ -24,83 +25,49 @@ if TYPE_CHECKING:
 
     from repository import Repo
 
-PREPARE = """\
-n = 3
-import os
-os.makedirs('data', exist_ok=True)
-open('data/a.txt', 'w').write('x' * n)
-open('data/b.bin', 'w').write('b')
-"""
-TRAIN = "lr = 1\nprint(open('data/a.txt').read())\n"
-PROJECT = """
-[operations.prepare]
-script = "prepare.py"
-[operations.train]
-script = "train.py"
-needs = { prepare = "data/*.txt" }
-"""
-
-
-@pytest.fixture
-def two(repo: Repo) -> Repo:
-    """A repository with an operation that needs files of another."""
-    repo.write("gitrun.toml", PROJECT)
-    repo.write("prepare.py", PREPARE)
-    repo.write("train.py", TRAIN)
-    repo.commit()
-    return repo
-
 
 def record(repo: Repo, name: str = "run.toml", run: str = "") -> dict[str, Any]:
     """What a file of the record of the newest run, or another, says."""
     return tomli.loads(repo.git("show", f"runs/{run or last(repo)['id']}:.gitrun/{name}"))
 
 
-def refused(repo: Repo, *words: str) -> str:
-    """Why a start is refused, which must leave no run."""
-    before = len(runs(repo))
-    done = repo.run(*words)
-    assert (done.returncode in {128, 129}, done.stdout, len(runs(repo))) == (True, "", before), done.stderr
-    return done.stderr.removeprefix("gitrun: error: ").removesuffix("\n")
-
-
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_files_of_the_marked_else_the_latest_completed_run_are_there(two) -> None:
-    two.run("prepare", "n=1", check=True)
-    two.run("prepare", "n=2", check=True)
-    two.write("prepare.py", PREPARE + "raise SystemExit(1)\n")
-    two.run("prepare", "n=9")
-    assert two.run("train", check=True).stdout == "xx\n"
-    assert record(two)["needs"][0]["files"] == [{"path": "data/a.txt", "sha256": sha256("xx")}]
-    assert "files" not in record(two, "result.toml")
-    two.run("mark", "4", check=True)
-    assert two.run("train", check=True).stdout == "x\n"
+def test_files_of_the_marked_else_the_latest_completed_run_are_there(needing) -> None:
+    needing.run("prepare", "n=1", check=True)
+    needing.run("prepare", "n=2", check=True)
+    needing.write("prepare.py", PREPARE + "raise SystemExit(1)\n")
+    needing.run("prepare", "n=9")
+    assert needing.run("train", check=True).stdout == "xx\n"
+    assert record(needing)["needs"][0]["files"] == [{"path": "data/a.txt", "sha256": sha256("xx")}]
+    assert "files" not in record(needing, "result.toml")
+    needing.run("mark", "4", check=True)
+    assert needing.run("train", check=True).stdout == "x\n"
 
 
-def test_needed_operation_with_marks_of_two_places_is_ambiguous(two) -> None:
+def test_needed_operation_with_marks_of_two_places_is_ambiguous(needing) -> None:
     for n in ("n=1", "n=2"):
-        two.run("prepare", n, check=True)
-    project = Project(two.path)
+        needing.run("prepare", n, check=True)
+    project = Project(needing.path)
     project.annotate(project.list_runs(), lambda notes: replace(notes, marked=True), "mark")
-    assert refused(two, "train").startswith("2 runs of 'prepare' are marked: ")
+    assert refused(needing, "train").startswith("2 runs of 'prepare' are marked: ")
 
 
-def test_run_is_named_by_number_label_or_id_and_must_be_of_the_operation(two) -> None:
-    two.run("prepare", "n=1", "--label", "one", check=True)
-    two.run("prepare", "n=2", check=True)
-    known = last(two)["id"]
-    assert [two.run("train", f"prepare={name}").stdout for name in ("one", known[:8], "runs/" + known)] == [
+def test_run_is_named_by_number_label_or_id_and_must_be_of_the_operation(needing) -> None:
+    needing.run("prepare", "n=1", "--label", "one", check=True)
+    needing.run("prepare", "n=2", check=True)
+    known = last(needing)["id"]
+    assert [needing.run("train", f"prepare={name}").stdout for name in ("one", known[:8], "runs/" + known)] == [
         "x\n",
         "xx\n",
         "xx\n",
     ]
-    assert record(two)["needs"][0]["run"] == known
-    assert "prepare" not in last(two)["flags"]
-    assert refused(two, "train", "prepare=1").startswith("train needs a run of prepare, but ")
-    assert "no run" in refused(two, "train", "prepare=nosuch")
+    assert record(needing)["needs"][0]["run"] == known
+    assert "prepare" not in last(needing)["flags"]
+    assert refused(needing, "train", "prepare=1").startswith("train needs a run of prepare, but ")
+    assert "no run" in refused(needing, "train", "prepare=nosuch")
 
 
 @pytest.mark.parametrize(
@@ -113,155 +80,155 @@ def test_run_is_named_by_number_label_or_id_and_must_be_of_the_operation(two) ->
         ),
     ],
 )
-def test_what_is_missing_is_refused_and_leaves_no_run(two, needs, words) -> None:
-    two.run("prepare", check=True)
-    two.write("gitrun.toml", PROJECT.replace('{ prepare = "data/*.txt" }', needs))
-    assert refused(two, "train").startswith(words)
+def test_what_is_missing_is_refused_and_leaves_no_run(needing, needs, words) -> None:
+    needing.run("prepare", check=True)
+    needing.write("gitrun.toml", PROJECT.replace('{ prepare = "data/*.txt" }', needs))
+    assert refused(needing, "train").startswith(words)
 
 
-def test_restart_keeps_the_run_that_was_found_unless_told_otherwise(two) -> None:
-    two.run("prepare", "n=1", check=True)
-    two.run("train", check=True)
-    two.run("prepare", "n=2", check=True)
-    assert two.run("--restart", "train", "lr=2", check=True).stdout == "x\n"
-    assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "xx\n"
-    assert two.run("--restart", "train", check=True).stdout == "xx\n"
+def test_restart_keeps_the_run_that_was_found_unless_told_otherwise(needing) -> None:
+    needing.run("prepare", "n=1", check=True)
+    needing.run("train", check=True)
+    needing.run("prepare", "n=2", check=True)
+    assert needing.run("--restart", "train", "lr=2", check=True).stdout == "x\n"
+    assert needing.run("--restart", "train", "prepare=prepare", check=True).stdout == "xx\n"
+    assert needing.run("--restart", "train", check=True).stdout == "xx\n"
 
 
-def test_restart_of_an_entry_that_resolves_always_looks_anew(two) -> None:
-    two.write("gitrun.toml", PROJECT + 'resolve = "always"\n')
-    two.run("prepare", "n=1", check=True)
-    two.run("train", check=True)
-    two.run("prepare", "n=2", check=True)
-    assert two.run("--restart", "train", check=True).stdout == "xx\n"
+def test_restart_of_an_entry_that_resolves_always_looks_anew(needing) -> None:
+    needing.write("gitrun.toml", PROJECT + 'resolve = "always"\n')
+    needing.run("prepare", "n=1", check=True)
+    needing.run("train", check=True)
+    needing.run("prepare", "n=2", check=True)
+    assert needing.run("--restart", "train", check=True).stdout == "xx\n"
 
 
 @pytest.mark.parametrize("ignored", ["", "*.txt\n"])
-def test_restart_uses_the_files_of_the_attempt_that_it_used_though_that_run_went_on(two, ignored) -> None:
-    two.write(".gitignore", ignored)
-    two.run("prepare", "n=1", check=True)
-    two.run("train", check=True)
-    two.run("--restart", "prepare", "n=2", check=True)
-    two.run("--restart", "prepare", "n=3", check=True)
-    assert two.run("--restart", "train", "lr=2", check=True).stdout == "x\n"
-    assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "xxx\n"
-    two.run("--restart", "prepare", "n=1", check=True)
-    assert two.run("--restart", "train", check=True).stdout == "xxx\n"
+def test_restart_uses_the_files_of_the_attempt_that_it_used_though_that_run_went_on(needing, ignored) -> None:
+    needing.write(".gitignore", ignored)
+    needing.run("prepare", "n=1", check=True)
+    needing.run("train", check=True)
+    needing.run("--restart", "prepare", "n=2", check=True)
+    needing.run("--restart", "prepare", "n=3", check=True)
+    assert needing.run("--restart", "train", "lr=2", check=True).stdout == "x\n"
+    assert needing.run("--restart", "train", "prepare=prepare", check=True).stdout == "xxx\n"
+    needing.run("--restart", "prepare", "n=1", check=True)
+    assert needing.run("--restart", "train", check=True).stdout == "xxx\n"
 
 
-def test_restart_takes_no_file_that_came_into_the_needed_run_later(two) -> None:
-    two.write("prepare.py", PREPARE + "if n > 1: open('data/b.txt', 'w').write('new')\n")
-    two.run("prepare", "n=1", check=True)
-    two.write("train.py", "import os\nprint(*sorted(os.listdir('data')))\n")
-    two.run("train", check=True)
-    two.run("--restart", "prepare", "n=2", check=True)
-    two.run("--restart", "prepare", "n=1", check=True)
-    assert two.run("--restart", "train", check=True).stdout == "a.txt\n"
-    assert two.run("train", check=True).stdout == "a.txt b.txt\n"
+def test_restart_takes_no_file_that_came_into_the_needed_run_later(needing) -> None:
+    needing.write("prepare.py", PREPARE + "if n > 1: open('data/b.txt', 'w').write('new')\n")
+    needing.run("prepare", "n=1", check=True)
+    needing.write("train.py", "import os\nprint(*sorted(os.listdir('data')))\n")
+    needing.run("train", check=True)
+    needing.run("--restart", "prepare", "n=2", check=True)
+    needing.run("--restart", "prepare", "n=1", check=True)
+    assert needing.run("--restart", "train", check=True).stdout == "a.txt\n"
+    assert needing.run("train", check=True).stdout == "a.txt b.txt\n"
 
 
-def test_what_was_fetched_is_no_file_for_a_program_until_it_is_trusted(two, tmp_path) -> None:
-    bob = clone(two.path, tmp_path / "bob")
-    two.run("prepare", "n=2", check=True)
+def test_what_was_fetched_is_no_file_for_a_program_until_it_is_trusted(needing, tmp_path) -> None:
+    bob = clone(needing.path, tmp_path / "bob")
+    needing.run("prepare", "n=2", check=True)
     bob.run("fetch", check=True)
     assert " was not made here, and is not trusted" in refused(bob, "train")
     assert " was not made here, and is not trusted" in refused(bob, "train", "prepare=prepare")
     bob.run("prepare", "n=1", check=True)
-    two.run("prepare", "n=3", check=True)
+    needing.run("prepare", "n=3", check=True)
     bob.run("fetch", check=True)
     assert bob.run("train", check=True).stdout == "x\n"
-    two.run("mark", "1", check=True)
+    needing.run("mark", "1", check=True)
     bob.run("fetch", check=True)
     assert " was not made here, and is not trusted" in refused(bob, "train")
     bob.run("trust", "prepare", check=True)
     assert bob.run("train", check=True).stdout == "xxx\n"
 
 
-def test_restart_is_refused_when_the_attempt_that_it_used_is_elsewhere(two, tmp_path) -> None:
-    two.run("prepare", "n=1", check=True)
-    bob = clone(two.path, tmp_path / "bob")
+def test_restart_is_refused_when_the_attempt_that_it_used_is_elsewhere(needing, tmp_path) -> None:
+    needing.run("prepare", "n=1", check=True)
+    bob = clone(needing.path, tmp_path / "bob")
     bob.run("fetch", check=True)
     bob.run("trust", "prepare", check=True)
     bob.run("--restart", "prepare", "n=2", check=True)
     bob.run("train", check=True)
     alone = f"refs/runs/{bob.run('select', 'train', check=True).stdout.strip()}"  # git run push takes the other one along
     bob.git("push", "--quiet", "origin", f"{alone}:{alone}")
-    two.run("trust", "train", check=True)
+    needing.run("trust", "train", check=True)
     assert "has 'data/a.txt' as train used it. To fetch attempts made elsewhere: git run fetch" in refused(
-        two, "--restart", "train"
+        needing, "--restart", "train"
     )
-    assert two.run("--restart", "train", "prepare=prepare", check=True).stdout == "x\n"
+    assert needing.run("--restart", "train", "prepare=prepare", check=True).stdout == "x\n"
     bob.run("push", "origin", "prepare", check=True)
-    assert two.run("--restart", "train", check=True).stdout == "x\n"
+    assert needing.run("--restart", "train", check=True).stdout == "x\n"
 
 
-def test_file_that_is_not_in_git_is_copied_and_refused_when_it_is_gone(two) -> None:
-    two.write(".gitignore", "*.txt\n")
-    two.run("prepare", "n=4", check=True)
-    kept = next((two.path / ".git/gitrun/files").rglob("a.txt"))
-    two.write("train.py", TRAIN + "open('data/a.txt', 'w').write('changed')\n")
-    assert two.run("train", check=True).stdout == "xxxx\n"
+def test_file_that_is_not_in_git_is_copied_and_refused_when_it_is_gone(needing) -> None:
+    needing.write(".gitignore", "*.txt\n")
+    needing.run("prepare", "n=4", check=True)
+    kept = next((needing.path / ".git/gitrun/files").rglob("a.txt"))
+    needing.write("train.py", TRAIN + "open('data/a.txt', 'w').write('changed')\n")
+    assert needing.run("train", check=True).stdout == "xxxx\n"
     assert kept.read_text() == "xxxx"
     kept.unlink()
-    assert two.run("train", check=True).stdout == "xxxx\n"  # it was small enough for the result
-    two.git("config", "gitrun.maxIgnored", "0")
-    two.run("prepare", "n=5", check=True)
+    assert needing.run("train", check=True).stdout == "xxxx\n"  # it was small enough for the result
+    needing.git("config", "gitrun.maxIgnored", "0")
+    needing.run("prepare", "n=5", check=True)
     next(
-        (two.path / ".git/gitrun/files" / json.loads(two.run("show", "--json", check=True).stdout)["id"]).rglob("a.txt")
+        (needing.path / ".git/gitrun/files" / json.loads(needing.run("show", "--json", check=True).stdout)["id"]).rglob("a.txt")
     ).unlink()
-    assert " of prepare, which is not on this machine" in refused(two, "train")
+    assert " of prepare, which is not on this machine" in refused(needing, "train")
 
 
-def test_file_that_a_filter_stores_is_had_as_the_program_left_it(two) -> None:
-    two.git("config", "filter.up.clean", "tr a-z A-Z")
-    two.git("config", "filter.up.smudge", "tr A-Z a-z")
-    two.write(".gitattributes", "*.txt filter=up\n")
-    two.run("prepare", "n=4", check=True)
-    assert two.run("train", check=True).stdout == "xxxx\n"
+def test_file_that_a_filter_stores_is_had_as_the_program_left_it(needing) -> None:
+    needing.git("config", "filter.up.clean", "tr a-z A-Z")
+    needing.git("config", "filter.up.smudge", "tr A-Z a-z")
+    needing.write(".gitattributes", "*.txt filter=up\n")
+    needing.run("prepare", "n=4", check=True)
+    assert needing.run("train", check=True).stdout == "xxxx\n"
 
 
-def test_file_lies_in_a_directory_that_is_linked_in_and_nothing_is_written_through(two) -> None:
-    two.write(".gitignore", "data/\n")
-    two.write("data/own.txt", "mine")
-    two.write("prepare.py", "open('data/a.txt', 'w').write('new')\n")
-    two.write(
+def test_file_lies_in_a_directory_that_is_linked_in_and_nothing_is_written_through(needing) -> None:
+    needing.write(".gitignore", "data/\n")
+    needing.write("data/own.txt", "mine")
+    needing.write("prepare.py", "open('data/a.txt', 'w').write('new')\n")
+    needing.write(
         "gitrun.toml", PROJECT.replace("train.py", "train.py").replace('"prepare.py"', '"prepare.py"\noutputs = ["data/a.txt"]')
     )
-    two.run("prepare", check=True)
-    assert not (two.path / "data/a.txt").exists()
-    two.write("train.py", TRAIN + "print(open('data/own.txt').read())\n")
-    assert two.run("train", check=True).stdout == "new\nmine\n"
-    assert sorted(path.name for path in (two.path / "data").iterdir()) == ["own.txt"]
+    needing.run("prepare", check=True)
+    assert not (needing.path / "data/a.txt").exists()
+    needing.write("train.py", TRAIN + "print(open('data/own.txt').read())\n")
+    assert needing.run("train", check=True).stdout == "new\nmine\n"
+    assert sorted(path.name for path in (needing.path / "data").iterdir()) == ["own.txt"]
 
 
-def test_program_that_overwrites_a_needed_file_has_it_as_its_own_and_the_other_run_stays(two) -> None:
-    two.run("prepare", "n=2", check=True)
-    made = last(two)["id"]
-    two.write("train.py", TRAIN + "open('data/a.txt', 'a').write('!')\n")
-    two.run("train", check=True)
-    assert [file["path"] for file in record(two, "result.toml")["files"]] == ["data/a.txt"]
-    assert two.run("cat", "-p", "data/a.txt", made).stdout == "xx"
-    assert two.git("show", f"runs/{last(two)['id']}:data/a.txt") == "xx!"
+def test_program_that_overwrites_a_needed_file_has_it_as_its_own_and_the_other_run_stays(needing) -> None:
+    needing.run("prepare", "n=2", check=True)
+    made = last(needing)["id"]
+    needing.write("train.py", TRAIN + "open('data/a.txt', 'a').write('!')\n")
+    needing.run("train", check=True)
+    assert [file["path"] for file in record(needing, "result.toml")["files"]] == ["data/a.txt"]
+    assert needing.run("cat", "-p", "data/a.txt", made).stdout == "xx"
+    assert needing.git("show", f"runs/{last(needing)['id']}:data/a.txt") == "xx!"
 
 
-def test_started_in_a_subdirectory_takes_the_files_from_the_top(two) -> None:
-    two.write("sub/data/a.txt", "not this")
-    two.run("prepare", "n=2", check=True)
-    assert two.run("train", cwd=two.path / "sub", check=True).stdout == "xx\n"
+def test_started_in_a_subdirectory_takes_the_files_from_the_top(needing) -> None:
+    needing.write("sub/data/a.txt", "not this")
+    needing.run("prepare", "n=2", check=True)
+    assert needing.run("train", cwd=needing.path / "sub", check=True).stdout == "xx\n"
 
 
-def test_killed_run_does_not_list_what_was_put_there_for_it(two) -> None:
-    two.write("conf.yaml", "lr: 1\nopt: sgd\n")
-    two.write("gitrun.toml", PROJECT + 'flags-to = "file:conf.yaml"\n')
-    two.write("train.py", "import time\nopen('made', 'w').write('1')\nprint('ready', flush=True)\ntime.sleep(60)\n")
-    two.run("prepare", check=True)
-    process = start(two, "train", "lr=5")
+def test_killed_run_does_not_list_what_was_put_there_for_it(needing) -> None:
+    needing.write("conf.yaml", "lr: 1\nopt: sgd\n")
+    needing.write("gitrun.toml", PROJECT + 'flags-to = "file:conf.yaml"\n')
+    needing.write("train.py", "import time\nopen('made', 'w').write('1')\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    needing.run("prepare", check=True)
+    process = start(needing, "train", "lr=5")
     said(process)
-    paths = until(lambda: [path / "owner" for path in live(two) if (path / "owner").exists()])
+    paths = until(lambda: [path / "owner" for path in live(needing) if (path / "owner").exists()])
     os.kill(json.loads(paths[0].read_text())["pid"], signal.SIGKILL)
     process.communicate()
-    assert last(two)["status"] == "terminated"
-    assert [file["path"] for file in record(two, "result.toml")["files"]] == ["made"]
+    assert last(needing)["status"] == "terminated"
+    assert [file["path"] for file in record(needing, "result.toml")["files"]] == ["made"]
 
 
 def reading(repo: Repo, name: str, inputs: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -177,19 +175,6 @@ def test_an_absolute_path_is_read_from_the_run_with_a_note(repo, tmp_path, way):
     assert f"gitrun: note: '{top}/conf' names your working tree; the program is given the same path in" in ended.stderr
     repo.write("conf", "today\n")
     assert repo.run("--restart", "1", check=True, cwd=top, env={"PWD": str(top)}).stdout == "then\n"
-
-
-@pytest.fixture
-def built(empty_repo: Repo) -> Repo:
-    """A repository whose ignored directory `build` CMake has configured for the working tree."""
-    if not shutil.which("cmake"):
-        pytest.skip("cmake is not installed")
-    empty_repo.write("CMakeLists.txt", "cmake_minimum_required(VERSION 3.13)\nproject(demo NONE)\n")
-    empty_repo.write(".gitignore", "build/\n")
-    empty_repo.write("t.py", "print(1)\n")
-    subprocess.run(["cmake", "-S", ".", "-B", "build"], cwd=empty_repo.path, check=True, capture_output=True)
-    empty_repo.commit()
-    return empty_repo
 
 
 def test_a_python_script_is_not_warned_of_a_build_directory_but_it_is_recorded(built):
