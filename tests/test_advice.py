@@ -53,7 +53,7 @@ def test_tig_shows_the_branches_and_no_run(two, advice) -> None:
         pytest.skip("tig is not installed")
     words = re.findall(r"git log (--.*)$", advice.replace("\\\n", ""), re.MULTILINE)[1]
     with Terminal(two, "tig", *shlex.split(words), env={**os.environ, "TERM": "xterm"}) as terminal:
-        assert b"[main] echo" in terminal.shows("commit 1 of 1 ")
+        assert b"[main] echo" in terminal.shows("commit 1 of 1")
         terminal.type("q")
         terminal.ends()
 

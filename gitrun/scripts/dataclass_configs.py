@@ -133,7 +133,7 @@ def shorten_names(script: Script, module: Module) -> Script:
     one such. The others get one more word of their place.
     """
     if any(isinstance(node, ast.Call) and sets_option_names(node) for node in module.near(*map(str.encode, NAMING))):
-        return replace(script, flags=(), partial="its parser names options in its own way")
+        return replace(script, flags=(), partial="its parser chooses how to name options")
     places = [flag.name.split(".") for flag in script.flags]
     used = [1] * len(places)
     while True:
