@@ -194,12 +194,16 @@ class TreeMaker(Coprocess):
 
 
 class Loose:
-    """Writes loose objects without a process, as durable as git's own. Can stand in for a TreeMaker."""
+    """Writes loose objects without a process, as durable as git's own. Can stand in for a TreeMaker.
+
+    `ids` are the objects so far, also those that existed.
+    """
 
     def __init__(self, git: Git) -> None:
         self._place = git.common_dir / "objects"
         self._mode = stat.S_IMODE(self._place.stat().st_mode)
         self._durable = bool(git.durable)
+        self.ids: list[str] = []
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
         """Writes the tree with these entries and returns its id. Raises OSError."""
@@ -212,6 +216,7 @@ class Loose:
         """Writes an object of this kind atomically and returns its id. Raises OSError."""
         whole = b"%s %d\0" % (kind.encode(), len(data)) + data
         made: str = sha1(whole).hexdigest()
+        self.ids.append(made)
         directory = self._place / made[:2]
         path = directory / made[2:]
         if path.exists() and path.stat().st_size:  # a power cut can leave an object empty

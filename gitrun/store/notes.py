@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import model, store
-from gitrun.errors import GitrunError, StaleRun
+from gitrun.errors import GitFailed, GitrunError, StaleRun
+from gitrun.git.gc_lock import hold_off_gc
 from gitrun.git.locks import acquire, make_shared_directory
 from gitrun.git.objects import Entry, Loose, Objects, edit_tree, tree_of_commit
 from gitrun.model import record_files
@@ -23,10 +24,11 @@ from gitrun.model.settings import get_bool
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
 from gitrun.model.tree import FILE
 from gitrun.store.commits import data_command, scratch_directory
+from gitrun.store.publication import protect_from_gc, require_present
 from gitrun.store.refs import RefEdit, read_ref, ref_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.git.exe import Git
@@ -104,10 +106,8 @@ def read_tail(output: Path) -> bytes:
 def rebuild_notes(git: Git, index: Index) -> int:
     """Rewrites all notes as one commit without parents. Returns their number. Raises GitrunError."""
     with lock_notes(git) as _:
-        before = read_ref(git, NOTES)
         runs = index.readable_runs()
-        mark = import_notes(git, notes_of_all_runs(git, index, runs))
-        move_notes_ref(git, mark, before)
+        mark = replace_notes(git, lambda writing: import_notes(git, notes_of_all_runs(writing.git, index, runs)))
         # -z ends every name, so the last field is empty
         return len(git.run("ls-tree", "-r", "-z", "--name-only", mark).split(b"\0")) - 1
 
@@ -117,17 +117,20 @@ def add_note(git: Git, note: Note) -> bool:
     with suppress(GitrunError, OSError, ValueError):
         if not notes_wanted(git):
             return False
-        with lock_notes(git) as _, Objects(git) as objects:
-            found = objects.read(NOTES)
-            before = found.id if found else None
-            texts = {note.attempt: note.text}
-            base = objects.read(note.base) if note.base else None
-            if note.base and base and base.data and base.kind == "commit":
-                is_exact = note.source == tree_of_commit(base.data)
-                texts[note.base] = replace_line(read_note(objects, before, note.base), note, is_exact=is_exact)
-            move_notes_ref(git, commit_notes(git, objects, before, texts), before)
+        with lock_notes(git) as _:
+            replace_notes(git, lambda writing: commit_notes(writing, texts_with_note(writing, note)))
             return True
     return False
+
+
+def texts_with_note(writing: NotesWriting, note: Note) -> dict[str, str]:
+    """Returns the notes that an ended run changes: that of its attempt, and that of the commit it was made from."""
+    objects, texts = writing.objects, {note.attempt: note.text}
+    base = objects.read(note.base) if note.base else None
+    if note.base and base and base.data and base.kind == "commit":
+        is_exact = note.source == tree_of_commit(base.data)
+        texts[note.base] = replace_line(read_note(objects, writing.before, note.base), note, is_exact=is_exact)
+    return texts
 
 
 def read_note(objects: Objects, before: str | None, commit: str) -> bytes:
@@ -178,9 +181,8 @@ def add_note_of_commit(git: Git, commit: str, tree: str) -> bool:
         text = format_commit_note(index, commit, tree)
     if not text:
         return False
-    with lock_notes(git) as _, Objects(git) as objects:
-        before = read_ref(git, NOTES)
-        move_notes_ref(git, commit_notes(git, objects, before, {commit: text}), before)
+    with lock_notes(git) as _:
+        replace_notes(git, lambda writing: commit_notes(writing, {commit: text}))
     return True
 
 
@@ -203,18 +205,50 @@ def lock_notes(git: Git) -> Lock:
     return lock
 
 
-def move_notes_ref(git: Git, made: str, before: str | None) -> None:
-    """Moves the notes ref from `before` (None: it does not exist) to the new commit."""
-    if made != before:
-        ref_store(git).apply([RefEdit(NOTES, made, before, "notes of runs")])
+@dataclass(frozen=True, slots=True)
+class NotesWriting:
+    """A change of the notes that is being written: `before` is the commit to change (None: there are no notes)."""
+
+    git: Git
+    objects: Objects
+    loose: Loose
+    before: str | None
 
 
-def commit_notes(git: Git, objects: Objects, before: str | None, notes: Mapping[str, str]) -> str:
+def replace_notes(git: Git, write: Callable[[NotesWriting], str]) -> str:
+    """Moves the notes ref to the commit that `write` makes. Returns its id. Raises GitrunError, OSError.
+
+    A gc may remove new objects that it found unreachable a moment before. Then the notes are written again without a gc. If
+    that fails too, the ref is deleted: one that leads to missing objects would stop `git gc`, and notes can be rebuilt.
+    """
+    before = now = read_ref(git, NOTES)
+    problem: GitFailed | None = None
+    for holding in (nullcontext(), hold_off_gc(git)):
+        with holding, Objects(git) as objects:
+            writing = NotesWriting(git, objects, Loose(git), before)
+            try:
+                made = write(writing)
+                if made != now:
+                    ref_store(git).apply([RefEdit(NOTES, made, now, "notes of runs")])
+                    now = made
+                # packed first: objects that are present afterwards are safe from this gc
+                protect_from_gc(git, [made], [before])
+                require_present(objects, [made, *writing.loose.ids])
+            except GitFailed as error:
+                problem = error
+            else:
+                return made
+    if now and now != before:
+        ref_store(git).apply([RefEdit(NOTES, None, now, "delete notes without objects")])
+    raise problem or GitFailed("the notes cannot be written")
+
+
+def commit_notes(writing: NotesWriting, notes: Mapping[str, str]) -> str:
     """Commits the notes with these texts (commit -> text) put in. Returns the id, `before` if they say so already.
 
     The commit has no parents.
     """
-    loose = Loose(git)
+    objects, loose, before = writing.objects, writing.loose, writing.before
     # the flat layout of `git notes` for few notes
     changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}
     changes |= {note_path(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}

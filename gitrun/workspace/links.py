@@ -17,6 +17,8 @@ CACHES = frozenset({
 RESERVED = frozenset({b".gitrun", b".git"})
 MAX_LINKS = 10_000
 """Number of paths above which only directories are linked."""
+TICK = 0.01
+"""Seconds between two ticks of a slow kernel clock (100 Hz)."""
 MAX_CHECKED, MIN_CHECKED = 2_000, 50
 """Linked entries checked after a run in all, and for each link at least; else only the links' own targets are checked."""
 
@@ -111,12 +113,14 @@ def remove_empty_parents(top: bytes, path: bytes) -> None:
 
 
 def list_written_through(source: Path, paths: Sequence[bytes], since: float) -> list[bytes]:
-    """Returns the linked paths, or files in them, written after `since` (seconds since 1970).
+    """Returns the linked paths, or files in them, written after `since` (seconds since 1970), or a tick of the clock before.
 
     Only the first entries of large directories are checked. With very many links, only the links' own targets are.
     """
     top = os.fsencode(source)
     share = MAX_CHECKED // max(len(paths), 1)
+    # file systems stamp files with the time of the last tick, which may be before the start of a program that just began
+    since -= TICK
     return [found for path in paths for found in list_newer(top, path, since, share if share >= MIN_CHECKED else 0)]
 
 

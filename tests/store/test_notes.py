@@ -7,7 +7,10 @@ import threading
 import pytest
 
 from gitrun import Project
+from gitrun.errors import GitFailed
+from gitrun.git.objects import Loose
 from gitrun.store import notes
+from gitrun.store.notes import commit_notes, replace_notes
 
 
 @pytest.fixture
@@ -163,3 +166,40 @@ def test_settings_of_log_do_not_disturb(repo, project) -> None:
     repo.git("config", "log.showSignature", "true")
     repo.git("config", "format.pretty", "fuller")
     assert project.notes.rebuild() == 3
+
+
+def collecting(writing, text, *, keeps=()):
+    """Writes a note and has a gc remove its objects before a ref leads to them, but for the kinds to keep."""
+    made = commit_notes(writing, {writing.git.run("rev-parse", "HEAD").decode().strip(): text})
+    kept = {name: writing.objects.read(name, limit=1 << 20) for name in writing.loose.ids} if keeps else {}
+    writing.git.run("gc", "--quiet", "--prune=now")
+    again = Loose(writing.git)
+    for one in kept.values():
+        if one and one.kind in keeps:
+            again.write(one.kind, one.data or b"")
+    return made
+
+
+@pytest.mark.parametrize("keeps", [(), ("commit",), ("commit", "tree")])
+def test_notes_that_a_gc_took_apart_are_written_again(repo, keeps) -> None:
+    git = Project(repo.path).git
+    tries = []
+
+    def write(writing):
+        tries.append(writing.before)
+        if len(tries) == 1:
+            return collecting(writing, "a\n", keeps=keeps)
+        return commit_notes(writing, {repo.git("rev-parse", "HEAD"): "a\n"})
+
+    replace_notes(git, write)
+    assert len(tries) == 2
+    assert repo.git("notes", "--ref=runs", "show", "HEAD") == "a"
+    repo.git("fsck", "--full", "--strict", "--connectivity-only")
+
+
+def test_no_ref_is_left_to_notes_without_objects(repo) -> None:
+    git = Project(repo.path).git
+    with pytest.raises(GitFailed):
+        replace_notes(git, lambda writing: collecting(writing, "a\n", keeps=("commit",)))
+    assert not repo.git("for-each-ref", "refs/notes")
+    repo.git("fsck", "--full", "--strict", "--connectivity-only")
