@@ -83,7 +83,9 @@ def called(template: Path, place: Path, words: str) -> tuple[int, str, str]:
     repo = copy(template, place / "repo")
     deleted = repo.run("list", "--deleted", "--format=%(id)", check=True).stdout.strip()
     ended = repo.run(*words.replace("DELETED", deleted).split(), env={"XDG_DATA_HOME": str(place / "repo" / "data")})
-    out, err = (VARIES.sub("X", text.replace(str(place), "PLACE")) for text in (ended.stdout, ended.stderr))
+    # the width of a column varies with its times
+    shown = (re.sub(" +", " ", VARIES.sub("X", text.replace(str(place), "PLACE"))) for text in (ended.stdout, ended.stderr))
+    out, err = shown
     return ended.returncode, out, err
 
 
