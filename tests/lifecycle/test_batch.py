@@ -132,13 +132,13 @@ def test_a_restart_with_another_fixed_flag_runs_every_point(repo):
 
 @pytest.mark.parametrize("change", ["n=[5,6]", "pause=0.1"])
 def test_an_interrupted_trial_outside_the_new_space_stays(repo, change):
-    repo.write("slow.py", "import time\nn = 1\npause = 0.4\ntime.sleep(pause)\nprint('loss:', n)\n")
-    repo.commit()
+    gate = gated(repo, "pause = 0.4", "True")
     with start(repo, "slow.py", "n=[1,2]", "-j", "2") as process:
-        wait_for(repo, "slow.py", lambda run: run["flags"]["n"] == 2)
+        wait_for(repo, "slow.py", lambda run: run["flags"]["n"] == 2 and run["status"] == "running")
         owner = json.loads((repo.path / ".git/gitrun/live" / batch_of(repo, "slow.py")["id"] / "owner").read_text())
         os.kill(owner["pid"], signal.SIGTERM)
         process.communicate(timeout=60)
+    gate.unlink()
     before = {run["id"]: run["flags"] for run in runs_of(repo, "slow.py")}
     repo.run("--restart", batch_of(repo, "slow.py")["id"], change, check=True)
     after = {run["id"]: (run["flags"], run["status"]) for run in runs_of(repo, "slow.py")}
@@ -183,6 +183,7 @@ def test_a_missing_objective_ends_the_batch_after_one_trial(repo):
 
 
 def test_stopping_a_trial_leaves_the_batch(repo):
+    gated(repo, "", "n == 2")
     with start(repo, "slow.py", "n=[1,2,3,4]", "-j", "2") as process:
         (trial,) = wait_for(repo, "slow.py", lambda run: run["flags"]["n"] == 2 and run["status"] == "running")
         repo.run("stop", trial["id"], check=True)
@@ -195,11 +196,13 @@ def test_stopping_a_trial_leaves_the_batch(repo):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_batch_goes_on_where_it_was(repo, number):
+    gate = gated(repo, "", "n >= 3")
     with start(repo, "slow.py", "n=[1,2,3,4,5,6]", "-j", "2") as process:
         wait_for(repo, "slow.py", lambda run: run["flags"]["n"] == 3)
         owner = json.loads((repo.path / ".git/gitrun/live" / batch_of(repo, "slow.py")["id"] / "owner").read_text())
         os.kill(owner["pid"], number)
         process.communicate(timeout=60)
+    gate.unlink()
     batch = batch_of(repo, "slow.py")
     assert batch["status"] == "terminated"
     ended = [run["id"] for run in runs_of(repo, "slow.py") if run["status"] == "completed"]
@@ -250,6 +253,16 @@ def test_a_trial_that_is_restarted_stays_a_trial(repo):
     assert re.search(r"^trial = 1$", text, re.MULTILINE)
 
 
+def gated(repo, more, condition):
+    """Writes a program that waits, on this condition, as long as the file exists that is returned."""
+    gate = repo.path.parent / "gate"
+    gate.touch()
+    wait = f"while {condition} and os.path.exists({str(gate)!r}):\n    time.sleep(0.01)\n"
+    repo.write("slow.py", f"import os\nimport time\nn = 1\n{more}\n{wait}print('loss:', n)\n")
+    repo.commit()
+    return gate
+
+
 def start(repo, *words):
     return subprocess.Popen(
         ["git", "run", *words], cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -258,7 +271,7 @@ def start(repo, *words):
 
 def wait_for(repo, operation, wanted):
     """The runs that are as wanted, once there are some."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         if found := [run for run in runs_of(repo, operation) if wanted(run)]:
             return found

@@ -10,7 +10,14 @@ import time
 
 import tomli
 
-SLOW = "import time\nn = 1\ntime.sleep(0.4)\nprint('loss:', n)\n"
+SLOW = "import time\nn = 1\ntime.sleep(60 if n > 1 else 0)\nprint('loss:', n)\n"
+"""A program whose first trial ends at once; the others must be killed."""
+
+
+def is_second(repo):
+    """Whether the second trial runs."""
+    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
+    return any(run["trial"] == 2 and run["status"] == "running" for run in found)
 
 
 def result_of(repo):
@@ -36,8 +43,10 @@ def test_a_killed_batch_says_how_its_trials_ended(empty_repo) -> None:
     with subprocess.Popen(words, cwd=empty_repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"loss: 1\n"
-        time.sleep(0.2)
-        owners = [json.loads(file.read_text()) for file in (empty_repo.path / ".git/gitrun/live").glob("*/owner")]
+        live = empty_repo.path / ".git/gitrun/live"
+        # the batch and its second trial have the same supervisor
+        while not (owners := [json.loads(file.read_text()) for file in live.glob("*/owner")]) or not is_second(empty_repo):
+            time.sleep(0.05)
         os.kill(owners[0]["pid"], signal.SIGKILL)
         process.communicate(timeout=30)
     result = result_of(empty_repo)[1]
