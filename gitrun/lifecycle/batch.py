@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -18,16 +17,16 @@ from gitrun import lifecycle
 from gitrun.errors import CannotRun, GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
-from gitrun.lifecycle.batch_trials import count_wanted, objective_values, recorded_trials, reused_trials, trial_of, trials_of
+from gitrun.lifecycle.batch_trials import objective_values, recorded_trials, trial_of
 from gitrun.lifecycle.decide import Decision, stamp_now
 from gitrun.lifecycle.executor import Execution, failed_to_start, interrupted_before_start
 from gitrun.lifecycle.steps import Tee
-from gitrun.model.batch import GRID, PLUS, Proposal, Trial, count_trials, is_in_space
-from gitrun.model.grid import lay_grid, sample_points
+from gitrun.lifecycle.trial_queue import COUNTED, TrialQueue
+from gitrun.model.batch import PLUS, Trial, count_trials
 from gitrun.model.plan import Outcome, Skip
-from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, short_id
+from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED, short_id
 from gitrun.model.text import count_text, ending_text, number_text
-from gitrun.model.values import format_value, identity
+from gitrun.model.values import format_value
 from gitrun.process.pool import ProgramPool
 from gitrun.process.signals import Signals
 from gitrun.process.streams import PrefixedStream
@@ -35,18 +34,14 @@ from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, process_birth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from gitrun.lifecycle.decide import LaunchRequest
     from gitrun.lifecycle.executor import LocalExecutor, PreparedProgram
-    from gitrun.model.batch import BatchDefinition, Sampler
-    from gitrun.model.flags import Value
-    from gitrun.model.run import Run
+    from gitrun.lifecycle.trial_queue import Task
     from gitrun.process.run import RunningProgram
     from gitrun.store.attempts import AttemptHandle
 
-COUNTED = frozenset({COMPLETED, PRUNED, ERROR})
-"""Statuses of trials that count towards --max-trials, and that a restart leaves as they are."""
 FIRST_TRIALS = 3
 """Number of failed trials after which the user gets a warning, if no trial has completed."""
 PAUSE = 60.0
@@ -65,15 +60,6 @@ class BeginTrial(Protocol):
 
     def __call__(self, launch: LaunchRequest, decision: Decision) -> BegunTrial:
         """Returns the trial. Raises GitrunError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A trial to start: its number, its point of the space, and the run to continue, if any."""
-
-    number: int
-    point: Proposal
-    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +103,13 @@ class BatchRunner:
         self.launch, self.decision, self.begin_trial = executor.launch, executor.decision, executor.begin_trial
         self.session, self.attempt, self.signals = executor.launch.session, attempt, signals
         self.pool = ProgramPool(signals, self.find_targets)
-        self.definition = self.read_definition()
-        self.fixed = {name: value for name, value in self.decision.plan.flags.items() if name not in self.definition.space}
+        recorded = recorded_trials(self.session, attempt.id)
+        queue = TrialQueue(self.session, self.decision.plan, self.launch.request, attempt.run_id, recorded)
+        self.definition, self.trials, self.total = queue.definition, queue.trials, queue.total
         self.jobs = self.launch.request.jobs or 1
-        recorded, objectives = recorded_trials(self.session, attempt.id), self.definition.objectives
-        self.runs = {run.attempt.trial or 0: run for run in trials_of(self.session, attempt.run_id, self.operation)}
-        self.trials = {number: trial_of(run, objectives) for number, run in self.runs.items()}
-        self.trials |= {trial.number: trial for trial in reused_trials(self.session, recorded, objectives)}
-        # a number is never given again, even if its trial was deleted
-        self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
         self.running: dict[RunningProgram, RunningTrial] = {}
         self.fault = ""
-        self.tasks = self.list_tasks()
-
-    def read_definition(self) -> BatchDefinition:
-        """Returns the definition in the plan."""
-        definition = self.decision.plan.batch_definition
-        if definition is None:
-            raise CannotRun("the run is no batch")
-        return definition
+        self.tasks = queue.list_tasks()
 
     @property
     def operation(self) -> str:
@@ -163,64 +137,6 @@ class BatchRunner:
         """Returns whether no other trial is to be started."""
         self.pool.read_signals()
         return bool(self.pool.ends or self.fault)
-
-    @property
-    def total(self) -> int:
-        """Returns the number of trials that the batch is to have."""
-        return count_wanted(self.definition)
-
-    def list_tasks(self) -> Iterator[Task]:
-        """Yields the trials to start: first those to continue, then points without a trial."""
-        request = self.launch.request
-        again = {ERROR} if request.retry_failed else set()
-        again |= {COMPLETED, PRUNED, ERROR} if request.all_trials else set()
-        number = self.last_number
-        for known, run in sorted(self.runs.items()):
-            trial = self.trials[known]
-            if trial.status == RUNNING or not self.is_wanted(trial):
-                continue
-            if trial.status not in COUNTED or trial.status in again:
-                flags = {name: trial.flags[name] for name in self.definition.space if name in trial.flags}
-                yield Task(known, Proposal(flags, trial.attrs), run)
-        for proposal in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):
-            number += 1
-            yield Task(number, proposal)
-
-    def is_wanted(self, trial: Trial) -> bool:
-        """Returns whether the trial is a point of the batch as it is now, after a restart with other flags."""
-        return is_in_space(trial.flags, self.definition.space, self.fixed)
-
-    def list_points(self) -> Iterator[Proposal]:
-        """Yields the points of a grid that no trial has."""
-        definition = self.definition
-        known = Counter(self.point_key(trial.flags) for trial in self.trials.values() if self.is_wanted(trial))
-        grid = lay_grid(definition.space, definition.points, definition.repeat)
-        numbers: Iterable[int] = range(grid.count)
-        if definition.max_trials and definition.max_trials < grid.count:
-            numbers = sample_points(grid.count, definition.max_trials, definition.seed)
-        for at in numbers:
-            point = grid.at(at)
-            key = self.point_key(point)
-            if known[key]:
-                known[key] -= 1
-            else:
-                yield Proposal(point)
-
-    def list_proposals(self, number: int) -> Iterator[Proposal]:
-        """Yields what the sampler proposes for trials after `number`, while more trials are to come."""
-        sampler: Sampler = lifecycle.samplers.make_sampler(self.definition)
-        while sum(self.is_wanted(one) for one in self.trials.values() if one.status in {*COUNTED, RUNNING}) < self.total:
-            number += 1
-            proposal = sampler.propose(number, [self.trials[key] for key in sorted(self.trials)])
-            if proposal is None:
-                self.session.say("note: the space is exhausted: every proposal has a trial")
-                return
-            yield proposal
-
-    def point_key(self, flags: Mapping[str, Value]) -> object:
-        """Returns a key that is equal for trials of the same point."""
-        names = {*self.definition.space, *(name for row in self.definition.points[:1] for name in row)}
-        return tuple((name, identity(flags[name])) for name in sorted(names) if name in flags)
 
     def start(self, task: Task) -> None:
         """Begins a trial and starts its program, or records why that is not possible."""

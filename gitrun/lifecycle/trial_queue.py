@@ -1,0 +1,111 @@
+"""The trials of a batch that there are, and those to start. Writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun import lifecycle
+from gitrun.errors import CannotRun
+from gitrun.lifecycle.batch_trials import count_wanted, reused_trials, trial_of, trials_of
+from gitrun.model.batch import GRID, PLUS, Proposal, is_in_space
+from gitrun.model.grid import lay_grid, sample_points
+from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
+from gitrun.model.values import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gitrun.model.batch import Sampler, Trial
+    from gitrun.model.flags import Value
+    from gitrun.model.plan import Plan, Request
+    from gitrun.model.run import Run
+    from gitrun.workspace.session import Session
+
+COUNTED = frozenset({COMPLETED, PRUNED, ERROR})
+"""Statuses of trials that count towards --max-trials, and that a restart leaves as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A trial to start: its number, its point of the space, and the run to continue, if any."""
+
+    number: int
+    point: Proposal
+    run: Run | None = None
+
+
+class TrialQueue:
+    """The trials of a batch by number, and what is to be started of it.
+
+    `plan` is that of the batch, `batch` its id (empty: it does not exist yet). `recorded` are the trials that its last
+    result names. Whoever starts a trial puts it into `trials`: the next task depends on it.
+    """
+
+    def __init__(self, session: Session, plan: Plan, request: Request, batch: str, recorded: Sequence[Trial]) -> None:
+        if plan.batch_definition is None:
+            raise CannotRun("the run is no batch")
+        self.session, self.request, self.definition = session, request, plan.batch_definition
+        self.fixed = {name: value for name, value in plan.flags.items() if name not in self.definition.space}
+        runs = trials_of(session, batch, plan.operation.removesuffix(PLUS)) if batch else []
+        self.runs = {run.attempt.trial or 0: run for run in runs}
+        objectives = self.definition.objectives
+        self.trials = {number: trial_of(run, objectives) for number, run in self.runs.items()}
+        self.trials |= {trial.number: trial for trial in reused_trials(session, recorded, objectives)}
+        # a number is never given again, even if its trial was deleted
+        self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
+        self.total = count_wanted(self.definition)
+
+    def list_tasks(self) -> Iterator[Task]:
+        """Yields the trials to start: first those to continue, then points without a trial."""
+        request = self.request
+        again = {ERROR} if request.retry_failed else set()
+        again |= {COMPLETED, PRUNED, ERROR} if request.all_trials else set()
+        number = self.last_number
+        for known, run in sorted(self.runs.items()):
+            trial = self.trials[known]
+            if trial.status == RUNNING or not self.is_wanted(trial):
+                continue
+            if trial.status not in COUNTED or trial.status in again:
+                flags = {name: trial.flags[name] for name in self.definition.space if name in trial.flags}
+                yield Task(known, Proposal(flags, trial.attrs), run)
+        for proposal in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):
+            number += 1
+            yield Task(number, proposal)
+
+    def is_wanted(self, trial: Trial) -> bool:
+        """Returns whether the trial is a point of the batch as it is now, after a restart with other flags."""
+        return is_in_space(trial.flags, self.definition.space, self.fixed)
+
+    def list_points(self) -> Iterator[Proposal]:
+        """Yields the points of a grid that no trial has."""
+        definition = self.definition
+        known = Counter(self.point_key(trial.flags) for trial in self.trials.values() if self.is_wanted(trial))
+        grid = lay_grid(definition.space, definition.points, definition.repeat)
+        numbers: Iterable[int] = range(grid.count)
+        if definition.max_trials and definition.max_trials < grid.count:
+            numbers = sample_points(grid.count, definition.max_trials, definition.seed)
+        for at in numbers:
+            point = grid.at(at)
+            key = self.point_key(point)
+            if known[key]:
+                known[key] -= 1
+            else:
+                yield Proposal(point)
+
+    def list_proposals(self, number: int) -> Iterator[Proposal]:
+        """Yields what the sampler proposes for trials after `number`, while more trials are to come."""
+        sampler: Sampler = lifecycle.samplers.make_sampler(self.definition)
+        while sum(self.is_wanted(one) for one in self.trials.values() if one.status in {*COUNTED, RUNNING}) < self.total:
+            number += 1
+            proposal = sampler.propose(number, [self.trials[key] for key in sorted(self.trials)])
+            if proposal is None:
+                self.session.say("note: the space is exhausted: every proposal has a trial")
+                return
+            yield proposal
+
+    def point_key(self, flags: Mapping[str, Value]) -> object:
+        """Returns a key that is equal for trials of the same point."""
+        names = {*self.definition.space, *(name for row in self.definition.points[:1] for name in row)}
+        return tuple((name, identity(flags[name])) for name in sorted(names) if name in flags)
