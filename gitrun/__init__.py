@@ -8,6 +8,7 @@ from gitrun.log import log
 TYPE_CHECKING = False  # importing typing for its constant takes longer than all the rest
 if TYPE_CHECKING:
     from gitrun import errors
+    from gitrun.model.batch import Batch
     from gitrun.model.flags import Flags, parse_flags
     from gitrun.model.run import Attempt, Run, restart_needed, run_params_for_restart
     from gitrun.model.space import choice, loguniform, range_, uniform
@@ -17,6 +18,7 @@ _PLACES = {
     "Project": "gitrun.project",
     "Run": "gitrun.model.run",
     "Attempt": "gitrun.model.run",
+    "Batch": "gitrun.model.batch",
     "Flags": "gitrun.model.flags",
     "parse_flags": "gitrun.model.flags",
     "restart_needed": "gitrun.model.run",
@@ -29,6 +31,7 @@ _PLACES = {
 
 __all__ = [
     "Attempt",
+    "Batch",
     "Flags",
     "Project",
     "Run",

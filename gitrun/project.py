@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle.bisect import Bisection, BisectRequest
     from gitrun.lifecycle.decide import Prompts
     from gitrun.lifecycle.verify import Verdict, VerifyRules
+    from gitrun.model.batch import Batch
     from gitrun.model.lent import Lent
     from gitrun.model.plan import Plan, Request, Skip, Source, StartedRun
     from gitrun.model.run import Attempt, BrokenRun, Run
@@ -90,8 +91,35 @@ class Project:
         outputs: patterns of files that the result keeps even if git ignores them.
         gpus: the GPUs that the program sees, such as "0,1". no_gpus: it sees none. random_seed: a whole number.
         force_flags: accept undeclared flags. bring: copy produced files into the working tree.
+
+        A flag whose value is a list, or made by `gitrun.choice`, `range_`, `uniform` or `loguniform`, makes a batch. Its
+        options are those of `batch`, and `run` returns the run of the batch. A flag that holds a list by itself takes a list as
+        one value, and a list of lists as a batch.
         """
-        request = model.api_request.request_from(operation, options)
+        return self._run_to_end(model.api_request.request_from(operation, options))
+
+    def batch(self, operation: str | Path | None = None, **options: Any) -> Batch:  # noqa: ANN401 - each has a type of its own
+        """Runs a batch, or goes on with one (`restart=`), until all its trials have ended. Returns it with its trials.
+
+        Takes the options of `run` and those below. Prints and raises as `run` does; a failed trial raises nothing. Raises
+        UsageError if no flag has several values, or if `restart` names a run that is no batch.
+
+        optimizer: how values are chosen: "grid" for lists, or "random", "tpe", "gp", "cmaes", "nsga2", "qmc".
+        opt_flags: settings of the optimizer, such as {"n_startup_trials": 5}. max_trials: the total number of trials.
+        minimize, maximize: the metric that a search is after, such as "loss"; several in a list. jobs: trials at a time.
+        fail_fast: end at the first trial that fails. needed: a trial with the flags of an earlier run is not run again.
+        retry_failed, all_trials: restart with failed trials too, or with all of them.
+        """
+        request = replace(model.api_request.request_from(operation, options), needs_batch=True)
+        return self.read_batch(self._run_to_end(request))
+
+    def read_batch(self, run: Run) -> Batch:
+        """Returns a batch, given by its own run, with its trials as they are now. Raises BadRun if the run is no batch."""
+        with self.index() as index:
+            return views.batches.read_batch(self.git, index, run)
+
+    def _run_to_end(self, request: Request) -> Run:
+        """Runs a request as `run` does."""
         started = self.start(request)
         if isinstance(started, model.plan.Skip):
             self.tell(started)

@@ -38,7 +38,7 @@ def test_import_is_cheap() -> None:
 
 def test_front_door_has_what_it_names_and_says_so() -> None:
     assert sorted(gitrun.__all__) == dir(gitrun) == [
-        "Attempt", "Flags", "Project", "Run", "choice", "errors", "log", "loguniform", "parse_flags", "range_",
+        "Attempt", "Batch", "Flags", "Project", "Run", "choice", "errors", "log", "loguniform", "parse_flags", "range_",
         "restart_needed", "run_params_for_restart", "uniform",
     ]  # fmt: skip
     assert all(getattr(gitrun, name) for name in gitrun.__all__)

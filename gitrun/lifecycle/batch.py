@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
@@ -88,7 +88,8 @@ class BatchExecutor:
         session = self.launch.session
         pid, worktree = os.getpid(), str(session.git.worktree or "")
         attempt.live.record(Owner(pid, process_birth(pid), attempt.id, worktree, in_place=True, started=time.time()))
-        with Signals() as signals, attempt.live.output.open("ab", buffering=0) as output:
+        reading = self.decision.reader or nullcontext()
+        with reading, Signals() as signals, attempt.live.output.open("ab", buffering=0) as output:
             # trials have records of their own output; this one has what the terminal showed
             both = replace(session, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
             runner = BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals)

@@ -64,6 +64,8 @@ class Decision:
     around: Surroundings | None = None
     plan_trial: PlanTrial | None = None
     """Plans a trial of the batch that is to run."""
+    reader: Objects | None = None
+    """Reads the source while trials are planned. Starts git when it is used, so it must be closed after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +290,8 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
         batch = source.batch_planning.plan_batch_restart(session.git, tree, request, last, origin)
         snapshot = snapshot or own_snapshot(launch, objects, batch.plan)
         return decide_batch(request, objects, batch, snapshot, run)
+    if request.needs_batch:
+        raise UsageError(f"run {short_id(run.id)} is no batch", "To restart it: project.run(restart=...)")
     source.planning.require_no_batch_options(request)
     plan, gone = plan_restart(session.git, tree, request, previous, PlanOrigin(recorded, launch.stamp, request.stage))
     plan = with_parent(launch, plan)
@@ -325,7 +329,7 @@ def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot:
         if not request.optimizer and definition.sampler == model.batch.RANDOM:
             note = lifecycle.samplers.default_search_note()
             plan = replace(plan, notices=(*plan.notices, *((f"note: {note}",) if note else ())))
-    return Decision(plan, snapshot, run, locks_of(objects, plan), plan_trial=batch.plan_trial)
+    return Decision(plan, snapshot, run, locks_of(objects, plan), plan_trial=batch.plan_trial, reader=objects)
 
 
 def read_definition(objects: Objects, run: Run) -> BatchDefinition:

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import BadValue, UsageError
+from gitrun.model.batch import Batch
 from gitrun.model.plan import Request
 from gitrun.model.run import Run
 from gitrun.model.settings import MAX_DURATION, parse_duration
@@ -91,8 +92,8 @@ def read_flag_values(name: str, value: object) -> Mapping[str, Any]:
 
 
 def read_run_name(name: str, value: object) -> str:
-    """Returns the name of a run that is given as a Run, a name, or its number in the list."""
-    if isinstance(value, Run):
+    """Returns the name of a run that is given as a Run, a Batch, a name, or its number in the list."""
+    if isinstance(value, Run | Batch):
         return value.id
     # True is an int in Python, and would be run 1
     if isinstance(value, Integral) and not isinstance(value, bool):

@@ -13,6 +13,7 @@ from gitrun.model.values import same_value
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gitrun.model.run import Run
     from gitrun.model.space import Domain, Space
     from gitrun.model.values import Value
 
@@ -72,6 +73,32 @@ class Trial:
     series: tuple[tuple[int, float], ...] = ()
     attrs: Mapping[str, Value] = field(default_factory=dict)
     reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch and its trials, as they were when they were read; holds no repository, and can be pickled.
+
+    `run` is the run of the batch itself, of operation `<operation>+`. `trials` are the runs of its trials by number, and with
+    `needed` also the earlier runs that count as trials. `best` is the completed trial with the best value of the metric that
+    the batch searches for; None without such a trial, without a metric, or with several metrics. `counts` has the numbers of
+    trials by how they ended: total, completed, pruned, error, terminated, pending.
+    """
+
+    run: Run
+    trials: tuple[Run, ...]
+    best: Run | None
+    counts: TrialCounts
+
+    @property
+    def id(self) -> str:
+        """Returns the id of the batch: the object id of its first attempt, in hex. `restart=batch.id` goes on with it."""
+        return self.run.id
+
+    @property
+    def status(self) -> str:
+        """Returns the status of the batch: completed once all its trials have ended, however they ended."""
+        return self.run.status
 
 
 def count_trials(trials: Sequence[Trial], total: int, objectives: Sequence[Objective]) -> TrialCounts:

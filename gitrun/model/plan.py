@@ -185,7 +185,7 @@ class Request:
     `operation` is a script as typed. `command` holds the words after `--`, which are arguments if there is an operation.
     `flags` maps names to values or to words as typed. `restart` names a run. `stop_after` is in seconds. `links` and `outputs`
     are relative to the current directory. `at` names the commit whose tree is the source. `minimize` and `maximize` are
-    metrics joined by commas. `jobs` is the number of trials at a time.
+    metrics joined by commas. `jobs` is the number of trials at a time. `needs_batch` refuses whatever is no batch.
     """
 
     operation: str | None = None
@@ -222,6 +222,7 @@ class Request:
     fail_fast: bool | None = None
     retry_failed: bool | None = None
     all_trials: bool | None = None
+    needs_batch: bool = False
 
     def given_params(self) -> dict[str, Any]:
         """Returns the run parameters that were given."""

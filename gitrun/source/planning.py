@@ -137,7 +137,7 @@ def may_be_batch(request: Request) -> bool:
     return any(
         "[" in value.text if isinstance(value, Typed) else not isinstance(value, str | bool | int | float | None)
         for value in request.flags.values()
-    ) or bool(given_batch_options(request))
+    ) or bool(given_batch_options(request) or request.needs_batch)
 
 
 def given_batch_options(request: Request) -> list[str]:
@@ -147,9 +147,11 @@ def given_batch_options(request: Request) -> list[str]:
 
 
 def require_no_batch_options(request: Request) -> None:
-    """Raises UsageError if the request has options of a batch."""
+    """Raises UsageError if the request has options of a batch, or must be one."""
     if options := given_batch_options(request):
         raise UsageError(f"{options[0]} needs a flag with several values", RANGE_EXAMPLE)
+    if request.needs_batch:
+        raise UsageError("a batch needs a flag with several values", RANGE_EXAMPLE)
 
 
 def plan_restart(

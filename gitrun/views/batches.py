@@ -10,14 +10,15 @@ from gitrun import model
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import record_files
-from gitrun.model.run import COMPLETED
+from gitrun.model.batch import Batch
+from gitrun.model.run import BATCH, COMPLETED, Run, short_id
+from gitrun.model.trial_counts import TrialCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gitrun.git.exe import Git
     from gitrun.model.batch import BatchDefinition, Objective, Trial
-    from gitrun.model.run import Run
     from gitrun.store.index import Index
 
 
@@ -38,6 +39,25 @@ def read_trials(git: Git, batch: Run) -> tuple[Trial, ...]:
     with Objects(git) as objects:
         found = objects.read(f"{batch.attempt.result}:{record_files.RESULT}", record_files.MAX_RESULT)
     return model.batch_record.read_trials(found.data if found else None)
+
+
+def list_trials(git: Git, index: Index, batch: Run) -> dict[int, Run]:
+    """Returns the runs of a batch's trials that are here, by number, with earlier runs that count as trials. Raises BadRun."""
+    found = {run.attempt.trial or 0: run for run in index.trials_of(batch.id)}
+    reused = ((trial.number, index.get(trial.run_id)) for trial in read_trials(git, batch) if trial.reused)
+    found |= {number: run for number, run in reused if isinstance(run, Run)}
+    return dict(sorted(found.items()))
+
+
+def read_batch(git: Git, index: Index, batch: Run) -> Batch:
+    """Returns a batch with its trials that are here. Raises BadRun if the run is no batch."""
+    if batch.attempt.kind != BATCH:
+        raise BadRun(f"run {short_id(batch.id)} is no batch")
+    trials = list_trials(git, index, batch)
+    # the index counts the trials of a batch that has not ended
+    counts = batch.attempt.counts or TrialCounts(len(trials), pending=len(trials))
+    best = index.get(counts.best.run_id) if counts.best else None
+    return Batch(batch, tuple(trials.values()), best if isinstance(best, Run) else None, counts)
 
 
 def best_first(trials: Iterable[Run], objective: Objective) -> list[Run]:
