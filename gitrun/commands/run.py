@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ALWAYS = ("operation", "command", "directory", "flags", "source")
 """Rows of a dry run that are printed even if empty."""
+FILE = "@"
+"""Begins a word that names a file of points."""
 HELP = """Runs an operation on exactly the code in your working tree, and records it as refs/runs/<id>.
 
 \b
@@ -36,7 +38,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 
 
 @click.command(help=HELP, epilog=EPILOG, context_settings={"max_content_width": 100}, add_help_option=False)
-@click.argument("words", nargs=-1, metavar="[OPERATION] [FLAG=VALUE]... [-- ARGS...]")
+@click.argument("words", nargs=-1, metavar="[OPERATION] [FLAG=VALUE]... [@FILE]... [-- ARGS...]")
 @click.option(
     "--restart",
     "--start",
@@ -142,6 +144,8 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
     """Builds a request from words and options. Raises UsageError."""
     if options["module"] and options["module"].isdigit():  # no module has such a name, and -m 20 is Guild's for this
         options = {**options, "module": None, "max_trials": options["max_trials"] or int(options["module"])}
+    files = tuple(word.removeprefix(FILE) for word in words if word.startswith(FILE))
+    words = tuple(word for word in words if not word.startswith(FILE))
     named = [word for word in words if "=" not in word]
     # Hydra's `+a=1` would count as a flag, and `~a` as an operation
     if any(word.startswith(("+", "~")) for word in words):
@@ -163,7 +167,9 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
     kept["opt_flags"] = options["opt_flags"] or None
     kept |= {name: ",".join(options[name]) or None for name in ("minimize", "maximize")}
     kept["stop_after"] = parse_duration(options["stop_after"]) if options["stop_after"] else None
-    return Request(operation=named[0] if named else None, command=rest, flags=flags, **kept)
+    if "" in files:
+        raise UsageError(f"{FILE} names no file", f"To make a trial of each row of a file: {FILE}points.csv")
+    return Request(operation=named[0] if named else None, command=rest, flags=flags, points=files, **kept)
 
 
 def confirm(question: str) -> bool:

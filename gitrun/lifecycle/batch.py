@@ -105,7 +105,7 @@ class BatchRunner:
         self.session, self.attempt, self.signals = executor.launch.session, attempt, signals
         self.pool = ProgramPool(signals, self.find_targets)
         recorded = recorded_trials(self.session, attempt.id)
-        queue = TrialQueue(self.session, self.decision.plan, self.launch.request, attempt.run_id, recorded)
+        self.queue = queue = TrialQueue(self.session, self.decision.plan, self.launch.request, attempt.run_id, recorded)
         self.definition, self.trials, self.total = queue.definition, queue.trials, queue.total
         self.jobs = self.launch.request.jobs or 1
         self.running: dict[RunningProgram, RunningTrial] = {}
@@ -212,7 +212,7 @@ class BatchRunner:
     def tell(self, number: int, trial: RunningTrial, outcome: Outcome) -> None:
         """Prints the line of an ended trial."""
         flags = trial.attempt.plan.flags if trial.attempt.plan else {}
-        space = " ".join(f"{name}={format_value(flags[name])}" for name in sorted(self.definition.space) if name in flags)
+        space = " ".join(f"{name}={format_value(flags[name])}" for name in self.queue.points.names if name in flags)
         shown = [objective.metric for objective in self.definition.objectives] or ["loss"]
         numbers = [f"{name}={number_text(value)}" for name in shown if (value := outcome.metrics.ask(name)) is not None]
         words = [f"#{number}", short_id(trial.attempt.run_id), space]

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from gitrun import lifecycle
 from gitrun.errors import CannotRun
 from gitrun.lifecycle.batch_trials import count_wanted, reused_trials, trial_of, trials_of
-from gitrun.model.batch import GRID, PLUS, Proposal, is_in_space
+from gitrun.model.batch import GRID, PLUS, Proposal
 from gitrun.model.grid import lay_grid, sample_points
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
-from gitrun.model.values import identity
+from gitrun.model.sampling import SearchPoints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gitrun.model.batch import Sampler, Trial
-    from gitrun.model.flags import Value
     from gitrun.model.plan import Plan, Request
     from gitrun.model.run import Run
     from gitrun.workspace.session import Session
@@ -56,6 +55,7 @@ class TrialQueue:
         # a number is never given again, even if its trial was deleted
         self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
         self.total = count_wanted(self.definition)
+        self.points = SearchPoints(self.definition)
 
     def list_tasks(self) -> Iterator[Task]:
         """Yields the trials to start: first those to continue, then points without a trial."""
@@ -68,27 +68,26 @@ class TrialQueue:
             if trial.status == RUNNING or not self.is_wanted(trial):
                 continue
             if trial.status not in COUNTED or trial.status in again:
-                flags = {name: trial.flags[name] for name in self.definition.space if name in trial.flags}
-                yield Task(known, Proposal(flags, trial.attrs), run)
+                yield Task(known, Proposal(self.points.select_flags(trial.flags), trial.attrs), run)
         for proposal in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):
             number += 1
             yield Task(number, proposal)
 
     def is_wanted(self, trial: Trial) -> bool:
         """Returns whether the trial is a point of the batch as it is now, after a restart with other flags."""
-        return is_in_space(trial.flags, self.definition.space, self.fixed)
+        return self.points.contains(trial.flags, self.fixed)
 
     def list_points(self) -> Iterator[Proposal]:
         """Yields the points of a grid that no trial has."""
         definition = self.definition
-        known = Counter(self.point_key(trial.flags) for trial in self.trials.values() if self.is_wanted(trial))
+        known = Counter(self.points.point_key(trial.flags) for trial in self.trials.values() if self.is_wanted(trial))
         grid = lay_grid(definition.space, definition.points, definition.repeat)
         numbers: Iterable[int] = range(grid.count)
         if definition.max_trials and definition.max_trials < grid.count:
             numbers = sample_points(grid.count, definition.max_trials, definition.seed)
         for at in numbers:
             point = grid.at(at)
-            key = self.point_key(point)
+            key = self.points.point_key(point)
             if known[key]:
                 known[key] -= 1
             else:
@@ -104,8 +103,3 @@ class TrialQueue:
                 self.session.say("note: the space is exhausted: every proposal has a trial")
                 return
             yield proposal
-
-    def point_key(self, flags: Mapping[str, Value]) -> object:
-        """Returns a key that is equal for trials of the same point."""
-        names = {*self.definition.space, *(name for row in self.definition.points[:1] for name in row)}
-        return tuple((name, identity(flags[name])) for name in sorted(names) if name in flags)

@@ -119,12 +119,6 @@ def count_trials(trials: Sequence[Trial], total: int, objectives: Sequence[Objec
     )  # fmt: skip
 
 
-def is_in_space(flags: Mapping[str, Value], space: Space, fixed: Mapping[str, Value]) -> bool:
-    """Returns whether a trial with these flags is a point of the space and has the fixed flags."""
-    is_fixed = all(name in flags and same_value(flags[name], value) for name, value in fixed.items())
-    return is_fixed and all(has_value(domain, flags[name]) for name, domain in space.items() if name in flags)
-
-
 def has_value(domain: Domain, value: Value) -> bool:
     """Returns whether the domain has this value."""
     if isinstance(domain, Choice):

@@ -33,6 +33,7 @@ MAX_LISTED = 10
 PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
 BATCH_PARAMS = (
     "optimizer", "opt_flags", "max_trials", "minimize", "maximize", "jobs", "fail_fast", "retry_failed", "all_trials",
+    "points",
 )  # fmt: skip
 """Options of a request that only a batch takes."""
 
@@ -185,7 +186,8 @@ class Request:
     `operation` is a script as typed. `command` holds the words after `--`, which are arguments if there is an operation.
     `flags` maps names to values or to words as typed. `restart` names a run. `stop_after` is in seconds. `links` and `outputs`
     are relative to the current directory. `at` names the commit whose tree is the source. `minimize` and `maximize` are
-    metrics joined by commas. `jobs` is the number of trials at a time. `needs_batch` refuses whatever is no batch.
+    metrics joined by commas. `jobs` is the number of trials at a time. `needs_batch` refuses whatever is no batch. `points`
+    are files with a trial in each row, relative to the current directory.
     """
 
     operation: str | None = None
@@ -223,6 +225,7 @@ class Request:
     retry_failed: bool | None = None
     all_trials: bool | None = None
     needs_batch: bool = False
+    points: tuple[str, ...] = ()
 
     def given_params(self) -> dict[str, Any]:
         """Returns the run parameters that were given."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gitrun.errors import BadValue
-from gitrun.model.batch import Proposal
+from gitrun.model.batch import Proposal, has_value
 from gitrun.model.digest import sha256
 from gitrun.model.grid import lay_grid
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED
@@ -57,6 +57,11 @@ class SearchPoints:
         self.allows_repeats = definition.options.get(ALLOW_REPEATS) is True
         self._keys: dict[int, tuple[Trial, object]] = {}
 
+    @property
+    def names(self) -> list[str]:
+        """Returns the flags that points have, by name."""
+        return sorted({*self.order, *self.columns})
+
     def exists(self, name: str, chosen: Mapping[str, Value]) -> bool:
         """Returns whether a flag of the space exists beside the values chosen for others."""
         return all(
@@ -75,6 +80,14 @@ class SearchPoints:
     def point_key(self, flags: Mapping[str, Value]) -> object:
         """Returns a key that is equal for exactly those flags that are the same point."""
         return frozenset((name, identity(value)) for name, value in self.select_flags(flags).items())
+
+    def contains(self, flags: Mapping[str, Value], fixed: Mapping[str, Value]) -> bool:
+        """Returns whether a trial with these flags is a point of the search, and has the fixed flags."""
+        if not all(name in flags and same_value(flags[name], value) for name, value in fixed.items()):
+            return False
+        point = self.select_flags(flags)
+        in_space = all(has_value(self.space[name], point[name]) for name in self.order if name in point)
+        return in_space and (not self.columns or self.find_row(point) is not None)
 
     def known_keys(self, number: int, trials: Sequence[Trial]) -> set[object]:
         """Returns the keys of the points of all trials but trial `number`."""

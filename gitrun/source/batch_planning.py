@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
 from gitrun.model.batch import GRID, PLUS, BatchDefinition, Objective
-from gitrun.model.flags import Flags, Typed, parse_value, split_assignment
-from gitrun.model.grid import point_at
+from gitrun.model.flags import Flags, default_values, parse_value, split_assignment
 from gitrun.model.plan import BATCH_PARAMS, Request
 from gitrun.model.run import BATCH, STEPS
-from gitrun.model.space import Choice, format_domain, read_space
+from gitrun.model.space import Choice, format_domain
+from gitrun.source.batch_space import SpaceBefore, read_batch_space
 from gitrun.source.declared_flags import resolve_operation, resolve_restart
-from gitrun.source.planning import mark_as_text, plan_restart, plan_start, require_no_batch_options, text_kept
+from gitrun.source.planning import plan_restart, plan_start, require_no_batch_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,11 +57,8 @@ def plan_batch(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin,
     """
     declaration = resolve_operation(git, tree, request, origin.snapshot)
     operation = declaration.operation
-    single = {name: value for name, value in request.flags.items() if not (isinstance(value, Typed) and "[" in value.text)}
-    declared = declaration.with_values(single)
-    flags = mark_as_text(text_kept(operation, declared), request.flags)
-    asked = read_space(flags, declared.flags, operation=operation.name, force=bool(request.force_flags))
-    if not asked.space:
+    asked = read_batch_space(git, declaration, request, force=bool(request.force_flags))
+    if not asked.space and not asked.points:
         require_no_batch_options(request)
         return None
     if operation.kind == STEPS:
@@ -73,7 +70,8 @@ def plan_batch(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin,
         return plan_start(git, tree, wanted, replace(origin, stamp=stamp))
 
     definition = define(request, asked.space, operation.kind, origin.stamp.seed, default_sampler)
-    trial = plan_trial(first_point(asked.space), origin.stamp)
+    definition = replace(definition, points=asked.points)
+    trial, *_ = [plan_trial(point, origin.stamp) for point in asked.probes()]
     return BatchPlan(as_batch(trial, request, definition, {}), with_seed(plan_trial, definition))
 
 
@@ -85,27 +83,33 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
         last, operation=last.operation.removesuffix(PLUS), kind=before.kind, flags=Flags(own),
         given=tuple(name for name in last.given if name in own),
     )  # fmt: skip
-    as_trial = replace(previous, attempt=trial_attempt)
     declaration = resolve_restart(tree, trial_attempt, previous.basis, previous.tree if request.force_sourcecode else None)
-    declared = declaration.with_values(own)
-    flags = mark_as_text(text_kept(declaration.operation, declared), request.flags)
-    asked = read_space(flags, declared.flags, operation=trial_attempt.operation, force=bool(request.force_flags))
-    space = {name: domain for name, domain in before.space.items() if name not in asked.fixed} | dict(asked.space)
+    force = last.params.force_flags if request.force_flags is None else request.force_flags
+    asked = read_batch_space(git, declaration, request, force=force, before=SpaceBefore(before, own))
+    # what a point lacks has its default there
+    defaults = default_values(declaration.with_values(own).flags or ())
+    no_longer = (*before.space, *(name for row in before.points for name in row))
+    lacking: dict[str, Value | None] = {name: defaults.get(name) for name in no_longer if name not in own}
+    lacking |= {name: defaults.get(name) for name in (*asked.space, *asked.columns)}
+    as_trial = replace(previous, attempt=replace(trial_attempt, flags=Flags({**own, **lacking})))
     fixed: Mapping[str, Any] = asked.fixed
 
     def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
         wanted = replace(without_batch_options(request), flags={**fixed, **flags})
         return plan_restart(git, tree, wanted, as_trial, replace(origin, stamp=stamp))[0]
 
+    sampler = request.optimizer or before.sampler
+    limit = request.max_trials if request.max_trials is not None else before.max_trials
     changed = replace(
-        before, space=space,
-        sampler=request.optimizer or before.sampler,
-        max_trials=request.max_trials if request.max_trials is not None else before.max_trials,
-        objectives=objectives_of(request) or before.objectives,
+        before, space=asked.space, points=asked.points,
+        sampler=sampler,
+        max_trials=DEFAULT_TRIALS if limit is None and sampler != GRID else limit,
+        objectives=objectives_of(request) or before.objectives or default_objectives(sampler),
         seed=request.random_seed if request.random_seed is not None else before.seed,
         options=read_options(request) or before.options,
     )  # fmt: skip
-    trial = plan_trial(first_point(space), origin.stamp)
+    require_lists(changed)
+    trial, *_ = [plan_trial(point, origin.stamp) for point in asked.probes()]
     plan = as_batch(
         trial, request, changed, {name: getattr(last.params, name) for name in ("minimize", "maximize", "optimizer")}
     )
@@ -120,18 +124,30 @@ def without_batch_options(request: Request) -> Request:
 
 def define(request: Request, space: Space, kind: str, seed: int, default_sampler: str) -> BatchDefinition:
     """Returns the definition of a new batch. Raises UsageError."""
-    is_grid = all(isinstance(domain, Choice) for domain in space.values())
-    sampler = request.optimizer or (GRID if is_grid else default_sampler)
-    if sampler == GRID and not is_grid:
-        name = next(name for name, domain in space.items() if not isinstance(domain, Choice))
-        raise UsageError(f"a grid takes lists, and {name} is a range", f"To make a list: {name}=linspace[0:1:5]")
-    objectives = objectives_of(request) or (() if sampler == GRID else (Objective(DEFAULT_OBJECTIVE),))
-    return BatchDefinition(
-        sampler, space, objectives=objectives,
+    sampler = request.optimizer or (GRID if all(isinstance(domain, Choice) for domain in space.values()) else default_sampler)
+    found = BatchDefinition(
+        sampler, space, objectives=objectives_of(request) or default_objectives(sampler),
         max_trials=request.max_trials if request.max_trials is not None else None if sampler == GRID else DEFAULT_TRIALS,
         seed=request.random_seed if request.random_seed is not None else seed,
         options=read_options(request), kind=kind,
     )  # fmt: skip
+    require_lists(found)
+    return found
+
+
+def require_lists(definition: BatchDefinition) -> None:
+    """Raises UsageError if the batch is a grid with a range."""
+    ranges = (name for name, domain in definition.space.items() if not isinstance(domain, Choice))
+    if definition.sampler == GRID and (name := next(ranges, "")):
+        raise UsageError(
+            f"a grid takes lists, and {name} is a range",
+            f"To make a list: {name}=linspace[0:1:5]. To search: --optimizer random",
+        )
+
+
+def default_objectives(sampler: str) -> tuple[Objective, ...]:
+    """Returns what a batch is after, if nothing says so: a grid needs nothing."""
+    return () if sampler == GRID else (Objective(DEFAULT_OBJECTIVE),)
 
 
 def objectives_of(request: Request) -> tuple[Objective, ...]:
@@ -153,16 +169,10 @@ def read_options(request: Request) -> dict[str, Value]:
     return found
 
 
-def first_point(space: Space) -> dict[str, Value]:
-    """Returns values for all flags of the space, with which a plan can be checked."""
-    lists = {name: domain if isinstance(domain, Choice) else Choice((domain.low,)) for name, domain in space.items()}
-    return point_at(lists, (), 1, 0)
-
-
 def as_batch(trial: Plan, request: Request, definition: BatchDefinition, kept: Mapping[str, Any]) -> Plan:
     """Returns the plan of a batch, made from that of one of its trials."""
-    space = definition.space
-    texts: dict[str, Value | None] = {
+    space, columns = definition.space, {name for row in definition.points for name in row}
+    texts: dict[str, Value | None] = dict.fromkeys(columns) | {
         name: list(domain.values) if isinstance(domain, Choice) and not domain.when else format_domain(domain)
         for name, domain in space.items()
     }

@@ -148,6 +148,9 @@ def given_batch_options(request: Request) -> list[str]:
 
 def require_no_batch_options(request: Request) -> None:
     """Raises UsageError if the request has options of a batch, or must be one."""
+    if request.points:
+        name = f"@{request.points[0]}"
+        raise UsageError(f"{name} makes a batch, and this run is none", f"To make one: git run OPERATION {name}")
     if options := given_batch_options(request):
         raise UsageError(f"{options[0]} needs a flag with several values", RANGE_EXAMPLE)
     if request.needs_batch:

@@ -127,6 +127,17 @@ def test_bash_leaves_files_to_bash_behind_an_operation(one) -> None:
     assert tab(one[0], "git run echo.py q") == tab(one[0], "git run checkout --to ec") == []
 
 
+def test_bash_offers_files_of_points_behind_an_at_sign(repo) -> None:
+    for name in ("points.csv", "plan b.json", "notes.txt"):
+        repo.write(name, "x\n1\n")
+    repo.write("sets/a.yml", "- {x: 1}\n")
+    for before in ("", "echo.py "):
+        assert sorted(tab(repo, f"git run {before}@")) == ["@.git/", "@plan\\ b.json ", "@points.csv ", "@sets/"]
+        assert tab(repo, f"git run {before}@po") == ["@points.csv "]
+    assert tab(repo, "git run @points.csv ec") == []
+    assert "x=" in tab(repo, "git run @points.csv echo.py ")
+
+
 @pytest.fixture
 @made_once
 def lived(one):

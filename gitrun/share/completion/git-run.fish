@@ -47,7 +47,7 @@ function __git_run_operation
             set skip
         else if string match -q -- '-*' $word
             contains -- "$word=" (__git_run_known); and set skip 1
-        else if test $word != run; and not string match -q -- '*=*' $word
+        else if test $word != run; and not string match -qr -- '^@|=' $word
             echo $word
             return
         end
