@@ -105,6 +105,9 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--fail-fast", is_flag=True, default=None, help="End a batch at the first trial that fails.")
 @click.option("--retry-failed", is_flag=True, default=None, help="Restart a batch with its failed trials too.")
 @click.option("--all-trials", is_flag=True, default=None, help="Restart a batch with all its trials.")
+@click.option("--prune", metavar="NAME", help="Stop hopeless trials by median, percentile, halving, hyperband or threshold.")
+@click.option("--gpus-per-trial", type=int, metavar="N", help="Give each trial N of the GPUs of --gpus. Default: 1 a job.")
+@click.option("--quiet-trials", is_flag=True, default=None, help="Show one line for each trial, without its output.")
 @click.pass_obj
 def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
     """Starts or restarts a run. Returns the program's exit code, or ours."""

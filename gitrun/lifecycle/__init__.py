@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import command as command
     from gitrun.lifecycle import decide as decide
     from gitrun.lifecycle import executor as executor
+    from gitrun.lifecycle import gpus as gpus
     from gitrun.lifecycle import inputs as inputs
     from gitrun.lifecycle import launch as launch
     from gitrun.lifecycle import parent as parent
+    from gitrun.lifecycle import pruning as pruning
     from gitrun.lifecycle import recover as recover
     from gitrun.lifecycle import results as results
     from gitrun.lifecycle import samplers as samplers

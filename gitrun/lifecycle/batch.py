@@ -11,25 +11,34 @@ import time
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from math import isfinite
+from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun import lifecycle
 from gitrun.errors import CannotRun, GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
-from gitrun.lifecycle.batch_trials import objective_values, recorded_trials, trial_of
+from gitrun.lifecycle.batch_trials import (
+    append_reused,
+    objective_values,
+    read_knowledge,
+    read_series,
+    recorded_trials,
+    reused_trial,
+)
 from gitrun.lifecycle.decide import Decision, stamp_now
 from gitrun.lifecycle.executor import Execution, failed_to_start, interrupted_before_start
 from gitrun.lifecycle.steps import Tee
 from gitrun.lifecycle.trial_queue import COUNTED, TrialQueue
 from gitrun.model.batch import PLUS, Trial, count_trials
 from gitrun.model.plan import Outcome, Skip
-from gitrun.model.run import COMPLETED, ERROR, RUNNING, TERMINATED, short_id
+from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, run_ref, short_id
 from gitrun.model.text import count_text, ending_text, number_text
 from gitrun.model.values import format_value
 from gitrun.process.pool import ProgramPool
 from gitrun.process.signals import Signals
-from gitrun.process.streams import PrefixedStream
+from gitrun.process.streams import NoStream, PrefixedStream
 from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, process_birth
 
@@ -40,11 +49,14 @@ if TYPE_CHECKING:
     from gitrun.lifecycle.executor import LocalExecutor, PreparedProgram
     from gitrun.lifecycle.trial_queue import Task
     from gitrun.process.run import RunningProgram
+    from gitrun.process.streams import Stream
     from gitrun.store.attempts import AttemptHandle
+    from gitrun.workspace.metrics import Meter
 
 FIRST_TRIALS = 3
 """Number of failed trials after which the user gets a warning, if no trial has completed."""
-PAUSE = 60.0
+PAUSE, GPU_PAUSE = 60.0, 1.0
+"""Seconds between two looks at the whole batch; while a trial waits for a GPU of another batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class RunningTrial:
     attempt: AttemptHandle
     executor: LocalExecutor
     prepared: PreparedProgram
-    streams: tuple[PrefixedStream, ...]
+    streams: tuple[Stream, Stream] | None
     stack: ExitStack
 
 
@@ -108,9 +120,18 @@ class BatchRunner:
         self.queue = queue = TrialQueue(self.session, self.decision.plan, self.launch.request, attempt.run_id, recorded)
         self.definition, self.trials, self.total = queue.definition, queue.trials, queue.total
         self.jobs = self.launch.request.jobs or 1
+        self.gpus = lifecycle.gpus.make_pool(
+            self.decision.plan.params, self.definition.gpus_per_trial, self.jobs, self.session.git.environ
+        )
         self.running: dict[RunningProgram, RunningTrial] = {}
+        self.watch = lifecycle.pruning.TrialWatch(self.definition, attempt.run_id)
+        self.pruned: dict[int, int] = {}
+        """Trials that were asked to end because they are not worth going on, each with its last step."""
         self.fault = ""
         self.tasks = queue.list_tasks()
+        self.waiting: Task | None = None
+        """A trial for which no GPU is free."""
+        self.has_waited = False
 
     @property
     def operation(self) -> str:
@@ -122,65 +143,133 @@ class BatchRunner:
         session, begun, clock = self.session, datetime.now(timezone.utc), time.monotonic()
         at_a_time = f", {self.jobs} at a time" if self.jobs > 1 else ""
         session.say(f"batch {short_id(self.attempt.run_id)}: {count_text(self.total, 'trial')} of {self.operation}{at_a_time}")
-        with self.pool:
-            while True:
-                while len(self.running) < self.jobs and not self.is_stopping and (task := next(self.tasks, None)):
-                    self.start(task)
-                if not self.running:
-                    break
-                for program in self.pool.wait(PAUSE):
+        if self.gpus and (limit := lifecycle.gpus.describe_limit(self.gpus, self.jobs)):
+            session.say(limit)
+            self.jobs = self.gpus.most_trials
+        # an error leaves the records of running trials to the next command, without our locks on them
+        with ExitStack() as left, self.pool:
+            left.callback(self.leave)
+            while self.start_trials() or self.running:
+                for program in self.pool.wait(self.patience):
                     self.record(self.running.pop(program), program)
+                self.prune()
         self.pool.read_signals()
         return self.conclude(begun, time.monotonic() - clock)
+
+    def leave(self) -> None:
+        """Gives back what trials hold that have not ended."""
+        for trial in self.running.values():
+            trial.stack.close()
+
+    def start_trials(self) -> bool:
+        """Starts trials while there is room. Returns whether one waits for a GPU."""
+        while len(self.running) < self.jobs and not self.is_stopping:
+            task, self.waiting = self.waiting or next(self.tasks, None), None
+            if task is None:
+                return False
+            if not self.start(task):
+                self.waiting = task
+                return True
+        return False
+
+    @property
+    def patience(self) -> float:
+        """Returns the seconds until there is something to do even if nothing happens."""
+        return min(GPU_PAUSE if self.waiting else PAUSE, self.watch.patience(self.meters))
+
+    @property
+    def meters(self) -> dict[int, Meter]:
+        """Returns the readers of the metrics of running trials that were not asked to end."""
+        return {
+            trial.task.number: trial.prepared.meter
+            for program, trial in self.running.items()
+            if trial.prepared.meter and not program.supervisor.stopped_by
+        }
+
+    def prune(self) -> None:
+        """Asks the running trials to end that are not worth going on."""
+        if self.pool.ends or not self.watch.is_active:
+            return
+        programs = {trial.task.number: program for program, trial in self.running.items()}
+        for number, step in self.watch.find_hopeless(self.meters, self.trials):
+            # a program that ended by itself keeps its own end
+            if programs[number].process.poll() is None:
+                programs[number].supervisor.ask_to_end(SIGTERM)
+                self.pruned[number] = step
 
     @property
     def is_stopping(self) -> bool:
         """Returns whether no other trial is to be started."""
         self.pool.read_signals()
-        return bool(self.pool.ends or self.fault)
+        return bool(self.pool.ends or self.fault or self.attempt.live.is_asked_to_end_softly)
 
-    def start(self, task: Task) -> None:
-        """Begins a trial and starts its program, or records why that is not possible."""
-        session, launch = self.session, self.launch
-        try:
-            found = self.decide_trial(task)
-            if isinstance(found, Skip):
-                self.reuse(task, found)
-                return
-            begun = self.begin_trial(launch, found)
-        except GitrunError as error:
-            session.say(f"error: trial {task.number} cannot start: {error}")
-            self.fault = f"trial {task.number}: {error.message}"
-            return
-        attempt, executor = begun.attempt, begun.executor
-        self.trials[task.number] = Trial(task.number, found.plan.flags, RUNNING, attempt.run_id, attrs=task.point.attrs)
-        stack = ExitStack()
-        stack.enter_context(attempt)
-        streams: tuple[PrefixedStream, ...] = ()
-        if self.jobs > 1:
-            streams = tuple(PrefixedStream(stream, f"#{task.number} ") for stream in (session.stdout, session.stderr))
+    def start(self, task: Task) -> bool:
+        """Begins a trial and starts its program, or records why that is not possible. Returns false if no GPU is free."""
+        with ExitStack() as stack:
+            try:
+                gpus = self.gpus.acquire(stack) if self.gpus else ""
+                if gpus is None:
+                    self.report_wait()
+                    return False
+                decision = self.decide_trial(task, gpus)
+                if isinstance(decision, Skip):
+                    self.reuse(task, decision)
+                    return True
+                begun = self.begin_trial(self.launch, decision)
+            except GitrunError as error:
+                self.session.say(f"error: trial {task.number} cannot start: {error}")
+                self.fault = f"trial {task.number}: {error.message}"
+                return True
+            stack.enter_context(begun.attempt)
+            self.trials[task.number] = Trial(
+                task.number, decision.plan.flags, RUNNING, begun.attempt.run_id, attrs=task.point.attrs
+            )
+            self.start_program(task, begun, stack)
+        return True
+
+    def start_program(self, task: Task, begun: BegunTrial, stack: ExitStack) -> None:
+        """Starts the program of a trial, or records why that is not possible. Takes what the stack holds."""
+        attempt, streams = begun.attempt, self.streams_of(task)
+        executor = replace(begun.executor, signals=self.signals)
+        if streams:
             executor = replace(executor, session=replace(executor.session, stdout=streams[0], stderr=streams[1]))
-        executor = replace(executor, signals=self.signals)
         prepared = executor.prepare(attempt, stack)
-        trial = RunningTrial(task, attempt, executor, prepared, streams, stack)
+        trial = RunningTrial(task, attempt, executor, prepared, streams, stack.pop_all())
         if prepared.command is None:
             self.finish(trial, prepared.failed or interrupted_before_start())
             return
+        self.watch.begin(task.number, prepared.meter)
         both = (executor.session.stdout, executor.session.stderr)
         try:
             self.running[self.pool.start(prepared.command, attempt.live.output, both)] = trial
         except (CannotRun, OSError) as error:
             self.finish(trial, failed_to_start(executor.session, error))
 
-    def decide_trial(self, task: Task) -> Decision | Skip:
+    def streams_of(self, task: Task) -> tuple[Stream, Stream] | None:
+        """Returns the streams that show the output of a trial; None for those of the batch."""
+        if self.launch.request.quiet_trials:
+            return NoStream(), NoStream()
+        if self.jobs == 1:
+            return None
+        prefix = f"#{task.number} "
+        return PrefixedStream(self.session.stdout, prefix), PrefixedStream(self.session.stderr, prefix)
+
+    def report_wait(self) -> None:
+        """Tells the user, once, that a trial waits for a GPU."""
+        if self.gpus and not self.has_waited:
+            self.has_waited = True
+            self.session.say(f"note: waiting for a free GPU of {','.join(self.gpus.names)}: other batches use them")
+
+    def decide_trial(self, task: Task, gpus: str) -> Decision | Skip:
         """Returns the decision to run a trial, or to skip it because a run has these flags. Raises GitrunError."""
         launch, decision = self.launch, self.decision
         if decision.plan_trial is None:
             raise CannotRun("the run is no batch")
         plan = decision.plan_trial(task.point.flags, stamp_now())
         plan = replace(
-            plan, batch=self.attempt.run_id, trial=task.number, sampler=task.point.attrs, given=decision.plan.given, clean=False
-        )
+            plan, batch=self.attempt.run_id, trial=task.number, sampler=task.point.attrs, given=decision.plan.given,
+            clean=False, params=replace(plan.params, gpus=gpus or plan.params.gpus),
+        )  # fmt: skip
         with Objects(self.session.git) as objects:
             if task.run is None and (skip := lifecycle.decide.skip_reason(launch, objects, plan)):
                 return skip
@@ -189,7 +278,11 @@ class BatchRunner:
 
     def reuse(self, task: Task, skip: Skip) -> None:
         """Counts an earlier run as this trial."""
-        self.trials[task.number] = replace(trial_of(skip.run, self.definition.objectives), number=task.number, reused=True)
+        trial = reused_trial(task.number, skip.run, self.definition.objectives)
+        if self.definition.prune:
+            trial = next(read_knowledge(self.session, [(trial, skip.run)], self.definition))
+        self.trials[task.number] = trial
+        append_reused(self.attempt.live.trials, task.number, skip.run.id)
         self.session.say(f"#{task.number} skipped: run {short_id(skip.run.id)} has these flags")
 
     def record(self, trial: RunningTrial, program: RunningProgram) -> None:
@@ -198,16 +291,26 @@ class BatchRunner:
 
     def finish(self, trial: RunningTrial, ended: Outcome) -> None:
         """Records the end of a trial, gives its slot back, and tells the user. Raises GitFailed or StaleRun."""
-        for stream in trial.streams:
-            stream.close()
+        for stream in trial.streams or ():
+            if isinstance(stream, PrefixedStream):
+                stream.close()
+        step = self.pruned.pop(trial.task.number, None)
+        if step is not None and ended.status == TERMINATED:
+            ended = replace(ended, pruned=step, reason=f"pruned at step {step}")
         with trial.stack:
             execution = trial.executor.conclude(trial.prepared, trial.attempt, ended, self.signals)
             outcome = record_end(trial.attempt, execution)
         number, before = trial.task.number, self.trials[trial.task.number]
         values = objective_values(outcome.metrics, self.definition.objectives) if outcome.status == COMPLETED else ()
-        self.trials[number] = replace(before, status=outcome.status, values=values)
+        status = outcome.status if outcome.pruned is None else PRUNED
+        self.trials[number] = replace(before, status=status, values=values)
+        if self.watch.is_active:
+            # as a restart reads it: the same trials must be pruned then
+            with Objects(self.session.git) as objects:
+                series = read_series(objects, run_ref(trial.attempt.run_id), self.definition.objectives[0].metric)
+            self.trials[number] = replace(self.trials[number], series=series)
         self.tell(number, trial, outcome)
-        self.check(outcome)
+        self.check(number, outcome)
 
     def tell(self, number: int, trial: RunningTrial, outcome: Outcome) -> None:
         """Prints the line of an ended trial."""
@@ -216,28 +319,46 @@ class BatchRunner:
         shown = [objective.metric for objective in self.definition.objectives] or ["loss"]
         numbers = [f"{name}={number_text(value)}" for name in shown if (value := outcome.metrics.ask(name)) is not None]
         words = [f"#{number}", short_id(trial.attempt.run_id), space]
-        words += [ending_text(outcome.status, outcome.exit_status, outcome.duration), *numbers]
+        is_pruned = outcome.pruned is not None
+        status, code = (outcome.reason, None) if is_pruned else (outcome.status, outcome.exit_status)
+        words += [ending_text(status, code, outcome.duration), *numbers]
         hint = f". To read its output: git run cat {short_id(trial.attempt.run_id)}" if outcome.status == ERROR else ""
         self.session.say("  ".join(filter(None, words)) + hint)
 
-    def check(self, outcome: Outcome) -> None:
-        """Ends the batch if the trial shows that it cannot succeed."""
+    def check(self, number: int, outcome: Outcome) -> None:
+        """Ends the batch if the trial shows that it cannot succeed. Tells the user what a sampler counts as failed."""
         ended = [trial for trial in self.trials.values() if trial.status in COUNTED]
         completed = [trial for trial in ended if trial.status == COMPLETED]
         if outcome.status == ERROR and self.launch.request.fail_fast:
             self.fault = "a trial failed"
-        if outcome.status == COMPLETED and len(completed) == 1 and not completed[0].values and self.definition.objectives:
-            missing = next(o.metric for o in self.definition.objectives if outcome.metrics.ask(o.metric) is None)
-            there = ", ".join(sorted(outcome.metrics)[:10])
-            self.fault = f"the first trial has no metric '{missing}'"
-            self.session.say(
-                f"error: {self.fault}. "
-                + (f"It has: {there}. To use one: git run --restart {short_id(self.attempt.run_id)} --minimize NAME" if there
-                   else "It has no metrics at all. To read about metrics: git run help metrics")
-            )  # fmt: skip
+        if outcome.status == COMPLETED and not self.trials[number].values:
+            self.check_objectives(number, outcome, is_first=len(completed) == 1)
         if len(ended) == FIRST_TRIALS and not completed and outcome.status == ERROR:
             batch = short_id(self.attempt.run_id)
             self.session.say(f"warning: the first {FIRST_TRIALS} trials failed. To stop the batch: git run stop {batch}")
+
+    def check_objectives(self, number: int, outcome: Outcome, *, is_first: bool) -> None:
+        """Tells the user why a completed trial has no value. Ends the batch if the first one lacks a metric."""
+        wanted = [objective.metric for objective in self.definition.objectives]
+        values = {name: outcome.metrics.ask(name) for name in wanted}
+        missing = next((name for name in wanted if values[name] is None), "")
+        if not missing:
+            odd = next(
+                (f"{name} is {value}" for name, value in values.items() if value is not None and not isfinite(value)), ""
+            )
+            if odd:
+                self.session.say(f"note: trial {number} counts as failed in the search: {odd}")
+            return
+        if not is_first:
+            self.session.say(f"note: trial {number} counts as failed in the search: it has no metric '{missing}'")
+            return
+        there = ", ".join(sorted(outcome.metrics)[:10])
+        self.fault = f"the first trial has no metric '{missing}'"
+        self.session.say(
+            f"error: {self.fault}. "
+            + (f"It has: {there}. To use one: git run --restart {short_id(self.attempt.run_id)} --minimize NAME" if there
+               else "It has no metrics at all. To read about metrics: git run help metrics")
+        )  # fmt: skip
 
     def find_targets(self) -> list[RunningProgram] | None:
         """Returns the programs of trials that `git run stop` was asked to end; None if the whole batch is to end."""
@@ -255,10 +376,14 @@ class BatchRunner:
             status, code, reason = TERMINATED, -self.pool.ends[0], "stopped"
         elif self.fault:
             status, code, reason = ERROR, 1, self.fault
+        elif counts.pending and self.attempt.live.is_asked_to_end_softly:
+            # what has no trial left to start is complete
+            status, code, reason = TERMINATED, -SIGTERM, "stopped"
         elif trials and not counts.completed:
             code, reason = 1, "no trial completed"
         best = counts.best
         words = f"{counts.completed} of {count_text(counts.total, 'trial')} completed"
+        words += f", {counts.pruned} pruned" if counts.pruned else ""
         words += f", {counts.error} failed" if counts.error else ""
         words += f"; best: #{best.number} {objectives[0].metric}={number_text(best.value)}" if best else ""
         self.session.say(words)

@@ -1,19 +1,23 @@
-"""Reads the trials of a batch from their runs."""
+"""Reads the trials of a batch from their runs: how they ended, and what samplers and pruners need to know of them."""
 
 from __future__ import annotations
 
+import json
+import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitrun import model, store
+from gitrun import lifecycle, model, store
 from gitrun.git.objects import Objects
-from gitrun.model.batch import GRID, PLUS, Trial, count_trials
+from gitrun.model.batch import GRID, PLUS, RANDOM, Trial, count_trials
 from gitrun.model.grid import lay_grid
-from gitrun.model.record_files import RESULT
-from gitrun.model.run import COMPLETED, RUNNING, TERMINATED
+from gitrun.model.record_files import METRICS, RESULT, RUN
+from gitrun.model.run import COMPLETED, PRUNED, RUNNING, TERMINATED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from gitrun.model.batch import BatchDefinition, Objective
     from gitrun.model.metrics import Metrics
@@ -44,9 +48,34 @@ def count_wanted(definition: BatchDefinition) -> int:
 
 
 def objective_values(metrics: Metrics, objectives: Sequence[Objective]) -> tuple[float, ...]:
-    """Returns the values of the objectives; empty unless all are there."""
+    """Returns the values of the objectives; empty unless all are there and finite: no number is better than nan."""
     values = [metrics.ask(objective.metric) for objective in objectives]
-    return tuple(value for value in values if value is not None) if None not in values else ()
+    found = tuple(value for value in values if value is not None and math.isfinite(value))
+    return found if len(found) == len(values) else ()
+
+
+def read_knowledge(session: Session, pairs: Iterable[tuple[Trial, Run]], definition: BatchDefinition) -> Iterator[Trial]:
+    """Yields trials, each given with its run, with what the sampler keeps with them, and with the series that pruners need.
+
+    A search learns the last value of a pruned trial from its series. Raises BadRun.
+    """
+    keeps = definition.sampler not in {GRID, RANDOM}
+    with Objects(session.git) as objects:
+        for trial, run in pairs:
+            known = trial
+            # what another batch kept with a trial is about trials of that batch
+            if keeps and not trial.reused:
+                found = objects.read(f"{run.attempt.id}:{RUN}")
+                known = replace(known, attrs=model.batch_record.read_sampler(found.data if found else None))
+            if definition.objectives and (definition.prune or (keeps and trial.status == PRUNED)):
+                known = replace(known, series=read_series(objects, run.attempt.left, definition.objectives[0].metric))
+            yield known
+
+
+def read_series(objects: Objects, commit: str, metric: str) -> tuple[tuple[int, float], ...]:
+    """Returns steps and values of a metric that a result has recorded."""
+    found = objects.read(f"{commit}:{METRICS}")
+    return lifecycle.pruning.read_points((found.data if found else None) or b"", metric)
 
 
 def recorded_trials(session: Session, attempt_id: str) -> tuple[Trial, ...]:
@@ -57,21 +86,40 @@ def recorded_trials(session: Session, attempt_id: str) -> tuple[Trial, ...]:
     return model.batch_record.read_trials(result.data) if result else ()
 
 
-def reused_trials(session: Session, recorded: Sequence[Trial], objectives: Sequence[Objective]) -> list[Trial]:
-    """Returns those recorded trials that are runs from before the batch, if these runs still exist."""
+def reused_runs(session: Session, recorded: Iterable[Trial]) -> dict[int, Run]:
+    """Returns by number those recorded trials that are runs from before the batch, if these runs still exist."""
     reused = [trial for trial in recorded if trial.reused]
     if not reused:
-        return []
+        return {}
     with store.index.Index(session.git) as index:
-        pairs = [(trial, index.get(trial.run_id)) for trial in reused]
-    return [
-        replace(trial_of(run, objectives), number=trial.number, reused=True)
-        for trial, run in pairs
-        if isinstance(run, model.run.Run)
-    ]
+        pairs = [(trial.number, index.get(trial.run_id)) for trial in reused]
+    return {number: run for number, run in pairs if isinstance(run, model.run.Run)}
 
 
-def with_trials(session: Session, batch: str, outcome: Outcome) -> Outcome:
+def reused_trial(number: int, run: Run, objectives: Sequence[Objective]) -> Trial:
+    """Returns a run from before the batch as one of its trials."""
+    return replace(trial_of(run, objectives), number=number, reused=True)
+
+
+def append_reused(journal: Path, number: int, run_id: str) -> None:
+    """Notes a reused trial in the live record of its batch. The result has it later."""
+    with journal.open("a") as file:
+        file.write(f"{json.dumps({'number': number, 'run': run_id})}\n")
+
+
+def read_reused(journal: Path) -> Iterator[Trial]:
+    """Yields the reused trials of a batch whose process died. A line that was cut counts as not written."""
+    try:
+        lines = journal.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        with suppress(ValueError, TypeError, KeyError):
+            found = json.loads(line)
+            yield Trial(int(found["number"]), {}, COMPLETED, str(found["run"]), reused=True)
+
+
+def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -> Outcome:
     """Returns the outcome of a batch whose process died, with its trials and their counts."""
     with Objects(session.git) as objects, store.index.Index(session.git) as index:
         run = index.get(batch)
@@ -86,7 +134,8 @@ def with_trials(session: Session, batch: str, outcome: Outcome) -> Outcome:
     trials = [trial_of(one, definition.objectives) for one in runs]
     # what still runs belonged to the dead process, and is about to be recorded as terminated
     trials = [replace(one, status=TERMINATED) if one.status == RUNNING else one for one in trials]
-    trials += reused_trials(session, recorded_trials(session, run.attempt.id), definition.objectives)
+    reused = reused_runs(session, (*recorded_trials(session, run.attempt.id), *read_reused(journal)))
+    trials += [reused_trial(number, one, definition.objectives) for number, one in reused.items()]
     trials.sort(key=lambda one: one.number)
     total = max(count_wanted(definition), len(trials))
     return replace(outcome, trials=tuple(trials), counts=count_trials(trials, total, definition.objectives))

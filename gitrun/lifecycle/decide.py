@@ -295,6 +295,9 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     source.planning.require_no_batch_options(request)
     plan, gone = plan_restart(session.git, tree, request, previous, PlanOrigin(recorded, launch.stamp, request.stage))
     plan = with_parent(launch, plan)
+    if run.attempt.trial:
+        recorded_run = require_object(objects, f"{run.attempt.id}:{record_files.RUN}").data
+        plan = replace(plan, sampler=model.batch_record.read_sampler(recorded_run))
     if launch.parent:
         plan = with_needs(session, objects, request, plan)
         skip = step_skip_reason(launch, objects, plan)
@@ -325,6 +328,7 @@ def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot:
     plan, definition = batch.plan, batch.plan.batch_definition
     if definition:
         lifecycle.samplers.check_sampler(definition)
+        lifecycle.gpus.check_gpus(plan.params, definition.gpus_per_trial)
         plan = replace(plan, batch_definition=replace(definition, engine=lifecycle.samplers.engine_of(definition)))
         if not request.optimizer and definition.sampler == model.batch.RANDOM:
             note = lifecycle.samplers.default_search_note()

@@ -153,7 +153,7 @@ def record_death(session: Session, run_id: str, attempt: Commit, live: Live) -> 
     died = Outcome(TERMINATED, KILLED, begun, stopped, (stopped - begun).total_seconds(), reason="its supervisor died")
     outcome = replace(live.read_end() or died, steps=read_journal(live.journal))
     if is_batch(session, run_id):
-        outcome = lifecycle.batch_trials.with_trials(session, run_id, outcome)
+        outcome = lifecycle.batch_trials.with_trials(session, run_id, outcome, live.trials)
     started = AttemptHandle(session.git, run_id, attempt.id, live, earlier=live.earlier)
     with ExitStack() as stack:
         workspace = lock_workspace(session, run_id, owner, stack)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
 from gitrun.errors import CannotRun
-from gitrun.lifecycle.batch_trials import count_wanted, reused_trials, trial_of, trials_of
-from gitrun.model.batch import GRID, PLUS, Proposal
+from gitrun.lifecycle.batch_trials import count_wanted, read_knowledge, reused_runs, reused_trial, trial_of, trials_of
+from gitrun.model.batch import GRID, PLUS, RANDOM, Proposal
 from gitrun.model.grid import lay_grid, sample_points
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
 from gitrun.model.sampling import SearchPoints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gitrun.model.batch import Sampler, Trial
     from gitrun.model.plan import Plan, Request
@@ -49,13 +49,20 @@ class TrialQueue:
         self.fixed = {name: value for name, value in plan.flags.items() if name not in self.definition.space}
         runs = trials_of(session, batch, plan.operation.removesuffix(PLUS)) if batch else []
         self.runs = {run.attempt.trial or 0: run for run in runs}
-        objectives = self.definition.objectives
-        self.trials = {number: trial_of(run, objectives) for number, run in self.runs.items()}
-        self.trials |= {trial.number: trial for trial in reused_trials(session, recorded, objectives)}
+        self.trials = self.read_trials(reused_runs(session, recorded))
         # a number is never given again, even if its trial was deleted
         self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
         self.total = count_wanted(self.definition)
         self.points = SearchPoints(self.definition)
+
+    def read_trials(self, reused: Mapping[int, Run]) -> dict[int, Trial]:
+        """Returns the trials so far, by number. `reused` are runs from before the batch."""
+        objectives = self.definition.objectives
+        pairs = [(trial_of(run, objectives), run) for run in self.runs.values()]
+        pairs += [(reused_trial(number, run, objectives), run) for number, run in reused.items()]
+        if self.definition.prune or self.definition.sampler not in {GRID, RANDOM}:
+            return {trial.number: trial for trial in read_knowledge(self.session, pairs, self.definition)}
+        return {trial.number: trial for trial, _ in pairs}
 
     def list_tasks(self) -> Iterator[Task]:
         """Yields the trials to start: first those to continue, then points without a trial."""

@@ -150,4 +150,5 @@ READERS: dict[str, Callable[[str, object], Any]] = {
     "minimize": read_names, "maximize": read_names,
     "jobs": read_int, "fail_fast": read_bool, "retry_failed": read_bool, "all_trials": read_bool,
     "points": read_texts,
+    "prune": read_text, "gpus_per_trial": read_int, "quiet_trials": read_bool,
 }  # fmt: skip

@@ -39,7 +39,7 @@ class BatchDefinition:
     they are crossed with the lists of `space`. `max_trials` counts all trials of the batch, over all restarts (None: as many
     as there are). `prune` names a pruner, or is empty. `engine` is the name and version of the library that samples, empty for
     our own. `seed` is the seed of the batch. `options` are the settings of the optimizer. `kind` is the kind
-    of operation of the trials.
+    of operation of the trials. `gpus_per_trial` is the number of GPUs that a trial gets of those listed for the batch.
     """
 
     sampler: str
@@ -53,6 +53,7 @@ class BatchDefinition:
     repeat: int = 1
     engine: str = ""
     kind: str = "script"
+    gpus_per_trial: int | None = None
     options: Mapping[str, Value] = field(default_factory=dict)
 
 

@@ -41,7 +41,7 @@ def encode_batch(definition: BatchDefinition) -> dict[str, Any]:
         "format": FORMAT, "kind": definition.kind if definition.kind != SCRIPT else None, "sampler": definition.sampler,
         "engine": definition.engine or None,
         "max_trials": definition.max_trials, "prune": definition.prune or None, "learn": definition.learn,
-        "repeat": definition.repeat,
+        "repeat": definition.repeat, "gpus_per_trial": definition.gpus_per_trial,
         "objectives": [
             {"metric": one.metric, "direction": MINIMIZE if one.minimize else MAXIMIZE} for one in definition.objectives
         ] or None,
@@ -84,7 +84,7 @@ def decode_batch(data: bytes, points: bytes | None = None, seed: int = 0) -> Bat
     sampler = get_text(found, "sampler")
     if not sampler:
         raise BadRun(f"{BATCH} names no sampler")
-    limit = get_int(found, "max_trials")
+    limit, gpus = get_int(found, "max_trials"), get_int(found, "gpus_per_trial")
     return BatchDefinition(
         sampler=sampler,
         space=decode_space(get_table(found, "space")),
@@ -97,6 +97,7 @@ def decode_batch(data: bytes, points: bytes | None = None, seed: int = 0) -> Bat
         repeat=max(get_int(found, "repeat") or 1, 1),
         engine=get_text(found, "engine") or "",
         kind=get_text(found, "kind") or SCRIPT,
+        gpus_per_trial=gpus if gpus is not None and gpus > 0 else None,
         options={name: read_value(name, value) for name, value in get_table(found, "options").items()},
     )
 

@@ -34,6 +34,7 @@ PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
 BATCH_PARAMS = (
     "optimizer", "opt_flags", "max_trials", "minimize", "maximize", "jobs", "fail_fast", "retry_failed", "all_trials",
     "points",
+    "prune", "gpus_per_trial", "quiet_trials",
 )  # fmt: skip
 """Options of a request that only a batch takes."""
 
@@ -186,8 +187,8 @@ class Request:
     `operation` is a script as typed. `command` holds the words after `--`, which are arguments if there is an operation.
     `flags` maps names to values or to words as typed. `restart` names a run. `stop_after` is in seconds. `links` and `outputs`
     are relative to the current directory. `at` names the commit whose tree is the source. `minimize` and `maximize` are
-    metrics joined by commas. `jobs` is the number of trials at a time. `needs_batch` refuses whatever is no batch. `points`
-    are files with a trial in each row, relative to the current directory.
+    metrics joined by commas. `jobs` is the number of trials at a time. `prune` names a pruner, or is `none`. `needs_batch`
+    refuses whatever is no batch. `points` are files with a trial in each row, relative to the current directory.
     """
 
     operation: str | None = None
@@ -226,6 +227,9 @@ class Request:
     all_trials: bool | None = None
     needs_batch: bool = False
     points: tuple[str, ...] = ()
+    prune: str | None = None
+    gpus_per_trial: int | None = None
+    quiet_trials: bool | None = None
 
     def given_params(self) -> dict[str, Any]:
         """Returns the run parameters that were given."""
@@ -298,7 +302,7 @@ def check_commit_request(request: Request) -> None:
 
 def check_counts(request: Request) -> None:
     """Raises BadValue if a number of the request counts nothing."""
-    for name, value in (("max-trials", request.max_trials), ("jobs", request.jobs)):
+    for name, value in (("max-trials", request.max_trials), ("jobs", request.jobs), ("gpus-per-trial", request.gpus_per_trial)):
         if value is not None and not 1 <= value < 1 << 31:
             raise BadValue(f"--{name} must be a whole number of at least 1")
 

@@ -10,6 +10,7 @@ from gitrun.model.batch import GRID, PLUS, BatchDefinition, Objective
 from gitrun.model.flags import Flags, default_values, parse_value, split_assignment
 from gitrun.model.plan import BATCH_PARAMS, Request
 from gitrun.model.run import BATCH, STEPS
+from gitrun.model.sampling import PRUNER_PREFIX
 from gitrun.model.space import Choice, format_domain
 from gitrun.source.batch_space import SpaceBefore, read_batch_space
 from gitrun.source.declared_flags import resolve_operation, resolve_restart
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 DEFAULT_TRIALS = 20
 """Trials of a search without --max-trials."""
 DEFAULT_OBJECTIVE = "loss"
+NO_PRUNER = "none"
+"""What `--prune` says in a restart of a batch that is no longer to be pruned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +103,18 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
 
     sampler = request.optimizer or before.sampler
     limit = request.max_trials if request.max_trials is not None else before.max_trials
+    prune = pruner_of(request) if request.prune is not None else before.prune
+    options = read_options(request) or before.options
+    if not prune and not request.opt_flags:
+        options = {name: value for name, value in options.items() if not name.replace("-", "_").startswith(PRUNER_PREFIX)}
     changed = replace(
         before, space=asked.space, points=asked.points,
         sampler=sampler,
         max_trials=DEFAULT_TRIALS if limit is None and sampler != GRID else limit,
         objectives=objectives_of(request) or before.objectives or default_objectives(sampler),
         seed=request.random_seed if request.random_seed is not None else before.seed,
-        options=read_options(request) or before.options,
+        options=options, prune=prune,
+        gpus_per_trial=request.gpus_per_trial if request.gpus_per_trial is not None else before.gpus_per_trial,
     )  # fmt: skip
     require_lists(changed)
     trial, *_ = [plan_trial(point, origin.stamp) for point in asked.probes()]
@@ -129,7 +137,7 @@ def define(request: Request, space: Space, kind: str, seed: int, default_sampler
         sampler, space, objectives=objectives_of(request) or default_objectives(sampler),
         max_trials=request.max_trials if request.max_trials is not None else None if sampler == GRID else DEFAULT_TRIALS,
         seed=request.random_seed if request.random_seed is not None else seed,
-        options=read_options(request), kind=kind,
+        options=read_options(request), kind=kind, prune=pruner_of(request), gpus_per_trial=request.gpus_per_trial,
     )  # fmt: skip
     require_lists(found)
     return found
@@ -157,6 +165,11 @@ def objectives_of(request: Request) -> tuple[Objective, ...]:
         for text, wanted in ((request.minimize, True), (request.maximize, False))
         for metric in (text.split(",") if text else ())
     )
+
+
+def pruner_of(request: Request) -> str:
+    """Returns the name of the pruner; empty if there is to be none."""
+    return "" if request.prune in {None, NO_PRUNER} else request.prune or ""
 
 
 def read_options(request: Request) -> dict[str, Value]:

@@ -18,7 +18,9 @@ the lock. The next command finishes the attempt from it (`lifecycle/recover.py`)
 | `found.jsonl` | the search for the user's patterns | the supervisor | removed: it is searched again |
 | `metrics.json` | the supervisor, now and then; atomically | list, show | removed unread |
 | `steps.jsonl` | the supervisor of a pipeline | recovery | the steps so far |
+| `trials.jsonl` | the supervisor of a batch, for each earlier run that counts as a trial | recovery | the earlier runs so far |
 | `asked` | `git run stop`, before its signal | the supervisor, before it ends | removed unread |
+| `asked.soft` | `git run stop --soft`, before its signal | the supervisor of a batch or pipeline | removed unread |
 | `ended` | blanks with `owner`; the end of the program over them | recovery | blanks: the supervisor died first |
 | `series.jsonl` | the supervisor, after the program | the result | written again |
 | `shortened`, `result.toml` | the recording of the result | the result | written again |
@@ -54,11 +56,12 @@ END_RESERVE = 4096
 
 DIRECTORY = "live"
 """Directory of all live records, below that of gitrun's state."""
-LOCK, OWNER, EARLIER, ASKED, ENDED = "lock", "owner", "earlier", "asked", "ended"
+LOCK, OWNER, EARLIER, ENDED = "lock", "owner", "earlier", "ended"
+ASKED, ASKED_SOFTLY = "asked", "asked.soft"
 OUTPUT, STREAMS = "output", "output.streams"
 LOGGED_METRICS, SHOWN_METRICS, METRIC_SERIES = "metrics.jsonl", "metrics.json", "series.jsonl"
 METRIC_RULES, PATTERN_MATCHES = "rules.json", "found.jsonl"
-INDEX, JOURNAL = "index", "steps.jsonl"
+INDEX, JOURNAL, TRIALS = "index", "steps.jsonl", "trials.jsonl"
 LAUNCH_SPEC, NOTEBOOK_SPEC = "launch.spec", "notebook.json"
 RESULT, SHORTENED = "result.toml", "shortened"
 OWNER_NEW, SHOWN_METRICS_NEW = "owner.new", "metrics.new"
@@ -137,6 +140,11 @@ class Live:
         """Path of the journal of a pipeline's steps."""
         return self.directory / JOURNAL
 
+    @property
+    def trials(self) -> Path:
+        """Path of the journal of a batch: the earlier runs that count as trials."""
+        return self.directory / TRIALS
+
     def record(self, owner: Owner) -> None:
         """Records the supervisor atomically. Also reserves the space for the program's end."""
         self._owner = owner
@@ -197,6 +205,11 @@ class Live:
         return (self.directory / ASKED).exists()
 
     @property
+    def is_asked_to_end_softly(self) -> bool:
+        """True if `git run stop --soft` asked this run to start nothing more."""
+        return (self.directory / ASKED_SOFTLY).exists()
+
+    @property
     def ended(self) -> Path:
         """Path of the file that holds the program's end until the result is recorded."""
         return self.directory / ENDED
@@ -206,7 +219,8 @@ class Live:
         times = {"started": outcome.started.timestamp(), "stopped": outcome.stopped.timestamp()}
         # the reason is cut, because all must fit into the reserved bytes
         words = {"status": outcome.status, "exit_status": outcome.exit_status, "reason": outcome.reason[:500]}
-        data = json.dumps({**words, **times, "duration": outcome.duration}).encode()
+        pruned = {} if outcome.pruned is None else {"pruned": outcome.pruned}
+        data = json.dumps({**words, **pruned, **times, "duration": outcome.duration}).encode()
         with suppress(OSError), self.ended.open("r+b") as file:  # in place: uses the reserved space
             file.write(data)
 
@@ -261,10 +275,10 @@ def hold_live(state: Path, run_id: str) -> Live:
     return live
 
 
-def ask_to_end(state: Path, run_id: str) -> None:
-    """Records that the signal to follow is meant for this run alone."""
+def ask_to_end(state: Path, run_id: str, *, softly: bool = False) -> None:
+    """Records that the signal to follow is meant for this run alone. If `softly`, the run only starts nothing more."""
     with suppress(FileNotFoundError):  # the run has just ended
-        (directory_of(state, run_id) / ASKED).touch()
+        (directory_of(state, run_id) / (ASKED_SOFTLY if softly else ASKED)).touch()
 
 
 def is_live(state: Path, run_id: str) -> bool:

@@ -42,14 +42,17 @@ SETTLED = 2_000_000_000
 
 
 class LiveFiles:
-    """The metric files and event files below `tree` that have changed since `begun`. Skips paths in `apart`."""
+    """The metric files and event files below `tree` that have changed since `begun`. Skips paths in `apart`.
 
-    def __init__(self, tree: Path, apart: frozenset[bytes], begun: float) -> None:
+    `interval` is the time in seconds between two rounds.
+    """
+
+    def __init__(self, tree: Path, apart: frozenset[bytes], begun: float, interval: float = ROUND_INTERVAL) -> None:
         self._tree, self._apart, self._begun = str(tree), apart, begun
         self._directories: dict[str, int] = {"": 0}
         self._files: dict[str, Rows | Records | None] = {}
         self._round: Iterator[None] | None = None
-        self._due = 0.0
+        self._due, self._interval = 0.0, interval
 
     def poll(self, seconds: float) -> bool:
         """Reads what is new for at most about `seconds`, if a round is due. Returns whether the round is unfinished."""
@@ -59,9 +62,9 @@ class LiveFiles:
         self._round = self._round or self._all()
         for _ in self._round:
             if time.monotonic() > now + seconds:
-                self._due = now + PAUSE
+                self._due = now + min(PAUSE, self._interval)
                 return True
-        self._round, self._due = None, now + ROUND_INTERVAL
+        self._round, self._due = None, now + self._interval
         return False
 
     def collectors(self) -> Iterator[MetricCollector]:

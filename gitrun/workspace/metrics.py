@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from gitrun.model.metrics import Series
     from gitrun.model.plan import Outcome
     from gitrun.store.live import Live
     from gitrun.workspace.live_files import LiveFiles
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 5.0
 """Seconds between two polls of a running program; the longer one when nothing new arrives."""
+CLOSE_PAUSE = 0.4
+"""Seconds between two polls if somebody decides by the values whether the program goes on."""
 SLICE = 0.05
 """Seconds that one poll may take, because the program's output waits for it."""
 PROGRESS_AFTER = (0.5, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -46,6 +49,7 @@ class Meter:
         self._scanner, self._logged = LineScanner(rules.flags), LoggedMetrics(live.metrics)
         self._search: PatternSearch | None = None
         self._size = 0
+        self._pauses = MIN_PAUSE, MAX_PAUSE
         self._due, self._pause, self._begun = time.monotonic() + MIN_PAUSE, MIN_PAUSE, time.time()
         self._shown = Metrics()
         self._found: Metrics | None = None
@@ -62,6 +66,17 @@ class Meter:
         """Returns the seconds until the next poll is due."""
         return max(0.0, self._due - time.monotonic())
 
+    def watch_closely(self) -> None:
+        """Polls every 0.4 seconds from now on, also while nothing changes."""
+        self._pauses = CLOSE_PAUSE, CLOSE_PAUSE
+        self._pause, self._due = CLOSE_PAUSE, time.monotonic() + CLOSE_PAUSE
+
+    def series_of(self, name: str) -> Series | None:
+        """Returns the points of a metric so far; None if there are none. They may change with the next poll."""
+        files = self._files.collectors() if self._files else ()
+        found = (one.series.get(name) for one in (*self._told(), *files))
+        return next((series for series in found if series and series.count), None)
+
     def poll(self) -> None:
         """Reads what is new since the last poll, if one is due, and publishes the metrics in the live record.
 
@@ -76,13 +91,13 @@ class Meter:
         files = self._files.collectors() if self._files else ()
         now = CollectedMetrics((*self._told(), *files)).metrics()
         if now.pack() != self._shown.pack():
-            self._shown, self._pause = now, MIN_PAUSE
+            self._shown, self._pause = now, self._pauses[0]
             self._live.show_metrics(now)
         elif is_reading_files:
-            self._pause = MIN_PAUSE
+            self._pause = self._pauses[0]
         elif not more:
             # nothing new: poll less often
-            self._pause = min(self._pause * 1.5, MAX_PAUSE)
+            self._pause = min(self._pause * 1.5, self._pauses[1])
         self._due = time.monotonic() + (SLICE if more else self._pause)
 
     def finish(self, outcome: Outcome, tree: Path | None, say: Callable[[str], None]) -> Metrics:
@@ -117,7 +132,8 @@ class Meter:
             return False
         if self._files is None:
             # imported late: many programs end before this
-            self._files = workspace.live_files.LiveFiles(self._tree, self._apart, self._begun)
+            interval = min(workspace.live_files.ROUND_INTERVAL, self._pauses[1])
+            self._files = workspace.live_files.LiveFiles(self._tree, self._apart, self._begun, interval)
         return self._files.poll(SLICE)
 
     def _searching(self) -> PatternSearch:

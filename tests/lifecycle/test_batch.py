@@ -6,11 +6,10 @@ import json
 import os
 import re
 import signal
-import subprocess
-import time
 from collections import Counter
 
 import pytest
+from trial_lists import batch_of, runs_of, start, wait_for
 
 TRAIN = 'lr = 0.1\nopt = "sgd"\nprint("loss:", lr * (2 if opt == "sgd" else 1))\n'
 SLOW = "import time\nn = 1\ntime.sleep(0.3)\nprint('loss:', n)\n"
@@ -22,17 +21,6 @@ def repo(empty_repo):
     empty_repo.write("slow.py", SLOW)
     empty_repo.commit()
     return empty_repo
-
-
-def runs_of(repo, operation):
-    """The runs of an operation as JSON, oldest first."""
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
-    return [run for run in reversed(found) if run["operation"] == operation]
-
-
-def batch_of(repo, operation):
-    (batch,) = runs_of(repo, f"{operation}+")
-    return batch
 
 
 def test_lists_make_a_trial_for_each_combination(repo):
@@ -261,19 +249,3 @@ def gated(repo, more, condition):
     repo.write("slow.py", f"import os\nimport time\nn = 1\n{more}\n{wait}print('loss:', n)\n")
     repo.commit()
     return gate
-
-
-def start(repo, *words):
-    return subprocess.Popen(
-        ["git", "run", *words], cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-
-
-def wait_for(repo, operation, wanted):
-    """The runs that are as wanted, once there are some."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if found := [run for run in runs_of(repo, operation) if wanted(run)]:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
