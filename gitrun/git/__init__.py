@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitrun.git import exe as exe
     from gitrun.git import gc_lock as gc_lock
+    from gitrun.git import identity as identity
     from gitrun.git import locks as locks
     from gitrun.git import objects as objects
     from gitrun.git import odb as odb

@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import threading
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from typing_extensions import Self
 
 from gitrun.errors import GitFailed, NotARepository
 
@@ -70,6 +72,8 @@ class Git:
     config: Mapping[str, tuple[str, ...]]
     extra: tuple[str, ...] = ()
     held: tuple[int, ...] = ()
+    kept: KeptProcesses | None = field(default=None, compare=False)
+    """Where processes that answer many questions wait for the next user."""
 
     @property
     def state(self) -> Path:
@@ -412,30 +416,92 @@ def recommended_command(stderr: bytes) -> str:
     return next(found, "")
 
 
-class Coprocess:
-    """A git process that answers many questions. Use it in a `with`; the first question starts it."""
+class KeptProcesses:
+    """Git processes that wait between two uses. They end at the end of the `with`, or by `end_all`."""
 
-    def __init__(self, git: Git, *words: str) -> None:
-        self._git, self._words = git, words
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self) -> None:
+        self._waiting: dict[object, list[subprocess.Popen[bytes]]] = {}
+        self._pid = os.getpid()
+
+    def __enter__(self) -> KeptProcesses:
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._process is None:
+        self.end_all()
+
+    def take(self, key: object) -> subprocess.Popen[bytes] | None:
+        """Returns a waiting process that was kept with this key; None if there is none."""
+        # after a fork the pipes belong to the parent process
+        if self._pid == os.getpid():
+            with suppress(KeyError, IndexError):  # another thread may take the last one
+                return self._waiting[key].pop()
+        return None
+
+    def keep(self, key: object, process: subprocess.Popen[bytes]) -> None:
+        """Keeps a process that has answered all its questions."""
+        self._waiting.setdefault(key, []).append(process)
+
+    def end_all(self) -> None:
+        """Ends the waiting processes."""
+        for process in [process for waiting in self._waiting.values() for process in waiting]:
+            if self._pid == os.getpid():
+                end_coprocess(process)
+            else:
+                process.returncode = 0  # it is a child of our parent, so there is nothing to wait for
+        self._waiting.clear()
+
+
+def end_coprocess(process: subprocess.Popen[bytes]) -> None:
+    """Kills a process and closes its pipes."""
+    with process:
+        process.kill()
+
+
+@contextmanager
+def keep_processes(git: Git) -> Iterator[Git]:
+    """Yields the repository with processes that are kept until the `with` ends, or as it is if it has such already."""
+    if git.kept:
+        yield git
+        return
+    with KeptProcesses() as kept:
+        yield replace(git, kept=kept)
+
+
+OneCoprocess = TypeVar("OneCoprocess", bound="Coprocess")
+
+
+class Coprocess:
+    """A git process that answers many questions. Use it in a `with`; the first question starts it.
+
+    If the repository keeps processes (`Git.kept`), it may have answered others before, and waits for the next user.
+    """
+
+    def __init__(self, git: Git, *words: str, hooks: bool = False) -> None:
+        steady = STEADY[2:] if hooks else git.steady
+        self._git, self._words = git, words
+        self._argv = ("git", *steady, *git.durable, *words)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._key: object = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        process, self._process = self._process, None
+        if process is None:
             return
-        with self._process as process:
-            self._process = None
-            process.kill()
+        # after an error there may be answers that nobody has read
+        if self._git.kept and kind is None and process.poll() is None:
+            self._git.kept.keep(self._key, process)
+        else:
+            end_coprocess(process)
 
     def ask(self, question: bytes) -> IO[bytes]:
         """Sends a question. Returns the stream from which to read the answer. Raises GitFailed if git has ended."""
         if self._process is None:
-            self._process = subprocess.Popen(
-                ("git", *self._git.steady, *self._git.durable, *self._words),
-                cwd=self._git.git_dir, env=self._git.variables(), bufsize=1 << 16,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            self._process = self._start()
         requests, answers = self._process.stdin, self._process.stdout
-        assert requests is not None  # noqa: S101 - both are PIPE above
+        assert requests is not None  # noqa: S101 - both are PIPE
         assert answers is not None  # noqa: S101
         try:
             requests.write(question)
@@ -443,3 +509,15 @@ class Coprocess:
         except BrokenPipeError as error:
             raise GitFailed(f"git {self._words[0]} ended early", "To check the repository: git fsck") from error
         return answers
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Returns a waiting process, or starts one."""
+        environ = self._git.variables()
+        if self._git.kept:
+            self._key = self._argv, self._git.git_dir, frozenset(environ.items())
+            if process := self._git.kept.take(self._key):
+                return process
+        return subprocess.Popen(
+            self._argv, cwd=self._git.git_dir, env=environ, bufsize=1 << 16,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip

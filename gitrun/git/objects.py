@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,9 +64,6 @@ class Objects(Coprocess):
 
     def __init__(self, git: Git) -> None:
         super().__init__(git, "cat-file", "--batch-command")
-
-    def __enter__(self) -> Objects:
-        return self
 
     @property
     def git(self) -> Git:
@@ -165,6 +163,13 @@ def parse_tree(data: bytes) -> Iterable[tuple[bytes, Entry]]:
         start = end + 21
 
 
+class TreeWriter(Protocol):
+    """A writer of trees: git's executable (TreeMaker), or this process (Loose)."""
+
+    def make(self, tree: Mapping[bytes, Entry]) -> str:
+        """Writes the tree with these entries and returns its id. Objects need not exist. Raises GitFailed, OSError."""
+
+
 class TreeMaker(Coprocess):
     """Writes trees through one `git mktree`. Use it in a `with`."""
 
@@ -174,9 +179,6 @@ class TreeMaker(Coprocess):
         self._made: list[str] = []
         self._objects = git.common_dir / "objects"
         self._durable = bool(git.durable)
-
-    def __enter__(self) -> TreeMaker:
-        return self
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
         """Writes the tree with these entries and returns its id. Objects need not exist. Raises GitFailed."""
@@ -200,8 +202,9 @@ class Loose:
     """
 
     def __init__(self, git: Git) -> None:
-        self._place = git.common_dir / "objects"
-        self._mode = stat.S_IMODE(self._place.stat().st_mode)
+        self.git = git
+        self._place = os.fsencode(git.common_dir) + b"/objects"
+        self._mode = stat.S_IMODE(os.stat(self._place).st_mode)
         self._durable = bool(git.durable)
         self.ids: list[str] = []
 
@@ -217,29 +220,42 @@ class Loose:
         whole = b"%s %d\0" % (kind.encode(), len(data)) + data
         made: str = sha1(whole).hexdigest()
         self.ids.append(made)
-        directory = self._place / made[:2]
-        path = directory / made[2:]
-        if path.exists() and path.stat().st_size:  # a power cut can leave an object empty
-            return made
-        if not directory.is_dir():
-            directory.mkdir(exist_ok=True)
-            directory.chmod(self._mode)  # in a shared repository, new directories have the mode of the one above
+        directory = self._place + b"/" + made[:2].encode()
+        path = directory + b"/" + made[2:].encode()
+        with suppress(OSError):
+            if os.stat(path).st_size:  # a power cut can leave an object empty
+                os.utime(path)  # git prune spares young objects; somebody else's is written again, as git does
+                return made
         # git gc removes forgotten files of this name
-        fresh = directory / f"tmp_obj_{os.urandom(6).hex()}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444 & self._mode)
+        fresh = directory + b"/tmp_obj_" + os.urandom(6).hex().encode()
+        descriptor = self._create(directory, fresh)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            try:
                 # level 1 is git's default for loose objects
-                file.write(zlib.compress(whole, 1))
+                rest = memoryview(zlib.compress(whole, 1))
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
                 if self._durable:
                     # the ref that leads here is written after this: an empty object would stop git gc
-                    file.flush()
-                    os.fsync(file.fileno())
-            fresh.rename(path)
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.rename(fresh, path)
         except BaseException:
-            fresh.unlink(missing_ok=True)
+            with suppress(OSError):
+                os.unlink(fresh)
             raise
         return made
+
+    def _create(self, directory: bytes, path: bytes) -> int:
+        """Creates a file that the other writers of this repository can read, and its directory. Returns its descriptor."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with suppress(FileNotFoundError):
+            return os.open(path, flags, 0o444 & self._mode)
+        with suppress(FileExistsError):  # another process may be as far
+            os.mkdir(directory)
+        os.chmod(directory, self._mode)  # in a shared repository, new directories have the mode of the one above
+        return os.open(path, flags, 0o444 & self._mode)
 
 
 def object_kind(mode: str) -> bytes:
@@ -263,7 +279,7 @@ def fsync(path: os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
-def edit_tree(objects: Objects, maker: TreeMaker | Loose, tree_id: str | None, changes: Mapping[bytes, Entry | None]) -> str:
+def edit_tree(objects: Objects, maker: TreeWriter, tree_id: str | None, changes: Mapping[bytes, Entry | None]) -> str:
     """Returns the id of `tree_id` (None: empty) with `changes` applied: path -> entry, or None to remove it.
 
     A new path replaces what is in its way. Directories that become empty are dropped.
@@ -271,9 +287,7 @@ def edit_tree(objects: Objects, maker: TreeMaker | Loose, tree_id: str | None, c
     return edit_or_drop(objects, maker, tree_id, changes) or maker.make({})
 
 
-def edit_or_drop(
-    objects: Objects, maker: TreeMaker | Loose, tree_id: str | None, changes: Mapping[bytes, Entry | None]
-) -> str | None:
+def edit_or_drop(objects: Objects, maker: TreeWriter, tree_id: str | None, changes: Mapping[bytes, Entry | None]) -> str | None:
     """Edits as `edit_tree`, but returns None for an empty tree."""
     found = objects.tree(tree_id) if tree_id else {}
     below: dict[bytes, dict[bytes, Entry | None]] = {}

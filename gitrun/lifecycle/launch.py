@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.errors import CannotStart, GitFailed, ObjectsGone, UsageError
+from gitrun.git.exe import keep_processes
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, require_worktree, stamp_now
 from gitrun.model import encode, record_files
@@ -47,6 +48,12 @@ def start(session: Session, request: Request, prompts: Prompts, parent: ParentRu
     """
     check_request(request)
     require_worktree(session, request)
+    with keep_processes(session.git) as git:
+        return start_checked(replace(session, git=git), request, prompts, parent)
+
+
+def start_checked(session: Session, request: Request, prompts: Prompts, parent: ParentRun | None) -> StartedRun | Skip:
+    """Starts a run of a valid request, as `start` does."""
     typed, request = request, request if parent else with_links(session, request)
     if session.settings.link_paths and lends_files(session, request):
         share_directories(session)
@@ -114,10 +121,9 @@ def begin_attempt(session: Session, decision: Decision, python: Interpreter | No
     files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
     if lending.entries:
         files[record_files.LENT] = encode.encode_table(model.lent.encode_lent(lending.entries))
-    with store.commits.scratch_directory(session.git) as directory:
-        if decision.run is None:
-            return store.attempts.begin(session.git, decision.plan, files, directory)
-        return store.attempts.begin_again(session.git, decision.plan, decision.run, files, directory)
+    if decision.run is None:
+        return store.attempts.begin(session.git, decision.plan, files)
+    return store.attempts.begin_again(session.git, decision.plan, decision.run, files)
 
 
 def begin_trial(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
@@ -155,6 +161,9 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
         shutil.copy2(launch.index, attempt.live.index)
     if detach and not detach(attempt.run_id):
         return None
+    if launch.session.git.kept and begun.decision.plan.kind != BATCH:
+        # the program may run for days
+        launch.session.git.kept.end_all()
     return lifecycle.attempt.perform(attempt, executor_for(begun))
 
 

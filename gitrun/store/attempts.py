@@ -18,7 +18,7 @@ from gitrun import model, store
 from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, fsync
+from gitrun.git.objects import Entry, Loose, Objects, edit_tree, fsync
 from gitrun.model import encode, record_files
 from gitrun.model.record_files import KEPT
 from gitrun.model.run import MAX_DEPTH, is_safe, run_ref
@@ -26,7 +26,7 @@ from gitrun.model.secrets import is_secret_file
 from gitrun.model.settings import read_settings
 from gitrun.model.tree import EXECUTABLE, FILE
 from gitrun.store import checkpoints
-from gitrun.store.commits import commit_signed, commit_tree, hash_files, read_commit, signing_wanted, write_blobs
+from gitrun.store.commits import commit_signed, read_commit, signing_wanted, write_commit, write_files
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import RESULT, SHORTENED, hold_live
 from gitrun.store.publication import publish
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from gitrun.git.exe import Git
+    from gitrun.git.objects import TreeWriter
     from gitrun.git.status import WorktreeStatus
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import File, Run
@@ -140,15 +141,16 @@ class AttemptHandle:
         self.live.leave()
 
 
-def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
+def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes]) -> AttemptHandle:
     """Commits the first attempt of a new run. `extra_files` has the contents of env.toml and lent.toml.
 
     Raises GitFailed if a gc removed objects first: no run exists, and the caller may try again.
     """
     files = {**plan_files(plan), **extra_files}
-    with Objects(git) as objects, TreeMaker(git) as maker:
-        tree = edit_tree(objects, maker, plan.source.whole, write_blobs(git, scratch, files))
-        run_id = commit_attempt(git, tree, [plan.source.base], attempt_message(plan))
+    with Objects(git) as objects:
+        writer = Loose(git)
+        tree = edit_tree(objects, writer, plan.source.whole, write_records(writer, files))
+        run_id = commit_attempt(writer, tree, [plan.source.base], attempt_message(plan))
         # the id is new, so this lock is free: held first, it shows the run as running from the start
         live = hold_live(git.state, run_id)
         try:
@@ -159,7 +161,7 @@ def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes], scratch: Path)
     return AttemptHandle(git, run_id, run_id, live, plan=plan)
 
 
-def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes], scratch: Path) -> AttemptHandle:
+def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]) -> AttemptHandle:
     """Commits another attempt of the run and moves its ref. Raises GitrunError.
 
     The run must be trusted, and its ref must still be at `run.tip`. Unless `plan.clean`, the tree includes files that the
@@ -173,15 +175,16 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
     try:
         # before the ref moves, so that recovery finds it after a crash
         live.record_earlier(earlier)
-        with Objects(git) as objects, TreeMaker(git) as maker:
-            over = {} if plan.clean else inherited_entries(git, objects, maker, run, plan)
+        with Objects(git) as objects:
+            writer = Loose(git)
+            over = {} if plan.clean else inherited_entries(git, objects, writer, run, plan)
             plan = replace(plan, carried=tuple(os.fsdecode(path) for path in over))
             files = {**plan_files(plan), **extra_files}
             notes = objects.read(f"{run.tip}:{record_files.NOTES}")
             if notes and notes.data is not None:
                 files[record_files.NOTES] = notes.data
-            tree = edit_tree(objects, maker, plan.source.whole, {**over, **write_blobs(git, scratch, files)})
-            attempt_id = commit_attempt(git, tree, [plan.source.base, run.tip], attempt_message(plan))
+            tree = edit_tree(objects, writer, plan.source.whole, {**over, **write_records(writer, files)})
+            attempt_id = commit_attempt(writer, tree, [plan.source.base, run.tip], attempt_message(plan))
             # the objects of the last result are known to be here: only new ones are checked
             known = run.attempt.left
             publish(git, objects, run_ref(run.id), attempt_id, expected=run.tip, known=known, reason="restart run")
@@ -201,17 +204,24 @@ def plan_files(plan: Plan) -> dict[str, bytes]:
     return contents
 
 
-def commit_attempt(git: Git, tree: str, parents: list[str | None], message: bytes) -> str:
+def write_records(writer: Loose, contents: Mapping[str, bytes]) -> dict[bytes, Entry]:
+    """Stores the contents (path -> bytes) as blobs. Returns their tree entries by path."""
+    return {os.fsencode(path): Entry(FILE, writer.write("blob", data)) for path, data in contents.items()}
+
+
+def commit_attempt(writer: Loose, tree: str, parents: list[str | None], message: bytes) -> str:
     """Commits an attempt, signed if `gitrun.sign` is set. Records its id as made here. Returns the id."""
-    attempt_id = commit_signed(git, tree, parents, message) if signing_wanted(git) else commit_tree(git, tree, parents, message)
+    git = writer.git
+    is_signed = signing_wanted(git)
+    attempt_id = commit_signed(git, tree, parents, message) if is_signed else write_commit(writer, tree, parents, message)
     # before a ref leads to it: a kill in between must not make our own run a foreign one
     record_made_here(git, attempt_id)
     return attempt_id
 
 
-def inherited_entries(git: Git, objects: Objects, maker: TreeMaker, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
+def inherited_entries(git: Git, objects: Objects, writer: TreeWriter, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
     """Returns the entries by path that the last attempt passes on to the next one."""
-    before = checkpoints.source_tree(objects, maker, run.attempt)
+    before = checkpoints.source_tree(objects, writer, run.attempt)
     return checkpoints.files_to_carry(git, objects, before, run.attempt.left, plan.source.whole)
 
 
@@ -248,17 +258,18 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
         time.sleep(wait)
         # a gc is rare, so the first try goes without its lock
         holding = hold_off_gc(git) if wait else nullcontext()
-        with holding, Objects(git) as objects, TreeMaker(git) as maker:
+        with holding, Objects(git) as objects:
+            writer = Loose(git)
             at = objects.read(run_ref(attempt.run_id), limit=0)
             tip = at.id if at else tip_of(git, attempt.run_id) or ""  # during a gc, cat-file can miss an object for a moment
             parent = parent if tip in broken else skip_broken_result(objects, tip)
             require_unmoved(objects, parent, attempt)
             try:
                 collected = collect()
-                files = result_entries(attempt, collected.outcome)
-                tree = edit_tree(objects, maker, f"{parent}^{{tree}}", {**collected.changes, **files})
+                files = result_entries(writer, attempt, collected.outcome)
+                tree = edit_tree(objects, writer, f"{parent}^{{tree}}", {**collected.changes, **files})
                 subject = encode.outcome_subject(collected.outcome)
-                result_id = commit_result(git, tree, parent, encode.commit_message(subject, "result"))
+                result_id = commit_result(writer, tree, parent, encode.commit_message(subject, "result"))
                 # if a later line fails, this commit may be at the tip, but without all of its objects
                 broken.add(result_id)
                 # before the ref is set: readers treat a result that is not recorded here as foreign
@@ -279,12 +290,12 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
     )
 
 
-def commit_result(git: Git, tree: str, parent: str, message: bytes) -> str:
+def commit_result(writer: Loose, tree: str, parent: str, message: bytes) -> str:
     """Commits a result, signed if `gitrun.sign` is set. Returns its id. If signing fails, commits it unsigned."""
-    if signing_wanted(git):
+    if signing_wanted(writer.git):
         with suppress(CannotRun):
-            return commit_signed(git, tree, [parent], message)
-    return commit_tree(git, tree, [parent], message)
+            return commit_signed(writer.git, tree, [parent], message)
+    return write_commit(writer, tree, [parent], message)
 
 
 def skip_broken_result(objects: Objects, tip: str) -> str:
@@ -304,7 +315,7 @@ def require_unmoved(objects: Objects, tip: str, attempt: AttemptHandle) -> None:
         tip = commit.parents[0]
 
 
-def result_entries(attempt: AttemptHandle, outcome: Outcome) -> dict[bytes, Entry]:
+def result_entries(writer: Loose, attempt: AttemptHandle, outcome: Outcome) -> dict[bytes, Entry]:
     """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
     git, live = attempt.git, attempt.live
     output = shorten_output(live.output, attempt.kept / record_files.OUTPUT, live.directory / SHORTENED)
@@ -314,7 +325,7 @@ def result_entries(attempt: AttemptHandle, outcome: Outcome) -> dict[bytes, Entr
     if outcome.metrics:
         files[record_files.METRICS] = live.series
     files |= (ignored := select_ignored(git, attempt.kept, outcome.files))
-    ids = hash_files(git, list(files.values()))
+    ids = write_files(writer, files.values())
     runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}
     modes = (EXECUTABLE if name in runnable else FILE for name in files)
     return {os.fsencode(name): Entry(mode, blob_id) for name, mode, blob_id in zip(files, modes, ids, strict=True)}

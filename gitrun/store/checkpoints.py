@@ -13,11 +13,11 @@ from gitrun.model.tree import COMMIT, TREE
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Objects, TreeMaker
+    from gitrun.git.objects import Objects, TreeWriter
     from gitrun.model.run import Attempt
 
 
-def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
+def source_tree(objects: Objects, maker: TreeWriter, attempt: Attempt) -> str:
     """Returns the tree of an attempt's source, without `.gitrun` and without carried files.
 
     The tree is derived from the attempt's own, which its id proves. Raises BadRun if it differs from the tree in run.toml.
@@ -30,7 +30,7 @@ def source_tree(objects: Objects, maker: TreeMaker, attempt: Attempt) -> str:
     return made
 
 
-def collapse_submodules(objects: Objects, maker: TreeMaker, tree: str, attempt: Attempt) -> str:
+def collapse_submodules(objects: Objects, maker: TreeWriter, tree: str, attempt: Attempt) -> str:
     """Returns the tree with submodules as commits instead of files; empty if one of them cannot be a commit."""
     links = {os.fsencode(path): Entry(COMMIT, commit) for path, commit in outermost_modules(attempt.submodules).items()}
     there = (entry_at(objects, tree, path) for path in links)

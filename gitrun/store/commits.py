@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import CannotSign
 from gitrun.git.exe import failure_reason
+from gitrun.git.identity import format_identities
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Objects, fsync
 from gitrun.model.run import ID_DIGITS
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Object
+    from gitrun.git.objects import Loose, Object
 
 
+LARGEST_HERE = 4 << 20
+"""Bytes of a file up to which it is written here, in memory, and not by a git process."""
 GOOD = frozenset("GU")
 """Git's verdicts for a valid signature by a usable key, of known (G) or unknown (U) ownership."""
 WORDS = {
@@ -158,6 +161,33 @@ def commit_tree(git: Git, tree: str, parents: Iterable[str | None], message: byt
     # messages are UTF-8, whatever the user has configured
     output = git.run("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, *words, "-F", "-", stdin=message)
     return output.decode().strip()
+
+
+def write_commit(writer: Loose, tree: str, parents: Iterable[str | None], message: bytes) -> str:
+    """Commits the tree without a signature, in this process if that is possible. Returns the new id. Raises as `commit_tree`.
+
+    Parents that are None are skipped. All must be full ids of commits.
+    """
+    known = list(dict.fromkeys(parent for parent in parents if parent))
+    who = format_identities(writer.git)
+    if who is None:
+        made = commit_tree(writer.git, tree, known, message)
+        writer.ids.append(made)
+        return made
+    head = f"tree {tree}\n" + "".join(f"parent {parent}\n" for parent in known)
+    return writer.write("commit", head.encode() + who + b"\n" + message)
+
+
+def write_files(writer: Loose, paths: Iterable[Path]) -> list[str]:
+    """Writes files as blobs, large ones by git. Returns their ids in order. Raises GitFailed, OSError."""
+    ids = []
+    for path in paths:
+        if path.stat().st_size <= LARGEST_HERE:
+            ids.append(writer.write("blob", path.read_bytes()))
+        else:
+            ids += hash_files(writer.git, [path])
+            writer.ids.append(ids[-1])
+    return ids
 
 
 def signing_wanted(git: Git) -> bool:

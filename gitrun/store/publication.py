@@ -5,20 +5,28 @@ Afterwards it looks whether a running gc has removed objects that it had found u
 
 from __future__ import annotations
 
+import os
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import ObjectsGone
 from gitrun.git.exe import failure_reason
 from gitrun.git.gc_lock import is_gc_running
-from gitrun.git.objects import fsync
+from gitrun.git.objects import Objects, fsync
 from gitrun.model.run import EMPTY_TREE
+from gitrun.model.tree import COMMIT, TREE
 from gitrun.store.refs import RefEdit, ref_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Object, Objects
+    from gitrun.git.objects import Object
+
+MOST_TREES = 200
+"""Trees above which git compares two commits."""
+TREE_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 def publish(  # noqa: PLR0913 - a move of a ref, and the two readers it needs
@@ -54,6 +62,9 @@ def publish_many(git: Git, objects: Objects, edits: Sequence[RefEdit], needed: S
 
 def new_objects(git: Git, objects: Objects, commit_id: str, known: str | None) -> list[str]:
     """Returns the objects of the commit that the tree of `known` (None: empty) lacks. Raises ObjectsGone."""
+    found = compare_trees(objects, commit_id, known) if known else None
+    if found is not None:
+        return [commit_id, *found]
     done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, commit_id)
     # diff-tree -t lists subtrees, but not the tree of the commit itself
     (top,) = objects.infos([f"{commit_id}^{{tree}}".encode()])
@@ -66,6 +77,42 @@ def new_objects(git: Git, objects: Objects, commit_id: str, known: str | None) -
     return [commit_id, top.id, *sorted(object_ids)]
 
 
+def compare_trees(objects: Objects, commit_id: str, known: str) -> list[str] | None:
+    """Returns the trees and blobs of the commit that `known` lacks at the same path; None if git has to compare them.
+
+    Reads few trees, where a git process would take longer to start than to compare. Raises ObjectsGone.
+    """
+    pairs, found, count = [(f"{commit_id}^{{tree}}", f"{known}^{{tree}}")], dict[str, None](), 0
+    while pairs:
+        count += len(pairs)
+        if count > MOST_TREES:
+            return None
+        news, olds = (objects.read_many([pair[side] for pair in pairs if pair[side]]) for side in (0, 1))
+        if None in news:
+            raise ObjectsGone(f"an object of a new commit is missing: {pairs[news.index(None)][0]}", "Try again")
+        contents = {name: (one.data, one.id) for name, one in zip((old for _, old in pairs if old), olds, strict=True) if one}
+        below = []
+        for new, (_, old_name) in zip(news, pairs, strict=True):
+            old_data = contents.get(old_name, (b"", ""))[0]
+            if new is None or new.data is None or old_data is None:
+                return None
+            found[new.id] = None
+            below += list_changes(new.data, old_data)
+        found |= {new: None for mode, new, _ in below if mode not in {TREE, COMMIT}}
+        pairs = list({(new, old): None for mode, new, old in below if mode == TREE})
+    return list(found)
+
+
+def list_changes(new: bytes, old: bytes) -> list[tuple[str, str, str]]:
+    """Returns mode and id of the entries of a tree object that differ from `old`, and the id of the tree there, or empty."""
+    before = {entry[1]: entry for entry in TREE_ENTRY.findall(old)}
+    changed = [entry for entry in TREE_ENTRY.findall(new) if before.get(entry[1]) != entry]
+    return [
+        (mode.decode(), object_id.hex(), was[2].hex() if (was := before.get(name)) and was[0].decode() == TREE else "")
+        for mode, name, object_id in changed
+    ]
+
+
 def sync_to_disk(git: Git, object_ids: Sequence[str]) -> None:
     """Syncs the directory entries of these loose objects. Git has synced their contents (core.fsync)."""
     store = git.common_dir / "objects"
@@ -76,11 +123,18 @@ def sync_to_disk(git: Git, object_ids: Sequence[str]) -> None:
 
 def require_present(objects: Objects, object_ids: Sequence[str]) -> None:
     """Raises ObjectsGone unless all these objects are in the repository."""
+    place = os.fsencode(objects.git.common_dir) + b"/objects/"
+    # most are new, and therefore loose
+    packed = [one for one in object_ids if not os.path.exists(place + f"{one[:2]}/{one[2:]}".encode())]
+    if not packed:
+        return
     found: list[Object | None] = []
-    # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
-    for start in range(0, len(object_ids), 100):
-        found += objects.infos([object_id.encode() for object_id in object_ids[start : start + 100]])
-    gone = [object_id for object_id, info in zip(object_ids, found, strict=True) if info is None]
+    # a git that read a pack before still sees what is in it after a gc has deleted the pack
+    with Objects(replace(objects.git, kept=None)) as fresh:
+        # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
+        for start in range(0, len(packed), 100):
+            found += fresh.infos([object_id.encode() for object_id in packed[start : start + 100]])
+    gone = [object_id for object_id, info in zip(packed, found, strict=True) if info is None]
     if gone:
         raise ObjectsGone(f"git gc deleted {len(gone)} objects while gitrun wrote them, {gone[0]} first", "Try again")
 

@@ -10,7 +10,6 @@ from gitrun import Project
 from gitrun.errors import StaleRun
 from gitrun.model.plan import Outcome, Plan, Request
 from gitrun.store.attempts import AttemptHandle, Collected, begin
-from gitrun.store.commits import scratch_directory
 from gitrun.store.live import is_live, recorded_runs
 from gitrun.store.refs import tip_of
 
@@ -29,8 +28,7 @@ def project(repo: Repo) -> Project:
 def begun(project: Project, *, stage: bool = False) -> AttemptHandle:
     plan = project.plan(Request(operation="echo.py", stage=stage))
     assert isinstance(plan, Plan)
-    with scratch_directory(project.git) as directory:
-        return begin(project.git, plan, {}, directory)
+    return begin(project.git, plan, {})
 
 
 def collect() -> Collected:

@@ -1,0 +1,55 @@
+"""Author and committer of commits that gitrun writes without a git process."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from gitrun.process.environment import copy_environment
+
+if TYPE_CHECKING:
+    from gitrun.git.exe import Git
+
+# git cuts such characters off both ends, and drops brackets and line ends (ident.c)
+PLAIN = re.compile(r"[^\x00-\x20.,:;<>\"\\'](?:[^\x00\n<>]*[^\x00-\x20.,:;<>\"\\'])?")
+
+
+def format_identities(git: Git) -> bytes | None:
+    """Returns the lines of author and committer for a commit made now, as git would write them.
+
+    Returns None if only git can tell: a date comes from the environment, or a name needs cleaning.
+    """
+    environ = git.variables()
+    # our own clock zone is that of git only in the same environment
+    if "GIT_AUTHOR_DATE" in environ or "GIT_COMMITTER_DATE" in environ or environ.get("TZ") != copy_environment().get("TZ"):
+        return None
+    lines = []
+    for role in ("author", "committer"):
+        name, email = (identity_part(git, environ, role, part) for part in ("name", "email"))
+        if not (PLAIN.fullmatch(name) and PLAIN.fullmatch(email)):
+            return None
+        lines.append(f"{role} {name} <{email}> {format_now()}\n")
+    try:
+        return "".join(lines).encode()
+    except UnicodeEncodeError:
+        return None
+
+
+def identity_part(git: Git, environ: dict[str, str], role: str, part: str) -> str:
+    """Returns the name or the address of a role; empty if there is none."""
+    by_environment = environ.get(f"GIT_{role}_{part}".upper())
+    if by_environment is not None:
+        return by_environment
+    values = git.config.get(f"{role}.{part}") or git.config.get(f"user.{part}") or ("",)
+    return values[-1]
+
+
+def format_now() -> str:
+    """Returns the time in git's format: seconds since 1970 and the offset from UTC."""
+    # localtime_r of glibc does not notice that TZ has changed
+    time.tzset()
+    now = time.time()
+    minutes = time.localtime(now).tm_gmtoff // 60
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{int(now)} {'-' if minutes < 0 else '+'}{hours:02}{rest:02}"
