@@ -121,9 +121,12 @@ def begin_attempt(session: Session, decision: Decision, python: Interpreter | No
     files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
     if lending.entries:
         files[record_files.LENT] = encode.encode_table(model.lent.encode_lent(lending.entries))
-    if decision.run is None:
-        return store.attempts.begin(session.git, decision.plan, files)
-    return store.attempts.begin_again(session.git, decision.plan, decision.run, files)
+    try:
+        if decision.run is None:
+            return store.attempts.begin(session.git, decision.plan, files)
+        return store.attempts.begin_again(session.git, decision.plan, decision.run, files)
+    except OSError as error:  # a full disk, or a repository of somebody else's
+        raise GitFailed(f"cannot write to this repository: {error.strerror or error}") from error
 
 
 def begin_trial(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
