@@ -394,9 +394,15 @@ class Project:
         """
         return (lifecycle.verify.verify_and_keep if keep else lifecycle.verify.verify)(self.session(), run, rules)
 
-    def stop(self, run: Run, *, wait: bool = True) -> None:
-        """Ends a run that is running on this machine; `wait` blocks until it has ended. Raises CannotRun."""
-        lifecycle.attach.stop_run(self.git, run.id)
+    def stop(self, run: Run, *, wait: bool = True, soft: bool = False) -> None:
+        """Ends a run that is running on this machine; `wait` blocks until it has ended. Raises CannotRun.
+
+        If `soft`, a batch or pipeline starts nothing more, and ends with what runs now. Raises UsageError for other runs.
+        """
+        if soft:
+            lifecycle.attach.stop_softly(self.git, run)
+        else:
+            lifecycle.attach.stop_run(self.git, run.id)
         if wait:
             lifecycle.attach.wait_for_end(self.git, run.id)
 

@@ -10,15 +10,17 @@ from gitrun.model.run import short_id
 
 @click.command(add_help_option=False)
 @click.argument("runs", nargs=-1, required=True)
+@click.option("--soft", is_flag=True, help="Let running trials of a batch, or the step of a pipeline, end first.")
 @click.option("--no-wait", is_flag=True, help="Return at once, without waiting for their end.")
-def command(runs: tuple[str, ...], *, no_wait: bool) -> None:
+def command(runs: tuple[str, ...], *, no_wait: bool, soft: bool) -> None:
     r"""Stops running runs and waits for their end: with SIGTERM, and with SIGKILL after gitrun.stopGrace.
 
     \b
       git run stop 3fa2c1d8
+      git run stop --soft train.py+    no new trial; those that run end by themselves
     """
     project = open_project()
     # all names are looked up first, so that a wrong one stops nothing
     for run in [project.find(name) for name in runs]:
-        project.stop(run, wait=not no_wait)
+        project.stop(run, wait=not no_wait, soft=soft)
         project.say(f"run {short_id(run.id)} is stopping" if no_wait else f"stopped run {short_id(run.id)}")

@@ -7,14 +7,15 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from gitrun.errors import NotRunning
-from gitrun.model.run import short_id
+from gitrun.errors import NotRunning, UsageError
+from gitrun.model.run import BATCH, STEPS, short_id
 from gitrun.process.signals import ignore_signal
 from gitrun.process.tree import send_signal_if
-from gitrun.store.live import OUTPUT, ask_to_end, directory_of, is_live, owner_of, process_birth
+from gitrun.store.live import OUTPUT, ask_to_end, ask_to_end_softly, directory_of, is_live, owner_of, process_birth
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
+    from gitrun.model.run import Run
     from gitrun.process.streams import Stream
 
 PAUSE = 0.05
@@ -66,6 +67,18 @@ def stop_run(git: Git, run_id: str) -> None:
     asked = [send_signal_if(pid, number, lambda: bool(birth) and process_birth(pid) == birth) for number in STOP_SIGNALS]
     if not asked[0] and is_live(git.state, run_id):
         raise NotRunning(f"gitrun cannot identify the process of run {short_id(run_id)}")
+
+
+def stop_softly(git: Git, run: Run) -> None:
+    """Asks a running batch or pipeline to start nothing more. Raises UsageError, NotRunning."""
+    name = short_id(run.id)
+    if run.attempt.kind not in {BATCH, STEPS}:
+        raise UsageError(
+            f"run {name} has no trials or steps, so it cannot be stopped softly", f"To stop it: git run stop {name}"
+        )
+    if not is_live(git.state, run.id):
+        raise NotRunning(f"run {name} is not running on this machine")
+    ask_to_end_softly(git.state, run.id)
 
 
 def wait_for_end(git: Git, run_id: str) -> None:

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun.errors import GitrunError
@@ -106,8 +107,8 @@ class StepsExecutor:
         for number, step in enumerate(steps):
             # a step may survive a Ctrl-C, but no other step must follow it
             parent.signals.read()
-            if parent.signals.ends:
-                status, code, reason = TERMINATED, -parent.signals.ends[0], "stopped"
+            if parent.signals.ends or attempt.live.is_asked_to_end_softly:
+                status, code, reason = TERMINATED, -next(iter(parent.signals.ends), SIGTERM), "stopped"
                 break
             session.say(f"step {number + 1} of {len(steps)}: {step.operation}")
             before = earlier[number] if number < len(earlier) and earlier[number].operation == step.operation else None

@@ -20,7 +20,7 @@ the lock. The next command finishes the attempt from it (`lifecycle/recover.py`)
 | `steps.jsonl` | the supervisor of a pipeline | recovery | the steps so far |
 | `trials.jsonl` | the supervisor of a batch, for each earlier run that counts as a trial | recovery | the earlier runs so far |
 | `asked` | `git run stop`, before its signal | the supervisor, before it ends | removed unread |
-| `asked.soft` | `git run stop --soft`, before its signal | the supervisor of a batch or pipeline | removed unread |
+| `asked.soft` | `git run stop --soft` | the supervisor of a batch or pipeline, before it starts more | removed unread |
 | `ended` | blanks with `owner`; the end of the program over them | recovery | blanks: the supervisor died first |
 | `series.jsonl` | the supervisor, after the program | the result | written again |
 | `shortened`, `result.toml` | the recording of the result | the result | written again |
@@ -275,10 +275,16 @@ def hold_live(state: Path, run_id: str) -> Live:
     return live
 
 
-def ask_to_end(state: Path, run_id: str, *, softly: bool = False) -> None:
-    """Records that the signal to follow is meant for this run alone. If `softly`, the run only starts nothing more."""
+def ask_to_end(state: Path, run_id: str) -> None:
+    """Records that the signal to follow is meant for this run alone."""
     with suppress(FileNotFoundError):  # the run has just ended
-        (directory_of(state, run_id) / (ASKED_SOFTLY if softly else ASKED)).touch()
+        (directory_of(state, run_id) / ASKED).touch()
+
+
+def ask_to_end_softly(state: Path, run_id: str) -> None:
+    """Asks a batch or pipeline to start nothing more."""
+    with suppress(FileNotFoundError):  # the run has just ended
+        (directory_of(state, run_id) / ASKED_SOFTLY).touch()
 
 
 def is_live(state: Path, run_id: str) -> bool:

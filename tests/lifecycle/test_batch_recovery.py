@@ -1,0 +1,117 @@
+"""A batch whose process was killed goes on with the trials, proposals and reused runs that it had."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from sampled import sampled
+from trial_lists import batch_of, read_result, runs_of
+
+from gitrun import Project
+from gitrun.lifecycle.batch_trials import append_reused, read_knowledge, read_reused, trial_of
+from gitrun.model.batch_record import decode_batch
+
+KILLER = """
+import os, pathlib, signal, sys, time
+lr = 0.1
+n = 1
+marks = pathlib.Path(os.environ["MARKS"])
+mark = marks / f"{lr}:{n}"
+if marks.exists() and not mark.exists():
+    mark.touch()
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+print("loss:", (lr - 0.3) ** 2 + n)
+"""
+"""A program that kills gitrun at its first call with any flags."""
+SPACE = ("lr=[0.0:1.0]", "n=[1:9]")
+
+
+@pytest.fixture
+def repo(empty_repo, monkeypatch):
+    """A repository with the program. Nothing is killed before `marks` of it exists."""
+    monkeypatch.setenv("MARKS", str(empty_repo.path.parent / "marks"))
+    empty_repo.write("train.py", KILLER)
+    empty_repo.commit()
+    return empty_repo
+
+
+def marks_of(repo):
+    return repo.path.parent / "marks"
+
+
+def restart_until_complete(repo, batch, tries=20):
+    """Restarts a batch until its process is not killed. Returns the number of restarts."""
+    for count in range(1, tries + 1):
+        if repo.run("--restart", batch).returncode == 0:
+            return count
+    raise AssertionError(f"it was killed {tries} times")
+
+
+def points(repo, batch):
+    """The flags of the trials of a batch, by number."""
+    found = sorted(
+        (run["trial"], run["flags"]["lr"], run["flags"]["n"]) for run in runs_of(repo, "train.py") if run["batch"] == batch
+    )
+    assert [number for number, *_ in found] == list(range(1, len(found) + 1))
+    return [tuple(flags) for _, *flags in found]
+
+
+OPTIONS = {"tpe": ("--opt-flag", "n_startup_trials=2"), "cmaes": ("--opt-flag", "popsize=3"), "random": ()}
+
+
+@pytest.mark.parametrize("name", sampled(1, ["cmaes", "tpe", "random"]))
+def test_proposals_are_the_same_after_a_kill_at_every_trial(repo, name):
+    if name != "random":
+        pytest.importorskip("optuna")
+    if name == "cmaes" and not importlib.util.find_spec("cmaes"):
+        pytest.skip("cmaes is not installed")
+    words = ("train.py", *SPACE, "-o", name, "--max-trials", "5", "--random-seed", "5", *OPTIONS[name])
+    repo.run(*words, check=True)
+    straight = batch_of(repo, "train.py")["id"]
+    marks_of(repo).mkdir()
+    assert repo.run(*words).returncode != 0
+    killed = runs_of(repo, "train.py+")[-1]["id"]
+    assert restart_until_complete(repo, killed) == 5
+    assert killed != straight
+    assert points(repo, killed) == points(repo, straight)
+    assert {run["status"] for run in runs_of(repo, "train.py")} == {"completed"}
+
+
+def test_a_restart_reads_what_the_sampler_kept_with_trials(repo):
+    pytest.importorskip("optuna")
+    repo.run("train.py", *SPACE, "-o", "tpe", "-m", "4", "-j", "2", check=True)
+    project = Project(repo.path)
+    batch = project.find(batch_of(repo, "train.py")["id"])
+    definition = decode_batch(repo.git("show", f"{batch.id}:.gitrun/batch.toml").encode())
+    pairs = [(trial_of(run, definition.objectives), run) for run in project.trials(batch)]
+    assert not any(trial.attrs for trial, _ in pairs)
+    kept = {trial.number: dict(trial.attrs) for trial in read_knowledge(project.session(), pairs, definition)}
+    assert kept[1] == {}
+    assert kept[2] == {"running": [1]}
+    repo.run("--restart", runs_of(repo, "train.py")[1]["id"], check=True)
+    assert "running = [" in repo.git("show", f"refs/runs/{runs_of(repo, 'train.py')[1]['id']}:.gitrun/run.toml")
+
+
+def test_reused_trials_of_a_killed_batch_stay_trials(repo):
+    repo.run("train.py", "n=1", "lr=0.5", check=True)
+    repo.run("train.py", "n=2", "lr=0.5", check=True)
+    marks_of(repo).mkdir()
+    assert repo.run("--needed", "train.py", "lr=0.5", "n=[1,2,3]").returncode != 0
+    batch = batch_of(repo, "train.py")["id"]
+    trials = read_result(repo, batch)["trials"]
+    assert [(trial["number"], trial.get("reused", False)) for trial in trials] == [(1, True), (2, True), (3, False)]
+    ended = repo.run("--restart", batch, check=True)
+    assert "3 of 3 trials completed" in ended.stderr
+    assert ended.stdout.count("loss:") == 1
+    assert len(runs_of(repo, "train.py")) == 3
+
+
+def test_a_cut_line_of_the_journal_of_reused_trials_does_not_count(tmp_path):
+    journal = tmp_path / "trials.jsonl"
+    assert list(read_reused(journal)) == []
+    append_reused(journal, 3, "a" * 40)
+    journal.write_text(journal.read_text() + '{"number": 4, "ru')
+    (trial,) = read_reused(journal)
+    assert (trial.number, trial.run_id, trial.reused) == (3, "a" * 40, True)
