@@ -8,7 +8,7 @@ import posixpath
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -24,10 +24,11 @@ from gitrun.process.streams import TextStream, close_open_line
 from gitrun.store.live import recorded_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gitrun.lifecycle.bisect import Bisection, BisectRequest
-    from gitrun.lifecycle.decide import Prompts
+    from gitrun.lifecycle.decide import LaunchRequest, Prompts
+    from gitrun.lifecycle.trial_preview import TrialPreview
     from gitrun.lifecycle.verify import Verdict, VerifyRules
     from gitrun.model.batch import Batch
     from gitrun.model.lent import Lent
@@ -153,17 +154,27 @@ class Project:
 
     def plan(self, request: Request) -> Plan | Skip:
         """Returns the plan that `start` would carry out, or the reason to skip; moves no ref. Raises GitrunError."""
+        with self._looking(request) as launch:
+            decision = lifecycle.decide.decide(launch)
+        return decision if isinstance(decision, model.plan.Skip) else decision.plan
+
+    def list_trials(self, request: Request) -> TrialPreview | None:
+        """Returns the trials that `start` would run if the request asks for a batch, else None; moves no ref.
+
+        Raises GitrunError.
+        """
+        with self._looking(request) as launch:
+            return lifecycle.trial_preview.preview_trials(launch)
+
+    @contextmanager
+    def _looking(self, request: Request) -> Iterator[LaunchRequest]:
+        """Returns a context with what a decision about the request needs, if nothing is to be written."""
         model.plan.check_request(request)
-        session = self.session()
+        session, prompts = self.session(), lifecycle.decide.Prompts()
         lifecycle.decide.require_worktree(session, request)
         # process and thread in the name keep two plans from sharing an index
         with source.snapshot.private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
-            decision = lifecycle.decide.decide(
-                lifecycle.decide.LaunchRequest(
-                    session, request, lifecycle.decide.Prompts(), index, lifecycle.decide.stamp_now(), looks=True
-                )
-            )
-        return decision if isinstance(decision, model.plan.Skip) else decision.plan
+            yield lifecycle.decide.LaunchRequest(session, request, prompts, index, lifecycle.decide.stamp_now(), looks=True)
 
     def bisect(self, asked: BisectRequest) -> Bisection:
         """Finds the first commit for which a condition fails, and runs the commits that decide it. Raises GitrunError."""

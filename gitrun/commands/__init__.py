@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from gitrun.commands import stop as stop
     from gitrun.commands import tag as tag
     from gitrun.commands import trace as trace
+    from gitrun.commands import trials as trials
     from gitrun.commands import trust as trust
     from gitrun.commands import usage_errors as usage_errors
     from gitrun.commands import verbs as verbs

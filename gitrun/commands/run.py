@@ -57,7 +57,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Tag the run (repeatable).")
 @click.option("--comment", "-c", metavar="TEXT", help="Add a comment.")
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would run; run nothing.")
-@click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run or --print-trials: print JSON.")
 @click.option("--edit-flags", is_flag=True, help="Edit the flags in git's editor first.")
 @click.option("--in-place", is_flag=True, help="Run in the working tree itself.")
 # None: not given, so that gitrun.bring decides
@@ -108,6 +108,8 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--prune", metavar="NAME", help="Stop hopeless trials by median, percentile, halving, hyperband or threshold.")
 @click.option("--gpus-per-trial", type=int, metavar="N", help="Give each trial N of the GPUs of --gpus. Default: 1 a job.")
 @click.option("--quiet-trials", is_flag=True, default=None, help="Show one line for each trial, without its output.")
+@click.option("--print-trials", is_flag=True, help="Show the trials that a batch would start; start none.")
+@click.option("--save-trials", metavar="FILE", help="Write the trials as @FILE reads them; start none.")
 @click.pass_obj
 def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
     """Starts or restarts a run. Returns the program's exit code, or ours."""
@@ -124,12 +126,18 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
         raise commands.usage_errors.explain_empty_call(project)
     if options["edit_flags"]:
         request = commands.edit_flags.edit_flags(project, request)
+    if options["print_trials"] or options["save_trials"] is not None:
+        if options["dry_run"]:
+            raise UsageError("--dry-run cannot be combined with --print-trials or --save-trials", "Leave out --dry-run")
+        return commands.trials.show_trials(
+            project, request, file=options["save_trials"], prints=options["print_trials"], as_json=options["as_json"]
+        )
     if options["dry_run"]:
         return print_plan(project, request, as_json=options["as_json"])
     if options["as_json"]:
         # `git run --json list`: the option came before the verb
         commands.usage_errors.require_no_verb(request.operation)
-        raise UsageError("--json needs --dry-run", "To see a run as JSON: git run show --json")
+        raise UsageError("--json needs --dry-run or --print-trials", "To see a run as JSON: git run show --json")
 
     # the question is asked on stderr, because stdout may be a pipe
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]

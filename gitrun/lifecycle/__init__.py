@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import samplers as samplers
     from gitrun.lifecycle import step_checks as step_checks
     from gitrun.lifecycle import steps as steps
+    from gitrun.lifecycle import trial_preview as trial_preview
     from gitrun.lifecycle import trial_queue as trial_queue
     from gitrun.lifecycle import verify as verify
 else:

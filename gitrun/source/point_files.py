@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun import source
@@ -21,7 +23,6 @@ from gitrun.model.values import QUOTED, copy_value, format_value, parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from gitrun.model.flags import Flag, Value
 
@@ -104,14 +105,25 @@ def write_points(path: Path, rows: Sequence[Mapping[str, Value]]) -> None:
 
     Raises UsageError, MissingPackage for YAML without PyYAML.
     """
-    writer = WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise _wrong_extension(path)
-    content = writer(rows).encode()
+    require_writer(path)
+    content = WRITERS[path.suffix.lower()](rows).encode()
+    target = Path(os.path.realpath(path))
+    # renamed when it is complete: a kill leaves the old file
+    fresh = target.with_name(f".{target.name}.{os.urandom(4).hex()}.new")
     try:
-        path.write_bytes(content)
+        try:
+            fresh.write_bytes(content)
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write {path.name}: {error.strerror}") from error
+
+
+def require_writer(path: Path) -> None:
+    """Raises UsageError if no file of points can have this name."""
+    if path.suffix.lower() not in WRITERS:
+        raise _wrong_extension(path)
 
 
 def _wrong_extension(path: Path) -> UsageError:
