@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from gitrun.lifecycle.bisect import Bisection, BisectRequest
     from gitrun.lifecycle.decide import LaunchRequest, Prompts
+    from gitrun.lifecycle.search import Search
     from gitrun.lifecycle.trial_preview import TrialPreview
     from gitrun.lifecycle.verify import Verdict, VerifyRules
     from gitrun.model.batch import Batch
@@ -113,6 +114,26 @@ class Project:
         """
         request = replace(model.api_request.request_from(operation, options), needs_batch=True)
         return self.read_batch(self._run_to_end(request))
+
+    def search(
+        self,
+        operation: str | Path | None = None,
+        space: Mapping[str, object] | None = None,
+        **options: Any,  # noqa: ANN401 - each has a type of its own
+    ) -> Search:
+        """Returns a batch whose trials this program asks for one at a time, and runs or computes itself.
+
+            for trial in project.search("train.py", {"lr": gitrun.loguniform(1e-4, 1)}, minimize="loss", max_trials=20):
+                trial.run()                         # or: trial.tell(compute(trial.flags["lr"]))
+
+        `space` gives flags and their values, as `flags` does for `batch`. The options are those of `batch`, without `jobs`;
+        `restart` goes on with a batch. Nothing is recorded before the first trial is asked for. Leaving the loop by `break` or
+        an error records the batch. After that, or after this process was killed, a restart goes on with it. Raises UsageError.
+        """
+        if space is not None:
+            options["flags"] = {**(options.get("flags") or {}), **space}
+        request = replace(model.api_request.request_from(operation, options), needs_batch=True)
+        return lifecycle.search.Search(self, request)
 
     def read_batch(self, run: Run) -> Batch:
         """Returns a batch, given by its own run, with its trials as they are now. Raises BadRun if the run is no batch."""

@@ -96,17 +96,21 @@ class BatchExecutor:
 
     @contextmanager
     def run(self, attempt: AttemptHandle) -> Iterator[Execution]:
-        """Runs the trials. Records their output as the output of the batch."""
+        """Runs the trials."""
+        with Signals() as signals, self.open_runner(attempt, signals) as runner:
+            outcome = runner.run()
+            yield Execution(outcome, signals, lambda: Collected(outcome, {}))
+
+    @contextmanager
+    def open_runner(self, attempt: AttemptHandle, signals: Signals) -> Iterator[BatchRunner]:
+        """Records this process as the supervisor of the batch. Yields the runner, whose output is that of the batch."""
         session = self.launch.session
         pid, worktree = os.getpid(), str(session.git.worktree or "")
         attempt.live.record(Owner(pid, process_birth(pid), attempt.id, worktree, in_place=True, started=time.time()))
-        reading = self.decision.reader or nullcontext()
-        with reading, Signals() as signals, attempt.live.output.open("ab", buffering=0) as output:
+        with self.decision.reader or nullcontext(), attempt.live.output.open("ab", buffering=0) as output:
             # trials have records of their own output; this one has what the terminal showed
             both = replace(session, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
-            runner = BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals)
-            outcome = runner.run()
-            yield Execution(outcome, signals, lambda: Collected(outcome, {}))
+            yield BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals)
 
 
 class BatchRunner:
@@ -140,12 +144,22 @@ class BatchRunner:
 
     def run(self) -> Outcome:
         """Runs trials until there are no more, a fault ends the batch, or a signal asks to stop. Returns the outcome."""
-        session, begun, clock = self.session, datetime.now(timezone.utc), time.monotonic()
+        begun, clock = datetime.now(timezone.utc), time.monotonic()
+        self.announce()
+        self.run_trials()
+        return self.conclude(begun, time.monotonic() - clock)
+
+    def announce(self) -> None:
+        """Tells the user how many trials there are to be."""
         at_a_time = f", {self.jobs} at a time" if self.jobs > 1 else ""
-        session.say(f"batch {short_id(self.attempt.run_id)}: {count_text(self.total, 'trial')} of {self.operation}{at_a_time}")
+        words = f"{count_text(self.total, 'trial')} of {self.operation}{at_a_time}"
+        self.session.say(f"batch {short_id(self.attempt.run_id)}: {words}")
         if self.gpus and (limit := lifecycle.gpus.describe_limit(self.gpus, self.jobs)):
-            session.say(limit)
+            self.session.say(limit)
             self.jobs = self.gpus.most_trials
+
+    def run_trials(self) -> None:
+        """Runs the trials of `tasks` and waits for them."""
         # an error leaves the records of running trials to the next command, without our locks on them
         with ExitStack() as left, self.pool:
             left.callback(self.leave)
@@ -154,7 +168,6 @@ class BatchRunner:
                     self.record(self.running.pop(program), program)
                 self.prune()
         self.pool.read_signals()
-        return self.conclude(begun, time.monotonic() - clock)
 
     def leave(self) -> None:
         """Gives back what trials hold that have not ended."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, store
 from gitrun.git.objects import Objects
-from gitrun.model.batch import GRID, PLUS, RANDOM, Trial, count_trials
+from gitrun.model.batch import GRID, RANDOM, Trial, count_trials
 from gitrun.model.grid import lay_grid
 from gitrun.model.record_files import METRICS, RESULT, RUN
 from gitrun.model.run import COMPLETED, PRUNED, RUNNING, TERMINATED
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from gitrun.workspace.session import Session
 
 
-def trials_of(session: Session, batch: str, operation: str) -> list[Run]:
+def trials_of(session: Session, batch: str) -> list[Run]:
     """Returns the runs of the batch's trials."""
     with store.index.Index(session.git) as index:
-        return [run for run in index.of_operation(operation) if run.attempt.batch == batch and run.attempt.trial]
+        return [run for run in index.trials_of(batch) if run.attempt.trial]
 
 
 def trial_of(run: Run, objectives: Sequence[Objective]) -> Trial:
@@ -130,7 +130,7 @@ def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -
     if found is None or found.data is None:
         return outcome
     definition = model.batch_record.decode_batch(found.data, rows.data if rows else None)
-    runs = trials_of(session, batch, run.operation.removesuffix(PLUS))
+    runs = trials_of(session, batch)
     trials = [trial_of(one, definition.objectives) for one in runs]
     # what still runs belonged to the dead process, and is about to be recorded as terminated
     trials = [replace(one, status=TERMINATED) if one.status == RUNNING else one for one in trials]

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
-from gitrun.errors import Declined, GitrunError, NoWorktree, RunIsRunning, UnknownRun, UsageError
+from gitrun.errors import CannotRun, Declined, GitrunError, NoWorktree, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker, require_object
 from gitrun.model import encode, record_files
 from gitrun.model.plan import Plan, Skip, Source
-from gitrun.model.run import BATCH, COMPLETED, RUNNING, STEPS, short_id
+from gitrun.model.run import BATCH, COMPLETED, RUNNING, STEPS, VALUE, short_id
 from gitrun.model.settings import RUN_SETTINGS, require_valid
 from gitrun.source.planning import (
     LaunchStamp,
@@ -274,6 +274,11 @@ def with_needs(session: Session, objects: Objects, request: Request, plan: Plan)
 def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decision | Skip:
     """Decides about another attempt of `run`, from its own source or from the working tree."""
     session, request = launch.session, launch.request
+    if run.attempt.kind == VALUE:
+        raise CannotRun(
+            f"cannot restart run {short_id(run.id)}: a caller computed its value, and no program ran",
+            f"To go on with its batch: git run --restart {short_id(run.attempt.batch or '')}",
+        )
     basis = recorded_basis(objects, run)
     if not launch.looks or basis:  # an entry can download files or run a script to read its flags
         store.trust.require_trusted(session.git, run, clean=request.clean)

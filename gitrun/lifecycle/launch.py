@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -19,7 +19,7 @@ from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, require_worktree, stamp_now
 from gitrun.model import encode, record_files
 from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, StartedRun, check_request
-from gitrun.model.run import BATCH, NOTEBOOK, SCRIPT, STEPS, short_id
+from gitrun.model.run import BATCH, NOTEBOOK, SCRIPT, STEPS, WITHOUT_PROGRAM, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_words
 from gitrun.source.operations import PYTHON
@@ -27,6 +27,8 @@ from gitrun.source.snapshot import private_index
 from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gitrun.lifecycle.batch import BegunTrial
     from gitrun.lifecycle.executor import Executor, LocalExecutor
     from gitrun.lifecycle.parent import ParentRun
@@ -44,16 +46,33 @@ START_WAITS = (0.05, 0.2, 0.5)
 def start(session: Session, request: Request, prompts: Prompts, parent: ParentRun | None = None) -> StartedRun | Skip:
     """Starts a run, and waits for its end unless it is staged or in the background. Returns Skip if nothing has to run.
 
-    Tries again if a gc removes objects in between. Raises GitrunError if nothing could be run or recorded.
+    Raises GitrunError if nothing could be run or recorded.
+    """
+    with begin_request(session, request, prompts, parent) as begun:
+        if isinstance(begun, Skip):
+            return begun
+        with begun.attempt as attempt:
+            return StartedRun(attempt.run_id, run_attempt(begun))
+
+
+@contextmanager
+def begin_request(
+    session: Session, request: Request, prompts: Prompts, parent: ParentRun | None = None
+) -> Iterator[BegunAttempt | Skip]:
+    """Begins what a request asks for. Its private index is there until the `with` ends. Yields Skip if nothing has to run.
+
+    Tries again if a gc removes objects in between. Raises GitrunError.
     """
     check_request(request)
     require_worktree(session, request)
     with keep_processes(session.git) as git:
-        return start_checked(replace(session, git=git), request, prompts, parent)
+        yield from begin_checked(replace(session, git=git), request, prompts, parent)
 
 
-def start_checked(session: Session, request: Request, prompts: Prompts, parent: ParentRun | None) -> StartedRun | Skip:
-    """Starts a run of a valid request, as `start` does."""
+def begin_checked(
+    session: Session, request: Request, prompts: Prompts, parent: ParentRun | None
+) -> Iterator[BegunAttempt | Skip]:
+    """Begins what a valid request asks for, as `begin_request` does."""
     typed, request = request, request if parent else with_links(session, request)
     if session.settings.link_paths and lends_files(session, request):
         share_directories(session)
@@ -73,10 +92,8 @@ def start_checked(session: Session, request: Request, prompts: Prompts, parent: 
                     raise
                 time.sleep(wait)
                 continue
-            if isinstance(begun, Skip):
-                return begun
-            with begun.attempt as attempt:
-                return StartedRun(attempt.run_id, run_attempt(begun))
+            yield begun
+            return
     raise CannotStart("the run did not start")
 
 
@@ -149,10 +166,7 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
     if launch.parent:
         # before the step runs, so that the journal names it after a crash
         launch.parent.record_begin(begun.decision.plan.operation, attempt.run_id)
-    announce(launch, begun.decision)
-    if request.label is not None or request.tags or request.comment:
-        edit = partial(with_annotations, launch.session, request)
-        store.annotations.annotate(launch.session.git, attempt.run_id, edit, "annotate at launch")
+    introduce(begun)
     if request.stage:
         if attempt.inherited:
             # the start of the staged attempt must find the earlier files
@@ -168,6 +182,15 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
         # the program may run for days
         launch.session.git.kept.end_all()
     return lifecycle.attempt.perform(attempt, executor_for(begun))
+
+
+def introduce(begun: BegunAttempt) -> None:
+    """Tells the user what starts, and records the annotations that were given with the request."""
+    launch, request = begun.launch, begun.launch.request
+    announce(launch, begun.decision)
+    if request.label is not None or request.tags or request.comment:
+        edit = partial(with_annotations, launch.session, request)
+        store.annotations.annotate(launch.session.git, begun.attempt.run_id, edit, "annotate at launch")
 
 
 def executor_for(begun: BegunAttempt) -> Executor:
@@ -284,7 +307,7 @@ def find_python(session: Session, plan: Plan) -> Interpreter | None:
 
 def with_surroundings(session: Session, request: Request, decision: Decision, python: Interpreter | None) -> Decision:
     """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
-    if decision.plan.kind in {STEPS, BATCH} or session.git.worktree is None:
+    if decision.plan.kind in WITHOUT_PROGRAM or session.git.worktree is None:
         return decision
 
     around = source.surroundings.find_surroundings(session, decision.plan, python)
@@ -302,7 +325,7 @@ def with_surroundings(session: Session, request: Request, decision: Decision, py
 def decide_lending(session: Session, request: Request, decision: Decision) -> Lending:
     """Decides which files outside the snapshot the run gets."""
     top, bare = session.git.worktree, decision.snapshot.bare
-    if top is None or request.in_place or decision.plan.kind in {STEPS, BATCH}:
+    if top is None or request.in_place or decision.plan.kind in WITHOUT_PROGRAM:
         return replace(workspace.lending.NO_LENDING, bare=bare)
     # the source of a commit or of an earlier attempt need not match the files of the working tree
     is_here = (request.restart is None and request.at is None) or request.force_sourcecode

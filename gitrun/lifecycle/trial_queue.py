@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitrun import lifecycle
 from gitrun.errors import CannotRun
 from gitrun.lifecycle.batch_trials import count_wanted, read_knowledge, reused_runs, reused_trial, trial_of, trials_of
-from gitrun.model.batch import GRID, PLUS, RANDOM, Proposal
+from gitrun.model.batch import GRID, RANDOM, Proposal
 from gitrun.model.grid import lay_grid, sample_points
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
 from gitrun.model.sampling import SearchPoints
@@ -47,7 +47,7 @@ class TrialQueue:
             raise CannotRun("the run is no batch")
         self.session, self.request, self.definition = session, request, plan.batch_definition
         self.fixed = {name: value for name, value in plan.flags.items() if name not in self.definition.space}
-        runs = trials_of(session, batch, plan.operation.removesuffix(PLUS)) if batch else []
+        runs = trials_of(session, batch) if batch else []
         self.runs = {run.attempt.trial or 0: run for run in runs}
         self.trials = self.read_trials(reused_runs(session, recorded))
         # a number is never given again, even if its trial was deleted

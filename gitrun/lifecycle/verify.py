@@ -23,7 +23,7 @@ from gitrun.lifecycle.launch import decide_lending, find_python, start
 from gitrun.model import decode, record_files
 from gitrun.model.plan import Request, Skip
 from gitrun.model.provenance import read_steps
-from gitrun.model.run import COMPLETED, ERROR, STEPS, TERMINATED, Run, short_id
+from gitrun.model.run import COMPLETED, ERROR, STEPS, TERMINATED, VALUE, Run, short_id
 from gitrun.model.settings import RUN_SETTINGS, require_valid
 from gitrun.model.text import decode_path
 from gitrun.process.signals import Signals
@@ -75,6 +75,8 @@ def verify(session: Session, run: Run, rules: VerifyRules, *, depth: int = 0) ->
         raise CannotVerify(
             f"run {short_id(run.id)} has no result to compare with: it is {last.status}", "To verify it: wait until it ends"
         )
+    if last.kind == VALUE:
+        raise CannotVerify(f"a caller computed the value of run {short_id(run.id)}, and no program ran")
     if last.kind == STEPS:
         return verify_steps(session, run, rules, depth)
     again = execute_again(replace(session, stdout=session.stderr), run)

@@ -91,9 +91,9 @@ def encode_result(outcome: Outcome) -> bytes:
     shared = cut_to_weight([(path, toml_weight(path) + 12) for path in outcome.shared], MAX_SHARED)
     files = cut_file_list(outcome.files)
     table = encode_table({
-        "format": FORMAT, "status": outcome.status, "exit_status": outcome.exit_status, "started": outcome.started,
-        "stopped": outcome.stopped, "duration": round(outcome.duration, 6), "reason": outcome.reason or None,
-        "pruned": outcome.pruned,
+        "format": FORMAT, "status": outcome.status, "exit_status": None if outcome.is_value else outcome.exit_status,
+        "started": outcome.started, "stopped": outcome.stopped, "duration": round(outcome.duration, 6),
+        "reason": outcome.reason or None, "pruned": outcome.pruned,
         "shared_left_out": len(outcome.shared) - len(shared) or None,
         "files_left_out": len(outcome.files) - len(files) or None,
         "steps": model.provenance.encode_steps(outcome.steps) if outcome.steps else None,

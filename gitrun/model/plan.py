@@ -176,6 +176,8 @@ class Outcome:
     counts: TrialCounts | None = None
     trials: tuple[Trial, ...] = ()
     """The trials of a batch, by number; only their numbers, runs, statuses and values are recorded."""
+    is_value: bool = False
+    """True for a trial whose value the caller computed: there was no program, so there is no exit status."""
     ordered: int = 0
     """Signal that asked gitrun itself to end during the attempt (0: none). Not recorded."""
 

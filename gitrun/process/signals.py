@@ -8,11 +8,13 @@ import signal
 import struct
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun.process.tree import is_single_threaded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
 INTERRUPTS = (signal.SIGINT, signal.SIGQUIT)
@@ -120,6 +122,29 @@ class Signals:
             return number, True
         # git, our parent, forwards the terminal's Ctrl-C at once
         return number, sender == os.getppid() and now - self._from_terminal_at < 1.0
+
+
+@contextmanager
+def handle_order(is_handled: Callable[[int], bool]) -> Iterator[None]:
+    """Calls `is_handled` for each SIGTERM until the `with` ends. If it returns False, the signal has its usual effect.
+
+    Does nothing in threads other than the main one, which get no signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if not is_handled(number):
+            signal.signal(number, before)
+            signal.raise_signal(number)
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is handle:
+            signal.signal(signal.SIGTERM, before)
 
 
 def ignore_signal(_number: int, _frame: FrameType | None) -> None:

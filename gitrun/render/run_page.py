@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun import model, views
 from gitrun.errors import BadRun
-from gitrun.model.run import BATCH, ERROR, RUNNING, STAGED, TERMINATED, short_id
+from gitrun.model.run import BATCH, ERROR, RUNNING, STAGED, TERMINATED, VALUE, short_id
 from gitrun.model.text import (
     count_columns,
     count_text,
@@ -71,6 +71,8 @@ def head_rows(project: Project, run: Run, now: datetime) -> Rows:
     attempt = run.attempt
     yield "operation", attempt.operation
     yield "status", status_text(attempt, now)
+    if attempt.kind == VALUE:
+        yield "value", "computed by the program that asked for the trial; gitrun ran nothing"
     yield "flags", attempt.flags_text
     yield "words", shlex.join(attempt.words_behind)
     yield "options", shlex.join(attempt.params.words())
@@ -134,7 +136,7 @@ def next_command_rows(run: Run) -> Rows:
         yield "stop", f"git run stop {known}"
     elif run.status == STAGED:
         yield "start", f"git run --start {known}"
-    else:
+    elif run.attempt.kind != VALUE:
         yield "restart", f"git run --restart {known}"
 
 
