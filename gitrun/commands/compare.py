@@ -53,7 +53,7 @@ FAMILIES = 1_000
 def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Shows runs side by side, with the flags and metrics in which they differ (default: the newest 20).
 
-    Of a batch, shows its trials, best first.
+    Of a batch, shows its trials, best first; without an objective, in their order.
 
     \b
       git run compare 1:5
@@ -98,14 +98,19 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
 
 
 def as_trials(project: Project, names: tuple[str, ...], question: Query) -> tuple[tuple[str, ...], Query]:
-    """Returns names and question for the trials of a batch, best first, if one batch alone is named; else both as they are."""
+    """Returns names and question for the trials of a batch, if one batch alone is named; else both as they are.
+
+    The best trial is first, or trial 1 if the batch has no objective.
+    """
     if len(names) != 1 or question.batch:
         return names, question
     found = [run for _, run in project.select(names).runs]
     if len(found) != 1 or found[0].attempt.kind != BATCH:
         return names, question
     order = question.sort or best_order(project, found[0])
-    return (), replace(question, batch=found[0].id, sort=order)
+    if order is None:
+        project.say("the batch has no objective, so its trials are in order. To show the best first: --min METRIC, or --max")
+    return (), replace(question, batch=found[0].id, sort=order or "trial")
 
 
 def best_order(project: Project, batch: Run) -> str | None:
@@ -214,7 +219,7 @@ def shorten_cell(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 -
     if isinstance(value, datetime):
         return relative_text(value, now)
     # `needs:prepare` holds the id of a run
-    if name == "id" or (name.startswith(NEEDS) and isinstance(value, str)):
+    if name in {"id", "base"} or (name.startswith(NEEDS) and isinstance(value, str)):
         return safe_text(short_id(value))
     if name == "duration":
         return duration_text(value)

@@ -145,7 +145,12 @@ def explain_nothing(project: Project, question: Query, *, deleted: bool) -> str:
 
 def print_rows(found: Listed, colours: Palette) -> None:
     """Prints the runs as a table for people, unreadable ones last."""
-    rows = [run_row(number, run, colours) for number, run in found.runs]
+    bases: dict[str, set[str | None]] = {}
+    for _, run in found.runs:
+        if run.attempt.batch:
+            bases.setdefault(run.attempt.batch, set()).add(run.attempt.base)
+    several = {batch for batch, commits in bases.items() if len(commits) > 1}
+    rows = [run_row(number, run, colours, names_commit=run.attempt.batch in several) for number, run in found.runs]
     rows += [broken_row(run, colours) for run in found.broken]
     if rows:
         table(rows, RUNS)

@@ -50,7 +50,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--needed", is_flag=True, help="Skip if a run with these flags exists.")
 @click.option("--needed-source", is_flag=True, help="Like --needed, and the source must be the same too.")
 @click.option("--force-sourcecode", is_flag=True, help="Restart with the code of the working tree, not the run's own.")
-@click.option("--at", metavar="COMMIT", help="Run the code of COMMIT; the working tree stays as it is.")
+@click.option("--at", metavar="COMMIT", help="Run the code of COMMIT, or of each in BASE..HEAD; your files stay as they are.")
 @click.option("--stage", is_flag=True, help="Record the run without starting it.")
 @click.option("--clean", is_flag=True, help="Restart without files that the previous attempt produced.")
 @click.option("--label", "-l", metavar="TEXT", help="Name the run.")

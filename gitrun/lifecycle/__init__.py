@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import batch_trials as batch_trials
     from gitrun.lifecycle import bisect as bisect
     from gitrun.lifecycle import command as command
+    from gitrun.lifecycle import commit_batches as commit_batches
     from gitrun.lifecycle import decide as decide
     from gitrun.lifecycle import executor as executor
     from gitrun.lifecycle import gpus as gpus

@@ -11,12 +11,13 @@ import time
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import lru_cache, partial
 from math import isfinite
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun import lifecycle
-from gitrun.errors import CannotRun, GitrunError
+from gitrun.errors import CannotRun, GitrunError, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
 from gitrun.lifecycle.batch_trials import (
@@ -120,6 +121,9 @@ class BatchRunner:
         self.launch, self.decision, self.begin_trial = executor.launch, executor.decision, executor.begin_trial
         self.session, self.attempt, self.signals = executor.launch.session, attempt, signals
         self.pool = ProgramPool(signals, self.find_targets)
+        # commits vary slowest: the last one is enough
+        decide_commit = partial(lifecycle.commit_batches.decide_commit_trials, self.launch, self.decision)
+        self.decide_commit = lru_cache(maxsize=1)(decide_commit)
         recorded = recorded_trials(self.session, attempt.id)
         self.queue = queue = TrialQueue(self.session, self.decision.plan, self.launch.request, attempt.run_id, recorded)
         self.definition, self.trials, self.total = queue.definition, queue.trials, queue.total
@@ -230,13 +234,13 @@ class BatchRunner:
                     return True
                 begun = self.begin_trial(self.launch, decision)
             except GitrunError as error:
-                self.session.say(f"error: trial {task.number} cannot start: {error}")
-                self.fault = f"trial {task.number}: {error.message}"
+                self.refuse(task, error)
                 return True
             stack.enter_context(begun.attempt)
             self.trials[task.number] = Trial(
-                task.number, decision.plan.flags, RUNNING, begun.attempt.run_id, attrs=task.point.attrs
-            )
+                task.number, decision.plan.flags, RUNNING, begun.attempt.run_id, attrs=task.point.attrs,
+                tree=decision.plan.source.tree,
+            )  # fmt: skip
             self.start_program(task, begun, stack)
         return True
 
@@ -276,6 +280,8 @@ class BatchRunner:
     def decide_trial(self, task: Task, gpus: str) -> Decision | Skip:
         """Returns the decision to run a trial, or to skip it because a run has these flags. Raises GitrunError."""
         launch, decision = self.launch, self.decision
+        if task.point.commit:
+            decision = self.decide_commit(task.point.commit.commit)
         if decision.plan_trial is None:
             raise CannotRun("the run is no batch")
         plan = decision.plan_trial(task.point.flags, stamp_now())
@@ -288,6 +294,18 @@ class BatchRunner:
                 return skip
             plan = lifecycle.decide.with_needs(self.session, objects, launch.request, plan)
         return Decision(plan, decision.snapshot, task.run, decision.locks)
+
+    def refuse(self, task: Task, error: GitrunError) -> None:
+        """Says why a trial cannot start. That ends the batch, unless only the commit of this trial is the reason."""
+        where = f" at commit {short_id(task.point.commit.commit)}" if task.point.commit else ""
+        self.session.say(f"error: trial {task.number}{where} cannot start: {error}")
+        if task.point.commit is None or not isinstance(error, UsageError | CannotRun):
+            self.fault = f"trial {task.number}: {error.message}"
+            return
+        if task.run is None:
+            tree = task.point.commit.tree
+            self.trials[task.number] = Trial(task.number, task.point.flags, ERROR, tree=tree, reason=error.message)
+        self.check_failures()
 
     def reuse(self, task: Task, skip: Skip) -> None:
         """Counts an earlier run as this trial."""
@@ -331,7 +349,8 @@ class BatchRunner:
         space = " ".join(f"{name}={format_value(flags[name])}" for name in self.queue.points.names if name in flags)
         shown = [objective.metric for objective in self.definition.objectives] or ["loss"]
         numbers = [f"{name}={number_text(value)}" for name in shown if (value := outcome.metrics.ask(name)) is not None]
-        words = [f"#{number}", short_id(trial.attempt.run_id), space]
+        commit = trial.task.point.commit
+        words = [f"#{number}", short_id(trial.attempt.run_id), f"commit {short_id(commit.commit)}" if commit else "", space]
         is_pruned = outcome.pruned is not None
         status, code = (outcome.reason, None) if is_pruned else (outcome.status, outcome.exit_status)
         words += [ending_text(status, code, outcome.duration), *numbers]
@@ -340,13 +359,19 @@ class BatchRunner:
 
     def check(self, number: int, outcome: Outcome) -> None:
         """Ends the batch if the trial shows that it cannot succeed. Tells the user what a sampler counts as failed."""
-        ended = [trial for trial in self.trials.values() if trial.status in COUNTED]
-        completed = [trial for trial in ended if trial.status == COMPLETED]
-        if outcome.status == ERROR and self.launch.request.fail_fast:
-            self.fault = "a trial failed"
+        if outcome.status == ERROR:
+            self.check_failures()
         if outcome.status == COMPLETED and not self.trials[number].values:
-            self.check_objectives(number, outcome, is_first=len(completed) == 1)
-        if len(ended) == FIRST_TRIALS and not completed and outcome.status == ERROR:
+            # an older commit may have other metrics
+            completed = sum(trial.status == COMPLETED for trial in self.trials.values())
+            self.check_objectives(number, outcome, is_first=completed == 1 and not self.definition.commits)
+
+    def check_failures(self) -> None:
+        """Ends the batch after a failed trial if the user wants that. Warns if the first trials failed."""
+        ended = [trial for trial in self.trials.values() if trial.status in COUNTED]
+        if self.launch.request.fail_fast:
+            self.fault = "a trial failed"
+        if len(ended) == FIRST_TRIALS and all(trial.status != COMPLETED for trial in ended):
             batch = short_id(self.attempt.run_id)
             self.session.say(f"warning: the first {FIRST_TRIALS} trials failed. To stop the batch: git run stop {batch}")
 
@@ -392,6 +417,9 @@ class BatchRunner:
         elif counts.pending and self.attempt.live.is_asked_to_end_softly:
             # what has no trial left to start is complete
             status, code, reason = TERMINATED, -SIGTERM, "stopped"
+        elif self.definition.commits and objectives and counts.completed and not any(trial.values for trial in trials):
+            status, code, reason = ERROR, 1, f"no trial has the metric '{objectives[0].metric}'"
+            self.session.say(f"error: {reason}")
         elif trials and not counts.completed:
             code, reason = 1, "no trial completed"
         best = counts.best

@@ -36,7 +36,7 @@ def trial_of(run: Run, objectives: Sequence[Objective]) -> Trial:
     """Returns a run as the trial of a batch."""
     status = run.attempt.shown_status
     values = objective_values(run.metrics, objectives) if status == COMPLETED else ()
-    return Trial(run.attempt.trial or 0, run.flags, status, run.id, values)
+    return Trial(run.attempt.trial or 0, run.flags, status, run.id, values, tree=run.attempt.source)
 
 
 def count_wanted(definition: BatchDefinition) -> int:
@@ -44,6 +44,7 @@ def count_wanted(definition: BatchDefinition) -> int:
     if definition.sampler != GRID:
         return definition.max_trials or 0
     count = lay_grid(definition.space, definition.points, definition.repeat).count
+    count *= len(definition.commits) or 1
     return min(count, definition.max_trials or count)
 
 
@@ -134,8 +135,12 @@ def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -
     trials = [trial_of(one, definition.objectives) for one in runs]
     # what still runs belonged to the dead process, and is about to be recorded as terminated
     trials = [replace(one, status=TERMINATED) if one.status == RUNNING else one for one in trials]
-    reused = reused_runs(session, (*recorded_trials(session, run.attempt.id), *read_reused(journal)))
+    recorded = recorded_trials(session, run.attempt.id)
+    reused = reused_runs(session, (*recorded, *read_reused(journal)))
     trials += [reused_trial(number, one, definition.objectives) for number, one in reused.items()]
+    known = {one.number for one in trials}
+    # those that could not be planned have no run
+    trials += [one for one in recorded if one.reason and one.number not in known]
     trials.sort(key=lambda one: one.number)
     total = max(count_wanted(definition), len(trials))
     return replace(outcome, trials=tuple(trials), counts=count_trials(trials, total, definition.objectives))

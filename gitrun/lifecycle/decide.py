@@ -33,17 +33,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitrun.lifecycle.parent import ParentRun
-    from gitrun.model.batch import BatchDefinition
+    from gitrun.model.batch import BatchDefinition, CommitTree
     from gitrun.model.entry import Definition
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
     from gitrun.model.run import Run
-    from gitrun.source.batch_planning import BatchPlan, PlanTrial
+    from gitrun.source.batch_planning import BatchPlan, PlanSource, PlanTrial
     from gitrun.source.environment import Locks
     from gitrun.source.source_tree import SourceTree
     from gitrun.source.surroundings import Surroundings
     from gitrun.workspace.session import Session
 
+TRIED = 20
+"""Newest commits of a range of which one must have the operation with the given flags."""
 # how far a clock is plausibly set back, and the distance of a restarted run from the newest
 SET_BACK, STEP_AHEAD = timedelta(days=1), timedelta(microseconds=1)
 
@@ -66,6 +68,8 @@ class Decision:
     """Plans a trial of the batch that is to run."""
     reader: Objects | None = None
     """Reads the source while trials are planned. Starts git when it is used, so it must be closed after that."""
+    plan_source: PlanSource | None = None
+    """Returns how to plan trials of the batch that have another source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def decide(launch: LaunchRequest) -> Decision | Skip:
             raise RunIsRunning(f"cannot restart run {short_id(run.id)}: it is running", f"git run stop {short_id(run.id)}")
         request = complete_request(launch.session.git, launch.request, run.attempt)
         decision = decide_restart(replace(launch, request=request), objects, run)
-        return decision if isinstance(decision, Skip) else replace(decision, request=request)
+        return decision if isinstance(decision, Skip) else replace(decision, request=decision.request or request)
 
 
 def unknown_restart(name: str, error: UnknownRun) -> GitrunError:
@@ -172,6 +176,12 @@ def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
 def decide_commit(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     """Decides about a new run of the request's commit. Reads operation, flags and entries from the commit alone."""
     session = launch.session
+    name = launch.request.at or ""
+    if source.commits.is_range(session.git, name):
+        return decide_range(launch, objects, name)
+    batch = plan_batch_at(launch, objects, name) if source.planning.may_be_batch(launch.request) else None
+    if batch:
+        return decide_commit_batch(launch, objects, batch)
     plan = plan_commit(session, objects, launch.request, launch.stamp)
     # the name may mean another commit a moment later
     request = replace(launch.request, at=plan.source.base)
@@ -183,13 +193,72 @@ def decide_commit(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     return Decision(with_needs(session, objects, request, plan), snapshot, locks=locks_of(objects, plan), request=request)
 
 
+def decide_range(launch: LaunchRequest, objects: Objects, name: str) -> Decision:
+    """Decides about a batch with a trial for each commit of a range. Raises GitrunError.
+
+    The batch's own source is that of the newest commit that can run the operation.
+    """
+    commits = source.commits.list_sources(launch.session.git, objects, name)
+    fault: UsageError | CannotRun | None = None
+    for one in commits[: -TRIED - 1 : -1]:
+        try:
+            batch = plan_batch_at(launch, objects, one.commit, commits)
+        except (UsageError, CannotRun) as error:
+            fault = fault or error
+            continue
+        if batch:
+            return decide_commit_batch(launch, objects, batch)
+    raise fault or CannotRun("no commit of the range can run")
+
+
+def plan_batch_at(launch: LaunchRequest, objects: Objects, name: str, commits: tuple[CommitTree, ...] = ()) -> BatchPlan | None:
+    """Plans a new batch whose source is the commit of this name. Returns None if it is none. Raises UsageError, CannotRun."""
+    session, request = launch.session, with_sampler_name(launch.request)
+    recorded = read_commit(session, objects, name)
+    tree, origin = open_source(objects, recorded.whole), PlanOrigin(recorded, launch.stamp, request.stage, commits)
+    return source.batch_planning.plan_batch(session.git, tree, request, origin, lifecycle.samplers.default_search())
+
+
+def decide_commit_batch(launch: LaunchRequest, objects: Objects, batch: BatchPlan, run: Run | None = None) -> Decision:
+    """Returns the decision to run a batch whose source is a commit, or that has several. Raises UsageError."""
+    # files are lent to a commit's source as to that of any single commit
+    request = replace(launch.request, at=batch.plan.source.base)
+    decision = decide_batch(request, objects, batch, own_snapshot(replace(launch, request=request), objects, batch.plan), run)
+    commits = batch.plan.batch_definition.commits if batch.plan.batch_definition else ()
+    notes = source.commits.note_shallow(launch.session.git, commits)
+    return replace(decision, plan=replace(decision.plan, notices=(*decision.plan.notices, *notes)), request=request)
+
+
+def list_new_commits(launch: LaunchRequest, objects: Objects, run: Run) -> tuple[CommitTree, ...]:
+    """Returns the commits that a restart of a batch over commits names; none if it goes on with its own. Raises UsageError."""
+    git, request = launch.session.git, launch.request
+    if request.force_sourcecode:
+        raise UsageError(
+            f"--force-sourcecode cannot be used with {run.operation}: its trials run the code of commits",
+            "To run your working tree: git run OPERATION. To add commits: --at BASE..HEAD",
+        )
+    if request.at is None:
+        return ()
+    if not source.commits.is_range(git, request.at):
+        # names the error if there is no such commit
+        found = source.commits.find_commit(git, request.at)
+        raise UsageError(f"{run.operation} takes a range of commits, not one", f"For example: --at {short_id(found)}..HEAD")
+    return source.commits.list_sources(git, objects, request.at)
+
+
 def plan_commit(session: Session, objects: Objects, request: Request, stamp: LaunchStamp) -> Plan:
     """Plans a new run of the request's commit. Writes no refs. Raises UsageError, CannotRun."""
-    recorded = source.commits.read_source(session.git, objects, "HEAD" if request.at is None else request.at)
-    if recorded.submodules and session.settings.submodules == "files":
-        recorded = source.commit_submodules.add_commit_files(session.git, objects, recorded)
+    recorded = read_commit(session, objects, "HEAD" if request.at is None else request.at)
     tree = open_source(objects, recorded.whole)
     return plan_start(session.git, tree, request, PlanOrigin(recorded, stamp, request.stage))
+
+
+def read_commit(session: Session, objects: Objects, name: str) -> Source:
+    """Returns the source that a commit is, with the files of its submodules. Raises UsageError."""
+    recorded = source.commits.read_source(session.git, objects, name)
+    if recorded.submodules and session.settings.submodules == "files":
+        return source.commit_submodules.add_commit_files(session.git, objects, recorded)
+    return recorded
 
 
 def skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan, run: Run | None = None) -> Skip | None:
@@ -274,11 +343,7 @@ def with_needs(session: Session, objects: Objects, request: Request, plan: Plan)
 def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decision | Skip:
     """Decides about another attempt of `run`, from its own source or from the working tree."""
     session, request = launch.session, launch.request
-    if run.attempt.kind == VALUE:
-        raise CannotRun(
-            f"cannot restart run {short_id(run.id)}: a caller computed its value, and no program ran",
-            f"To go on with its batch: git run --restart {short_id(run.attempt.batch or '')}",
-        )
+    definition = require_restartable(request, run, read_definition(objects, run) if run.attempt.kind == BATCH else None)
     basis = recorded_basis(objects, run)
     if not launch.looks or basis:  # an entry can download files or run a script to read its flags
         store.trust.require_trusted(session.git, run, clean=request.clean)
@@ -288,13 +353,15 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     recorded = snapshot.source if snapshot else own_source(session, objects, run)
     tree = open_source(objects, recorded.whole)
     previous = Previous(run.attempt, basis, open_source(objects, run.attempt.id))
-    if run.attempt.kind == BATCH:
-        last = source.batch_planning.PreviousBatch(previous, read_definition(objects, run))
-        request = with_sampler_name(request)
-        origin = PlanOrigin(recorded, launch.stamp, request.stage)
+    if definition:
+        last = source.batch_planning.PreviousBatch(previous, definition)
+        commits = list_new_commits(launch, objects, run) if definition.commits else ()
+        launch, request = replace(launch, request=with_sampler_name(request)), with_sampler_name(request)
+        origin = PlanOrigin(recorded, launch.stamp, request.stage, commits)
         batch = source.batch_planning.plan_batch_restart(session.git, tree, request, last, origin)
-        snapshot = snapshot or own_snapshot(launch, objects, batch.plan)
-        return decide_batch(request, objects, batch, snapshot, run)
+        if definition.commits:
+            return decide_commit_batch(launch, objects, batch, run)
+        return decide_batch(request, objects, batch, snapshot or own_snapshot(launch, objects, batch.plan), run)
     if request.needs_batch:
         raise UsageError(f"run {short_id(run.id)} is no batch", "To restart it: project.run(restart=...)")
     source.planning.require_no_batch_options(request)
@@ -319,6 +386,21 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     return Decision(plan, snapshot, run, locks_of(objects, plan))
 
 
+def require_restartable(request: Request, run: Run, definition: BatchDefinition | None) -> BatchDefinition | None:
+    """Returns the definition of a batch; None of another run. Raises CannotRun without a program, or UsageError."""
+    if run.attempt.kind == VALUE:
+        raise CannotRun(
+            f"cannot restart run {short_id(run.id)}: a caller computed its value, and no program ran",
+            f"To go on with its batch: git run --restart {short_id(run.attempt.batch or '')}",
+        )
+    if request.at is not None and not (definition and definition.commits):
+        raise UsageError(
+            "--at and --restart cannot be combined: a restart runs the run's own code",
+            f"To run the commit: git run --at {request.at} OPERATION",
+        )
+    return definition
+
+
 def with_sampler_name(request: Request) -> Request:
     """Returns the request with our name of the optimizer, if it names one. Raises BadValue for an unknown one."""
     return replace(request, optimizer=lifecycle.samplers.find_sampler_name(request.optimizer)) if request.optimizer else request
@@ -338,7 +420,10 @@ def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot:
         if not request.optimizer and definition.sampler == model.batch.RANDOM:
             note = lifecycle.samplers.default_search_note()
             plan = replace(plan, notices=(*plan.notices, *((f"note: {note}",) if note else ())))
-    return Decision(plan, snapshot, run, locks_of(objects, plan), plan_trial=batch.plan_trial, reader=objects)
+    return Decision(
+        plan, snapshot, run, locks_of(objects, plan), plan_trial=batch.plan_trial, reader=objects,
+        plan_source=batch.plan_source,
+    )  # fmt: skip
 
 
 def read_definition(objects: Objects, run: Run) -> BatchDefinition:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gitrun.model.batch import Sampler, Trial
+    from gitrun.model.flags import Value
     from gitrun.model.plan import Plan, Request
     from gitrun.model.run import Run
     from gitrun.workspace.session import Session
@@ -46,10 +47,15 @@ class TrialQueue:
         if plan.batch_definition is None:
             raise CannotRun("the run is no batch")
         self.session, self.request, self.definition = session, request, plan.batch_definition
-        self.fixed = {name: value for name, value in plan.flags.items() if name not in self.definition.space}
+        self.commits = {one.tree: one for one in self.definition.commits}
+        # each commit has defaults of its own
+        names = plan.given if self.commits else tuple(plan.flags)
+        self.fixed = {name: plan.flags[name] for name in names if name in plan.flags and name not in self.definition.space}
         runs = trials_of(session, batch) if batch else []
         self.runs = {run.attempt.trial or 0: run for run in runs}
         self.trials = self.read_trials(reused_runs(session, recorded))
+        # those that could not be planned have no run
+        self.trials |= {trial.number: trial for trial in recorded if trial.reason and trial.number not in self.trials}
         # a number is never given again, even if its trial was deleted
         self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
         self.total = count_wanted(self.definition)
@@ -70,35 +76,42 @@ class TrialQueue:
         again = {ERROR} if request.retry_failed else set()
         again |= {COMPLETED, PRUNED, ERROR} if request.all_trials else set()
         number = self.last_number
-        for known, run in sorted(self.runs.items()):
-            trial = self.trials[known]
-            if trial.status == RUNNING or not self.is_wanted(trial):
+        for known, trial in sorted(self.trials.items()):
+            if trial.reused or trial.status == RUNNING or not self.is_wanted(trial):
                 continue
             if trial.status not in COUNTED or trial.status in again:
-                yield Task(known, Proposal(self.points.select_flags(trial.flags), trial.attrs), run)
+                point = Proposal(self.points.select_flags(trial.flags), trial.attrs, self.commits.get(trial.tree))
+                yield Task(known, point, self.runs.get(known))
         for proposal in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):
             number += 1
             yield Task(number, proposal)
 
     def is_wanted(self, trial: Trial) -> bool:
         """Returns whether the trial is a point of the batch as it is now, after a restart with other flags."""
-        return self.points.contains(trial.flags, self.fixed)
+        if self.commits and trial.tree not in self.commits:
+            return False
+        # a trial without a run has no other flags than those of its point
+        return self.points.contains(trial.flags, {} if trial.reason else self.fixed)
 
     def list_points(self) -> Iterator[Proposal]:
         """Yields the points of a grid that no trial has."""
         definition = self.definition
-        known = Counter(self.points.point_key(trial.flags) for trial in self.trials.values() if self.is_wanted(trial))
+        known = Counter(self.point_key(trial.flags, trial.tree) for trial in self.trials.values() if self.is_wanted(trial))
         grid = lay_grid(definition.space, definition.points, definition.repeat)
-        numbers: Iterable[int] = range(grid.count)
-        if definition.max_trials and definition.max_trials < grid.count:
-            numbers = sample_points(grid.count, definition.max_trials, definition.seed)
+        # commits vary slowest
+        commits = definition.commits or (None,)
+        count = grid.count * len(commits)
+        numbers: Iterable[int] = range(count)
+        if definition.max_trials and definition.max_trials < count:
+            numbers = sample_points(count, definition.max_trials, definition.seed)
         for at in numbers:
-            point = grid.at(at)
-            key = self.points.point_key(point)
+            place, index = divmod(at, grid.count)
+            point, commit = grid.at(index), commits[place]
+            key = self.point_key(point, commit.tree if commit else "")
             if known[key]:
                 known[key] -= 1
             else:
-                yield Proposal(point)
+                yield Proposal(point, commit=commit)
 
     def list_proposals(self, number: int) -> Iterator[Proposal]:
         """Yields what the sampler proposes for trials after `number`, while more trials are to come."""
@@ -110,3 +123,7 @@ class TrialQueue:
                 self.session.say("note: the space is exhausted: every proposal has a trial")
                 return
             yield proposal
+
+    def point_key(self, flags: Mapping[str, Value], tree: str) -> object:
+        """Returns a key that is equal for trials of the same point, and of the same source if the batch has several."""
+        return (tree if self.commits else "", self.points.point_key(flags))

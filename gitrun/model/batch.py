@@ -32,6 +32,14 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitTree:
+    """A commit, and the tree of its files without records of runs."""
+
+    commit: str
+    tree: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchDefinition:
     """The contents of `.gitrun/batch.toml`: what a batch searches for, and how.
 
@@ -40,6 +48,7 @@ class BatchDefinition:
     as there are). `prune` names a pruner, or is empty. `engine` is the name and version of the library that samples, empty for
     our own. `seed` is the seed of the batch. `options` are the settings of the optimizer. `kind` is the kind
     of operation of the trials. `gpus_per_trial` is the number of GPUs that a trial gets of those listed for the batch.
+    `commits` are the sources of the trials, crossed with the points; empty if all have the source of the batch.
     """
 
     sampler: str
@@ -55,6 +64,7 @@ class BatchDefinition:
     kind: str = "script"
     gpus_per_trial: int | None = None
     options: Mapping[str, Value] = field(default_factory=dict)
+    commits: tuple[CommitTree, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class Trial:
     `number` counts from 1 and stays for life. `flags` are all flags of its run. `status` is that of the run, or `pruned`.
     `values` are the values of the objectives, empty unless it completed with all of them. `series` are steps and values of
     the first objective. `attrs` is what the sampler asked to keep with the trial. `reused` says that the run existed before.
+    `tree` is the source of its run. A trial that could not be planned has no run, and `reason` says why.
     """
 
     number: int
@@ -74,6 +85,8 @@ class Trial:
     series: tuple[tuple[int, float], ...] = ()
     attrs: Mapping[str, Value] = field(default_factory=dict)
     reused: bool = False
+    tree: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +142,14 @@ def has_value(domain: Domain, value: Value) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A sampler's proposal for a trial: the values of the space's flags, and what to keep with the trial."""
+    """A sampler's proposal for a trial: the values of the space's flags, and what to keep with the trial.
+
+    `commit` is the source of the trial, if not that of the batch.
+    """
 
     flags: Mapping[str, Value]
     attrs: Mapping[str, Value] = field(default_factory=dict)
+    commit: CommitTree | None = None
 
 
 class Sampler(Protocol):

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadRun, UsageError
-from gitrun.model.batch import BatchDefinition, Objective, Trial
+from gitrun.model.batch import BatchDefinition, CommitTree, Objective, Trial
 from gitrun.model.decode import (
     get_int,
     get_number,
@@ -46,6 +46,7 @@ def encode_batch(definition: BatchDefinition) -> dict[str, Any]:
             {"metric": one.metric, "direction": MINIMIZE if one.minimize else MAXIMIZE} for one in definition.objectives
         ] or None,
         "options": dict(definition.options) or None,
+        "commits": [{"commit": one.commit, "tree": one.tree} for one in definition.commits] or None,
         "space": {name: encode_domain(domain) for name, domain in sorted(definition.space.items())} or None,
     }  # fmt: skip
     return {key: value for key, value in found.items() if value is not None}
@@ -99,6 +100,7 @@ def decode_batch(data: bytes, points: bytes | None = None, seed: int = 0) -> Bat
         kind=get_text(found, "kind") or SCRIPT,
         gpus_per_trial=gpus if gpus is not None and gpus > 0 else None,
         options={name: read_value(name, value) for name, value in get_table(found, "options").items()},
+        commits=tuple(map(decode_commit, get_tables(found, "commits"))),
     )
 
 
@@ -138,6 +140,14 @@ def decode_objective(found: Mapping[str, Any]) -> Objective:
     if not metric or direction not in {MINIMIZE, MAXIMIZE}:
         raise BadRun(f"{BATCH} has an objective without a metric or direction")
     return Objective(metric, direction == MINIMIZE)
+
+
+def decode_commit(found: Mapping[str, Any]) -> CommitTree:
+    """Reads a commit that is the source of trials. Raises BadRun: a batch without one of its commits would be another batch."""
+    commit, tree = get_text(found, "commit") or "", get_text(found, "tree") or ""
+    if not (is_id(commit) and is_id(tree)):
+        raise BadRun(f"{BATCH} has a commit without a valid id")
+    return CommitTree(commit, tree)
 
 
 def read_values(name: str, found: object) -> tuple[Value, ...]:
@@ -189,6 +199,8 @@ def encode_trial(trial: Trial) -> dict[str, Any]:
     return {
         "number": trial.number, "run": trial.run_id, "status": trial.status, **values,
         **({"reused": True} if trial.reused else {}),
+        # nothing else records a trial without a run
+        **({"tree": trial.tree, "reason": trial.reason} if trial.reason else {}),
     }  # fmt: skip
 
 
@@ -209,9 +221,11 @@ def read_trial(found: Mapping[str, Any]) -> Trial | None:
     several = found.get("values")
     asked: Sequence[object] = [found["value"]] if "value" in found else several if isinstance(several, list) else []
     values = tuple(value for value in map(as_float, asked) if value is not None)
+    reason = get_text(found, "reason") or ""
+    flags = {name: read_value(name, value) for name, value in get_table(found, "flags").items()} if reason else {}
     return Trial(
-        number, {}, get_text(found, "status") or PENDING, run_id if is_id(run_id) else "", values,
-        reused=found.get("reused") is True,
+        number, flags, get_text(found, "status") or PENDING, run_id if is_id(run_id) else "", values,
+        reused=found.get("reused") is True, tree=get_text(found, "tree") or "", reason=reason,
     )  # fmt: skip
 
 

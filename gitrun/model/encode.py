@@ -16,6 +16,7 @@ from gitrun.model.text import encode_path, number_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gitrun.model.batch import Trial
     from gitrun.model.flags import Flags, Value
     from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome, Plan
@@ -104,8 +105,13 @@ def encode_result(outcome: Outcome) -> bytes:
         **(model.batch_record.encode_outcome(outcome) if outcome.counts or outcome.trials else {}),
     })  # fmt: skip
     # tomli_w would write short tables on a line each, and readers could not leave them out without parsing them
-    trials = (TRIALS_HEADER + encode_table(model.batch_record.encode_trial(trial)) for trial in outcome.trials)
-    return table + b"".join(trials)
+    return table + b"".join(TRIALS_HEADER + encode_trial(trial) for trial in outcome.trials)
+
+
+def encode_trial(trial: Trial) -> bytes:
+    """Returns a trial as a table of result.toml, with its flags if it has no run that records them."""
+    table = encode_table(model.batch_record.encode_trial(trial))
+    return table + (b"[trials.flags]\n" + encode_flags(model.flags.Flags(trial.flags)) if trial.reason and trial.flags else b"")
 
 
 def file_table(file: File) -> dict[str, str | int]:

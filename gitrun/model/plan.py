@@ -188,9 +188,10 @@ class Request:
 
     `operation` is a script as typed. `command` holds the words after `--`, which are arguments if there is an operation.
     `flags` maps names to values or to words as typed. `restart` names a run. `stop_after` is in seconds. `links` and `outputs`
-    are relative to the current directory. `at` names the commit whose tree is the source. `minimize` and `maximize` are
-    metrics joined by commas. `jobs` is the number of trials at a time. `prune` names a pruner, or is `none`. `needs_batch`
-    refuses whatever is no batch. `points` are files with a trial in each row, relative to the current directory.
+    are relative to the current directory. `at` names the commit whose tree is the source, or a range of commits. `minimize`
+    and `maximize` are metrics joined by commas. `jobs` is the number of trials at a time. `prune` names a pruner, or is
+    `none`. `needs_batch` refuses whatever is no batch. `points` are files with a trial in each row, relative to the current
+    directory.
     """
 
     operation: str | None = None
@@ -285,11 +286,6 @@ def check_request(request: Request) -> None:
 
 def check_commit_request(request: Request) -> None:
     """Raises UsageError if the request asks for another source than that of its commit, too."""
-    if request.restart is not None:
-        raise UsageError(
-            "--at and --restart cannot be combined: a restart runs the run's own code",
-            f"To run the commit: git run --at {request.at} OPERATION",
-        )
     if request.in_place:
         raise UsageError(
             "--at and --in-place cannot be combined: your working tree has other files",

@@ -101,9 +101,29 @@ def batch_rows(project: Project, run: Run) -> Rows:
     space = [f"{name}={model.space.format_domain(domain)}" for name, domain in sorted(definition.space.items())]
     yield from label_first("space", (shorten(line, LONGEST) for line in space[:MANY]))
     yield "points", count_text(len(definition.points), "row") if definition.points else ""
+    yield "commits", commits_text(definition)
+    yield from label_first("not run", (shorten(line, LONGEST) for line in refused_texts(project, run)[:MANY]))
     if len(definition.objectives) == 1:
         best = views.batches.best_first(project.trials(run), definition.objectives[0])[:TOP]
         yield from label_first("best", (describe_trial(one, definition.objectives[0].metric) for one in best))
+
+
+def commits_text(definition: BatchDefinition) -> str:
+    """Returns the number of the commits that are the sources of the trials, with the oldest and the newest."""
+    if not definition.commits:
+        return ""
+    first, last = definition.commits[0].commit, definition.commits[-1].commit
+    return f"{len(definition.commits):,}, from {short_id(first)} to {short_id(last)}"
+
+
+def refused_texts(project: Project, run: Run) -> list[str]:
+    """Returns a line for each reason for which trials of a batch have no run, with their numbers."""
+    reasons: dict[str, list[str]] = {}
+    with suppress(BadRun):
+        for trial in project.runs.read_trials(run):
+            if trial.reason:
+                reasons.setdefault(trial.reason, []).append(f"#{trial.number}")
+    return [f"{' '.join(numbers)}: {reason}" for reason, numbers in reasons.items()]
 
 
 def label_first(name: str, lines: Iterable[str]) -> Rows:

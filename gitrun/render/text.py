@@ -113,12 +113,13 @@ def join_cells(row: Sequence[str], widths: Sequence[int], room: int, right: Coll
     return shown.rstrip(" ") if fits else shown + cut
 
 
-def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
-    """Returns a run as a row of the list."""
+def run_row(number: int, run: Run, colours: Palette = PLAIN, *, names_commit: bool = False) -> list[str]:
+    """Returns a run as a row of the list, with the commit that it is based on if asked for."""
     mark = "*" if run.notes.marked else ""
     label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
     # a staged run has not started
     when = time_text(run.attempt.started or run.attempt.created)
+    commit = f"{short_id(run.attempt.base or '')}{GAP}" if names_commit else ""
     return [
         # a trial is no line of the list: its number is that in its batch
         f"{number or f'#{run.attempt.trial}'}{mark}",
@@ -126,7 +127,7 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN) -> list[str]:
         safe_text(run.operation),
         when,
         colours.cell(run.attempt.shown_status, run.attempt.shown_status),
-        label + safe_text(run.attempt.brief_text) + (f"{GAP}{counts_text(run.attempt)}" if run.attempt.counts else ""),
+        label + commit + safe_text(run.attempt.brief_text) + (f"{GAP}{counts_text(run.attempt)}" if run.attempt.counts else ""),
     ]
 
 

@@ -14,21 +14,24 @@ from gitrun.model.sampling import PRUNER_PREFIX
 from gitrun.model.space import Choice, format_domain
 from gitrun.source.batch_space import SpaceBefore, read_batch_space
 from gitrun.source.declared_flags import resolve_operation, resolve_restart
-from gitrun.source.planning import plan_restart, plan_start, require_no_batch_options
+from gitrun.source.planning import plan_restart, plan_start, plan_with_source, require_no_batch_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeAlias
 
     from gitrun.git.exe import Git
+    from gitrun.model.batch import CommitTree
     from gitrun.model.flags import Value
-    from gitrun.model.plan import Plan
+    from gitrun.model.plan import Plan, Source
     from gitrun.model.space import Space
     from gitrun.source.planning import LaunchStamp, PlanOrigin, Previous
     from gitrun.source.source_tree import SourceTree
 
     PlanTrial: TypeAlias = Callable[[Mapping[str, Value], LaunchStamp], Plan]
     """Returns the plan of a trial with these flags of the space."""
+    PlanSource: TypeAlias = Callable[[SourceTree, Source], PlanTrial]
+    """Returns how to plan the trials of a source, whose files the tree has."""
 
 DEFAULT_TRIALS = 20
 """Trials of a search without --max-trials."""
@@ -39,10 +42,11 @@ NO_PRUNER = "none"
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """The plan of a batch, and how to plan one of its trials."""
+    """The plan of a batch, and how to plan one of its trials: on the batch's own source, and on any."""
 
     plan: Plan
     plan_trial: PlanTrial
+    plan_source: PlanSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +58,60 @@ class PreviousBatch:
 
 
 def plan_batch(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin, default_sampler: str) -> BatchPlan | None:
-    """Plans a new batch. Returns None if each flag has one value. Raises UsageError, CannotRun.
+    """Plans a new batch. Returns None if each flag has one value, and the trials one source. Raises UsageError, CannotRun.
 
     `default_sampler` is the one for ranges, if the request names none.
     """
     declaration = resolve_operation(git, tree, request, origin.snapshot)
     operation = declaration.operation
     asked = read_batch_space(git, declaration, request, force=bool(request.force_flags))
-    if not asked.space and not asked.points:
+    if not asked.space and not asked.points and not origin.commits:
         require_no_batch_options(request)
         return None
     if operation.kind == STEPS:
+        if not asked.space:
+            raise UsageError(f"{operation.name} has steps, which take one commit", "To run them at one: --at COMMIT")
         raise UsageError(f"{operation.name} has steps, which take one value for each flag", "Give the list to one step")
     fixed: Mapping[str, Any] = asked.fixed
 
-    def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
-        wanted = replace(without_batch_options(request), flags={**fixed, **flags})
-        return plan_start(git, tree, wanted, replace(origin, stamp=stamp))
+    def plan_source(files: SourceTree, recorded: Source) -> PlanTrial:
+        def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
+            wanted = replace(without_batch_options(request), flags={**fixed, **flags})
+            return plan_start(git, files, wanted, replace(origin, stamp=stamp, snapshot=recorded))
+
+        return plan_trial
 
     definition = define(request, asked.space, operation.kind, origin.stamp.seed, default_sampler)
-    definition = replace(definition, points=asked.points)
-    trial, *_ = [plan_trial(point, origin.stamp) for point in asked.probes()]
-    return BatchPlan(as_batch(trial, request, definition, {}), with_seed(plan_trial, definition))
+    definition = with_commits(replace(definition, points=asked.points), origin.commits, request.at)
+    trial, *_ = [plan_source(tree, origin.snapshot)(point, origin.stamp) for point in asked.probes()]
+    return make_batch_plan(as_batch(trial, request, definition, {}), definition, plan_source, tree)
+
+
+def make_batch_plan(plan: Plan, definition: BatchDefinition, plan_source: PlanSource, tree: SourceTree) -> BatchPlan:
+    """Returns the plan of a batch, with the seed of the batch as that of each trial."""
+
+    def plan_seeded(files: SourceTree, recorded: Source) -> PlanTrial:
+        return with_seed(plan_source(files, recorded), definition)
+
+    return BatchPlan(plan, plan_seeded(tree, plan.source), plan_seeded)
+
+
+def with_commits(definition: BatchDefinition, commits: tuple[CommitTree, ...], words: str | None) -> BatchDefinition:
+    """Returns the definition with the commits that are the sources of the trials. Raises UsageError for a search."""
+    if commits and definition.sampler != GRID:
+        raise UsageError(
+            f"a search takes one commit, and '{words}' has {len(commits):,}",
+            "To try the same values at each commit: a list, such as lr=linspace[0:1:5]. To search: --at COMMIT",
+        )
+    return replace(definition, commits=commits)
 
 
 def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: PreviousBatch, origin: PlanOrigin) -> BatchPlan:
-    """Plans another attempt of a batch: given flags and options replace its own. Raises UsageError, CannotRun."""
+    """Plans another attempt of a batch: given flags, options and commits replace its own. Raises UsageError, CannotRun."""
     previous, before, last = batch.previous, batch.definition, batch.previous.attempt
-    own = {name: value for name, value in last.flags.items() if name not in before.space}
+    # each commit has defaults of its own
+    names = last.given if before.commits else tuple(last.flags)
+    own = {name: last.flags[name] for name in names if name in last.flags and name not in before.space}
     trial_attempt = replace(
         last, operation=last.operation.removesuffix(PLUS), kind=before.kind, flags=Flags(own),
         given=tuple(name for name in last.given if name in own),
@@ -97,9 +127,14 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
     as_trial = replace(previous, attempt=replace(trial_attempt, flags=Flags({**own, **lacking})))
     fixed: Mapping[str, Any] = asked.fixed
 
-    def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
-        wanted = replace(without_batch_options(request), flags={**fixed, **flags})
-        return plan_restart(git, tree, wanted, as_trial, replace(origin, stamp=stamp))[0]
+    def plan_source(files: SourceTree, recorded: Source) -> PlanTrial:
+        def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
+            wanted, at = without_batch_options(request), replace(origin, stamp=stamp, snapshot=recorded)
+            if before.commits:
+                return plan_with_source(git, files, replace(wanted, flags={**own, **fixed, **flags}), as_trial, at)
+            return plan_restart(git, files, replace(wanted, flags={**fixed, **flags}), as_trial, at)[0]
+
+        return plan_trial
 
     sampler = request.optimizer or before.sampler
     limit = request.max_trials if request.max_trials is not None else before.max_trials
@@ -117,11 +152,12 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
         gpus_per_trial=request.gpus_per_trial if request.gpus_per_trial is not None else before.gpus_per_trial,
     )  # fmt: skip
     require_lists(changed)
-    trial, *_ = [plan_trial(point, origin.stamp) for point in asked.probes()]
+    changed = with_commits(changed, origin.commits or before.commits, request.at)
+    trial, *_ = [plan_source(tree, origin.snapshot)(point, origin.stamp) for point in asked.probes()]
     plan = as_batch(
         trial, request, changed, {name: getattr(last.params, name) for name in ("minimize", "maximize", "optimizer")}
     )
-    return BatchPlan(plan, with_seed(plan_trial, changed))
+    return make_batch_plan(plan, changed, plan_source, tree)
 
 
 def without_batch_options(request: Request) -> Request:

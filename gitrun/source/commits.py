@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UnknownCommit, UsageError
+from gitrun.model.batch import CommitTree
 from gitrun.model.plan import Source
 from gitrun.model.text import is_text, safe_text
 from gitrun.source.snapshot import without_records
 from gitrun.views.history import is_commit, resolve_commit, tree_of_commit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
 
 BRANCH = "refs/heads/"
 # 160000 commit <id>\tlibs/x
 SUBMODULE = re.compile(rb"\x00160000 commit ([0-9a-f]+)\t([^\x00]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class CommitTree:
-    """A commit, and the tree of its files."""
-
-    commit: str
-    tree: str
 
 
 def find_commit(git: Git, name: str) -> str:
@@ -61,6 +55,39 @@ def list_submodules(git: Git, tree_id: str) -> tuple[tuple[str, str], ...]:
     """Returns the submodules of a tree, each with its commit."""
     output = b"\0" + git.run("ls-tree", "-r", "-z", "--full-tree", tree_id)
     return tuple((os.fsdecode(path), commit.decode()) for commit, path in SUBMODULE.findall(output))
+
+
+def is_range(git: Git, name: str) -> bool:
+    """Returns whether a name means a range of commits, and no single one."""
+    return ".." in name and resolve_commit(git, name) is None and is_commit(git, name)
+
+
+def list_sources(git: Git, objects: Objects, revisions: str) -> tuple[CommitTree, ...]:
+    """Returns the commits of a range with different files, oldest first. Their trees are without records of runs.
+
+    Raises UsageError if there are none.
+    """
+    oldest: dict[str, CommitTree] = {}
+    for found in list_commit_trees(git, revisions):
+        tree_id = without_records(git, objects, found.tree)
+        oldest.setdefault(tree_id, CommitTree(found.commit, tree_id))
+    if not oldest:
+        raise UsageError(
+            f"no commits in '{safe_text(revisions)}'",
+            "A..B are the commits of B that A does not have. To see them: git log A..B",
+        )
+    return tuple(oldest.values())
+
+
+def note_shallow(git: Git, commits: Iterable[CommitTree]) -> tuple[str, ...]:
+    """Returns a note if the commits end where a shallow clone does."""
+    try:
+        ends = (git.common_dir / "shallow").read_text().split()
+    except OSError:
+        return ()
+    if {one.commit for one in commits}.isdisjoint(ends):
+        return ()
+    return ("note: this clone is shallow, so older commits of the range are missing. To fetch them: git fetch --unshallow",)
 
 
 def list_commit_trees(git: Git, revisions: str) -> tuple[CommitTree, ...]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gitrun.git.exe import Git
+    from gitrun.model.batch import CommitTree
     from gitrun.model.flags import Flag, Value
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
@@ -73,11 +74,15 @@ class LaunchStamp:
 
 @dataclass(frozen=True, slots=True)
 class PlanOrigin:
-    """The parts of a plan that do not depend on flags: snapshot, time, and whether the run is only staged."""
+    """The parts of a plan that do not depend on flags: snapshot, time, and whether the run is only staged.
+
+    `commits` are the sources of the trials, if it is the plan of a batch over several.
+    """
 
     snapshot: Source
     stamp: LaunchStamp
     is_staged: bool
+    commits: tuple[CommitTree, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +126,27 @@ class Call:
 def plan_start(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin) -> Plan:
     """Plans a new run. `tree` has the files of the snapshot. Writes nothing. Raises UsageError, CannotRun."""
     declaration = resolve_operation(git, tree, request, origin.snapshot)
-    call = read_call(tree, declaration, FlagInput(request.flags, force=bool(request.force_flags)))
+    return plan_declared(tree, declaration, request.flags, new_params(git, request, origin.stamp), origin)
+
+
+def plan_with_source(git: Git, tree: SourceTree, request: Request, previous: Previous, origin: PlanOrigin) -> Plan:
+    """Plans a run like the previous attempt on other source, with the request's flags and that source's defaults.
+
+    `tree` has the files of the snapshot. Writes nothing. Raises UsageError, CannotRun.
+    """
+    last = previous.attempt
+    declaration = resolve_restart(tree, last, previous.basis, previous.tree)
+    return plan_declared(tree, declaration, request.flags, restart_params(last, request, path_params(git, request)), origin)
+
+
+def plan_declared(
+    tree: SourceTree, declaration: Declaration, typed: Mapping[str, Value | Typed | None], params: Params, origin: PlanOrigin
+) -> Plan:
+    """Plans a run of an operation with the typed flags and the defaults of the others. Raises UsageError, CannotRun."""
+    call = read_call(tree, declaration, FlagInput(typed, force=bool(params.force_flags)))
     # a restart may contradict its words: the typed flag is the change
     refuse_contradictions(call)
     flags = Flags(default_values(call.declared.flags or ())).put(call.from_words | call.typed)
-    params = new_params(git, request, origin.stamp)
     lost = find_lost_flags(tree, call.operation, call.declared, flags)
     require_reach(call.operation, call.declared, lost, flags)
     plan = make_plan(tree, call, flags, params, origin)

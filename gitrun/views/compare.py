@@ -35,7 +35,8 @@ def columns_of(
 ) -> list[Column]:
     """Returns the columns in which the runs differ. With `equal`, also the columns in which they do not.
 
-    The columns of `HEAD` are always there. `needs` maps the id of a run to the runs that it needed, by operation.
+    The columns of `HEAD` are always there, and `base` for trials of different commits. `needs` maps the id of a run to the
+    runs that it needed, by operation.
     """
     needs = needs or {}
     flags = differing_names([run.flags for run in runs], equal=equal)
@@ -44,10 +45,16 @@ def columns_of(
     both = {*PROPERTIES, *(name for name in flags if name in metrics)}
     return [
         *(column_named(name) for name in HEAD),
+        *([column_named("base")] if runs and have_several_commits(runs) else ()),
         *(flag_column(name, f"flag:{name}" if name in both else name) for name in flags),
         *(needed_column(needs, name) for name in differing_names([needs.get(run.id, {}) for run in runs], equal=equal)),
         *(metric_column(name, f"metric:{name}" if name in both else name) for name in metrics),
     ]
+
+
+def have_several_commits(runs: Sequence[Run]) -> bool:
+    """Returns whether the runs are trials of different commits."""
+    return all(run.attempt.batch for run in runs) and len({run.attempt.base for run in runs}) > 1
 
 
 def column_named(name: str) -> Column:

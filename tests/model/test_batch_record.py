@@ -11,7 +11,7 @@ from runs_made_up import WHEN
 
 from gitrun.errors import BadRun
 from gitrun.model import batch_record, decode, encode, record_files
-from gitrun.model.batch import BatchDefinition, Objective, Trial, count_trials
+from gitrun.model.batch import BatchDefinition, CommitTree, Objective, Trial, count_trials
 from gitrun.model.batch_record import decode_batch, encode_batch, encode_points, read_sampler, read_trials
 from gitrun.model.flags import Flags
 from gitrun.model.plan import Outcome, Plan, Source
@@ -33,6 +33,7 @@ RANGES = st.one_of(
     st.builds(Range, st.just("int"), WHOLE, WHOLE, st.booleans(), st.none() | WHOLE, st.none() | WHOLE, WHENS),
 )
 NAMES = TEXT.filter(bool)
+IDS = st.integers(0, 1 << 159).map("{:040x}".format)
 DEFINITIONS = st.builds(
     BatchDefinition,
     sampler=NAMES,
@@ -46,6 +47,7 @@ DEFINITIONS = st.builds(
     repeat=st.integers(1, BIG),
     engine=TEXT,
     options=FLAGS,
+    commits=st.lists(st.builds(CommitTree, IDS, IDS), max_size=2).map(tuple),
 )
 LOSS = (Objective("loss"),)
 GRID = BatchDefinition("grid", {"lr": Choice((0.1, 0.2))})
@@ -153,6 +155,7 @@ def test_pruned_trial_is_terminated_and_shown_as_pruned() -> None:
 TRIALS = (
     Trial(1, {}, "completed", "1" * 40, (0.5,)), Trial(2, {}, "pruned", "2" * 40), Trial(3, {}, "error", "3" * 40),
     Trial(4, {}, "completed", "4" * 40, (0.25,), reused=True), Trial(5, {}, "terminated", "5" * 40),
+    Trial(6, {"lr": 0.1, "name": "[x]\n[[trials]]\n"}, "error", tree="6" * 40, reason="no flag 'x'"),
 )  # fmt: skip
 
 
@@ -162,7 +165,7 @@ def batch_outcome(trials=TRIALS, total: int = 8, objectives=LOSS) -> Outcome:
 
 def test_result_of_a_batch_is_read_as_it_was_written() -> None:
     outcome = batch_outcome()
-    assert read_again(PLAN, outcome).counts == TrialCounts(8, 2, 1, 1, 1, 3, BestTrial(4, "4" * 40, 0.25))
+    assert read_again(PLAN, outcome).counts == TrialCounts(8, 2, 1, 2, 1, 2, BestTrial(4, "4" * 40, 0.25))
     assert read_trials(encode.encode_result(outcome)) == TRIALS
 
 

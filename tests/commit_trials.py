@@ -1,0 +1,55 @@
+"""Histories of commits with a trial each, and the trials of their batches."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from repository import Repo
+
+PARSER = """\
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default={default})
+{more}
+flags = parser.parse_args()
+print("loss:", flags.lr * {factor})
+"""
+MOMENTUM = 'parser.add_argument("--momentum", type=float, default=0.9)'
+
+
+def program(factor: int, *, default: float = 0.1, more: str = "") -> str:
+    """Source of a program whose loss is its learning rate times the factor."""
+    return PARSER.format(factor=factor, default=default, more=more)
+
+
+def commit_programs(repo: Repo, *factors: int) -> list[str]:
+    """Commits a program for each factor. Returns the commits, oldest first."""
+    commits = []
+    for factor in factors:
+        repo.write("train.py", program(factor))
+        commits.append(repo.commit(f"factor {factor}"))
+    return commits
+
+
+def runs_of(repo: Repo, operation: str = "train.py") -> list[Any]:
+    """The runs of an operation as JSON, by trial or oldest first."""
+    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
+    return [run for run in reversed(found) if run["operation"] == operation]
+
+
+def points(repo: Repo) -> list[tuple[str, float]]:
+    """The commit and learning rate of each trial, in order."""
+    return [(run["base"], run["flags"]["lr"]) for run in runs_of(repo)]
+
+
+def batch(repo: Repo) -> str:
+    """The id of the one batch."""
+    (found,) = runs_of(repo, "train.py+")
+    return str(found["id"])
+
+
+def recorded(repo: Repo) -> str:
+    """The result.toml of the batch."""
+    return repo.git("show", f"runs/{batch(repo)}:.gitrun/result.toml")
