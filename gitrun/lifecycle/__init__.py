@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import attach as attach
     from gitrun.lifecycle import attempt as attempt
     from gitrun.lifecycle import batch as batch
+    from gitrun.lifecycle import batch_progress as batch_progress
     from gitrun.lifecycle import batch_trials as batch_trials
     from gitrun.lifecycle import bisect as bisect
     from gitrun.lifecycle import command as command

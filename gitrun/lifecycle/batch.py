@@ -20,6 +20,7 @@ from gitrun import lifecycle
 from gitrun.errors import CannotRun, GitrunError, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
+from gitrun.lifecycle.batch_progress import Pace, progress_parts
 from gitrun.lifecycle.batch_trials import (
     append_reused,
     objective_values,
@@ -39,6 +40,7 @@ from gitrun.model.text import count_text, ending_text, number_text
 from gitrun.model.values import format_value
 from gitrun.process.pool import ProgramPool
 from gitrun.process.signals import Signals
+from gitrun.process.status_line import open_status_line
 from gitrun.process.streams import NoStream, PrefixedStream
 from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, process_birth
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle.executor import LocalExecutor, PreparedProgram
     from gitrun.lifecycle.trial_queue import Task
     from gitrun.process.run import RunningProgram
+    from gitrun.process.status_line import StatusLine
     from gitrun.process.streams import Stream
     from gitrun.store.attempts import AttemptHandle
     from gitrun.workspace.metrics import Meter
@@ -108,16 +111,25 @@ class BatchExecutor:
         session = self.launch.session
         pid, worktree = os.getpid(), str(session.git.worktree or "")
         attempt.live.record(Owner(pid, process_birth(pid), attempt.id, worktree, in_place=True, started=time.time()))
-        with self.decision.reader or nullcontext(), attempt.live.output.open("ab", buffering=0) as output:
+        line = open_status_line(session.stdout, session.stderr, session.git.environ)
+        if line:
+            session = replace(
+                session, stdout=line.wrap(session.stdout), stderr=line.wrap(session.stderr), say=line.wrap_say(session.say)
+            )
+        with self.decision.reader or nullcontext(), attempt.live.output.open("ab", buffering=0) as output, ExitStack() as stack:
+            if line:
+                stack.callback(line.erase)
             # trials have records of their own output; this one has what the terminal showed
             both = replace(session, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
-            yield BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals)
+            yield BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals, line)
 
 
 class BatchRunner:
     """The loop of one batch: starts trials while there are any and there is room, and records those that end."""
 
-    def __init__(self, executor: BatchExecutor, attempt: AttemptHandle, signals: Signals) -> None:
+    def __init__(
+        self, executor: BatchExecutor, attempt: AttemptHandle, signals: Signals, line: StatusLine | None = None
+    ) -> None:
         self.launch, self.decision, self.begin_trial = executor.launch, executor.decision, executor.begin_trial
         self.session, self.attempt, self.signals = executor.launch.session, attempt, signals
         self.pool = ProgramPool(signals, self.find_targets)
@@ -140,6 +152,7 @@ class BatchRunner:
         self.waiting: Task | None = None
         """A trial for which no GPU is free."""
         self.has_waited = False
+        self.line, self.pace = line, Pace(time.monotonic())
 
     @property
     def operation(self) -> str:
@@ -168,6 +181,7 @@ class BatchRunner:
         with ExitStack() as left, self.pool:
             left.callback(self.leave)
             while self.start_trials() or self.running:
+                self.show_progress()
                 for program in self.pool.wait(self.patience):
                     self.record(self.running.pop(program), program)
                 self.prune()
@@ -192,7 +206,14 @@ class BatchRunner:
     @property
     def patience(self) -> float:
         """Returns the seconds until there is something to do even if nothing happens."""
-        return min(GPU_PAUSE if self.waiting else PAUSE, self.watch.patience(self.meters))
+        pause = min(GPU_PAUSE if self.waiting else PAUSE, self.watch.patience(self.meters))
+        return min(pause, self.line.patience) if self.line else pause
+
+    def show_progress(self) -> None:
+        """Draws the line that tells how far the batch is, if there is one and it is due."""
+        if self.line and not self.line.patience:
+            known, now = list(self.trials.values()), time.monotonic()
+            self.line.draw(progress_parts(known, max(self.total, len(known)), self.definition.objectives, self.pace, now))
 
     @property
     def meters(self) -> dict[int, Meter]:
@@ -340,6 +361,7 @@ class BatchRunner:
             with Objects(self.session.git) as objects:
                 series = read_series(objects, run_ref(trial.attempt.run_id), self.definition.objectives[0].metric)
             self.trials[number] = replace(self.trials[number], series=series)
+        self.pace.note_end(time.monotonic())
         self.tell(number, trial, outcome)
         self.check(number, outcome)
 

@@ -68,6 +68,21 @@ class FileStream:
         is_inside, self._last = self._last != b"\n" and self.is_terminal(), b"\n"
         return is_inside
 
+    def is_inside_line(self) -> bool:
+        """Returns whether what was written last leaves the cursor inside a line."""
+        return self._last != b"\n"
+
+    def draw(self, data: bytes) -> bool:
+        """Writes what counts neither as output nor as a line, since the caller erases it again.
+
+        Returns whether the terminal took it at once. Raises BrokenPipeError.
+        """
+        last = self._last
+        try:
+            return self.offer(data) == len(data)
+        finally:
+            self._last = last
+
     def descriptor(self) -> int:
         """Returns the descriptor."""
         return self._descriptor

@@ -14,11 +14,14 @@ def state(repo):
 
 def test_trials_are_shown_as_an_aligned_table(repo):
     ended = repo.run("echo.py", "y=[3,10]", "z=long name", "x=[0.25]", "--print-trials", check=True)
-    assert ended.stdout == """\
+    assert (
+        ended.stdout
+        == """\
 trial  z               x   y
    #1  'long name'  0.25   3
    #2  'long name'  0.25  10
 """
+    )
     assert ended.stderr == "gitrun: 2 trials; none was started\n"
     assert not repo.git("for-each-ref", "refs/runs")
 

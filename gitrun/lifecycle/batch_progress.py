@@ -1,0 +1,48 @@
+"""The words of the line that tells how far a batch is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitrun.model.batch import count_trials
+from gitrun.model.run import RUNNING
+from gitrun.model.text import count_text, duration_text, number_text, safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitrun.model.batch import Objective, Trial
+
+
+class Pace:
+    """How fast the trials of a batch end, from the moment `now` on; in seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._begun = self._last = now
+        self._count = 0
+
+    def note_end(self, now: float) -> None:
+        """Notes that a trial has ended."""
+        self._count += 1
+        self._last = now
+
+    def time_left(self, count: int, now: float) -> float | None:
+        """Returns the time that `count` more trials take at this pace; None if none has ended."""
+        if not self._count:
+            return None
+        return max((self._last - self._begun) / self._count * count - (now - self._last), 0.0)
+
+
+def progress_parts(trials: Sequence[Trial], total: int, objectives: Sequence[Objective], pace: Pace, now: float) -> list[str]:
+    """Returns the parts of the line, the most important first: ended, running, failed, best, time left."""
+    counts = count_trials(trials, total, objectives)
+    running = sum(trial.status == RUNNING for trial in trials)
+    ended = counts.total - counts.pending
+    parts = [f"gitrun: {ended:,} of {count_text(total, 'trial')}"]
+    parts += [f"{running} running"] if running else []
+    parts += [f"{counts.error} failed"] if counts.error else []
+    if best := counts.best:
+        parts.append(safe_text(f"best #{best.number} {objectives[0].metric}={number_text(best.value)}"))
+    if (left := pace.time_left(counts.pending, now)) is not None and counts.pending:
+        parts.append(f"{round(left)}s left" if left < 59.5 else f"{duration_text(left)} left")
+    return parts
