@@ -17,7 +17,7 @@ from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun import lifecycle
-from gitrun.errors import CannotRun, GitrunError, UsageError
+from gitrun.errors import CannotRun, GitFailed, GitrunError, StaleRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
 from gitrun.lifecycle.batch_progress import Pace, progress_parts
@@ -183,9 +183,18 @@ class BatchRunner:
             while self.start_trials() or self.running:
                 self.show_progress()
                 for program in self.pool.wait(self.patience):
-                    self.record(self.running.pop(program), program)
+                    trial = self.running.pop(program)
+                    try:
+                        self.record(trial, program)
+                    except (GitFailed, StaleRun) as error:  # its live record stays, for the next command to record it
+                        self.end_batch(trial.task.number, "cannot be recorded", error)
                 self.prune()
         self.pool.read_signals()
+
+    def end_batch(self, number: int, what: str, error: GitrunError) -> None:
+        """Starts no other trial because of an error with this one, which is no result of it. Tells the user."""
+        self.session.say(f"error: trial {number} {what}: {error}")
+        self.fault = f"trial {number} {what}: {error.message}"
 
     def leave(self) -> None:
         """Gives back what trials hold that have not ended."""
@@ -274,14 +283,27 @@ class BatchRunner:
         prepared = executor.prepare(attempt, stack)
         trial = RunningTrial(task, attempt, executor, prepared, streams, stack.pop_all())
         if prepared.command is None:
-            self.finish(trial, prepared.failed or interrupted_before_start())
+            self.finish_unstarted(trial, prepared.failed or interrupted_before_start(), is_lost=prepared.is_lost)
             return
         self.watch.begin(task.number, prepared.meter)
         both = (executor.session.stdout, executor.session.stderr)
         try:
             self.running[self.pool.start(prepared.command, attempt.live.output, both)] = trial
         except (CannotRun, OSError) as error:
-            self.finish(trial, failed_to_start(executor.session, error))
+            self.finish_unstarted(trial, failed_to_start(executor.session, error), is_lost=isinstance(error, OSError))
+
+    def finish_unstarted(self, trial: RunningTrial, failed: Outcome, *, is_lost: bool) -> None:
+        """Records a trial whose program did not start. If the program is not to blame, ends the batch.
+
+        A restart then runs the trial: it is interrupted, and has not failed.
+        """
+        if is_lost:
+            self.fault = f"trial {trial.task.number} cannot start: {failed.reason}"
+            failed = replace(failed, status=TERMINATED)
+        try:
+            self.finish(trial, failed)
+        except (GitFailed, StaleRun) as error:
+            self.end_batch(trial.task.number, "cannot be recorded", error)
 
     def streams_of(self, task: Task) -> tuple[Stream, Stream] | None:
         """Returns the streams that show the output of a trial; None for those of the batch."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    """How fast the trials of a batch end, from the moment `now` on; in seconds."""
+    """The rate at which trials of a batch end, measured from the moment `now` on, in seconds."""
 
     def __init__(self, now: float) -> None:
         self._begun = self._last = now

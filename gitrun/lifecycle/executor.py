@@ -70,7 +70,8 @@ class Execution:
 class PreparedProgram:
     """A program that can be started: its workspace, slot and reader of metrics, and the command.
 
-    Without a command, `failed` says why. Without a workspace, not even that could be made.
+    Without a command, `failed` says why. Without a workspace, not even that could be made. `is_lost` says that the program is
+    not to blame: the repository or a file could not be written.
     """
 
     workspace: Workspace | None
@@ -78,6 +79,7 @@ class PreparedProgram:
     meter: Meter | None = None
     command: Command | None = None
     failed: Outcome | None = None
+    is_lost: bool = False
 
 
 class Executor(Protocol):
@@ -126,7 +128,8 @@ class LocalExecutor:
             meter = self.meter_for(attempt, workspace)
             return PreparedProgram(workspace, slot, meter, self.prepare_command(attempt, workspace, meter))
         except (CannotRun, GitFailed, OSError) as error:
-            return PreparedProgram(workspace, slot, failed=failed_to_start(self.session, error))
+            is_lost = not isinstance(error, CannotRun)
+            return PreparedProgram(workspace, slot, failed=failed_to_start(self.session, error), is_lost=is_lost)
         except KeyboardInterrupt:  # the handlers of `Signals` are not installed yet
             return PreparedProgram(workspace, slot, failed=interrupted_before_start())
 

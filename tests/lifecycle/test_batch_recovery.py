@@ -115,3 +115,41 @@ def test_a_cut_line_of_the_journal_of_reused_trials_does_not_count(tmp_path):
     journal.write_text(journal.read_text() + '{"number": 4, "ru')
     (trial,) = read_reused(journal)
     assert (trial.number, trial.run_id, trial.reused) == (3, "a" * 40, True)
+
+
+def test_a_trial_that_finds_no_room_is_left_to_a_restart(repo):
+    slots = repo.path / ".git" / "gitrun" / "slots"
+    slots.parent.mkdir()
+    slots.write_text("in the way")
+    ended = repo.run("train.py", "lr=[0.1,0.2,0.3]")
+    assert ended.returncode == 1
+    assert ended.stderr.count("error: ") == 1
+    batch = batch_of(repo, "train.py")
+    assert "cannot start" in read_result(repo, batch["id"])["reason"]
+    assert [run["status"] for run in runs_of(repo, "train.py")] == ["terminated"]
+    slots.unlink()
+    assert "3 of 3 trials completed" in repo.run("--restart", batch["id"], check=True).stderr
+    assert len(runs_of(repo, "train.py")) == 3
+
+
+def test_a_trial_that_was_changed_elsewhere_lets_the_others_end(repo):
+    repo.write("move.py", MOVER)
+    repo.commit()
+    ended = repo.run("move.py", "n=[1,2,3]", "-j", "2", env={"COMMON": str(repo.path / ".git")})
+    assert ended.returncode == 1
+    assert "error: trial 1 cannot be recorded: run" in ended.stderr
+    assert {run["flags"]["n"]: run["status"] for run in runs_of(repo, "move.py")}[2] == "completed"
+
+
+MOVER = """
+import os, subprocess, time
+n = 1
+if n == 1:
+    run = os.environ["GITRUN_ID"]
+    git = ["git", "--git-dir", os.environ["COMMON"]]
+    # a commit that is neither an annotation nor an attempt of the run
+    there = subprocess.check_output([*git, "commit-tree", "-m", "odd", "-p", run, run + "^{tree}"], text=True).strip()
+    subprocess.run([*git, "update-ref", "refs/runs/" + run, there], check=True)
+else:
+    time.sleep(1.5)
+"""
