@@ -417,9 +417,13 @@ def recommended_command(stderr: bytes) -> str:
 
 
 class KeptProcesses:
-    """Git processes that wait between two uses. They end at the end of the `with`, or by `end_all`."""
+    """Git processes that wait between two uses. They end at the end of the `with`, or by `end_all`.
+
+    `remembered` is what their users know of the repository, if more than one run is to come; None for a single one.
+    """
 
     def __init__(self) -> None:
+        self.remembered: dict[object, object] | None = None
         self._waiting: dict[object, list[subprocess.Popen[bytes]]] = {}
         self._pid = os.getpid()
 

@@ -200,6 +200,8 @@ def executor_for(begun: BegunAttempt) -> Executor:
     if decision.plan.kind == STEPS:
         return lifecycle.steps.StepsExecutor(launch, decision, start)
     if decision.plan.kind == BATCH:
+        if launch.session.git.kept:
+            launch.session.git.kept.remembered = {}
         return lifecycle.batch.BatchExecutor(launch, decision, start_trial)
     return executor_of_program(begun)
 

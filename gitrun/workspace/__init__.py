@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gitrun.workspace import metrics as metrics
     from gitrun.workspace import output_patterns as output_patterns
     from gitrun.workspace import outputs as outputs
+    from gitrun.workspace import ready_slots as ready_slots
     from gitrun.workspace import reflink as reflink
     from gitrun.workspace import run_files as run_files
     from gitrun.workspace import session as session

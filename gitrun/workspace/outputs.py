@@ -25,6 +25,8 @@ from gitrun.workspace import beside
 from gitrun.workspace.erase import erase
 from gitrun.workspace.links import is_cache, make_parents
 from gitrun.workspace.manifest import is_untouched
+from gitrun.workspace.ready_slots import find_extras, find_ready, remember, remembered_slots, status_without_changes
+from gitrun.workspace.slots import slot_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,7 +68,7 @@ def collect_outputs(workspace: Workspace, keep: Keep, limit: int, say: Callable[
 
     `say` shows progress.
     """
-    seen, top = read_status(workspace.git, workspace.index, modules="all"), os.fsencode(workspace.tree)
+    seen, top = status_of_workspace(workspace), os.fsencode(workspace.tree)
     if seen.unread and not workspace.is_working_tree:
         # the program removed its own read permissions
         list(files_below(top, seen.unread, opens=True))
@@ -108,6 +110,18 @@ def collect_outputs(workspace: Workspace, keep: Keep, limit: int, say: Callable[
         files[path] = record_file(workspace, keep, path, "local")
     changes: dict[bytes, Entry | None] = {**dict.fromkeys(gone), **entries}
     return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), seen, tuple(lost))
+
+
+def status_of_workspace(workspace: Workspace) -> WorktreeStatus:
+    """Returns what the program has changed, without git if it has left nothing but caches in a slot that was ready."""
+    if not workspace.is_working_tree and remembered_slots(workspace.git) is not None:
+        directory = slot_directory(workspace.tree)
+        ready = find_ready(workspace.git, directory)
+        added = find_extras(os.fsencode(workspace.tree), ready) if ready else None
+        remember(workspace.git, directory, replace(ready, extras=tuple(added[0])) if ready and added else None)
+        if added and not added[0]:
+            return status_without_changes(added[1])
+    return read_status(workspace.git, workspace.index, modules="all")
 
 
 class Progress:

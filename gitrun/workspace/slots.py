@@ -28,6 +28,14 @@ from gitrun.workspace.exact_files import has_own_filters, list_differing, match_
 from gitrun.workspace.lending import stamp_of
 from gitrun.workspace.links import CACHES, remove_empty_parents
 from gitrun.workspace.manifest import Manifest, keep_wanted, lend_files, read_manifest, write_manifest
+from gitrun.workspace.ready_slots import (
+    describe_slot,
+    find_ready,
+    read_attempt_tree,
+    remember,
+    replace_in_index,
+    write_record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,6 +116,8 @@ class Slot:
         """
         caches = tuple(map(os.fsdecode, list_caches((*seen.untracked, *seen.ignored))))
         self.save(State(attempt_id, caches=caches, copied=self.manifest.size))
+        if ready := find_ready(self.user, self.directory):
+            remember(self.user, self.directory, replace(ready, state=stamp_of((self.directory / "state").stat())))
         if self.manifest.copies:
             drop_copies(self, keep)
 
@@ -221,6 +231,10 @@ def prepare_slot(git: Git, directory: Path, what: tuple[State, Lending | None], 
     """
     slot, (state, lending) = Slot(git, directory, lock), what
     with suppress(GitFailed, OSError):
+        if lending and reuse_slot(slot, state, lending):
+            return slot
+    remember(git, directory, None)
+    with suppress(GitFailed, OSError):
         update_slot(slot, state, lending, caches=read_state(directory).caches)
         return slot
     # git could not cope with what a program left there
@@ -228,6 +242,41 @@ def prepare_slot(git: Git, directory: Path, what: tuple[State, Lending | None], 
     (directory / "index").unlink(missing_ok=True)
     update_slot(slot, state, lending, caches=None)
     return slot
+
+
+def reuse_slot(slot: Slot, state: State, lending: Lending) -> bool:
+    """Brings a slot that is ready to another attempt of the same source, without git. Returns whether that was possible.
+
+    After a failure anywhere the slot is an ordinary one. Raises GitFailed, OSError.
+    """
+    ready = find_ready(slot.user, slot.directory)
+    if ready is None or ready.lending != lending or ready.state != stamp_of((slot.directory / "state").stat()):
+        return False
+    after, caches = read_attempt_tree(slot.user, state.attempt), read_state(slot.directory).caches
+    if after is None or after.source != ready.tree.source or after.blobs.keys() != ready.tree.blobs.keys():
+        return False
+    # after a kill from here on, the slot's caches are unknown
+    since, top = slot.save(state), os.fsencode(slot.tree)
+    remember(slot.user, slot.directory, None)
+    write_worktree_record(slot.git, state.attempt)
+    for path in ready.extras:
+        erase(top + b"/" + path)
+    write_record(slot.user, top, after)
+    index = replace_in_index((slot.directory / "index").read_bytes(), top, ready.tree, after)
+    if index is None:
+        return False
+    fresh = slot.directory / "index.new"
+    fresh.write_bytes(index)
+    fresh.replace(slot.directory / "index")
+    for cache in map(os.fsencode, caches or ()):
+        if cache.rpartition(b"/")[0] in ready.names:  # others went with the directories that a program had added
+            prune_bytecode(os.path.realpath(top), cache, since)
+    slot.manifest = ready.manifest
+    beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
+    # copy2 keeps the time: git trusts an entry only if the file is older than the index
+    shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
+    remember(slot.user, slot.directory, replace(ready, tree=after, extras=(), state=None))
+    return True
 
 
 def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[str, ...] | None) -> None:
@@ -272,6 +321,8 @@ def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tu
         beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
     # copy2 keeps the time: git trusts an entry only if the file is older than the index
     shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
+    is_plain = slot.content == slot.git and not is_sparse(slot.git)
+    remember(slot.user, slot.directory, describe_slot(slot.git, state.attempt, tracked, lending, kept) if is_plain else None)
 
 
 def place_worktree(tree: Path) -> None:

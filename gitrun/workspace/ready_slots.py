@@ -1,0 +1,222 @@
+"""Slots that are ready for another attempt of the same source: nothing in them was touched since the last one.
+
+A process that executes many attempts remembers what it has put into each slot. While names and stamps of all files there are
+the same, git need not be asked what a program has changed, and need not check anything out but the record of the attempt.
+Anything odd makes the slot an ordinary one, which git examines.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitrun.git.objects import Objects, parse_tree
+from gitrun.git.status import WorktreeStatus
+from gitrun.model.digest import sha1
+from gitrun.model.run import DIRECTORY
+from gitrun.model.tree import FILE, TREE
+from gitrun.workspace.lending import RACY, stamp_of
+from gitrun.workspace.links import CACHES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+    from gitrun.git.objects import Entry
+    from gitrun.workspace.lending import Lending, Stamp
+    from gitrun.workspace.manifest import Manifest
+
+RECORD = os.fsencode(DIRECTORY)
+MOST_FILES = 20_000
+"""Files above which git examines a slot faster than this process."""
+INDEX_TRAILER = 20
+"""Bytes of the checksum at the end of git's index; zeros if `index.skipHash` is set."""
+STAT_DATA = 40
+"""Bytes of an index entry before the object id: times, device, inode, mode, owner, size."""
+LONGEST_NAME = 255
+"""Bytes of a path whose length fits into the second byte of an entry's flags."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTree:
+    """The tree of an attempt: its id, its entries without the record, and the record's tree with its blobs by name."""
+
+    id: str
+    source: Mapping[bytes, Entry]
+    record: str
+    blobs: Mapping[bytes, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadySlot:
+    """The contents of a slot: the attempt's tree, lent files, and names, modes and stamps as a lease has left them.
+
+    `extras` are paths that a program has added since, without caches. `state` is the stamp of the file that every lease of
+    the slot writes; None while it is leased.
+    """
+
+    tree: AttemptTree
+    lending: Lending
+    manifest: Manifest
+    directories: Mapping[bytes, tuple[int, int]]
+    names: Mapping[bytes, frozenset[bytes]]
+    stamps: Mapping[bytes, Stamp]
+    extras: tuple[bytes, ...] = ()
+    state: Stamp | None = None
+
+
+def remembered_slots(git: Git) -> dict[object, object] | None:
+    """Returns what this process remembers of slots, by their directories; None if it executes only one attempt."""
+    return git.kept.remembered if git.kept else None
+
+
+def find_ready(git: Git, directory: Path) -> ReadySlot | None:
+    """Returns what is remembered of the slot."""
+    found = (remembered_slots(git) or {}).get(directory)
+    return found if isinstance(found, ReadySlot) else None
+
+
+def remember(git: Git, directory: Path, ready: ReadySlot | None) -> None:
+    """Replaces what is remembered of the slot."""
+    slots = remembered_slots(git)
+    if slots is not None:
+        slots.pop(directory, None)
+        if ready:
+            slots[directory] = ready
+
+
+def read_attempt_tree(git: Git, attempt_id: str) -> AttemptTree | None:
+    """Returns the tree of an attempt; None if its record is no flat directory of files."""
+    with Objects(git) as objects:
+        top = objects.read(f"{attempt_id}^{{tree}}")
+        source = dict(parse_tree(top.data)) if top and top.data is not None else {}
+        record = source.pop(RECORD, None)
+        if top is None or record is None or record.mode != TREE:
+            return None
+        inner = objects.tree(record.id)
+    blobs = {name: entry.id for name, entry in inner.items() if entry.mode == FILE}
+    return AttemptTree(top.id, source, record.id, blobs) if len(blobs) == len(inner) else None
+
+
+def describe_slot(
+    slot: Git, attempt_id: str, tracked: frozenset[bytes], lending: Lending | None, manifest: Manifest
+) -> ReadySlot | None:
+    """Returns what is in the worktree of `slot` right after a lease; None if it cannot be recognized again.
+
+    That is so if it holds a submodule, too many files, or files so young that a change could keep their stamps.
+    """
+    files, top = {*tracked, *manifest.copies, *manifest.links}, os.fsencode(slot.worktree or "")
+    if remembered_slots(slot) is None or lending is None or lending.bare or len(files) > MOST_FILES:
+        return None
+    tree = read_attempt_tree(slot, attempt_id)
+    if tree is None:
+        return None
+    young, stamps = time.time_ns() - RACY, {}
+    for path in files:
+        status = os.lstat(top + b"/" + path)
+        stamp = stamps[path] = stamp_of(status)
+        # each lease writes the record again
+        if path.partition(b"/")[0] == RECORD:
+            del stamps[path]
+        elif max(stamp[:2]) >= young or (path in tracked and stat.S_ISDIR(status.st_mode)):
+            return None
+    names: dict[bytes, set[bytes]] = {b"": {b".git"}}
+    for path in (*files, *manifest.directories):
+        inner = path.rstrip(b"/")
+        while inner:
+            above, _, name = inner.rpartition(b"/")
+            there = names.setdefault(above, set())
+            if name in there:
+                break
+            there.add(name)
+            inner = above
+    for directory in manifest.directories:
+        names.setdefault(directory.rstrip(b"/"), set())
+    modes = {path: mode_and_inode(top + b"/" + path) for path in names}
+    return ReadySlot(tree, lending, manifest, modes, {path: frozenset(found) for path, found in names.items()}, stamps)
+
+
+def mode_and_inode(path: bytes) -> tuple[int, int]:
+    """Returns mode and inode of a directory."""
+    status = os.lstat(path)
+    return status.st_mode, status.st_ino
+
+
+def find_extras(top: bytes, ready: ReadySlot) -> tuple[list[bytes], list[bytes]] | None:
+    """Returns the paths that were added to the slot, and the caches in it; None if something else has changed."""
+    extras, caches = list[bytes](), list[bytes]()
+    try:
+        for directory, expected in ready.names.items():
+            if mode_and_inode(top + b"/" + directory) != ready.directories[directory]:
+                return None
+            found = set(os.listdir(top + b"/" + directory))
+            if not expected <= found:
+                return None
+            for name in found - expected:
+                (caches if name in CACHES else extras).append(directory + b"/" + name if directory else name)
+        for path, stamp in ready.stamps.items():
+            if stamp_of(os.lstat(top + b"/" + path)) != stamp:
+                return None
+    except OSError:
+        return None
+    return extras, caches
+
+
+def status_without_changes(caches: Iterable[bytes]) -> WorktreeStatus:
+    """Returns what git would say of a slot in which there is nothing new but caches."""
+    return WorktreeStatus(None, None, (), (), (), (), (), tuple(path + b"/" for path in sorted(caches)), ())
+
+
+def write_record(git: Git, top: bytes, tree: AttemptTree) -> None:
+    """Writes the record's files into the worktree. Raises GitFailed, OSError."""
+    with Objects(git) as objects:
+        contents = objects.read_many(list(tree.blobs.values()))
+    for name, blob in zip(tree.blobs, contents, strict=True):
+        if blob is None or blob.data is None:
+            raise FileNotFoundError(f"{tree.blobs[name]} is not here")
+        path = top + b"/" + RECORD + b"/" + name
+        os.unlink(path)  # the program may have changed it, or given it a second name elsewhere
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(blob.data)
+
+
+def replace_in_index(index: bytes, top: bytes, before: AttemptTree, after: AttemptTree) -> bytes | None:
+    """Returns git's index with the record of `after` in place of that of `before`; None if it is not as expected.
+
+    Only object ids and the stats of these files change, in entries of versions 2 and 3 and in the cache of trees (TREE). Paths
+    keep their lengths, so that nothing moves.
+    """
+    data = bytearray(index)
+    for name, blob in before.blobs.items():
+        path = RECORD + b"/" + name
+        if len(path) > LONGEST_NAME:
+            return None
+        old = bytes.fromhex(blob) + bytes([0, len(path)]) + path + b"\0"
+        at = data.find(old)
+        if at < STAT_DATA or data.count(old) > 1:
+            return None
+        data[at - STAT_DATA : at] = pack_stat(os.lstat(top + b"/" + path))
+        data[at : at + 20] = bytes.fromhex(after.blobs[name])
+    for old_tree, new_tree in ((before.id, after.id), (before.record, after.record)):
+        old_id = bytes.fromhex(old_tree)
+        if data.count(old_id) > 1:
+            return None
+        # absent where git has not cached the tree
+        data = data.replace(old_id, bytes.fromhex(new_tree))
+    if any(data[-INDEX_TRAILER:]):
+        data[-INDEX_TRAILER:] = sha1(bytes(data[:-INDEX_TRAILER])).digest()
+    return bytes(data)
+
+
+def pack_stat(status: os.stat_result) -> bytes:
+    """Returns the stat of a regular file as git's index has it (gitformat-index(5))."""
+    times = (divmod(moment, 10**9) for moment in (status.st_ctime_ns, status.st_mtime_ns))
+    numbers = [part for pair in times for part in pair]
+    # git knows one mode of files that are not executable
+    numbers += [status.st_dev, status.st_ino, 0o100644, status.st_uid, status.st_gid, status.st_size]
+    return b"".join((number & 0xFFFFFFFF).to_bytes(4, "big") for number in numbers)
