@@ -36,6 +36,8 @@ GitrunError (128)              fatal
     ├── Unfinished             unfinished
     ├── CannotVerify           cannot-verify
     ├── CannotBisect           cannot-bisect
+    ├── NotHere                not-here: another machine may be able to run it (75)
+    ├── LostClaim              lost-claim: another worker was first (75)
     ├── CannotSign             cannot-sign
     └── HookConflict           hook-conflict
 """
@@ -288,6 +290,21 @@ class CannotBisect(CannotRun):
     """The commits are not the ends of a search: the condition fails at the good one, or holds at the bad one."""
 
     kind = "cannot-bisect"
+
+
+class NotHere(CannotRun):
+    """A run that was handed out cannot be executed on this machine; nothing was written."""
+
+    kind = "not-here"
+    # EX_TEMPFAIL of sysexits.h: try again, here or elsewhere
+    exit_code = 75
+
+
+class LostClaim(CannotRun):
+    """Another worker has claimed the run; nothing was executed."""
+
+    kind = "lost-claim"
+    exit_code = 75
 
 
 class CannotSign(CannotRun):

@@ -19,8 +19,8 @@ from gitrun.commands.sharing import (
     select_with_dependencies,
     split_remote_and_names,
 )  # fmt: skip
-from gitrun.errors import UsageError
-from gitrun.model.run import short_id
+from gitrun.errors import NoMatch, UsageError
+from gitrun.model.run import STAGED, short_id
 from gitrun.model.text import count_text, safe_text, size_text
 from gitrun.sharing.remotes import GONE_ON
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from gitrun.project import Project
     from gitrun.sharing.remotes import Pushed
 
+NO_FINISHED = "nothing to push: no finished run was made here. To push runs from elsewhere too: git run push --all"
+NO_STAGED = "nothing to push: no run that was made here is staged. To stage one: git run --stage OPERATION"
 NAMED = 3
 """Commits named when they are pushed along with runs."""
 
@@ -39,11 +41,12 @@ NAMED = 3
 @add_filters
 @FOR
 @click.option("--all", "everything", is_flag=True, help="Push all runs, not only those made here.")
+@click.option("--stage", "staged", is_flag=True, help="Push staged runs, for workers to execute: see git run worker.")
 @click.option("--with-submodules", is_flag=True, help="Also push runs that contain files of submodules.")
 @SCAN
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed; push nothing.")
 @QUIET
-def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
+def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Pushes runs (default: finished runs that were made here), without force.
 
     Runs of their steps, and runs whose files they use, are pushed too. If files may hold secrets, gitrun asks first, or
@@ -54,13 +57,14 @@ def command(words: tuple[str, ...], *, everything: bool, **options: Any) -> int:
       git run push origin 3fa2c1d8
       git run push --for main..HEAD
       git run push --all upstream
+      git run push --stage origin
     """
     project = open_project()
     options["question"] = build_query(options)
     remote, names = split_remote_and_names(project, words, push=True)
-    runs = select_runs(project, names, options, everything=everything)
+    runs = select_staged(project, names, options) if staged else select_runs(project, names, options, everything=everything)
     if not runs:
-        project.say("nothing to push: no finished run was made here. To push runs from elsewhere too: git run push --all")
+        project.say(NO_STAGED if staged else NO_FINISHED)
         return 0
     held = {} if options["with_submodules"] else project.sharing.held_back(runs)
     report_held_back(project, held)
@@ -92,6 +96,21 @@ def select_runs(project: Project, names: Sequence[str], options: dict[str, Any],
         return project.sharing.all_tips()
     # runs that were fetched from elsewhere are for others to push
     found = project.sharing.made_here(project.list_runs()) if is_plain else select_with_dependencies(project, names, options)
+    return {run.id: run.tip for run in found}
+
+
+def select_staged(project: Project, names: Sequence[str], options: dict[str, Any]) -> Mapping[str, str]:
+    """Returns the staged runs that names and filters select, id -> tip; without either, those that were made here.
+
+    A batch stands for its trials. Raises NoMatch, UnknownRun.
+    """
+    if names or not options["question"].is_plain or options["revisions"] is not None:
+        found = [run for run in select_with_dependencies(project, names, options) if run.status == STAGED]
+        if not found:
+            raise NoMatch("none of these runs is staged", "To stage one again: git run --stage --restart RUN")
+    else:
+        own = project.sharing.attempts_made_here()
+        found = [run for run in project.list_runs() if run.status == STAGED and run.attempt.id in own]
     return {run.id: run.tip for run in found}
 
 

@@ -46,6 +46,7 @@ GROUPS = {
         "trust": "allow runs from elsewhere to be executed",
         "export": "write runs into a file",
         "import": "read runs from a file",
+        "worker": "execute runs that others handed out",
         "hooks": "install hooks that push runs with their commits",
     },
     "review runs": {

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import trial_preview as trial_preview
     from gitrun.lifecycle import trial_queue as trial_queue
     from gitrun.lifecycle import verify as verify
+    from gitrun.lifecycle import worker as worker
+    from gitrun.lifecycle import worker_checks as worker_checks
 else:
     from gitrun.lazy import lazy_modules
 

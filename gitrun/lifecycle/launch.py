@@ -125,6 +125,8 @@ def begin_decided(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
     if request.in_place:
         refuse_in_place(decision.plan)
     python = find_python(session, decision.plan)
+    if launch.request.worker:
+        decision = replace(decision, plan=replace(decision.plan, worker=launch.request.worker))
     if not request.in_place:
         decision = with_surroundings(session, request, decision, python)
     lending = decide_lending(session, request, decision)

@@ -152,6 +152,8 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         trial=trial if trial > 0 else None,
         pruned=pruned if status == TERMINATED else None,
         counts=read_counts(get_table(result, "batch"), get_table(result, "best")),
+        worker=get_text(run, "worker") or "",
+        reason=get_text(result, "reason") or "",
     )  # fmt: skip
     return as_running(attempt) if live else attempt
 

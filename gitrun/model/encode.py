@@ -76,6 +76,7 @@ def encode_run(plan: Plan) -> bytes:
         "format": FORMAT, "operation": plan.operation, "kind": plan.kind, "command": list(plan.command),
         "cwd": encode_path(plan.cwd), "created": plan.created, "nonce": plan.nonce, "staged": plan.staged or None,
         "given": list(plan.given), "batch": plan.batch, "trial": plan.trial, "sampler": dict(plan.sampler) or None,
+        "worker": plan.worker or None,
         **(model.provenance.encode_basis(plan.basis) if plan.basis else {}),
         "source": {key: value for key, value in source.items() if value is not None},
         "params": {key: value for key, value in params.items() if value is not None},

@@ -73,7 +73,8 @@ class Plan:
     `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are module-level
     names that the launcher sets. `arguments` are added after the command, or each after as many of its words as `places` tells.
     `written` maps paths of config files to values that gitrun writes into them. `given` names the flags that the user typed.
-    `place` is the index in the command of the script whose constants are set. A trial has the id of its `batch`, its number
+    `place` is the index in the command of the script whose constants are set. `worker` names the machine that claimed the
+    run, empty for a run that nobody handed out. A trial has the id of its `batch`, its number
     `trial` from 1, and in `sampler` what the sampler keeps with it. The plan of a batch itself has a `batch_definition`.
     """
 
@@ -102,6 +103,7 @@ class Plan:
     trial: int | None = None
     sampler: Mapping[str, Value] = field(default_factory=dict)
     batch_definition: BatchDefinition | None = None
+    worker: str = ""
 
     @property
     def words(self) -> list[str]:
@@ -191,7 +193,7 @@ class Request:
     are relative to the current directory. `at` names the commit whose tree is the source, or a range of commits. `minimize`
     and `maximize` are metrics joined by commas. `jobs` is the number of trials at a time. `prune` names a pruner, or is
     `none`. `needs_batch` refuses whatever is no batch. `points` are files with a trial in each row, relative to the current
-    directory.
+    directory. `worker` names the machine that executes a run which was handed out.
     """
 
     operation: str | None = None
@@ -225,6 +227,7 @@ class Request:
     minimize: str | None = None
     maximize: str | None = None
     jobs: int | None = None
+    worker: str = ""
     fail_fast: bool | None = None
     retry_failed: bool | None = None
     all_trials: bool | None = None

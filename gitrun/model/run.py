@@ -140,6 +140,10 @@ class Attempt:
     trial: int | None = None
     pruned: int | None = None
     counts: TrialCounts | None = None
+    worker: str = ""
+    """Name of the machine that claimed the run; empty if nobody handed it out."""
+    reason: str = ""
+    """Words about the end of the attempt, if its status does not tell all."""
 
     @property
     def shown_status(self) -> str:
@@ -301,6 +305,7 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "batch": attempt.batch,
         "trial": attempt.trial,
         "trials": counts_as_json(attempt.counts) if attempt.counts else None,
+        "worker": attempt.worker or None,
     }
 
 

@@ -87,6 +87,10 @@ class Sharing:
         known = trust.trusted_ids(self._git)
         return [run for run in runs if run.attempt.stopped and not known.isdisjoint((run.id, run.attempt.id))]
 
+    def attempts_made_here(self) -> frozenset[str]:
+        """Returns the ids of attempts and results that were made here or are trusted."""
+        return trust.trusted_ids(self._git)
+
     def published(self, remote: str) -> frozenset[str]:
         """Returns the commits that the refs of a remote point to. Raises GitFailed."""
         return remotes.published_objects(self._git, remote)

@@ -70,7 +70,7 @@ def encode_row(run: Run) -> str:
         to_microseconds(a.started), to_microseconds(a.stopped), a.duration, a.exit_status, a.metrics.pack(),
         a.base, a.branch, a.dirty, a.batch, a.trial, a.pruned, asdict(a.counts) if a.counts else None,
         a.carried, [[s.path, s.size, s.reason] for s in a.skipped], [[f.path, f.size, f.sha256, f.stored] for f in a.files],
-        a.written is not None, a.result, a.author, a.conflicts, a.submodules, a.given, a.content,
+        a.written is not None, a.result, a.author, a.conflicts, a.submodules, a.given, a.content, a.worker, a.reason,
         notes.label, notes.tags, [[c.text, c.author, to_microseconds(c.time)] for c in notes.comments], notes.marked,
         notes.unreadable,
     ])  # fmt: skip
@@ -81,7 +81,7 @@ def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
         metrics, base, branch, dirty, batch, trial, pruned, counts, carried, skipped, files, ended, result, author,
-        conflicts, submodules, given, content,
+        conflicts, submodules, given, content, worker, reason,
         label, tags, comments, marked, unreadable,
     ) = json.loads(record)  # fmt: skip
     # the output is only named here, and read when somebody asks for it
@@ -96,6 +96,7 @@ def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
         conflicts=tuple(conflicts), submodules=tuple((path, commit) for path, commit in submodules), content=content,
         author=author, written=Output(str(git.common_dir), result or head) if ended else None, result=result,
         given=tuple(given), trial=trial, pruned=pruned, counts=decode_counts(counts) if counts else None,
+        worker=worker, reason=reason,
     )  # fmt: skip
     spoken = tuple(Comment(text, author, from_microseconds(time)) for text, author, time in comments)
     return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))

@@ -1,0 +1,99 @@
+"""`git run worker`: executes runs that were handed out through a remote."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitrun import lifecycle
+from gitrun.commands.screen import print_json
+from gitrun.commands.selecting import open_project
+from gitrun.errors import BadValue, LostClaim, UsageError
+from gitrun.lifecycle.worker import Ended, Executed, WorkerRequest
+from gitrun.model.run import is_id, short_id
+from gitrun.model.run_names import parse_id_prefix
+from gitrun.model.settings import parse_duration
+from gitrun.model.text import count_text, ending_text, is_text
+from gitrun.process.streams import FileStream
+
+if TYPE_CHECKING:
+    from gitrun.lifecycle.worker import Work
+    from gitrun.project import Project
+
+
+@click.command(add_help_option=False)
+@click.argument("remote", required=False)
+@click.option("--once", "run", metavar="RUN", help="Execute this run. Its full id is proof enough to trust it.")
+@click.option("--attempt", metavar="ID", help="With --once: the full id of the attempt that may be executed.")
+@click.option("--batch", metavar="BATCH", help="Execute trials of this batch only.")
+@click.option("--max", "most", type=int, metavar="N", help="End after N runs.")
+@click.option("--stop-after", metavar="DURATION", help="End after 30m or 2h. A run that is interrupted goes on elsewhere.")
+@click.option("--take-over", metavar="DURATION", help="Also take runs that a worker claimed 2h ago or earlier.")
+@click.option("--gpus", metavar="LIST", help="Show the programs only these GPUs, such as 0,1.")
+@click.option("--same-env", is_flag=True, help="Refuse runs that were handed out with another Python or other packages.")
+@click.option("--name", metavar="NAME", help="Name of this machine in the runs. Default: its host name.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each run.")
+def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an option each
+    r"""Executes runs that were handed out through a remote, and pushes their results.
+
+    Takes trusted runs that are staged, one after the other, until none are left. Each is claimed on the remote before its
+    program starts, so that it is executed once. To hand out runs: git run push --stage
+
+    \b
+      git run worker origin
+      git run worker origin --once 3fa2c1d83fa2c1d83fa2c1d83fa2c1d83fa2c1d8
+      git run worker origin --batch 9d14 --max 1 --stop-after 55m
+    """
+    project = open_project(FileStream(1), FileStream(2))
+    as_json = options.pop("as_json")
+    request = build_request(project, remote, options)
+    worker = lifecycle.worker.Worker(project.session(), request)
+    if request.run:
+        return report_work(project, worker.execute_one(), request.remote, as_json=as_json)
+    codes = [report_work(project, work, request.remote, as_json=as_json) for work in worker.execute_all()]
+    project.say(f"{count_text(len(codes), 'run')} executed; no other run to execute on {request.remote}")
+    return max(codes, default=0)
+
+
+def build_request(project: Project, remote: str | None, options: dict[str, Any]) -> WorkerRequest:
+    """Builds the request of a worker. Raises UsageError."""
+    if options["run"] and (options["batch"] or options["most"] is not None):
+        raise UsageError("--once cannot be combined with --batch or --max")
+    if options["attempt"] and not options["run"]:
+        raise UsageError("--attempt needs --once RUN")
+    if options["attempt"] and not is_id(options["attempt"]):
+        raise BadValue("--attempt takes a full id")
+    for option in ("run", "batch"):
+        if options[option] and not parse_id_prefix(options[option]):
+            options[option] = project.find(options[option]).id
+    durations = {name: parse_duration(options[name]) if options[name] else None for name in ("stop_after", "take_over")}
+    name = options["name"] or os.uname().nodename
+    if not is_text(name) or not name.isprintable():
+        raise BadValue("--name must be printable text")
+    kept = {key: value for key, value in options.items() if value is not None}
+    return WorkerRequest(**{**kept, **durations, "remote": remote or project.sharing.default_remote(), "name": name})
+
+
+def report_work(project: Project, work: Work, remote: str, *, as_json: bool) -> int:
+    """Reports what became of a run. Returns the exit code."""
+    name = short_id(work.run.id)
+    if isinstance(work, Executed):
+        outcome = work.outcome
+        words = f"run {name} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
+        project.say(words + (f", pushed to {remote}" if work.is_pushed else ""))
+        code = 0 if work.is_pushed else 1
+        if as_json:
+            print_json(
+                {"run": work.run.id, "status": outcome.status, "exit_status": outcome.exit_status, "pushed": work.is_pushed}
+            )
+        return code
+    if isinstance(work, Ended):
+        project.say(f"run {name} has already {ending_text(work.run.status, work.run.exit_status, work.run.attempt.duration)}")
+        if as_json:
+            print_json({"run": work.run.id, "status": work.run.status, "exit_status": work.run.exit_status, "pushed": True})
+        return 0
+    worker = work.run.attempt.worker
+    project.say(f"run {name} is claimed by {worker or 'another worker'}")
+    return LostClaim.exit_code

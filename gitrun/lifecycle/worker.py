@@ -1,0 +1,281 @@
+"""Executes runs that were handed out through a remote: claims each there, runs it, and pushes the result.
+
+A run's ref on the remote decides who executes it. A worker commits an attempt on top of the tip that it fetched, and pushes
+it: git accepts one such push and refuses all others. Only then does the program start. The result is pushed on top of the
+attempt in the same way, so that a run has one result, whoever handed it out and however often.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from gitrun import lifecycle, store
+from gitrun.errors import CannotRun, GitFailed, GitrunError, LostClaim, NotHere, NotTrusted, UnknownRun
+from gitrun.lifecycle.decide import Claim, Prompts
+from gitrun.model.plan import Request, StartedRun
+from gitrun.model.run import BATCH, COMPLETED, ERROR, PRUNED, RUNNING, STAGED, TERMINATED, Run, is_id, short_id
+from gitrun.sharing.remotes import BUSY, GONE_ON
+from gitrun.sharing.transfer import FetchRequest, Sharing
+from gitrun.store import trust
+from gitrun.store.claims import bundle_path, list_claims, record_claim, remove_claim
+from gitrun.store.index import Index
+from gitrun.store.refs import tip_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    from gitrun.model.plan import Outcome
+    from gitrun.store.attempts import AttemptHandle
+    from gitrun.workspace.session import Session
+
+    Work: TypeAlias = "Ended | Claimed | Executed"
+
+PUSH_WAITS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before each try to push a result to a remote that does not answer."""
+HURRIED_WAITS = (0.0, 1.0, 2.0)
+"""The same once this process was asked to end: a scheduler kills it soon."""
+TAKEN = (GONE_ON, BUSY)
+"""Reasons of a remote for refusing a claim because another one was first."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRequest:
+    """What a worker is to execute, and how.
+
+    `run` is a full id: the one run to execute, whose first attempt the id proves. `attempt` is the id of a later attempt of it
+    that may be executed too. Without a run, the worker takes runs of `batch`, or all, until `most` were executed or none are
+    left. `stop_after` and `take_over` are in seconds. `name` names this machine in the attempts.
+    """
+
+    remote: str
+    name: str
+    run: str = ""
+    attempt: str = ""
+    batch: str = ""
+    most: int | None = None
+    stop_after: float | None = None
+    take_over: float | None = None
+    same_env: bool = False
+    gpus: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that needs no execution: somebody has its result."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run that another worker executes, or has just claimed."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A run that was executed here. Its result is on the remote if `is_pushed`; else it is kept here."""
+
+    run: Run
+    outcome: Outcome
+    is_pushed: bool
+
+
+class Worker:
+    """A worker of one remote in one clone."""
+
+    def __init__(self, session: Session, request: WorkerRequest) -> None:
+        self.session, self.request = session, request
+        self.sharing = Sharing(session.git, session.settings)
+        self.started = time.monotonic()
+        self.is_stopping = False
+
+    def execute_one(self) -> Work:
+        """Executes the run of the request unless it has ended or is claimed. Raises NotHere if it cannot run here."""
+        self.deliver_results()
+        run = self.fetch_run(self.request.run)
+        self.trust_by_id(run)
+        return self.execute(run)
+
+    def execute_all(self) -> Iterator[Work]:
+        """Executes the runs that are handed out, one after the other, until there are none. Yields each."""
+        self.deliver_results()
+        passed: set[str] = set()
+        executed = 0
+        while not self.is_over and (self.request.most is None or executed < self.request.most):
+            run = self.find_next(passed)
+            if run is None:
+                return
+            passed.add(run.tip)
+            try:
+                work = self.execute(self.fetch_run(run.id))
+            except (NotHere, NotTrusted) as error:
+                self.session.say(f"note: run {short_id(run.id)} is not executed here: {error}")
+                continue
+            executed += isinstance(work, Executed)
+            yield work
+
+    @property
+    def is_over(self) -> bool:
+        """Returns whether no other run is to be started."""
+        return self.is_stopping or (self.seconds_left is not None and self.seconds_left <= 0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Returns the seconds until --stop-after; None without it."""
+        after = self.request.stop_after
+        return None if after is None else after - (time.monotonic() - self.started)
+
+    def find_next(self, passed: set[str]) -> Run | None:
+        """Fetches the runs of the remote. Returns the next one to execute whose tip is not in `passed`."""
+        self.sharing.fetch(self.request.remote, FetchRequest(lenient=True))
+        with Index(self.session.git) as index:
+            runs = [run for run in index.readable_runs() if self.is_open(run) and run.tip not in passed]
+        batch = self.request.batch
+        runs = [run for run in runs if not batch or (run.attempt.batch or "").startswith(batch)]
+        # oldest first, and the trials of a batch by number
+        runs.sort(key=lambda run: (run.attempt.batch or "", run.attempt.trial or 0, run.attempt.created))
+        return next(store.trust.trusted_runs(self.session.git, runs), None)
+
+    def is_open(self, run: Run) -> bool:
+        """Returns whether the run was handed out and waits for a worker."""
+        attempt = run.attempt
+        if attempt.kind == BATCH:
+            return False
+        if attempt.status == STAGED:
+            return True
+        # a worker that was stopped, for example at the end of its time, left it to the next one
+        return attempt.shown_status == TERMINATED and bool(attempt.worker)
+
+    def fetch_run(self, name: str) -> Run:
+        """Fetches the run with this id, or prefix of one, and returns it. Raises UnknownRun, GitFailed."""
+        received = self.sharing.fetch(self.request.remote, FetchRequest((name,)))
+        for run_id, reason in received.refused.items():
+            raise CannotRun(f"run {short_id(run_id)} is refused: {reason}")
+        (run_id,) = self.sharing.known((name,))
+        with Index(self.session.git) as index:
+            run = index.get(run_id)
+        if not isinstance(run, Run):
+            raise UnknownRun(f"run {short_id(run_id)} cannot be read")
+        return run
+
+    def trust_by_id(self, run: Run) -> None:
+        """Trusts the last attempt if the request names its full id, which proves its source and flags."""
+        named = {self.request.run, self.request.attempt}
+        if run.attempt.id in named and is_id(run.attempt.id) and not trust.is_trusted(self.session.git, run):
+            trust.grant_trust(self.session.git, trust.commits_to_trust(run))
+
+    def execute(self, run: Run) -> Work:
+        """Executes a fetched run, unless somebody has ended or claimed it. Raises NotHere, NotTrusted, GitFailed."""
+        if run.attempt.kind == BATCH:
+            hint = f"To execute its trials: git run worker {self.request.remote} --batch {short_id(run.id)}"
+            raise CannotRun(f"run {short_id(run.id)} is a batch", hint)
+        if run.attempt.shown_status in {COMPLETED, ERROR, PRUNED}:
+            return Ended(run)
+        is_claimed = run.attempt.status != STAGED and not run.attempt.result
+        if run.status == RUNNING or (is_claimed and not self.may_take_over(run)):
+            return Claimed(run)
+        trust.require_trusted(self.session.git, run)
+        lifecycle.worker_checks.require_possible(self.session, run, self.request.remote, same_env=self.request.same_env)
+        request = Request(restart=run.id, stop_after=self.seconds_left, gpus=self.request.gpus)
+        try:
+            started = lifecycle.launch.start(self.session, request, Prompts(), claim=Claim(self.request.name, self.take))
+        except LostClaim:
+            return Claimed(run)
+        except (CannotRun, UnknownRun) as error:
+            # nothing was written: another machine may be able to run it
+            raise NotHere(error.message, error.hint) from error
+        if not isinstance(started, StartedRun) or started.outcome is None:
+            raise CannotRun(f"run {short_id(run.id)} did not run")
+        self.is_stopping = self.is_stopping or bool(started.outcome.ordered)
+        return Executed(run, started.outcome, self.hand_over(run.id))
+
+    def may_take_over(self, run: Run) -> bool:
+        """Returns whether the claim is old enough to be taken from its worker."""
+        after = self.request.take_over
+        return after is not None and datetime.now(timezone.utc) - run.attempt.created >= timedelta(seconds=after)
+
+    def take(self, attempt: AttemptHandle) -> None:
+        """Claims the run: pushes its new attempt. Raises LostClaim if another worker was first, GitFailed."""
+        git, remote, run_id = self.session.git, self.request.remote, attempt.run_id
+        record_claim(git.state, run_id, remote)
+        try:
+            pushed = self.sharing.push(remote, {run_id: attempt.id})
+        except GitFailed as error:
+            remove_claim(git.state, run_id)
+            raise NotHere(error.message, error.hint) from error
+        for _, reason in pushed.rejected:
+            remove_claim(git.state, run_id)
+            if reason in TAKEN:
+                raise LostClaim(f"another worker has claimed run {short_id(run_id)}")
+            raise NotHere(f"{remote} refuses the claim on run {short_id(run_id)}: {reason}")
+
+    def hand_over(self, run_id: str) -> bool:
+        """Pushes the result of a run. Returns whether the remote has it. Keeps it in a bundle if the remote stays away."""
+        session, remote, reason = self.session, self.request.remote, ""
+        for wait in HURRIED_WAITS if self.is_stopping else PUSH_WAITS:
+            time.sleep(wait)
+            try:
+                reason = self.push_result(run_id)
+            except GitFailed as error:
+                reason = error.message
+                continue
+            break
+        if not reason:
+            return True
+        self.session.say(f"warning: the result of run {short_id(run_id)} is not pushed: {reason}")
+        if reason == GONE_ON:
+            remove_claim(session.git.state, run_id)
+            session.say(f"note: another worker took run {short_id(run_id)} over. What this attempt left stays here")
+            return False
+        file = bundle_path(session.git.state, run_id)
+        with suppress(GitrunError):
+            self.sharing.export(self.tips_with_steps(run_id), file)
+            session.say(f"note: it is kept in {file}. To push it later: git run worker {remote} --max 0")
+        return False
+
+    def push_result(self, run_id: str) -> str:
+        """Pushes the result of a run and of its steps. Returns why the remote refused it, or empty. Raises GitFailed."""
+        pushed = self.sharing.push(self.request.remote, self.tips_with_steps(run_id))
+        reason = dict(pushed.rejected).get(run_id, "")
+        if not reason:
+            remove_claim(self.session.git.state, run_id)
+        return reason
+
+    def tips_with_steps(self, run_id: str) -> dict[str, str]:
+        """Returns the tips of a run, and of the runs of its steps: id -> tip."""
+        git = self.session.git
+        with Index(git) as index:
+            run = index.get(run_id)
+        steps = lifecycle.worker_checks.list_step_runs(self.session, run) if isinstance(run, Run) else ()
+        tips = {one: tip_of(git, one) for one in (run_id, *steps)}
+        return {one: tip for one, tip in tips.items() if tip}
+
+    def deliver_results(self) -> None:
+        """Pushes results of claims that an earlier worker in this clone could not push, or died before it did."""
+        session, remote = self.session, self.request.remote
+        claims = list_claims(session.git.state, remote)
+        if claims:
+            # a worker that died has left no result yet
+            lifecycle.recover.recover(session)
+        for run_id in claims:
+            if store.live.is_live(session.git.state, run_id):
+                continue
+            try:
+                reason = self.push_result(run_id)
+            except GitFailed as error:
+                session.say(f"warning: the result of run {short_id(run_id)} is not pushed: {error.message}")
+                return
+            if reason == GONE_ON:
+                remove_claim(session.git.state, run_id)
+            session.say(
+                f"warning: the result of run {short_id(run_id)} is not pushed: {reason}"
+                if reason
+                else f"pushed the result of run {short_id(run_id)} to {remote}"
+            )

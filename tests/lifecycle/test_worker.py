@@ -1,0 +1,231 @@
+"""A worker: a run that was handed out is executed once, where it can be, by whoever claims it first."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+
+import pytest
+from clones import clone, make_team, tip
+from supervised import start, until
+from templates import place_made_once
+
+WAIT = """\
+import os, pathlib, time
+place = pathlib.Path(os.environ["GATES"])
+(place / "started").touch()
+while not (place / "go").exists():
+    time.sleep(0.01)
+print("loss: 1")
+"""
+
+
+@pytest.fixture
+@place_made_once
+def team(tmp_path):
+    """Ann hands out runs of echo.py and wait.py; Bob's clone is the worker's."""
+    team = make_team(tmp_path)
+    team.ann.write("wait.py", WAIT)
+    team.ann.commit("wait")
+    team.ann.git("push", "--quiet")
+    return team
+
+
+@pytest.fixture
+def gates(tmp_path):
+    place = tmp_path / "gates"
+    place.mkdir()
+    return place
+
+
+def hand_out(repo, *words: str) -> str:
+    """Stages a run and pushes it. Returns its id."""
+    before = tip(repo)
+    repo.run("--stage", *words, check=True)
+    (run_id,) = tip(repo).keys() - before.keys()
+    repo.run("push", "--stage", "origin", run_id, check=True)
+    return run_id
+
+
+def start_worker(repo, run_id, gates):
+    """A worker under way that executes one run."""
+    environ = {**os.environ, "GATES": str(gates)}
+    return start(repo, "worker", "origin", "--once", run_id, program=("git-run",), env=environ)
+
+
+def list_runs(repo) -> list[dict]:
+    return json.loads(repo.run("list", "--all", "--json", check=True).stdout)
+
+
+def test_a_staged_run_is_executed_and_its_result_pushed(team) -> None:
+    run_id = hand_out(team.ann, "echo.py", "x=7.0")
+    ended = team.bob.run("worker", "origin", "--once", run_id, check=True)
+    assert ended.stdout == "7.0 2 'a'\n"
+    team.ann.run("fetch", check=True)
+    (run,) = list_runs(team.ann)
+    assert (run["id"], run["status"], run["worker"]) == (run_id, "completed", os.uname().nodename)
+    assert tip(team.remote) == tip(team.bob) == tip(team.ann)
+    assert not list((team.bob.path / ".git/gitrun/claims").iterdir())
+
+
+def test_an_ended_run_is_not_executed_again(team) -> None:
+    run_id = hand_out(team.ann, "echo.py")
+    team.bob.run("worker", "origin", "--once", run_id, check=True)
+    before = tip(team.remote)
+    carol = clone(team.remote.path, team.ann.path.parent / "carol")
+    ended = carol.run("worker", "origin", "--once", run_id, check=True)
+    assert ended.stdout == ""
+    assert "has already completed" in ended.stderr
+    assert tip(team.remote) == before
+
+
+def test_a_run_of_a_stranger_is_not_executed(team) -> None:
+    run_id = hand_out(team.ann, "echo.py")
+    assert "0 runs executed" in team.bob.run("worker", "origin", check=True).stderr
+    named = team.bob.run("worker", "origin", "--once", run_id[:8])
+    assert (named.returncode, named.stdout) == (128, "")
+    assert "is not trusted" in named.stderr
+    assert tip(team.remote) == tip(team.ann)
+
+
+def test_a_later_attempt_needs_trust_of_its_own(team) -> None:
+    run_id = hand_out(team.ann, "echo.py")
+    team.ann.run("--stage", "--restart", run_id, "x=2.0", check=True)
+    team.ann.run("push", "--stage", "origin", run_id, check=True)
+    assert "is not trusted" in team.bob.run("worker", "origin", "--once", run_id).stderr
+    attempt = tip(team.ann)[run_id]
+    ended = team.bob.run("worker", "origin", "--once", run_id, "--attempt", attempt, check=True)
+    assert ended.stdout == "2.0 2 'a'\n"
+
+
+def test_trusted_runs_are_executed_until_none_are_left(team) -> None:
+    runs = [hand_out(team.ann, "echo.py", f"x={x}.0") for x in range(3)]
+    team.bob.run("fetch", check=True)
+    team.bob.run("trust", *runs, check=True)
+    ended = team.bob.run("worker", "origin", check=True)
+    assert ended.stdout == "0.0 2 'a'\n1.0 2 'a'\n2.0 2 'a'\n"
+    assert "3 runs executed" in ended.stderr
+
+
+def test_two_workers_execute_a_run_once(team, gates) -> None:
+    run_id = hand_out(team.ann, "wait.py")
+    carol = clone(team.remote.path, team.ann.path.parent / "carol")
+    words = ("worker", "origin", "--once", run_id, "--name")
+    ended = {}
+
+    def work(repo, name):
+        ended[name] = repo.run(*words, name, env={"GATES": str(gates)})
+
+    workers = [threading.Thread(target=work, args=pair) for pair in ((team.bob, "bob"), (carol, "carol"))]
+    for worker in workers:
+        worker.start()
+    until(lambda: len(ended) == 1)
+    (gates / "go").touch()
+    for worker in workers:
+        worker.join()
+    assert sorted(one.returncode for one in ended.values()) == [0, 75]
+    (loser,) = [one for one in ended.values() if one.returncode == 75]
+    assert "is claimed by" in loser.stderr
+    team.ann.run("fetch", check=True)
+    attempts = json.loads(team.ann.run("log", run_id, "--json", check=True).stdout)
+    assert len(attempts) == 2
+
+
+def test_a_worker_that_is_told_to_end_leaves_the_run_to_the_next(team, gates) -> None:
+    run_id = hand_out(team.ann, "wait.py")
+    worker = start_worker(team.bob, run_id, gates)
+    until((gates / "started").exists)
+    worker.send_signal(signal.SIGTERM)
+    worker.communicate()
+    team.ann.run("fetch", check=True)
+    (run,) = list_runs(team.ann)
+    assert run["status"] == "terminated"
+    (gates / "go").touch()
+    team.ann.run("trust", run_id, check=True)
+    assert "1 run executed" in team.ann.run("worker", "origin", env={"GATES": str(gates)}, check=True).stderr
+    (run,) = list_runs(team.ann)
+    assert run["status"] == "completed"
+
+
+def test_a_killed_worker_hands_its_result_over_later(team, gates) -> None:
+    run_id = hand_out(team.ann, "wait.py")
+    worker = start_worker(team.bob, run_id, gates)
+    until((gates / "started").exists)
+    worker.kill()
+    worker.communicate()
+    team.ann.run("fetch", check=True)
+    assert list_runs(team.ann)[0]["status"] == "pending"
+    ended = team.bob.run("worker", "origin", "--max", "0", check=True)
+    assert f"pushed the result of run {run_id[:8]}" in ended.stderr
+    team.ann.run("fetch", check=True)
+    assert list_runs(team.ann)[0]["status"] == "terminated"
+
+
+def test_a_result_is_kept_while_the_remote_is_away(team, gates) -> None:
+    run_id = hand_out(team.ann, "wait.py")
+    worker = start_worker(team.bob, run_id, gates)
+    until((gates / "started").exists)
+    away = team.remote.path.with_name("away.git")
+    team.remote.path.rename(away)
+    worker.send_signal(signal.SIGTERM)
+    _, stderr = worker.communicate()
+    assert worker.returncode == 1
+    assert b"is kept in" in stderr
+    bundle = team.bob.path / ".git/gitrun/claims" / f"{run_id}.bundle"
+    team.ann.run("import", bundle, check=True)
+    assert list_runs(team.ann)[0]["status"] == "terminated"
+    away.rename(team.remote.path)
+    team.bob.run("worker", "origin", "--max", "0", check=True)
+    assert tip(team.remote) == tip(team.bob) == tip(team.ann)
+    assert not bundle.exists()
+
+
+def test_a_claim_that_the_remote_refuses_starts_nothing(team) -> None:
+    run_id = hand_out(team.ann, "echo.py")
+    hook = team.remote.path / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    before = tip(team.bob)
+    ended = team.bob.run("worker", "origin", "--once", run_id)
+    assert (ended.returncode, ended.stdout) == (75, "")
+    assert "refuses the claim" in ended.stderr
+    team.bob.run("fetch", check=True)
+    assert tip(team.bob) == {**before, **tip(team.ann)}
+    assert team.bob.git("fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize("what", ["program", "data"])
+def test_a_run_that_cannot_be_executed_here_stays_open(team, what) -> None:
+    if what == "data":
+        team.ann.write(".gitignore", "data/\n")
+        team.ann.write("data/points.csv", "1\n")
+        team.ann.commit("ignore")
+        run_id = hand_out(team.ann, "echo.py")
+    else:
+        run_id = hand_out(team.ann, "--", "no-such-program", "1")
+    ended = team.bob.run("worker", "origin", "--once", run_id)
+    assert (ended.returncode, ended.stdout) == (75, "")
+    assert {"program": "no-such-program", "data": "data/"}[what] in ended.stderr
+    assert tip(team.remote) == tip(team.ann)
+
+
+def test_an_old_claim_can_be_taken_over(team, gates) -> None:
+    run_id = hand_out(team.ann, "wait.py")
+    worker = start_worker(team.bob, run_id, gates)
+    until((gates / "started").exists)
+    carol = clone(team.remote.path, team.ann.path.parent / "carol")
+    claimed = tip(team.remote)[run_id]
+    more = ("--attempt", claimed, "--name", "carol")
+    assert carol.run("worker", "origin", "--once", run_id, *more, "--take-over", "2h").returncode == 75
+    own = gates / "carol"
+    own.mkdir()
+    (own / "go").touch()
+    carol.run("worker", "origin", "--once", run_id, *more, "--take-over", "0.001s", env={"GATES": str(own)}, check=True)
+    (gates / "go").touch()
+    worker.communicate()
+    assert worker.returncode == 1
+    team.ann.run("fetch", check=True)
+    (run,) = list_runs(team.ann)
+    assert (run["status"], run["worker"]) == ("completed", "carol")
