@@ -445,6 +445,18 @@ class Project:
             stream.write(self.read_file(run, "output"))
         return self.find(run.id)
 
+    def watch_remote(self, run: Run, remote: str, stream: Stream) -> Run:
+        """Shows the output of a run that a worker of a remote executes, until it ends. Returns the run afterwards.
+
+        The worker reports it there at most every `gitrun.progressInterval` seconds. Raises GitFailed.
+        """
+        lifecycle.remote_runs.follow_output(self.session(), remote, run.id, stream)
+        return self.find(run.id)
+
+    def stop_remote(self, run: Run, remote: str) -> None:
+        """Asks the worker that executes a run to stop it. Raises NotRunning, GitFailed."""
+        lifecycle.remote_runs.stop_run(self.session(), remote, run)
+
     def print_runs(self, *, flags: bool = False, status: bool = False, among: Iterable[Run] | None = None) -> None:
         """Prints a line for each run, newest attempt first: operation, flags, status, in aligned columns."""
         shown = self.list_runs() if among is None else among

@@ -26,22 +26,24 @@ SHOWN = 8
 @click.command(add_help_option=False)
 @click.argument("run", required=False)
 @click.option("--latest", is_flag=True, help="Watch the running run that was started last.")
-def command(run: str | None, *, latest: bool) -> None:
+@click.option("--remote", metavar="REMOTE", help="Watch a run that a worker of REMOTE executes.")
+def command(run: str | None, *, latest: bool, remote: str | None) -> None:
     r"""Prints the output of a run (default: your newest) until it ends. Ctrl-C stops watching, not the run.
 
     \b
       git run watch 3fa2c1d8
       git run watch --latest
+      git run watch --remote origin 3fa2c1d8
     """
-    if latest and run is not None:
-        raise UsageError("--latest and a run cannot be combined")
+    if latest and (run is not None or remote is not None):
+        raise UsageError("--latest cannot be combined with a run or --remote")
     project = open_project(FileStream(1), FileStream(2))
     # the output goes to the descriptor, around Python's buffer
     sys.stdout.flush()
     meant = find_running(project) if latest else project.find(run or LATEST)
     if meant.status == RUNNING and meant.metrics:
         project.say(f"run {short_id(meant.id)} is running{format_metrics(meant)}")
-    watched = project.watch(meant, project.stdout)
+    watched = project.watch(meant, project.stdout) if remote is None else project.watch_remote(meant, remote, project.stdout)
     project.say(
         f"run {short_id(watched.id)} {ending_text(watched.status, watched.exit_status, watched.attempt.duration)}"
         f"{format_metrics(watched)}"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import bisect as bisect
     from gitrun.lifecycle import command as command
     from gitrun.lifecycle import commit_batches as commit_batches
+    from gitrun.lifecycle import courier as courier
     from gitrun.lifecycle import decide as decide
     from gitrun.lifecycle import executor as executor
     from gitrun.lifecycle import gpus as gpus
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import parent as parent
     from gitrun.lifecycle import pruning as pruning
     from gitrun.lifecycle import recover as recover
+    from gitrun.lifecycle import remote_runs as remote_runs
     from gitrun.lifecycle import results as results
     from gitrun.lifecycle import samplers as samplers
     from gitrun.lifecycle import search as search

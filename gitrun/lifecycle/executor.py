@@ -52,6 +52,12 @@ if TYPE_CHECKING:
     from gitrun.workspace.slots import Slot
 
 
+STOPPED = "stopped"
+"""Reason of a run that somebody stopped."""
+EVICTED = "its worker was told to end"
+"""Reason of a run that another worker may go on with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """An ended program whose workspace is still held.
@@ -150,6 +156,9 @@ class LocalExecutor:
     def conclude(self, prepared: PreparedProgram, attempt: AttemptHandle, ended: Outcome, signals: Signals) -> Execution:
         """Returns what is left to do after the program's end: collect its files and give the slot back."""
         session, slot, workspace = self.session, prepared.slot, prepared.workspace
+        is_stopped = ended.reason == STOPPED and not attempt.live.is_asked_to_end
+        if is_stopped and attempt.plan and attempt.plan.worker:
+            ended = replace(ended, reason=EVICTED)
         if workspace is None:
             return Execution(ended, signals, lambda: Collected(replace(ended, files=hand_on_files(attempt)), {}))
         # the program may have run `git clean -xdf` or removed .git/gitrun
@@ -301,7 +310,7 @@ def failed_to_start(session: Session, error: CannotRun | GitFailed | OSError) ->
 def interrupted_before_start() -> Outcome:
     """Returns the outcome of a program that Ctrl-C kept from starting."""
     now = datetime.now(timezone.utc)
-    return Outcome(TERMINATED, -signal.SIGINT, now, now, 0.0, reason="stopped")
+    return Outcome(TERMINATED, -signal.SIGINT, now, now, 0.0, reason=STOPPED)
 
 
 def outcome_of(ended: Exit, session: Session) -> Outcome:
@@ -327,7 +336,7 @@ def status_of(ended: Exit) -> tuple[str, str]:
     After Ctrl-C, a program that exits with 0 has completed. Any other signal to gitrun makes it terminated.
     """
     if ended.stopped_by and not (ended.stopped_by in INTERRUPTS and ended.exit_status == 0):
-        return TERMINATED, "stopped"
+        return TERMINATED, STOPPED
     # killed by somebody else, for example by the kernel for lack of memory
     if ended.exit_status < 0:
         return TERMINATED, ""

@@ -8,15 +8,17 @@ attempt in the same way, so that a run has one result, whoever handed it out and
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, store
 from gitrun.errors import CannotRun, GitFailed, GitrunError, LostClaim, NotHere, NotTrusted, UnknownRun
-from gitrun.lifecycle.decide import Claim, Prompts
-from gitrun.model.plan import Request, StartedRun
+from gitrun.lifecycle.courier import Courier, Route
+from gitrun.lifecycle.decide import Prompts
+from gitrun.lifecycle.executor import STOPPED
+from gitrun.model.plan import Request, Skip, StartedRun
 from gitrun.model.run import BATCH, COMPLETED, ERROR, PRUNED, RUNNING, STAGED, TERMINATED, Run, is_id, short_id
 from gitrun.sharing.remotes import BUSY, GONE_ON
 from gitrun.sharing.transfer import FetchRequest, Sharing
@@ -150,8 +152,8 @@ class Worker:
             return False
         if attempt.status == STAGED:
             return True
-        # a worker that was stopped, for example at the end of its time, left it to the next one
-        return attempt.shown_status == TERMINATED and bool(attempt.worker)
+        # a worker that was told to end, for example at the end of its time, left the run to the next one
+        return attempt.shown_status == TERMINATED and bool(attempt.worker) and attempt.reason != STOPPED
 
     def fetch_run(self, name: str) -> Run:
         """Fetches the run with this id, or prefix of one, and returns it. Raises UnknownRun, GitFailed."""
@@ -183,18 +185,41 @@ class Worker:
             return Claimed(run)
         trust.require_trusted(self.session.git, run)
         lifecycle.worker_checks.require_possible(self.session, run, self.request.remote, same_env=self.request.same_env)
-        request = Request(restart=run.id, stop_after=self.seconds_left, gpus=self.request.gpus)
+        request = Request(restart=run.id, stop_after=self.seconds_left, gpus=self.request.gpus, worker=self.request.name)
         try:
-            started = lifecycle.launch.start(self.session, request, Prompts(), claim=Claim(self.request.name, self.take))
+            started = self.start(request)
         except LostClaim:
             return Claimed(run)
         except (CannotRun, UnknownRun) as error:
             # nothing was written: another machine may be able to run it
             raise NotHere(error.message, error.hint) from error
-        if not isinstance(started, StartedRun) or started.outcome is None:
+        if started is None or started.outcome is None:
             raise CannotRun(f"run {short_id(run.id)} did not run")
         self.is_stopping = self.is_stopping or bool(started.outcome.ordered)
         return Executed(run, started.outcome, self.hand_over(run.id))
+
+    def start(self, request: Request) -> StartedRun | None:
+        """Runs the request once its claim is taken. Returns None if nothing has to run. Raises LostClaim, GitrunError."""
+        with lifecycle.launch.begin_request(self.session, request, Prompts()) as begun:
+            if isinstance(begun, Skip):
+                return None
+            with begun.attempt as attempt, self.claim(attempt, begun.decision.run):
+                return StartedRun(attempt.run_id, lifecycle.launch.run_attempt(begun))
+
+    @contextmanager
+    def claim(self, attempt: AttemptHandle, run: Run | None) -> Iterator[None]:
+        """Claims the run of a begun attempt, and reports about it inside the `with`. Undoes the attempt if that fails."""
+        try:
+            self.take(attempt)
+        except BaseException:
+            store.attempts.undo_begin(attempt.git, attempt.live, attempt.run_id, attempt.id, run.tip if run else None)
+            raise
+        route = Route(self.session.git, self.request.remote, attempt.run_id, attempt.id, attempt.live.output)
+        courier = Courier(route, self.session.settings.progress_interval)
+        try:
+            yield
+        finally:
+            courier.end()
 
     def may_take_over(self, run: Run) -> bool:
         """Returns whether the claim is old enough to be taken from its worker."""

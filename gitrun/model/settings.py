@@ -77,6 +77,7 @@ class Settings:
     max_ignored: int = 1 << 20
     submodules: str = "files"
     push_submodules: bool = False
+    progress_interval: float = 30.0
 
 
 def read_settings(config: Config) -> Settings:
@@ -244,6 +245,7 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "lend_max_entries": ("gitrun.lend.maxEntries", parse_count),
     "lend_keep": ("gitrun.lend.keep", parse_size),
     "stop_grace": ("gitrun.stopGrace", parse_seconds),
+    "progress_interval": ("gitrun.progressInterval", parse_seconds),
     "trash_expire": ("gitrun.trashExpire", parse_date),
     "gc_older_than": ("gitrun.gc.olderThan", parse_optional_date),
     "gc_keep": ("gitrun.gc.keep", parse_count),

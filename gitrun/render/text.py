@@ -127,8 +127,15 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN, *, names_commit: bo
         safe_text(run.operation),
         when,
         colours.cell(run.attempt.shown_status, run.attempt.shown_status),
-        label + commit + safe_text(run.attempt.brief_text) + (f"{GAP}{counts_text(run.attempt)}" if run.attempt.counts else ""),
+        GAP.join(filter(None, (label + commit + safe_text(run.attempt.brief_text), counts_text(run.attempt), claim_text(run.attempt)))),
     ]
+
+
+def claim_text(attempt: Attempt) -> str:
+    """Formats who executes an attempt that has no result yet: `claimed by gpubox since 2026-11-29 11:03:35`, or empty."""
+    if attempt.status != PENDING or not attempt.worker:
+        return ""
+    return f"claimed by {safe_text(attempt.worker)} since {time_text(attempt.created)}"
 
 
 def counts_text(attempt: Attempt) -> str:
@@ -206,7 +213,7 @@ def status_text(attempt: Attempt, now: datetime | None = None) -> str:
     if attempt.stopped:
         return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0)
     if attempt.status != RUNNING or attempt.started is None or now is None:
-        return attempt.status
+        return ", ".join(filter(None, (attempt.status, claim_text(attempt))))
     # a clock may have been set back since the start
     return f"{attempt.status} for {duration_text(max((now - attempt.started).total_seconds(), 0.0))}"
 

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from gitrun.sharing import hook_files as hook_files
     from gitrun.sharing import hooks as hooks
     from gitrun.sharing import merge as merge
+    from gitrun.sharing import progress as progress
     from gitrun.sharing import quarantine as quarantine
     from gitrun.sharing import remotes as remotes
     from gitrun.sharing import secret_scan as secret_scan

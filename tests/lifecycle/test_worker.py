@@ -229,3 +229,16 @@ def test_an_old_claim_can_be_taken_over(team, gates) -> None:
     team.ann.run("fetch", check=True)
     (run,) = list_runs(team.ann)
     assert (run["status"], run["worker"]) == ("completed", "carol")
+
+
+def test_a_claimed_run_says_so_in_the_list(team, gates) -> None:
+    run_id = hand_out(team.ann, "wait.py")
+    worker = start_worker(team.bob, run_id, gates)
+    until((gates / "started").exists)
+    team.ann.run("fetch", check=True)
+    assert f"pending  claimed by {os.uname().nodename} since " in team.ann.run("list", check=True).stdout
+    assert "status:    pending, claimed by" in team.ann.run("show", run_id, check=True).stdout
+    (gates / "go").touch()
+    worker.communicate()
+    team.ann.run("fetch", check=True)
+    assert "claimed" not in team.ann.run("list", check=True).stdout

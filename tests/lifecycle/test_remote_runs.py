@@ -1,0 +1,82 @@
+"""Runs that a worker executes elsewhere: their output can be followed, and they can be stopped, through the remote."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from clones import make_team, tip
+from supervised import start, until
+from templates import place_made_once
+
+TALK = """\
+import os, pathlib, time
+place = pathlib.Path(os.environ["GATES"])
+print("first", flush=True)
+while not (place / "go").exists():
+    time.sleep(0.01)
+print("second", flush=True)
+"""
+
+
+@pytest.fixture
+@place_made_once
+def team(tmp_path):
+    """Ann hands out runs of talk.py; Bob's worker reports every fifth of a second."""
+    team = make_team(tmp_path)
+    team.ann.write("talk.py", TALK)
+    team.ann.commit("talk")
+    team.ann.git("push", "--quiet")
+    team.bob.git("config", "gitrun.progressInterval", "0.2")
+    return team
+
+
+@pytest.fixture
+def work(team, tmp_path):
+    """A worker under way with a run of Ann's: the run's id, the worker and the directory of gates."""
+    team.ann.run("--stage", "talk.py", check=True)
+    team.ann.run("push", "--stage", check=True)
+    (run_id,) = tip(team.ann)
+    environ = {**os.environ, "GATES": str(tmp_path)}
+    worker = start(team.bob, "worker", "origin", "--once", run_id, program=("git-run",), env=environ)
+    until(lambda: any(name.startswith("refs/gitrun/progress/") for name in refs(team.remote)))
+    yield run_id, worker, tmp_path
+    worker.kill()
+    worker.communicate()
+
+
+def refs(repo) -> list[str]:
+    return repo.git("for-each-ref", "--format=%(refname)").split()
+
+
+def test_output_is_followed_from_another_machine(team, work) -> None:
+    run_id, worker, gates = work
+    watch = start(team.ann, "watch", "--remote", "origin", run_id, program=("git-run",), stderr=subprocess.STDOUT)
+    assert watch.stdout.readline() == b"first\n"
+    (gates / "go").touch()
+    rest, _ = watch.communicate(timeout=30)
+    assert rest.startswith(b"second\n")
+    assert b"completed" in rest
+    worker.communicate()
+    assert [name for name in refs(team.remote) if name.startswith("refs/gitrun/")] == []
+
+
+def test_a_run_is_stopped_from_another_machine(team, work) -> None:
+    run_id, worker, _ = work
+    team.ann.run("stop", "--remote", "origin", run_id, check=True)
+    worker.communicate(timeout=30)
+    assert worker.returncode == 0
+    team.ann.run("fetch", check=True)
+    assert "terminated" in team.ann.run("list", check=True).stdout
+    team.ann.run("trust", run_id, check=True)
+    # who stopped it does not want another worker to go on with it
+    assert "0 runs executed" in team.ann.run("worker", "origin", check=True).stderr
+
+
+def test_a_run_that_nobody_executes_cannot_be_stopped(team) -> None:
+    team.ann.run("--stage", "talk.py", check=True)
+    team.ann.run("push", "--stage", check=True)
+    ended = team.ann.run("stop", "--remote", "origin", "1")
+    assert ended.returncode == 128
+    assert "no worker of origin executes run" in ended.stderr
