@@ -72,6 +72,7 @@ TOPICS = {
     "flags": "flags of scripts, notebooks, config files and commands",
     "metrics": "how numbers in the output become metrics",
     "batches": "many runs from one line: lists, searches, going on after any end",
+    "machines": "hand runs out to other machines",
     "project": "gitrun.toml: operations, steps, needs, inputs",
     "sharing": "push, fetch, trust, signing and hooks",
     "review": "reports, gates, bisecting and continuous integration",

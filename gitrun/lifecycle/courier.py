@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
 from gitrun.errors import GitFailed, NotRunning
-from gitrun.process.beside import SideProcess
+from gitrun.process.run import SideProcess
 from gitrun.sharing.progress import is_asked_to_stop, publish_progress, read_end, remove_reports
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ TAKEN = (GONE_ON, BUSY)
 
 @dataclass(frozen=True, slots=True)
 class WorkerRequest:
-    """What a worker is to execute, and how.
+    """The request of a worker: what to execute, and how.
 
     `run` is a full id: the one run to execute, whose first attempt the id proves. `attempt` is the id of a later attempt of it
     that may be executed too. Without a run, the worker takes runs of `batch`, or all, until `most` were executed or none are

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gitrun.process import beside as beside
     from gitrun.process import environment as environment
     from gitrun.process import output_lines as output_lines
     from gitrun.process import pool as pool

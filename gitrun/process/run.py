@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from gitrun.process.streams import open_channels
 from gitrun.process.tree import ChildProcesses, adopt_orphans, send_signal, tie_to_parent, with_descendants
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.process.recorder import OutputReader
@@ -36,6 +36,8 @@ SHELL_CHARACTERS = frozenset("|&;<>()$`\\\"' \t\n*?[#~=%")
 """Characters for which git starts a pager by a shell. Without them git starts it directly, and notices a missing one."""
 LARGEST_PIPE = 1 << 20
 """The most bytes left in a pipe after all its writers ended (Linux's fs.pipe-max-size)."""
+DESCRIPTORS = 1 << 16
+"""More than the descriptors that a process has open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,3 +460,36 @@ def detach() -> bool:
     for descriptor in (nothing, ready, done):
         os.close(descriptor)
     return True
+
+
+class SideProcess:
+    """A forked process that runs a task until `end` is called or its parent dies. The task opens what it needs.
+
+    Start it before the program, whose supervisor then takes it for no process of the program. It has a process group of its
+    own, so that Ctrl-C in the terminal reaches the program alone.
+    """
+
+    def __init__(self, task: Callable[[], None]) -> None:
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid:
+            return
+        try:
+            os.setpgid(0, 0)
+            # a copied descriptor would keep the parent's locks after the parent has given them back
+            os.closerange(3, DESCRIPTORS)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            tie_to_parent(parent)
+            task()
+        finally:
+            # neither a traceback nor a copy of buffered output may appear in the program's output
+            os._exit(0)
+
+    def end(self) -> None:
+        """Ends the process and what it has started, and waits for its end."""
+        for kill in (os.killpg, os.kill):
+            # the child may not have made its group yet
+            with suppress(ProcessLookupError, PermissionError):
+                kill(self.pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
