@@ -46,8 +46,9 @@ def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an opt
       git run worker origin --once 3fa2c1d83fa2c1d83fa2c1d83fa2c1d83fa2c1d8
       git run worker origin --batch 9d14 --max 1 --stop-after 55m
     """
-    project = open_project(FileStream(1), FileStream(2))
     as_json = options.pop("as_json")
+    # stdout holds the objects alone
+    project = open_project(FileStream(2 if as_json else 1), FileStream(2))
     request = build_request(project, remote, options)
     worker = lifecycle.worker.Worker(project.session(), request)
     if request.run:

@@ -29,6 +29,7 @@ CASES = {
     "ls": [(), ("2",), ("--source",)],
     "compare": [("--all",), ("1:3", "--columns", "id,lr,loss")],
     "diff": [("2", "1"), ("1",), ("1", "--working"), ("3", "2", "--env")],
+    "worker": [(".", "--once", "1")],
     "doctor": [()],
     "gc": [("--dry-run",), ("--dry-run", "--keep", "0", "--slots")],
 }

@@ -12,7 +12,7 @@ from byte_runs import BYTES
 
 KEYS = {
     "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",
-    "exit_status", "metrics", "source", "base", "branch", "batch", "trial", "trials",
+    "exit_status", "metrics", "source", "base", "branch", "batch", "trial", "trials", "worker",
 }  # fmt: skip
 VERBS = ["run", "list", "show", "log", "cat", "select", "checkout", "mark", "stop", "watch", "demo", "help"]
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")

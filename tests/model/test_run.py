@@ -15,7 +15,7 @@ from gitrun.model.run import Params, as_json, attempt_as_json, restart_needed, r
 
 KEYS = {
     "id", "operation", "status", "flags", "given", "label", "tags", "comments", "marked", "started", "stopped", "duration",
-    "exit_status", "metrics", "source", "base", "branch", "batch", "trial", "trials",
+    "exit_status", "metrics", "source", "base", "branch", "batch", "trial", "trials", "worker",
 }  # fmt: skip
 
 
