@@ -120,6 +120,7 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN, *, names_commit: bo
     # a staged run has not started
     when = time_text(run.attempt.started or run.attempt.created)
     commit = f"{short_id(run.attempt.base or '')}{GAP}" if names_commit else ""
+    words = safe_text(run.attempt.brief_text)
     return [
         # a trial is no line of the list: its number is that in its batch
         f"{number or f'#{run.attempt.trial}'}{mark}",
@@ -127,11 +128,7 @@ def run_row(number: int, run: Run, colours: Palette = PLAIN, *, names_commit: bo
         safe_text(run.operation),
         when,
         colours.cell(run.attempt.shown_status, run.attempt.shown_status),
-        GAP.join(
-            filter(
-                None, (label + commit + safe_text(run.attempt.brief_text), counts_text(run.attempt), claim_text(run.attempt))
-            )
-        ),
+        GAP.join(filter(None, (label + commit + words, counts_text(run.attempt), claim_text(run.attempt)))),
     ]
 
 
@@ -242,6 +239,4 @@ def mean(values: Sequence[float]) -> float | None:
     """Returns the mean of some numbers; None if there are none, or if their mean is not finite."""
     # divided before they are added: the sum of large floats can be inf
     found = sum(value / len(values) for value in values) if values else math.nan
-    return found if math.isfinite(found) else None        GAP.join(
-            filter(None, (label + commit + safe_text(run.attempt.brief_text), counts_text(run.attempt), claim_text(run.attempt)))
-        ),
+    return found if math.isfinite(found) else None
