@@ -35,6 +35,7 @@ from gitrun.lifecycle.steps import Tee
 from gitrun.lifecycle.trial_queue import COUNTED, TrialQueue
 from gitrun.model.batch import PLUS, Trial, count_trials
 from gitrun.model.plan import Outcome, Skip
+from gitrun.model.provenance import NO_BASIS
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, run_ref, short_id
 from gitrun.model.text import count_text, ending_text, number_text
 from gitrun.model.values import format_value
@@ -101,8 +102,13 @@ class BatchExecutor:
     @contextmanager
     def run(self, attempt: AttemptHandle) -> Iterator[Execution]:
         """Runs the trials."""
-        with Signals() as signals, self.open_runner(attempt, signals) as runner:
+        outer = self.launch.parent.signals if self.launch.parent else None
+        before = list(outer.ends) if outer else []
+        with nullcontext(outer) if outer else Signals() as signals, self.open_runner(attempt, signals) as runner:
             outcome = runner.run()
+            if outer:
+                # an order for a single trial is none for the pipeline
+                outer.ends[:] = [*before, *runner.pool.ends]
             yield Execution(outcome, signals, lambda: Collected(outcome, {}))
 
     @contextmanager
@@ -248,7 +254,24 @@ class BatchRunner:
     def is_stopping(self) -> bool:
         """Returns whether no other trial is to be started."""
         self.pool.read_signals()
-        return bool(self.pool.ends or self.fault or self.attempt.live.is_asked_to_end_softly)
+        is_over = self.time_left is not None and self.time_left <= 0
+        return bool(self.pool.ends or self.fault or is_over or self.attempt.live.is_asked_to_end_softly)
+
+    @property
+    def time_left(self) -> float | None:
+        """Returns the seconds until the time of the pipeline ends; None without a limit."""
+        deadline = self.launch.parent.deadline if self.launch.parent else None
+        return None if deadline is None else deadline - time.monotonic()
+
+    @property
+    def trial_launch(self) -> LaunchRequest:
+        """Returns the request for a trial that starts now: it ends when the time of the pipeline does."""
+        if self.time_left is None:
+            return self.launch
+        own = self.launch.request.stop_after
+        # zero would mean no limit
+        limit = max(min(self.time_left, own if own is not None else self.time_left), 0.01)
+        return replace(self.launch, request=replace(self.launch.request, stop_after=limit))
 
     def start(self, task: Task) -> bool:
         """Begins a trial and starts its program, or records why that is not possible. Returns false if no GPU is free."""
@@ -262,7 +285,7 @@ class BatchRunner:
                 if isinstance(decision, Skip):
                     self.reuse(task, decision)
                     return True
-                begun = self.begin_trial(self.launch, decision)
+                begun = self.begin_trial(self.trial_launch, decision)
             except GitrunError as error:
                 self.refuse(task, error)
                 return True
@@ -332,10 +355,15 @@ class BatchRunner:
             plan, batch=self.attempt.run_id, trial=task.number, sampler=task.point.attrs, given=decision.plan.given,
             clean=False, params=replace(plan.params, gpus=gpus or plan.params.gpus),
         )  # fmt: skip
+        if decision.plan.basis and task.point.commit is None:
+            # all trials use the same runs, whatever runs appear while the batch runs
+            plan = replace(plan, basis=replace(plan.basis or NO_BASIS, needs=decision.plan.basis.needs))
         with Objects(self.session.git) as objects:
-            if task.run is None and (skip := lifecycle.decide.skip_reason(launch, objects, plan)):
+            if task.run is None and not launch.parent and (skip := lifecycle.decide.skip_reason(launch, objects, plan)):
                 return skip
             plan = lifecycle.decide.with_needs(self.session, objects, launch.request, plan)
+            if task.run is None and launch.parent and (skip := lifecycle.decide.step_skip_reason(launch, objects, plan)):
+                return skip
         return Decision(plan, decision.snapshot, task.run, decision.locks)
 
     def refuse(self, task: Task, error: GitrunError) -> None:
@@ -458,6 +486,9 @@ class BatchRunner:
             status, code, reason = TERMINATED, -self.pool.ends[0], "stopped"
         elif self.fault:
             status, code, reason = ERROR, 1, self.fault
+        elif counts.pending and self.time_left is not None and self.time_left <= 0:
+            # like a program that SIGTERM ended at its time limit
+            status, code, reason = TERMINATED, -SIGTERM, "it ran longer than --stop-after"
         elif counts.pending and self.attempt.live.is_asked_to_end_softly:
             # what has no trial left to start is complete
             status, code, reason = TERMINATED, -SIGTERM, "stopped"

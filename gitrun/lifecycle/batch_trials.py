@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitrun import lifecycle, model, store
+from gitrun import lifecycle, model, store, views
 from gitrun.git.objects import Objects
 from gitrun.model.batch import GRID, RANDOM, Trial, count_trials
 from gitrun.model.grid import lay_grid
@@ -16,12 +16,12 @@ from gitrun.model.record_files import METRICS, RESULT, RUN
 from gitrun.model.run import COMPLETED, PRUNED, RUNNING, TERMINATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.model.batch import BatchDefinition, Objective
     from gitrun.model.metrics import Metrics
-    from gitrun.model.plan import Outcome
+    from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Run
     from gitrun.workspace.session import Session
 
@@ -95,6 +95,17 @@ def reused_runs(session: Session, recorded: Iterable[Trial]) -> dict[int, Run]:
     with store.index.Index(session.git) as index:
         pairs = [(trial.number, index.get(trial.run_id)) for trial in reused]
     return {number: run for number, run in pairs if isinstance(run, model.run.Run)}
+
+
+def find_outdated(session: Session, plan: Plan, runs: Mapping[int, Run]) -> frozenset[int]:
+    """Returns the numbers of those trials that rest on other files of needed runs than the plan of their batch does."""
+    definition, basis = plan.batch_definition, plan.basis
+    if not runs or basis is None or not basis.needs or (definition and definition.commits):
+        return frozenset()
+    wanted = [(need.directory, need.files) for need in basis.needs]
+    bases = views.lineage.read_bases(session.git, list(runs.values()))
+    found = ([(need.directory, need.files) for need in one.needs] for one in bases)
+    return frozenset(number for number, files in zip(runs, found, strict=True) if files != wanted)
 
 
 def reused_trial(number: int, run: Run, objectives: Sequence[Objective]) -> Trial:

@@ -160,11 +160,11 @@ def decide_start(launch: LaunchRequest, objects: Objects) -> Decision | Skip:
     snapshot = launch.parent.snapshot if launch.parent and not request.in_place else snapshot_for(launch, objects)
     tree = open_source(objects, snapshot.source.whole)
     origin = PlanOrigin(snapshot.source, launch.stamp, request.stage)
-    if source.planning.may_be_batch(request) and not launch.parent:
+    if source.planning.may_be_batch(request):
         typed = with_sampler_name(launch.typed or request)
         batch = source.batch_planning.plan_batch(session.git, tree, typed, origin, lifecycle.samplers.default_search())
         if batch:
-            return decide_batch(request, objects, batch, snapshot)
+            return decide_batch(request, objects, with_batch_needs(launch, objects, batch), snapshot)
     plan = with_parent(launch, plan_start(session.git, tree, launch.typed or request, origin))
     if launch.parent:
         plan = with_needs(session, objects, request, plan)
@@ -316,7 +316,7 @@ def step_skip_reason(launch: LaunchRequest, objects: Objects, plan: Plan) -> Ski
 
 def used_files(basis: Basis | None) -> tuple[object, ...]:
     """Returns the needed files and the inputs that an attempt used."""
-    return (tuple(need.files for need in basis.needs), basis.inputs) if basis else ((), ())
+    return (tuple((need.directory, need.files) for need in basis.needs), basis.inputs) if basis else ((), ())
 
 
 def with_parent(launch: LaunchRequest, plan: Plan) -> Plan:
@@ -361,6 +361,7 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
         batch = source.batch_planning.plan_batch_restart(session.git, tree, request, last, origin)
         if definition.commits:
             return decide_commit_batch(launch, objects, batch, run)
+        batch = with_batch_needs(replace(launch, request=request), objects, batch)
         return decide_batch(request, objects, batch, snapshot or own_snapshot(launch, objects, batch.plan), run)
     if request.needs_batch:
         raise UsageError(f"run {short_id(run.id)} is no batch", "To restart it: project.run(restart=...)")
@@ -404,6 +405,12 @@ def require_restartable(request: Request, run: Run, definition: BatchDefinition 
 def with_sampler_name(request: Request) -> Request:
     """Returns the request with our name of the optimizer, if it names one. Raises BadValue for an unknown one."""
     return replace(request, optimizer=lifecycle.samplers.find_sampler_name(request.optimizer)) if request.optimizer else request
+
+
+def with_batch_needs(launch: LaunchRequest, objects: Objects, batch: BatchPlan) -> BatchPlan:
+    """Returns the batch with what its entry needs, the same for all trials, and as a step. Raises GitrunError."""
+    plan = with_needs(launch.session, objects, launch.request, batch.plan)
+    return replace(batch, plan=replace(with_parent(launch, plan), given=plan.given))
 
 
 def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot: Snapshot, run: Run | None = None) -> Decision:

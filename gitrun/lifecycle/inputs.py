@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def put_inputs(session: Session, plan: Plan, tree: Path, linked: list[bytes]) ->
     linked = unlink_outputs(session, tree, linked, definition.outputs)
     with Index(session.git) as index:
         for need in basis.needs:
-            paths = [os.fsencode(path) for path, _ in need.files]
+            paths = list(map(os.fsencode, need.paths))
             linked = open_links(session, tree, linked, paths)
             copy_needed(session.git, find_run(index, need.run_id), need, tree)
             put_there += paths
@@ -120,23 +120,24 @@ def copy_needed(git: Git, run: Run, need: Dependency, tree: Path) -> None:
     with Objects(git) as objects:
         run = state_with_used_files(git, objects, run, need)
         files = {file.path: file for file in list_left_files(git, objects, run)}
-        for path, sha256 in need.files:
+        for (path, sha256), target in zip(need.files, need.paths, strict=True):
             file = files.get(path)
-            if file is None or file.sha256 != sha256 or not is_copied(git, objects, run, file, tree):
+            item = produced_item(git, objects, run, file) if file else None
+            if not (file and item and file.sha256 == sha256 and is_copied(git, run, file, tree, replace(item, path=target))):
                 raise MissingInput(
                     f"cannot copy '{path}' of run {short_id(run.id)} of {need.operation} into the workspace",
                     f"To list the files of the run: git run ls {short_id(run.id)}",
                 )
 
 
-def is_copied(git: Git, objects: Objects, run: Run, file: File, tree: Path) -> bool:
-    """Copies the run's file into `tree`.
+def is_copied(git: Git, run: Run, file: File, tree: Path, item: Item) -> bool:
+    """Copies the run's file into `tree`, to the path of the item.
 
     Returns whether it has the recorded sha256, or comes from a trusted run without one.
     """
-    if write_item(tree, produced_item(git, objects, run, file), replace_always) != DONE:
+    if write_item(tree, item, replace_always) != DONE:
         return False
-    copied = describe_file(os.fsencode(tree), os.fsencode(file.path), file.stored)
+    copied = describe_file(os.fsencode(tree), os.fsencode(item.path), file.stored)
     return copied.sha256 == file.sha256 if file.sha256 else is_trusted(git, run)
 
 

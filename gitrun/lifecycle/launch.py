@@ -167,7 +167,7 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
     request, detach = launch.request, launch.prompts.detach
     if launch.parent:
         # before the step runs, so that the journal names it after a crash
-        launch.parent.record_begin(begun.decision.plan.operation, attempt.run_id)
+        launch.parent.record_begin(attempt.run_id)
     introduce(begun)
     if request.stage:
         if attempt.inherited:

@@ -36,7 +36,8 @@ class ParentRun:
     """The inheritance of a step from the run it is a part of: the source, the run's id, and its signals.
 
     `runs` maps operations to the runs of the steps so far. `journal` is the file that records them in case gitrun dies.
-    `given` names the flags of the whole that the user typed.
+    `given` names the flags of the whole that the user typed. `operation` is that of the step, as its pipeline names it.
+    `deadline` is the moment of the monotonic clock at which the time of the whole ends (None: never).
     """
 
     snapshot: Snapshot
@@ -45,10 +46,12 @@ class ParentRun:
     runs: dict[str, str]
     journal: Path
     given: tuple[str, ...] = ()
+    operation: str = ""
+    deadline: float | None = None
 
-    def record_begin(self, operation: str, run_id: str) -> None:
-        """Records that the run of a step has begun."""
-        self.record(StepRun(operation, run_id, RUNNING))
+    def record_begin(self, run_id: str) -> None:
+        """Records that the run of the step has begun."""
+        self.record(StepRun(self.operation, run_id, RUNNING))
 
     def record(self, step: StepRun) -> None:
         """Appends the state of a step to the journal."""

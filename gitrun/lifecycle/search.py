@@ -147,7 +147,7 @@ class Search:
             self._is_done = True
             self.close()
             return None
-        flags = plan_of(runner, task).flags
+        flags = decide_task(runner, task).plan.flags
         self._waiting[task.number] = runner.trials.get(task.number)
         # what is evaluated at the moment counts for the next proposal
         runner.trials[task.number] = Trial(task.number, flags, RUNNING, task.run.id if task.run else "", attrs=task.point.attrs)
@@ -191,8 +191,9 @@ class Search:
         runner = self._runner
         metrics = read_metrics(value, [one.metric for one in runner.definition.objectives] if runner else [])
         runner = self._take(task)
-        plan = value_plan(plan_of(runner, task))
-        begun = lifecycle.launch.begin_trial(runner.launch, Decision(plan, runner.decision.snapshot, task.run, ()))
+        decision = decide_task(runner, task)
+        plan = value_plan(decision.plan)
+        begun = lifecycle.launch.begin_trial(runner.launch, replace(decision, plan=plan))
         with begun.attempt as attempt:
             outcome = record_metrics(runner, attempt, metrics, asked)
         values = objective_values(outcome.metrics, runner.definition.objectives)
@@ -249,15 +250,16 @@ class Search:
             signal.raise_signal(number)
 
 
-def plan_of(runner: BatchRunner, task: Task) -> Plan:
-    """Returns the plan of a trial. Raises GitrunError."""
-    decision = runner.decision
+def decide_task(runner: BatchRunner, task: Task) -> Decision:
+    """Returns the plan of a trial with its source. Raises GitrunError."""
+    decision = runner.decide_commit(task.point.commit.commit) if task.point.commit else runner.decision
     if decision.plan_trial is None:
         raise CannotRun("the run is no batch")
-    return replace(
+    plan = replace(
         decision.plan_trial(task.point.flags, stamp_now()), batch=runner.attempt.run_id, trial=task.number,
         sampler=task.point.attrs, given=decision.plan.given, clean=False,
     )  # fmt: skip
+    return Decision(plan, decision.snapshot, task.run)
 
 
 def value_plan(plan: Plan) -> Plan:

@@ -8,22 +8,24 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from signal import SIGTERM
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.decide import Prompts
 from gitrun.lifecycle.executor import Execution
 from gitrun.lifecycle.parent import ParentRun, StepSignals
+from gitrun.lifecycle.step_checks import varies
 from gitrun.model import record_files
 from gitrun.model.plan import Outcome, Request, Skip, StartedRun
 from gitrun.model.provenance import StepRun, read_steps
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
+from gitrun.model.run import BATCH, COMPLETED, ERROR, TERMINATED, Run, short_id
 from gitrun.model.text import ending_text
 from gitrun.source.declared_flags import read_declaration
 from gitrun.source.operations import step_operation
 from gitrun.source.source_tree import open_source
 from gitrun.store.attempts import Collected
+from gitrun.store.index import Index
 from gitrun.store.live import Owner, process_birth
 from gitrun.store.refs import tip_of
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
+    from gitrun.git.exe import Git
     from gitrun.lifecycle.decide import Decision, LaunchRequest
     from gitrun.model.entry import Step
     from gitrun.process.streams import Stream
@@ -115,7 +118,8 @@ class StepsExecutor:
             left = limit - (time.monotonic() - clock) if limit else None
             try:
                 request = self.step_request(step, before, parent.runs, left)
-                run = self.run_step(request, parent)
+                deadline = clock + limit if limit else None
+                run = self.run_step(request, replace(parent, operation=step.operation, deadline=deadline))
             except GitrunError as error:
                 session.say(f"error: {error}")
                 status, code, reason = ERROR, error.exit_code, f"step {step.operation}: {error.message}"
@@ -124,9 +128,10 @@ class StepsExecutor:
             done.append(StepRun(step.operation, run.run_id, run.outcome.status if run.outcome else SKIPPED))
             parent.record(done[-1])
             parent.runs[step.operation] = run.run_id
-            if run.outcome and run.outcome.status != COMPLETED:
-                status, code = run.outcome.status, run.outcome.exit_status
-                reason = f"step {step.operation}: {status}"
+            if run.outcome and (run.outcome.status != COMPLETED or run.outcome.exit_status):
+                # a batch of which no trial completed has an exit status, too
+                status, code = run.outcome.status if run.outcome.status != COMPLETED else ERROR, run.outcome.exit_status
+                reason = f"step {step.operation}: {run.outcome.reason if run.outcome.status == COMPLETED else status}"
                 break
             if left is not None and left <= 0 and number + 1 < len(steps):
                 # like a program that SIGTERM ended at its time limit
@@ -156,17 +161,20 @@ class StepsExecutor:
         with Objects(git) as objects:
             tree = open_source(objects, plan.source.whole)
             operation = step_operation(tree, step.operation)
-            declared = read_declaration(tree, operation).with_values()
+            declaration = read_declaration(tree, operation)
+            is_batch = varies(git, declaration, step, force=plan.params.force_flags)
+            declared = declaration.with_values()
         names = {flag.name for flag in declared.flags or ()}
         flags: dict[str, object] = {name: value for name, value in plan.flags.items() if name in names}
         needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
         flags |= {name: run_id for name, run_id in runs.items() if name in needs}
+        options: dict[str, Any] = dict(step.options)
         # flags of the step win over those of the whole
         flags |= dict(step.flags)
         own = operation.definition.stop_after if operation.definition else None
         limit = min((one for one in (left, own) if one), default=None) if left is not None else None
         # a skipped step used another run, which gets no new attempt; a deleted run has no ref
-        again = before.run_id if before and before.status != SKIPPED and tip_of(git, before.run_id) else None
+        again = before.run_id if before and before.status != SKIPPED and is_restartable(git, before.run_id, is_batch) else None
         return Request(
             operation=None if again else step.operation, restart=again, flags=flags, needed=asked.needed,
             needed_source=asked.needed_source,
@@ -176,8 +184,17 @@ class StepsExecutor:
             stop_after=max(limit, 0.01) if limit is not None else None,
             background=asked.background, force_flags=asked.force_flags, gpus=plan.params.gpus,
             no_gpus=plan.params.no_gpus or None, random_seed=plan.params.random_seed,
-            metrics=plan.params.metrics or None, at=None if again else asked.at,
+            metrics=plan.params.metrics or None, at=None if again else asked.at, **options,
         )  # fmt: skip
+
+
+def is_restartable(git: Git, run_id: str, is_batch: bool) -> bool:  # noqa: FBT001 - what the step is now
+    """Returns whether the run of a step is still there, and is a batch exactly if the step is one now."""
+    if tip_of(git, run_id) is None:
+        return False
+    with Index(git) as index:
+        run = index.get(run_id)
+    return isinstance(run, Run) and (run.attempt.kind == BATCH) == is_batch
 
 
 def earlier_steps(session: Session, attempt: AttemptHandle) -> tuple[StepRun, ...]:

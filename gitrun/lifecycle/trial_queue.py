@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
 from gitrun.errors import CannotRun
-from gitrun.lifecycle.batch_trials import count_wanted, read_knowledge, reused_runs, reused_trial, trial_of, trials_of
+from gitrun.lifecycle.batch_trials import (
+    count_wanted,
+    find_outdated,
+    read_knowledge,
+    reused_runs,
+    reused_trial,
+    trial_of,
+    trials_of,
+)
 from gitrun.model.batch import GRID, RANDOM, Proposal
 from gitrun.model.grid import lay_grid, sample_points
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
@@ -53,7 +61,9 @@ class TrialQueue:
         self.fixed = {name: plan.flags[name] for name in names if name in plan.flags and name not in self.definition.space}
         runs = trials_of(session, batch) if batch else []
         self.runs = {run.attempt.trial or 0: run for run in runs}
-        self.trials = self.read_trials(reused_runs(session, recorded))
+        reused = reused_runs(session, recorded)
+        self.outdated = find_outdated(session, plan, {**self.runs, **reused})
+        self.trials = self.read_trials({number: run for number, run in reused.items() if number not in self.outdated})
         # those that could not be planned have no run
         self.trials |= {trial.number: trial for trial in recorded if trial.reason and trial.number not in self.trials}
         # a number is never given again, even if its trial was deleted
@@ -79,7 +89,7 @@ class TrialQueue:
         for known, trial in sorted(self.trials.items()):
             if trial.reused or trial.status == RUNNING or not self.is_wanted(trial):
                 continue
-            if trial.status not in COUNTED or trial.status in again:
+            if trial.status not in COUNTED or trial.status in again or known in self.outdated:
                 point = Proposal(self.points.select_flags(trial.flags), trial.attrs, self.commits.get(trial.tree))
                 yield Task(known, point, self.runs.get(known))
         for proposal in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):

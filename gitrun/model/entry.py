@@ -16,12 +16,24 @@ GLOBALS, ARGS, ENV, FILE_PREFIX = "globals", "args", "env", "file:"
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Files (patterns) from a run of another operation that must exist before this one starts."""
+    """Files (patterns) from a run of another operation that must exist before this one starts.
+
+    Of a batch, `best` names the metric of the trial to use: the best as the batch judges it, or by `direction` (`minimize` or
+    `maximize`). With `each`, the files of every completed trial are needed, below `<operation>+/<number>/`.
+    """
 
     operation: str
     patterns: tuple[str, ...]
     always: bool = False
     """If set, a restart looks for the latest run instead of keeping the first choice."""
+    best: str = ""
+    direction: str = ""
+    each: bool = False
+
+    @property
+    def takes_batch(self) -> bool:
+        """Returns whether a batch of the operation can give the files."""
+        return bool(self.best) or self.each
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +47,14 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An operation that a pipeline runs, with its flags as pairs of name and value."""
+    """An operation that a pipeline runs, with its flags as pairs of name and value, or text as typed (`Typed`).
+
+    `options` are options of a batch by their names in `Request`.
+    """
 
     operation: str
     flags: tuple[tuple[str, object], ...] = ()
+    options: tuple[tuple[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.model.decode import get_int, get_tables, get_text, get_texts, parse_toml
 from gitrun.model.record_files import RESULT, RUN
+from gitrun.model.run import is_safe
 from gitrun.model.text import decode_path, encode_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """The run of another operation whose files this one needs, and those files: path and sha256 in hex."""
+    """The run of another operation whose files this one needs, and those files: path and sha256 in hex.
+
+    The program finds them below `directory`; empty: where that run had them.
+    """
 
     operation: str
     run_id: str
     files: tuple[tuple[str, str], ...] = ()
+    directory: str = ""
+
+    @property
+    def paths(self) -> list[str]:
+        """Returns where the program finds the files."""
+        return [f"{self.directory}/{path}" if self.directory else path for path, _ in self.files]
+
+    @property
+    def name(self) -> str:
+        """Returns the operation, with the number of the trial if there are several: `train`, `train+/3`."""
+        return self.directory or self.operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +79,14 @@ def encode_basis(basis: Basis) -> dict[str, Any]:
         "entry": basis.is_entry or None,
         "parent": basis.parent or None,
         "not_isolated": [encode_path(path) for path in basis.not_isolated] or None,
-        # [[needs]] operation, run, files = [{ path, sha256 }]
+        # [[needs]] operation, run, files = [{ path, sha256 }], and directory if they are below one
         "needs": [
-            {"operation": need.operation, "run": need.run_id, "files": [encode_file(*file) for file in need.files]}
+            {
+                "operation": need.operation,
+                "run": need.run_id,
+                **({"directory": encode_path(need.directory)} if need.directory else {}),
+                "files": [encode_file(*file) for file in need.files],
+            }
             for need in basis.needs
         ]
         or None,
@@ -96,6 +116,7 @@ def read_basis(data: bytes | None) -> Basis:
                 (decode_path(get_text(file, "path") or "?"), get_text(file, "sha256") or "")
                 for file in get_tables(need, "files")
             ),
+            read_directory(need),
         )
         for need in get_tables(table, "needs")
     )
@@ -117,11 +138,17 @@ def read_basis(data: bytes | None) -> Basis:
     )
 
 
+def read_directory(need: Mapping[str, Any]) -> str:
+    """Returns the directory of needed files; empty if it has none, or one outside the workspace."""
+    found = decode_path(get_text(need, "directory") or "")
+    return found if found and is_safe(found) else ""
+
+
 def dependency_ids(basis: Basis) -> dict[str, str]:
     """Returns the dependencies by name: the run of an operation, the sha256 of each of its files and of each input."""
-    ids = {need.operation: need.run_id for need in basis.needs}
+    ids = {need.name: need.run_id for need in basis.needs}
     # the operation is part of the name, because two needs may have files of one path
-    ids |= {f"{need.operation} {encode_path(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
+    ids |= {f"{need.name} {encode_path(path)}": sha256 for need in basis.needs for path, sha256 in need.files}
     return ids | {encode_path(one.path): one.sha256 for one in basis.inputs}
 
 

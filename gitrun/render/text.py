@@ -175,7 +175,9 @@ def basis_json(basis: Basis | None) -> dict[str, Any]:
         {
             "operation": n.operation,
             "run": n.run_id,
-            "files": [{"path": encode_path(path), "sha256": sha256} for path, sha256 in n.files],
+            "files": [
+                {"path": encode_path(path), "sha256": sha256} for path, (_, sha256) in zip(n.paths, n.files, strict=True)
+            ],
         }
         for n in (basis.needs if basis else ())
     ]
@@ -190,7 +192,7 @@ def basis_rows(basis: Basis | None) -> list[tuple[str, str]]:
     """Returns the needed files of other runs and the inputs as pairs of name and text."""
     if basis is None:
         return []
-    needs = ((need, [path for path, _ in need.files]) for need in basis.needs)
+    needs = ((need, need.paths) for need in basis.needs)
     inputs = ((one.path, size_text(one.size), f"sha256 {one.sha256[:12]}", one.url) for one in basis.inputs)
     return [
         *(("needs", f"{need.operation} {short_id(need.run_id)}{GAP}{few(paths)}") for need, paths in needs),

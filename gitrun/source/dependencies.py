@@ -8,15 +8,16 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-from gitrun import source
+from gitrun import source, views
 from gitrun.errors import MissingInput, UsageError
 from gitrun.git.locks import make_private_directory
 from gitrun.git.trees import GitTree
+from gitrun.model.batch import PLUS, Objective
 from gitrun.model.flags import Typed
 from gitrun.model.provenance import NO_BASIS, Dependency, InputFile
-from gitrun.model.run import COMPLETED, short_id
+from gitrun.model.run import BATCH, COMPLETED, short_id
 from gitrun.model.run_names import find_marked
 from gitrun.model.tree import TREE, is_regular_file
 from gitrun.store.index import Index
@@ -50,13 +51,15 @@ def add_dependencies(session: Session, objects: Objects, request: Request, plan:
     definition = plan.definition
     if definition is None or not (definition.needs or definition.inputs):
         return plan
-    found = []
+    found: list[Dependency] = []
     basis = plan.basis or NO_BASIS
-    before = {need.operation: need for need in basis.needs}
     for need in definition.needs:
         wanted = request.flags.get(need.operation)
-        kept = None if need.always else before.get(need.operation)
-        found.append(find_need(session.git, objects, need, plan.operation, kept if wanted is None else wanted))
+        kept = [one for one in basis.needs if one.operation == need.operation and not need.always]
+        if wanted is None and kept:
+            found += (find_need(session.git, objects, need, plan.operation, one) for one in kept)
+        else:
+            found += find_needs(session.git, objects, need, plan.operation, wanted)
     inputs = tuple(find_input(session, objects, one, plan.source.whole, plan.operation) for one in definition.inputs)
     # a changed input is no error: the new hash is recorded
     known = {one.path: one for one in basis.inputs}
@@ -64,6 +67,80 @@ def add_dependencies(session: Session, objects: Objects, request: Request, plan:
         if one.path in known and known[one.path].sha256 != one.sha256:
             session.say(f"note: input {one.path} has changed since the previous attempt")
     return replace(plan, basis=replace(basis, needs=tuple(found), inputs=inputs))
+
+
+def find_needs(git: Git, objects: Objects, need: Need, operation: str, named: object = None) -> list[Dependency]:
+    """Returns the dependencies that a need stands for: one run, the best trial of a batch, or each trial. Raises GitrunError.
+
+    `named` is the name of a run or batch, or None to choose one.
+    """
+    if not need.takes_batch:
+        return [find_need(git, objects, need, operation, named)]
+    with Index(git) as index:
+        chosen = choose_batch(index, need, named, operation, git)
+        if chosen.attempt.kind != BATCH:
+            return [find_need(git, objects, need, operation, chosen.id)]
+        trials = views.batches.list_trials(git, index, chosen)
+    # a trial whose value its caller computed has no files
+    ran = {number: run for number, run in trials.items() if run.operation == need.operation and run.status == COMPLETED}
+    hint = f"To list its trials: git run list --trials {short_id(chosen.id)}"
+    if not ran:
+        raise MissingInput(f"{operation} needs a completed trial of batch {short_id(chosen.id)} of {need.operation}", hint)
+    if need.each:
+        return [
+            replace(find_need(git, objects, need, operation, run.id), directory=f"{need.operation}{PLUS}/{number}")
+            for number, run in ran.items()
+        ]
+    best = next(iter(views.batches.best_first(ran.values(), objective_of(git, need, chosen))), None)
+    if best is None:
+        raise MissingInput(f"no completed trial of batch {short_id(chosen.id)} has the metric {need.best!r}", hint)
+    return [find_need(git, objects, need, operation, best.id)]
+
+
+def objective_of(git: Git, need: Need, batch: Run) -> Objective:
+    """Returns what is best by the need: in its own direction, else in that of the batch, else the smallest value."""
+    if need.direction:
+        return Objective(need.best, minimize=need.direction == "minimize")
+    known = (one for one in views.batches.read_definition(git, batch).objectives if one.metric == need.best)
+    return next(known, Objective(need.best))
+
+
+def choose_batch(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
+    """Returns the batch to use: the named one, else the marked one, else the latest completed and trusted one.
+
+    A single run of the operation is used if it is named, or, for `best`, if there is no batch.
+    """
+    name = f"{need.operation}{PLUS}"
+    if named is not None:
+        run = find_run(index, text_of(named), git.prefix)
+        if run.operation != name:
+            return choose_run(index, need, run.id, operation, git) if need.best else refuse_run(need, run, operation)
+        return run
+    ended = [run for run in index.of_operation(name) if run.status == COMPLETED]
+    if not ended and need.best:
+        return choose_run(index, need, None, operation, git)
+    if not ended:
+        raise MissingInput(
+            f"{operation} needs the trials of a completed batch of {need.operation}, but no such batch exists",
+            f"To make one: git run {need.operation} FLAG=[VALUE,VALUE]",
+        )
+    return find_marked(ended) or next(trusted_runs(git, ended), ended[0])
+
+
+def text_of(named: object) -> str:
+    """Returns the name of a run as text."""
+    return named.text if isinstance(named, Typed) else str(named)
+
+
+def refuse_run(need: Need, run: Run, operation: str) -> NoReturn:
+    """Raises UsageError: the operation cannot take files from this run."""
+    kind = "batch" if need.each else "run"
+    hint = f"To list them: git run list --op {need.operation}{PLUS if need.each else ''}"
+    if run.operation == f"{need.operation}{PLUS}":
+        hint = f'To use its best trial, in gitrun.toml: {need.operation} = {{ best = "loss", files = ["FILE"] }}'
+    raise UsageError(
+        f"{operation} needs a {kind} of {need.operation}, but {short_id(run.id)} is a run of {run.operation}", hint
+    )
 
 
 def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: object) -> Dependency:
@@ -119,13 +196,8 @@ def kept_path(git: Git, run: Run, file: File) -> Path:
 def choose_run(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
     """Returns the run to use: the named one, else the marked one, else the latest completed and trusted one."""
     if named is not None:
-        run = find_run(index, named.text if isinstance(named, Typed) else str(named), git.prefix)
-        if run.operation != need.operation:
-            raise UsageError(
-                f"{operation} needs a run of {need.operation}, but {short_id(run.id)} is a run of {run.operation}",
-                f"To list them: git run list --op {need.operation}",
-            )
-        return run
+        run = find_run(index, text_of(named), git.prefix)
+        return run if run.operation == need.operation else refuse_run(need, run, operation)
     ended = [run for run in index.of_operation(need.operation) if run.status == COMPLETED]
     if not ended:
         raise MissingInput(
@@ -159,7 +231,7 @@ def select_needed(need: Need, run: Run, left: Sequence[File], kept: Dependency |
             f"To fetch attempts made elsewhere: git run fetch. "
             f"To use the file as it is now: {need.operation}={short_id(run.id)}",
         )
-    return Dependency(need.operation, run.id, tuple(sorted(found.items())))
+    return Dependency(need.operation, run.id, tuple(sorted(found.items())), kept.directory if kept else "")
 
 
 def match_files(files: Iterable[File], pattern: str) -> list[File]:

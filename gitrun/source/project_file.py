@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.errors import BadProjectFile, UsageError
 from gitrun.model.entry import ARGS, ENV, FILE_PREFIX, GLOBALS, Definition, Input, Need, Step
-from gitrun.model.flags import Flag, copy_value, is_flag_name, resolve_flags, same_value
+from gitrun.model.flags import Flag, Typed, copy_value, is_flag_name, resolve_flags, same_value
 from gitrun.model.plan import GITRUN, PYPROJECT
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, SCRIPT, STEPS, is_safe
 from gitrun.model.settings import parse_duration
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 20
 """Most bytes of a project file."""
+STEP_OPTIONS = {
+    "optimizer": "optimizer", "max-trials": "max_trials", "minimize": "minimize", "maximize": "maximize", "jobs": "jobs",
+}  # fmt: skip
+"""Keys of a step that is a batch, and the options of a request that they stand for."""
 KINDS = ("any", "number", "int", "float", "str", "bool", "list")
 OPERATION = (
     "description", "script", "command", "notebook", "steps", "flags-to", "flags", "metrics", "needs", "resolve", "inputs",
@@ -229,12 +234,40 @@ def parse_body(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
 def parse_step(item: Item) -> Step:
     """Parses a step of a pipeline: a name, or a table with `run` and `parse_flags`."""
     if isinstance(item.value, str):
-        return Step(item.words())
-    found = item.table(("run", "flags"))
+        return split_step(item, item.words())
+    found = item.table(("run", "flags", *STEP_OPTIONS))
     if "run" not in found:
         item.fail("must be a step with the key run")
+    step = split_step(found["run"], found["run"].words())
     values = found["flags"].table() if "flags" in found else {}
-    return Step(found["run"].words(), tuple((name, one.flag_value()) for name, one in values.items()))
+    flags = tuple((name, one.flag_value()) for name, one in values.items())
+    options = tuple((STEP_OPTIONS[key], parse_step_option(key, found[key])) for key in STEP_OPTIONS if key in found)
+    return replace(step, flags=(*step.flags, *flags), options=options)
+
+
+def split_step(item: Item, text: str) -> Step:
+    """Parses `train lr=[1,2]`: an operation, and flags as on the command line. A name may have blanks, but no `=` after one."""
+    name, *words = text.split(" ")
+    if not any("=" in word for word in words):
+        return Step(text)
+    try:
+        name, *words = shlex.split(text, posix=False)
+    except ValueError as error:
+        item.fail(f"is no list of words: {error}")
+    if odd := next((word for word in words if not is_flag_name(word.partition("=")[0]) or "=" not in word), ""):
+        item.fail(f"has the word {odd!r}, which is no flag", 'Options of a step: { run = "train lr=[1,2]", jobs = 2 }')
+    return Step(name, tuple((word.partition("=")[0], Typed(word.partition("=")[2])) for word in words))
+
+
+def parse_step_option(key: str, item: Item) -> object:
+    """Parses an option of a step that is a batch: a number of trials, or names of an optimizer or of metrics."""
+    if key in {"minimize", "maximize"}:
+        return ",".join(item.several())
+    if key == "optimizer":
+        return item.words()
+    if not isinstance(item.value, int) or isinstance(item.value, bool) or item.value < 1:
+        item.fail(f"must be a whole number of at least 1, not {format_for_message(item.value)}")
+    return item.value
 
 
 def parse_flags_to(item: Item) -> str:
@@ -316,12 +349,19 @@ def parse_need(name: str, item: Item, *, always: bool) -> Need:
     """Parses a need: patterns, or a table with more."""
     if not isinstance(item.value, dict):
         return Need(name, item.several(), always)
-    found = item.table(("files", "resolve"))
-    if "files" not in found:
-        item.fail("needs the key files")
+    found = item.table(("files", "file", "resolve", "best", "direction", "each"))
+    if ("files" in found) == ("file" in found):
+        item.fail("needs the key files, or file (only one)")
     if "resolve" in found:
         always = found["resolve"].one_of(("once", "always")) == "always"
-    return Need(name, found["files"].several(), always)
+    best, each = found["best"].words() if "best" in found else "", "each" in found and found["each"].truth()
+    if best and each:
+        found["each"].fail("cannot be combined with best")
+    if "direction" in found and not best:
+        found["direction"].fail("needs the key best")
+    direction = found["direction"].one_of(("minimize", "maximize")) if "direction" in found else ""
+    files = (found.get("files") or found["file"]).several()
+    return Need(name, files, always, best, direction, each)
 
 
 def parse_input(item: Item) -> Input:

@@ -43,7 +43,7 @@ def read_bases(git: Git, runs: Sequence[Run]) -> list[Basis]:
 def read_needs(git: Git, runs: Sequence[Run]) -> list[dict[str, str]]:
     """Returns, for each run, the ids of the runs that its last attempt needed, by operation; none if it cannot be read."""
     bases = map(find_basis, read_records(git, runs))
-    return [{need.operation: need.run_id for need in basis.needs} if basis else {} for basis in bases]
+    return [{need.name: need.run_id for need in basis.needs} if basis else {} for basis in bases]
 
 
 def read_records(git: Git, runs: Sequence[Run]) -> Sequence[Object | None]:
