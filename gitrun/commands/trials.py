@@ -35,7 +35,10 @@ def show_trials(project: Project, request: Request, *, file: str | None, prints:
         save(preview, Path(file))
     if as_json:
         print_json(
-            [{"trial": trial.number, "run": trial.run_id or None, "flags": dict(trial.flags)} for trial in preview.trials]
+            [
+                {"trial": trial.number, "run": trial.run_id or None, "base": trial.commit or None, "flags": dict(trial.flags)}
+                for trial in preview.trials
+            ]
         )
     elif prints and preview.trials:
         print_table(project, preview)
@@ -51,6 +54,8 @@ def save(preview: TrialPreview, file: Path) -> None:
     if preview.unset:
         name = preview.unset[0]
         raise UsageError(f"{name} has no value in these trials, and a file cannot say so", f"To write them: leave out {name}=")
+    if any(trial.commit for trial in preview.trials):
+        raise UsageError("these trials have different commits, and a file cannot say so", "To write the points: leave out --at")
     if not preview.trials:
         raise UsageError("no trials to write: each has a run already")
     source.point_files.write_points(file, [trial.flags for trial in preview.trials])
@@ -61,7 +66,8 @@ def print_table(project: Project, preview: TrialPreview) -> None:
     colours = read_palette(project)
     names = preview.names
     has_runs = any(trial.run_id for trial in preview.trials)
-    heads = ["trial", *(["run"] if has_runs else []), *names]
+    has_commits = any(trial.commit for trial in preview.trials)
+    heads = ["trial", *(["run"] if has_runs else []), *(["base"] if has_commits else []), *names]
     right = {0} | {
         len(heads) - len(names) + at
         for at, name in enumerate(names)
@@ -71,6 +77,7 @@ def print_table(project: Project, preview: TrialPreview) -> None:
         [
             f"#{trial.number}",
             *([colours.cell("id", short_id(trial.run_id) if trial.run_id else "-")] if has_runs else []),
+            *([short_id(trial.commit)] if has_commits else []),
             *(safe_text(format_value(trial.flags[name])) if name in trial.flags else "-" for name in names),
         ]
         for trial in preview.trials

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, views
+from gitrun.errors import CannotRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.decide import decide
 from gitrun.lifecycle.trial_queue import TrialQueue
@@ -26,11 +28,15 @@ EXACT = (GRID, RANDOM, "qmc")
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """A trial that a batch would start: its number, the flags that were given or vary, and the run that it continues."""
+    """A trial that a batch would start: its number, the flags that were given or vary, and the run that it continues.
+
+    `commit` is its source, if the batch has several.
+    """
 
     number: int
     flags: Mapping[str, Value]
     run_id: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,14 @@ def preview_trials(launch: LaunchRequest) -> TrialPreview | None:
     varied = queue.points.names
     given = [name for name in plan.given if name in plan.flags and name not in varied]
     fixed = {name: plan.flags[name] for name in given}
-    trials = tuple(
-        PlannedTrial(task.number, {**fixed, **task.point.flags}, task.run.id if task.run else "")
-        for task in list_wanted(launch, decision, queue)
-    )
+    with decision.reader or nullcontext():
+        trials = tuple(
+            PlannedTrial(
+                task.number, {**fixed, **task.point.flags}, task.run.id if task.run else "",
+                task.point.commit.commit if task.point.commit else "",
+            )
+            for task in list_wanted(launch, decision, queue)
+        )  # fmt: skip
     unset = tuple(name for name in plan.given if name not in plan.flags and name not in varied)
     return TrialPreview(trials, (*given, *varied), queue.definition.sampler, unset)
 
@@ -77,13 +87,24 @@ def list_wanted(launch: LaunchRequest, decision: Decision, queue: TrialQueue) ->
     """Yields the trials that would start, without those that `--needed` would skip."""
     for task in queue.list_tasks():
         flags = {**queue.fixed, **task.point.flags}
-        queue.trials[task.number] = Trial(task.number, flags, RUNNING, attrs=task.point.attrs)
+        tree = task.point.commit.tree if task.point.commit else ""
+        queue.trials[task.number] = Trial(task.number, flags, RUNNING, attrs=task.point.attrs, tree=tree)
         if not (launch.request.compares and task.run is None and is_covered(launch, decision, task)):
             yield task
 
 
 def is_covered(launch: LaunchRequest, decision: Decision, task: Task) -> bool:
-    """Returns whether a run has the flags of a trial already."""
+    """Returns whether a run has the flags of a trial already. False if the trial cannot start."""
+    with suppress(UsageError, CannotRun):
+        return has_run(launch, decision, task)
+    return False
+
+
+def has_run(launch: LaunchRequest, decision: Decision, task: Task) -> bool:
+    """Returns whether a run has the flags of a trial already. Raises UsageError, CannotRun if the trial cannot start."""
+    launch = replace(launch, request=decision.request or launch.request)
+    if task.point.commit:
+        decision = lifecycle.commit_batches.decide_commit_trials(launch, decision, task.point.commit.commit)
     if decision.plan_trial is None:
         return False
     plan = decision.plan_trial(task.point.flags, lifecycle.decide.stamp_now())

@@ -323,3 +323,17 @@ def test_list_compare_show_and_log_name_the_commits(history: Repo) -> None:
     log = history.run("log", "start..HEAD", check=True).stdout
     trials = [run["id"][:8] for run in runs_of(history)]
     assert re.findall(r"^    (\w+)  train.py  ", log, re.MULTILINE) == trials[::-1]
+
+
+def test_trials_of_commits_are_shown_before_they_start(history: Repo) -> None:
+    history.run("--at", "HEAD~1", "train.py", "lr=1", check=True)
+    words = ("--at", "start..HEAD", "train.py", "lr=[1,2]")
+    shown = json.loads(history.run(*words, "--print-trials", "--json", check=True).stdout)
+    assert [(one["base"], one["flags"]["lr"]) for one in shown] == [(one, lr) for one in commits(history) for lr in (1, 2)]
+    table = history.run(*words, "--print-trials", "--needed", check=True).stdout.splitlines()
+    assert [line.split()[1] for line in table[1:]] == [one[:8] for one in commits(history) for _ in (1, 2)][:2] + [
+        commits(history)[number][:8] for number in (1, 2, 2)
+    ]
+    saved = history.run(*words, "--save-trials", "points.csv")
+    assert "these trials have different commits" in saved.stderr
+    assert len(runs_of(history)) == 1
