@@ -26,6 +26,7 @@ from gitrun.store.live import recorded_runs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from gitrun.lifecycle.batch_verify import BatchVerdict
     from gitrun.lifecycle.bisect import Bisection, BisectRequest
     from gitrun.lifecycle.decide import LaunchRequest, Prompts
     from gitrun.lifecycle.search import Search
@@ -425,6 +426,14 @@ class Project:
         Raises CannotRun.
         """
         return (lifecycle.verify.verify_and_keep if keep else lifecycle.verify.verify)(self.session(), run, rules)
+
+    def verify_batch(self, batch: Run, rules: VerifyRules, *, sample: int | None = None) -> BatchVerdict:
+        """Executes the best trial of a batch again, or some completed ones, and makes the proposals of all trials again.
+
+        Raises UsageError, CannotRun.
+        """
+        seed = lifecycle.decide.stamp_now().seed
+        return lifecycle.batch_verify.verify_batch(self.session(), batch, rules, sample=sample, seed=seed)
 
     def stop(self, run: Run, *, wait: bool = True, soft: bool = False) -> None:
         """Ends a run that is running on this machine; `wait` blocks until it has ended. Raises CannotRun.

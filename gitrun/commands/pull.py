@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
 from gitrun.commands.selecting import add_filters, build_query, open_project
-from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, fetch_with_trials, report_received, split_remote_and_names
+from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, receive_with_trials, report_received, split_remote_and_names
 
 
 @click.command(add_help_option=False)
@@ -27,5 +28,6 @@ def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a 
     options["question"] = build_query(options)
     # `pull origin` names a remote, `pull 3fa2c1d8` a run
     remote, names = split_remote_and_names(project, words)
-    received = fetch_with_trials(project, remote, build_order(project, names, options, merge=True))
+    receive = partial(project.sharing.fetch, remote)
+    received = receive_with_trials(project, receive, build_order(project, names, options, merge=True))
     return report_received(project, received, remote, quiet=options["quiet"])

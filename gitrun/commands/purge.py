@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import add_filters, build_query, open_project, report_runs
+from gitrun.commands.selecting import add_deleted_trials, add_filters, build_query, open_project, report_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
 
@@ -17,18 +17,11 @@ from gitrun.model.text import count_text
 @add_filters
 @click.option("--all", "everything", is_flag=True, help="Purge all deleted runs.")
 @click.option("--older-than", metavar="DATE", help="Purge only runs deleted before DATE, such as 30.days or 2026-11-01.")
+@click.option("--only", is_flag=True, help="Purge a batch without its trials.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be purged; purge nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def command(  # a filter each
-    runs: tuple[str, ...],
-    older_than: str | None,
-    *,
-    everything: bool,
-    dry_run: bool,
-    yes: bool,
-    **options: Any,  # noqa: ANN401
-) -> int:
-    r"""Deletes runs in the trash for good, with their files that are kept out of git.
+def command(runs: tuple[str, ...], older_than: str | None, *, everything: bool, **options: Any) -> int:  # noqa: ANN401
+    r"""Deletes runs in the trash for good, with their files that are kept out of git. Of a batch also the deleted trials.
 
     \b
       git run purge 3fa2c1d8
@@ -36,12 +29,13 @@ def command(  # a filter each
       git run purge --status error
       git run purge --older-than 30.days
     """
+    dry_run, yes, only = options.pop("dry_run"), options.pop("yes"), options.pop("only")
     question = build_query(options)
     # there is no way back, so no run is purged unless it is named or selected
     if not runs and not everything and not older_than and question.is_plain:
         raise UsageError("no deleted runs given", "To purge all: git run purge --all. To list them: git run list --deleted")
     project = open_project()
-    chosen = project.trash.find(runs, question, older_than)
+    chosen = add_deleted_trials(project, project.trash.find(runs, question, older_than), only=only)
     if not chosen:
         project.say("nothing to purge")
         return 0

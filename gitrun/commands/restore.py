@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gitrun.commands.selecting import add_filters, build_query, open_project, report_runs
+from gitrun.commands.selecting import add_deleted_trials, add_filters, build_query, open_project, report_runs
 from gitrun.model.run import short_id
 
 
@@ -14,8 +14,9 @@ from gitrun.model.run import short_id
 @click.argument("runs", nargs=-1)
 @add_filters
 @click.option("--all", "everything", is_flag=True, help="Restore all deleted runs.")
-def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
-    r"""Restores deleted runs: by name, by number in `git run list --deleted`, or by filters.
+@click.option("--only", is_flag=True, help="Restore a batch without its trials.")
+def command(runs: tuple[str, ...], *, everything: bool, only: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
+    r"""Restores deleted runs, of a batch its trials too: by name, by number in `git run list --deleted`, or by filters.
 
     Without arguments, restores the runs that the last `git run rm` deleted.
 
@@ -31,6 +32,7 @@ def command(runs: tuple[str, ...], *, everything: bool, **options: Any) -> int: 
     # a plain call undoes the last `git run rm`, however many runs that deleted
     is_last = not runs and not everything and question.is_plain
     chosen = project.trash.list_last() if is_last else project.trash.find(runs, question)
+    chosen = add_deleted_trials(project, chosen, only=only or is_last)
     if not chosen:
         project.say("nothing to restore")
         return 0

@@ -9,7 +9,7 @@ import click
 
 from gitrun import views
 from gitrun.errors import NoMatch
-from gitrun.model.run import STATUSES, BrokenRun, short_id
+from gitrun.model.run import BATCH, STATUSES, BrokenRun, Run, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text
 from gitrun.project import Project
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from gitrun.model.run import Run
     from gitrun.process.streams import Stream
     from gitrun.views.select import Query
 
@@ -110,6 +109,16 @@ def report_changed(project: Project, runs: Sequence[Run], changed: Sequence[str]
     same = len(runs) - len(changed)
     words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} unchanged" if same else "")
     project.say(words + (f": {named}" if named else ""))
+
+
+def add_deleted_trials(project: Project, chosen: Sequence[Run | BrokenRun], *, only: bool) -> list[Run | BrokenRun]:
+    """Returns deleted runs with the deleted trials of the batches among them; without these if `only` is set."""
+    batches = {run.id for run in chosen if isinstance(run, Run) and run.attempt.kind == BATCH}
+    if only or not batches:
+        return list(chosen)
+    known = {run.id for run in chosen}
+    deleted = (run for run in project.trash.list_runs() if isinstance(run, Run) and run.id not in known)
+    return [*chosen, *(run for run in deleted if run.attempt.batch in batches)]
 
 
 def report_runs(project: Project, verb: str, runs: Sequence[Run | BrokenRun], now: datetime | None = None) -> None:

@@ -84,23 +84,30 @@ def build_order(project: Project, names: Sequence[str], options: dict[str, Any],
     return FetchRequest(tuple(ids), pick, merge=merge, shown=is_progress_shown(options))
 
 
-def fetch_with_trials(project: Project, remote: str, order: FetchRequest) -> Received:
-    """Fetches runs, and those that the results of fetched batches name as trials. Raises GitFailed, UnknownRun."""
-    found = project.sharing.fetch(remote, order)
+def receive_with_trials(project: Project, receive: Callable[[FetchRequest], Received], order: FetchRequest) -> Received:
+    """Receives runs, and those that the results of received batches name as trials. Raises GitFailed, UnknownRun.
+
+    `receive` takes runs from a remote, or from a file.
+    """
+    found = receive(order)
     if not order.names and not order.pick:
         return found
     with project.index() as index:
         come = [index.get(run_id) for run_id in (*found.fresh, *found.forward, *found.merged)]
         trials: dict[str, None] = {}
-        for run in come:
-            if isinstance(run, Run) and run.attempt.kind == BATCH:
-                with suppress(BadRun):
-                    trials |= dict.fromkeys(trial.run_id for trial in project.runs.read_trials(run) if trial.run_id)
+        batches = [run for run in come if isinstance(run, Run) and run.attempt.kind == BATCH]
+        for run in batches:
+            with suppress(BadRun):
+                trials |= dict.fromkeys(trial.run_id for trial in project.runs.read_trials(run) if trial.run_id)
         missing = tuple(run_id for run_id in trials if index.get(run_id) is None)
-    if not missing:
-        return found
-    more = project.sharing.fetch(remote, replace(order, names=missing, pick=None, lenient=True))
-    return replace(found, fresh=[*found.fresh, *more.fresh], refused={**found.refused, **more.refused})
+    # without a result, only the trials themselves name their batch
+    unnamed = {run.id for run in batches if not run.attempt.result}
+    rest = [replace(order, names=missing, pick=None, lenient=True)] if missing else []
+    if unnamed:
+        rest.append(replace(order, names=(), pick=lambda runs: {run.id for run in runs if run.attempt.batch in unnamed}))
+    for more in map(receive, rest):
+        found = replace(found, fresh=[*found.fresh, *more.fresh], refused={**found.refused, **more.refused})
+    return found
 
 
 def pick_function(project: Project, question: Query, revisions: str | None) -> Pick:

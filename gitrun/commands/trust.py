@@ -71,7 +71,7 @@ def proven_trials(project: Project, runs: Sequence[Run]) -> list[Run]:
     for run in runs:
         if run.attempt.kind == BATCH:
             with suppress(BadRun):
-                named = {trial.run_id for trial in project.runs.read_trials(run)} - known
+                named = {trial.run_id for trial in project.runs.read_trials(run)} - known - {""}
                 with project.index() as index:
                     found = [index.get(run_id) for run_id in sorted(named)]
                 trials += (one for one in found if isinstance(one, Run) and one.attempt.id == one.id)

@@ -8,8 +8,9 @@ import click
 
 from gitrun.commands.screen import print_json, print_line, table
 from gitrun.commands.selecting import describe_run, open_project
+from gitrun.errors import UsageError
 from gitrun.lifecycle.verify import read_rules
-from gitrun.model.run import short_id
+from gitrun.model.run import BATCH, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, safe_text
 from gitrun.render.text import GAP
@@ -17,7 +18,9 @@ from gitrun.render.text import GAP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitrun.lifecycle.batch_verify import BatchVerdict
     from gitrun.lifecycle.verify import Compared, Difference, Verdict
+    from gitrun.model.run import Run
     from gitrun.project import Project
 
 
@@ -27,10 +30,13 @@ if TYPE_CHECKING:
     "--tolerance", "tolerances", multiple=True, metavar="[NAME=]N", help="Accept metrics that differ by at most N (repeatable)."
 )
 @click.option("--ignore", "ignored", multiple=True, metavar="PATTERN", help="Ignore these files (repeatable).")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Verify N trials of a batch (default: the best one).")
 @click.option("--keep", is_flag=True, help="Record the execution as another attempt of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...], keep: bool, as_json: bool) -> int:
+def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...], keep: bool, **options: Any) -> int:  # noqa: ANN401
     r"""Executes the last attempt of a run again, and compares status, metrics and produced files.
+
+    Of a batch, executes its best trial, and checks that all trials are proposed again with the same flags.
 
     Prints "reproduced" (exit 0) or "differs" and the differences (exit 1). Exits with 128 if the run cannot be executed.
 
@@ -38,16 +44,45 @@ def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...],
       git run verify 3fa2c1d8
       git run verify train --tolerance 1e-6 --tolerance loss=0.01
       git run verify 3fa2c1d8 --ignore 'logs/*'
+      git run verify train.py+ --sample 3
     """
     # before the program is executed, which may take hours
     rules = read_rules(tolerances, ignored)
     project = open_project()
-    verdict = project.verify(project.find(name), rules, keep=keep)
-    if as_json:
+    run, sample = project.find(name), options["sample"]
+    if run.attempt.kind == BATCH:
+        if keep:
+            raise UsageError("--keep cannot be used with a batch", "To verify one of its trials: git run verify --keep RUN")
+        batch_verdict = project.verify_batch(run, rules, sample=sample)
+        if options["as_json"]:
+            print_json(batch_verdict_json(batch_verdict))
+        else:
+            print_batch_verdict(project, run, batch_verdict)
+        return 0 if batch_verdict.is_good else 1
+    if sample is not None:
+        raise UsageError(f"--sample needs a batch, and run {short_id(run.id)} is none", "To verify the run: leave out --sample")
+    verdict = project.verify(run, rules, keep=keep)
+    if options["as_json"]:
         print_json(verdict_json(verdict))
     else:
         print_verdict(project, verdict)
     return 0 if verdict.is_good else 1
+
+
+def print_batch_verdict(project: Project, batch: Run, found: BatchVerdict) -> None:
+    """Prints the verdict on a batch, and below it those on its trials."""
+    proposals = found.proposals
+    if proposals.reason:
+        checked = f"proposals not compared: {proposals.reason}"
+    elif proposals.differing:
+        shown = " ".join(f"#{number}" for number in proposals.differing[:10])
+        checked = f"{len(proposals.differing)} of {count_text(proposals.compared, 'proposal')} differ: {shown}"
+    else:
+        checked = f"{count_text(proposals.compared, 'proposal')} made again"
+    words = f"{count_text(len(found.trials), 'trial')} executed, {checked}"
+    print_line(f"{found.word}: run {safe_text(describe_run(batch))} ({safe_text(words)})")
+    for trial in found.trials:
+        print_verdict(project, trial.verdict, f"{GAP}#{trial.number} ")
 
 
 def print_verdict(project: Project, verdict: Verdict, indent: str = "") -> None:
@@ -79,6 +114,18 @@ def format_side(one: Difference, value: Compared) -> str:
         return value[:12] if one.what == "file" else safe_text(value)
     # in full: the difference may be in the last digit
     return repr(value)
+
+
+def batch_verdict_json(found: BatchVerdict) -> dict[str, Any]:
+    """Returns the verdict on a batch as a JSON value."""
+    return {
+        "run": found.run, "attempt": found.attempt, "verdict": found.word,
+        "trials": [{"trial": trial.number, **verdict_json(trial.verdict)} for trial in found.trials],
+        "proposals": {
+            "compared": found.proposals.compared, "differing": list(found.proposals.differing),
+            "reason": found.proposals.reason or None,
+        },
+    }  # fmt: skip
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import batch as batch
     from gitrun.lifecycle import batch_progress as batch_progress
     from gitrun.lifecycle import batch_trials as batch_trials
+    from gitrun.lifecycle import batch_verify as batch_verify
     from gitrun.lifecycle import bisect as bisect
     from gitrun.lifecycle import command as command
     from gitrun.lifecycle import commit_batches as commit_batches

@@ -23,9 +23,9 @@ from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
 from gitrun.model.sampling import SearchPoints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from gitrun.model.batch import Sampler, Trial
+    from gitrun.model.batch import BatchDefinition, Sampler, Trial
     from gitrun.model.flags import Value
     from gitrun.model.plan import Plan, Request
     from gitrun.model.run import Run
@@ -105,23 +105,13 @@ class TrialQueue:
 
     def list_points(self) -> Iterator[Proposal]:
         """Yields the points of a grid that no trial has."""
-        definition = self.definition
         known = Counter(self.point_key(trial.flags, trial.tree) for trial in self.trials.values() if self.is_wanted(trial))
-        grid = lay_grid(definition.space, definition.points, definition.repeat)
-        # commits vary slowest
-        commits = definition.commits or (None,)
-        count = grid.count * len(commits)
-        numbers: Iterable[int] = range(count)
-        if definition.max_trials and definition.max_trials < count:
-            numbers = sample_points(count, definition.max_trials, definition.seed)
-        for at in numbers:
-            place, index = divmod(at, grid.count)
-            point, commit = grid.at(index), commits[place]
-            key = self.point_key(point, commit.tree if commit else "")
+        for proposal in lay_points(self.definition):
+            key = self.point_key(proposal.flags, proposal.commit.tree if proposal.commit else "")
             if known[key]:
                 known[key] -= 1
             else:
-                yield Proposal(point, commit=commit)
+                yield proposal
 
     def list_proposals(self, number: int) -> Iterator[Proposal]:
         """Yields what the sampler proposes for trials after `number`, while more trials are to come."""
@@ -137,3 +127,13 @@ class TrialQueue:
     def point_key(self, flags: Mapping[str, Value], tree: str) -> object:
         """Returns a key that is equal for trials of the same point, and of the same source if the batch has several."""
         return (tree if self.commits else "", self.points.point_key(flags))
+
+
+def lay_points(definition: BatchDefinition) -> Iterator[Proposal]:
+    """Yields the points of a grid in the order of their trials: at each commit, the oldest first, all points."""
+    grid = lay_grid(definition.space, definition.points, definition.repeat)
+    commits = definition.commits or (None,)
+    count = grid.count * len(commits)
+    for at in sample_points(count, definition.max_trials, definition.seed):
+        place, index = divmod(at, grid.count)
+        yield Proposal(grid.at(index), commit=commits[place])

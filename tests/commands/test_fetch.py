@@ -45,3 +45,18 @@ def test_what_ssh_says_is_heard(team, verb) -> None:
     assert ended.returncode == 128
     assert ended.stderr.count("ssh: connect to host nowhere port 22: Connection refused") == 1
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_trials_come_with_a_batch_that_has_no_result(team) -> None:
+    stopped = "import os\nx = 1\nx == 2 and os.kill(os.getppid(), 9)\n"
+    team.ann.write("kills.py", stopped)
+    team.ann.commit()
+    team.ann.run("kills.py", "x=[1,2,3]")
+    found = Project(team.ann.path)
+    batch = next(run for run in found.list_runs() if run.operation == "kills.py+")
+    # the end of its process is not recorded yet
+    team.ann.git("update-ref", f"refs/runs/{batch.id}", batch.id)
+    team.ann.git("push", "--quiet", "origin", *(f"refs/runs/{run.id}" for run in found.list_runs()))
+    team.bob.run("fetch", "origin", batch.id, check=True)
+    there = Project(team.bob.path)
+    assert len(there.trials(there.find(batch.id))) == 2

@@ -38,3 +38,15 @@ def test_bundle_that_lacks_what_it_builds_on_names_that(team, tmp_path) -> None:
     other = Repo.create(tmp_path / "other")
     told = other.run("import", str(tmp_path / "runs.bundle")).stderr
     assert f"lacks these prerequisite commits: {base}. To go on: fetch the commits" in told
+
+
+def test_trials_come_with_the_batch_that_is_named(team, tmp_path) -> None:
+    team.ann.run("echo.py", "x=[1,2]", check=True)
+    team.ann.run("echo.py", "x=[3,4]", check=True)
+    batch = Project(team.ann.path).list_runs()[-1].id
+    team.ann.run("export", "1", batch, str(tmp_path / "runs.bundle"), check=True)
+    team.bob.run("import", str(tmp_path / "runs.bundle"), batch, check=True)
+    found = Project(team.bob.path)
+    (run,) = [run for run in found.list_runs() if run.id == batch]
+    assert [trial.flags["x"] for trial in found.trials(run)] == [1, 2]
+    assert len(found.list_runs()) == 3

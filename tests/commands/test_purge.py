@@ -20,3 +20,13 @@ def test_purged_runs_are_gone_for_good(three) -> None:
     three.run("purge", "--all", check=True)
     assert three.git("for-each-ref", "refs/runs", "refs/gitrun") == ""
     assert three.run("restore", "--all").stderr == "gitrun: nothing to restore\n"
+
+
+def test_trials_in_the_trash_go_with_their_batch(repo) -> None:
+    repo.run("echo.py", "x=[1,2]", check=True)
+    repo.run("rm", "1", check=True)
+    batch = Project(repo.path).trash.list_runs()[-1].id
+    kept = repo.run("purge", "--only", batch, "--dry-run", check=True)
+    assert kept.stderr.count("would purge run") == 1
+    assert "purged 3 runs" in repo.run("purge", batch, check=True).stderr
+    assert Project(repo.path).trash.list_runs() == []

@@ -32,3 +32,15 @@ def test_restore_ends_with_1_if_a_run_is_another_by_now(three) -> None:
     refused = three.run("restore", run.id)
     assert refused.returncode == 1
     assert "it exists and has changed" in refused.stderr
+
+
+def test_trials_in_the_trash_come_back_with_their_batch(repo) -> None:
+    repo.run("echo.py", "x=[1,2]", check=True)
+    batch = Project(repo.path).list_runs()[-1].id
+    repo.run("rm", batch, check=True)
+    repo.run("echo.py", "x=3", check=True)
+    repo.run("rm", "1", check=True)
+    assert "restored 3 runs" in repo.run("restore", batch, check=True).stderr
+    repo.run("rm", batch, check=True)
+    repo.run("restore", "--only", batch, check=True)
+    assert [run.id for run in Project(repo.path).list_runs()] == [batch]
