@@ -112,6 +112,8 @@ class Project:
         minimize, maximize: the metric that a search is after, such as "loss"; several in a list. jobs: trials at a time.
         fail_fast: end at the first trial that fails. needed: a trial with the flags of an earlier run is not run again.
         retry_failed, all_trials: restart with failed trials too, or with all of them.
+        prune: what stops hopeless trials: "median", "percentile", "halving", "hyperband" or "threshold"; "none" in a restart.
+        gpus_per_trial: how many of `gpus` each trial gets. quiet_trials: show no output of trials.
         """
         request = replace(model.api_request.request_from(operation, options), needs_batch=True)
         return self.read_batch(self._run_to_end(request))

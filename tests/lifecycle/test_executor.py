@@ -16,7 +16,6 @@ from gitrun.model.plan import Outcome, Plan, Request
 from gitrun.model.tree import FILE
 from gitrun.process.signals import Signals
 from gitrun.store.attempts import AttemptHandle, Collected, begin
-from gitrun.store.commits import scratch_directory
 from gitrun.store.live import ask_to_end, recorded_runs
 
 if TYPE_CHECKING:
@@ -42,8 +41,7 @@ class Elsewhere:
 def begun(project: Project) -> AttemptHandle:
     plan = project.plan(Request(operation="echo.py"))
     assert isinstance(plan, Plan)
-    with scratch_directory(project.git) as directory:
-        return begin(project.git, plan, {}, directory)
+    return begin(project.git, plan, {})
 
 
 def test_any_executor_takes_the_same_road(repo):

@@ -11,6 +11,7 @@ import pytest
 from sampled import sampled
 from trial_lists import batch_of, read_result, runs_of, start, supervisor_of, trials_by, wait_for
 
+from gitrun import Project
 from gitrun.lifecycle.pruning import points_of, read_points, series_names
 from gitrun.model.metrics import Series
 
@@ -157,6 +158,13 @@ def test_a_restart_keeps_the_pruner_or_drops_it(empty_repo):
     for words, kept in (([], True), (["--prune", "none"], False)):
         repo.run("--restart", batch, *words, check=True)
         assert ("prune" in repo.git("show", f"refs/runs/{batch}:.gitrun/batch.toml")) is kept
+
+
+def test_a_python_program_prunes_its_batch(empty_repo):
+    repo = program(empty_repo)
+    options = {"prune": "threshold", "opt_flags": {"prune_upper": 2.5}, "minimize": "loss", "quiet_trials": True}
+    batch = Project(repo.path).batch("train.py", flags={"lr": [0.1, 0.9]}, **options)
+    assert (batch.counts.completed, batch.counts.pruned) == (1, 1)
 
 
 def test_points_are_read_as_the_objective_means_them():
