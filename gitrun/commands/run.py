@@ -108,6 +108,8 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--prune", metavar="NAME", help="Stop hopeless trials by median, percentile, halving, hyperband or threshold.")
 @click.option("--gpus-per-trial", type=int, metavar="N", help="Give each trial N of the GPUs of --gpus. Default: 1 a job.")
 @click.option("--quiet-trials", is_flag=True, default=None, help="Show one line for each trial, without its output.")
+@click.option("--batch-label", metavar="TEXT", help="Name a batch; --label, --tag and --comment are for its trials.")
+@click.option("--stage-trials", is_flag=True, default=None, help="Record all trials of a batch without starting them.")
 @click.option("--print-trials", is_flag=True, help="Show the trials that a batch would start; start none.")
 @click.option("--save-trials", metavar="FILE", help="Write the trials as @FILE reads them; start none.")
 @click.pass_obj
@@ -208,7 +210,7 @@ def report_outcome(project: Project, request: Request, run: str, outcome: Outcom
         name = short_id(run)
         project.say(
             f"run {name} is staged. To start it: git run --start {name}"
-            if request.stage
+            if request.stage or request.stage_trials
             else f"run {name} runs in the background. To follow it: git run watch {name}"
         )
         return 0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import results as results
     from gitrun.lifecycle import samplers as samplers
     from gitrun.lifecycle import search as search
+    from gitrun.lifecycle import staged_trials as staged_trials
     from gitrun.lifecycle import step_checks as step_checks
     from gitrun.lifecycle import steps as steps
     from gitrun.lifecycle import trial_preview as trial_preview

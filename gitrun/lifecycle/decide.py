@@ -417,9 +417,9 @@ def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot:
     """Returns the decision to run a batch. Raises UsageError if it cannot do what the request asks for."""
     if request.in_place:
         raise UsageError("a batch cannot run in the working tree", "Leave out --in-place")
-    if request.stage:
-        raise UsageError("a batch cannot be staged", "Leave out --stage")
     plan, definition = batch.plan, batch.plan.batch_definition
+    if request.stage_trials and definition and definition.commits:
+        raise UsageError("--stage-trials takes one commit", "To stage the batch alone: --stage")
     if definition:
         lifecycle.samplers.check_sampler(definition)
         lifecycle.gpus.check_gpus(plan.params, definition.gpus_per_trial)

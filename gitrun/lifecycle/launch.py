@@ -22,6 +22,7 @@ from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, StartedRun
 from gitrun.model.run import BATCH, NOTEBOOK, SCRIPT, STEPS, WITHOUT_PROGRAM, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_words
+from gitrun.model.text import count_text
 from gitrun.source.operations import PYTHON
 from gitrun.source.snapshot import private_index
 from gitrun.workspace.session import lends_files
@@ -65,6 +66,8 @@ def begin_request(
     """
     check_request(request)
     require_worktree(session, request)
+    if request.stage_trials:
+        request = replace(request, stage=True)
     with keep_processes(session.git) as git:
         yield from begin_checked(replace(session, git=git), request, prompts, parent)
 
@@ -170,6 +173,8 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
         launch.parent.record_begin(attempt.run_id)
     introduce(begun)
     if request.stage:
+        if request.stage_trials and begun.decision.plan.kind == BATCH:
+            stage_trials(begun)
         if attempt.inherited:
             # the start of the staged attempt must find the earlier files
             workspace.outputs.link_kept_files(attempt.inherited, attempt.kept)
@@ -190,9 +195,8 @@ def introduce(begun: BegunAttempt) -> None:
     """Tells the user what starts, and records the annotations that were given with the request."""
     launch, request = begun.launch, begun.launch.request
     announce(launch, begun.decision)
-    if request.label is not None or request.tags or request.comment:
-        edit = partial(with_annotations, launch.session, request)
-        store.annotations.annotate(launch.session.git, begun.attempt.run_id, edit, "annotate at launch")
+    is_batch = begun.decision.plan.kind == BATCH
+    annotate_begun(launch.session, begun.attempt.run_id, annotations_of_batch(request) if is_batch else request)
 
 
 def executor_for(begun: BegunAttempt) -> Executor:
@@ -211,6 +215,11 @@ def executor_for(begun: BegunAttempt) -> Executor:
 def start_trial(launch: LaunchRequest, decision: Decision) -> BegunTrial:
     """Begins a trial of a batch. Raises GitrunError."""
     begun = begin_trial(launch, decision)
+    try:
+        annotate_begun(launch.session, begun.attempt.run_id, launch.request)
+    except BaseException:
+        begun.attempt.leave()
+        raise
     return lifecycle.batch.BegunTrial(begun.attempt, executor_of_program(begun))
 
 
@@ -354,6 +363,42 @@ def share_directories(session: Session) -> None:
         words = ("--no-literal-pathspecs", "check-ignore", "-q", "--no-index")
         if not session.git.attempt(*words, "--", f"{path}/").returncode:
             directory.mkdir(parents=True, exist_ok=True)
+
+
+def stage_trials(begun: BegunAttempt) -> None:
+    """Records all trials of a begun batch that have no run yet, and sets their refs in one transaction. Raises GitrunError.
+
+    If gitrun is killed in between, the batch has none of these trials, and a restart starts them.
+    """
+    session, request, decision = begun.launch.session, begun.launch.request, begun.decision
+    plans = lifecycle.staged_trials.plan_trials(begun.launch, decision, begun.attempt)
+    python = find_python(session, plans[0]) if plans else None
+    files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
+    try:
+        run_ids = store.attempts.stage_many(session.git, plans, files) if plans else []
+    except OSError as error:
+        raise GitFailed(f"cannot write to this repository: {error.strerror or error}") from error
+    if has_annotations(request):
+        edit = partial(with_annotations, session, request)
+        store.annotations.annotate_many(session.git, run_ids, edit, "annotate at launch")
+    session.say(f"{count_text(len(run_ids), 'trial')} staged")
+
+
+def annotate_begun(session: Session, run_id: str, request: Request) -> None:
+    """Adds the label, tags and comment of the request to a run, if it has any. Raises GitrunError."""
+    if has_annotations(request):
+        edit = partial(with_annotations, session, request)
+        store.annotations.annotate(session.git, run_id, edit, "annotate at launch")
+
+
+def has_annotations(request: Request) -> bool:
+    """Returns whether the request has a label, tags or a comment."""
+    return request.label is not None or bool(request.tags or request.comment)
+
+
+def annotations_of_batch(request: Request) -> Request:
+    """Returns the request with the annotations of the batch itself. The others are for its trials."""
+    return replace(request, label=request.batch_label, tags=(), comment=None)
 
 
 def with_annotations(session: Session, request: Request, notes: Notes) -> Notes:

@@ -33,7 +33,7 @@ MAX_LISTED = 10
 PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
 BATCH_PARAMS = (
     "optimizer", "opt_flags", "max_trials", "minimize", "maximize", "jobs", "fail_fast", "retry_failed", "all_trials",
-    "points",
+    "points", "stage_trials", "batch_label",
     "prune", "gpus_per_trial", "quiet_trials",
 )  # fmt: skip
 """Options of a request that only a batch takes."""
@@ -233,6 +233,8 @@ class Request:
     all_trials: bool | None = None
     needs_batch: bool = False
     points: tuple[str, ...] = ()
+    stage_trials: bool | None = None
+    batch_label: str | None = None
     prune: str | None = None
     gpus_per_trial: int | None = None
     quiet_trials: bool | None = None
@@ -276,8 +278,9 @@ def check_request(request: Request) -> None:
             "--restart --in-place would overwrite your working tree",
             "To run the code that is there: --force-sourcecode",
         )
-    if request.stage and (request.background or request.in_place):
-        raise UsageError("--stage cannot be combined with --background or --in-place", "To use these: give them with --start")
+    if (request.stage or request.stage_trials) and (request.background or request.in_place):
+        option = "--stage-trials" if request.stage_trials else "--stage"
+        raise UsageError(f"{option} cannot be combined with --background or --in-place", "To use these: give them with --start")
     if request.clean and request.restart is None:
         raise UsageError("--clean needs --restart", "A new run never has files of an earlier one")
     if request.links and request.no_link:
@@ -317,7 +320,7 @@ def check_patterns(request: Request) -> None:
 def check_words(request: Request) -> None:
     """Raises UsageError if a word of the request is not UTF-8."""
     # words that are not UTF-8 have surrogates in Python, which TOML cannot hold
-    texts = (request.label, *request.tags, request.comment, request.gpus, *request.outputs, request.at)
+    texts = (request.label, request.batch_label, *request.tags, request.comment, request.gpus, *request.outputs, request.at)
     words = (request.operation, *request.command, *texts)
     # a typed value is not read yet, and holds its words in `text`
     values = (getattr(value, "text", value) for value in request.flags.values())

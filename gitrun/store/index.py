@@ -248,8 +248,11 @@ class Index:
             return found
         return replace(found, attempt=as_running(found.attempt, shown_metrics(self._git.state, run)))
 
-    def _count_trials(self, run: Run) -> TrialCounts:
-        """Counts the trials of a batch that has not recorded its end. The total is that of the trials known so far."""
+    def _count_trials(self, run: Run) -> TrialCounts | None:
+        """Counts the trials of a batch that has not recorded its end. The total is that of the trials known so far.
+
+        Returns None if none is known.
+        """
         asked = "SELECT status, pruned IS NOT NULL, count(*) FROM runs WHERE batch = ? GROUP BY status, pruned IS NOT NULL"
         found: dict[str, int] = {}
         for status, is_pruned, count in self._ask(asked, (run.id,)):
@@ -258,7 +261,7 @@ class Index:
         total = max(sum(found.values()), run.attempt.params.max_trials or 0)
         completed, pruned, error, terminated = (found.get(name, 0) for name in ENDINGS)
         pending = total - completed - pruned - error - terminated
-        return model.trial_counts.TrialCounts(total, completed, pruned, error, terminated, pending)
+        return None if not total else model.trial_counts.TrialCounts(total, completed, pruned, error, terminated, pending)
 
     def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
         ((found,),) = self._ask(query, values)
