@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitrun import views
 from gitrun.commands.screen import is_read_by_person, print_json, read_palette, table
 from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_doubts
-from gitrun.errors import BadRun, UsageError
+from gitrun.errors import BadRun, UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
 from gitrun.model.run import BATCH, rfc3339_text, short_id
 from gitrun.model.text import duration_text, label_text, numbers_text, relative_text, safe_text
 from gitrun.render.text import Shape
-from gitrun.views.compare import LAST, NEEDS, chosen_columns, columns_of, drop_equal_properties, rows_of
+from gitrun.views.compare import LAST, NEEDS, Column, chosen_columns, columns_of, drop_equal_properties, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
     from gitrun.project import Project
     from gitrun.render.palette import Palette
-    from gitrun.views.compare import Column
+    from gitrun.views.batches import RepeatedPoint
     from gitrun.views.select import Query
 
 ROWS = 20
@@ -63,12 +64,18 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     """
     names, equal, limit = options.pop("columns"), options.pop("equal"), options.pop("limit")
     question = sort_rows(build_query(options))
+    is_sorted = question.sort is not None
     # named or filtered runs are all shown: the limit is for a plain call where there are many runs
     few = ROWS if not (runs or everything) and question.is_plain else -1
     project = open_project()
     runs, question = as_trials(project, runs, question)
-    selection = project.select(runs, question, limit or few)
+    points = repeated_points(project, question)
+    # by the medians of points, which no order of runs gives
+    by_points = bool(points) and not is_sorted
+    selection = project.select(runs, question, -1 if by_points else limit or few)
     found = [run for _, run in selection.runs]
+    if by_points:
+        found = order_by_points(found, points)[: limit or None]
     if names is not None:
         report_doubts(project, found, [name.strip() for name in names.split(",")])
     columns = (
@@ -76,6 +83,8 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
         if names is not None and found
         else columns_of(found, list_needs(project, found), equal=equal)
     )
+    if points and names is None:
+        columns.append(median_column(points))
     if as_json:
         print_json(
             [{c.name: plain_cell(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, found)]
@@ -120,6 +129,27 @@ def best_order(project: Project, batch: Run) -> str | None:
             if any(trial.metrics.ask(objective.metric) is not None for trial in project.trials(batch)):
                 return f"metric:{objective.metric}" if objective.minimize else f"-metric:{objective.metric}"
     return None
+
+
+def repeated_points(project: Project, question: Query) -> list[RepeatedPoint]:
+    """Returns the points of the batch of the question, best first, if it repeats them; else none."""
+    with suppress(BadRun, UnknownRun):
+        if question.batch:
+            batch = project.find(question.batch)
+            return views.batches.rank_points(project.runs.read_definition(batch), project.trials(batch))
+    return []
+
+
+def order_by_points(trials: Sequence[Run], points: Sequence[RepeatedPoint]) -> list[Run]:
+    """Returns the trials in the order of their points, each by number; those without a value last."""
+    places = {trial.id: place for place, point in enumerate(points) for trial in point.trials}
+    return sorted(trials, key=lambda run: (places.get(run.id, len(points)), run.attempt.trial or 0))
+
+
+def median_column(points: Sequence[RepeatedPoint]) -> Column:
+    """Returns the column of the median at a trial's point."""
+    medians = {trial.id: point.median for point in points for trial in point.trials}
+    return Column("median", lambda run: medians.get(run.id))
 
 
 def list_needs(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:

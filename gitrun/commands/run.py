@@ -108,6 +108,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--prune", metavar="NAME", help="Stop hopeless trials by median, percentile, halving, hyperband or threshold.")
 @click.option("--gpus-per-trial", type=int, metavar="N", help="Give each trial N of the GPUs of --gpus. Default: 1 a job.")
 @click.option("--quiet-trials", is_flag=True, default=None, help="Show one line for each trial, without its output.")
+@click.option("--repeat", type=int, metavar="N", help="Run each point N times, with other seeds; its value is the median.")
 @click.option("--batch-label", metavar="TEXT", help="Name a batch; --label, --tag and --comment are for its trials.")
 @click.option("--stage-trials", is_flag=True, default=None, help="Record all trials of a batch without starting them.")
 @click.option("--print-trials", is_flag=True, help="Show the trials that a batch would start; start none.")

@@ -33,9 +33,10 @@ from gitrun.lifecycle.decide import Decision, stamp_now
 from gitrun.lifecycle.executor import Execution, failed_to_start, interrupted_before_start
 from gitrun.lifecycle.steps import Tee
 from gitrun.lifecycle.trial_queue import COUNTED, TrialQueue
-from gitrun.model.batch import PLUS, Trial, count_trials
+from gitrun.model.batch import PLUS, Trial
 from gitrun.model.plan import Outcome, Skip
 from gitrun.model.provenance import NO_BASIS
+from gitrun.model.repeats import count_batch
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, run_ref, short_id
 from gitrun.model.text import count_text, ending_text, number_text
 from gitrun.model.values import format_value
@@ -351,9 +352,10 @@ class BatchRunner:
         if decision.plan_trial is None:
             raise CannotRun("the run is no batch")
         plan = decision.plan_trial(task.point.flags, stamp_now())
+        seed = plan.params.random_seed if task.seed is None else task.seed
         plan = replace(
             plan, batch=self.attempt.run_id, trial=task.number, sampler=task.point.attrs, given=decision.plan.given,
-            clean=False, params=replace(plan.params, gpus=gpus or plan.params.gpus),
+            clean=False, params=replace(plan.params, gpus=gpus or plan.params.gpus, random_seed=seed),
         )  # fmt: skip
         if decision.plan.basis and task.point.commit is None:
             # all trials use the same runs, whatever runs appear while the batch runs
@@ -480,7 +482,7 @@ class BatchRunner:
         """Returns the outcome of the batch."""
         trials = tuple(self.trials[number] for number in sorted(self.trials))
         objectives = self.definition.objectives
-        counts = count_trials(trials, max(self.total, len(trials)), objectives)
+        counts = count_batch(self.definition, trials, max(self.total, len(trials)))
         status, code, reason = COMPLETED, 0, ""
         if self.pool.ends:
             status, code, reason = TERMINATED, -self.pool.ends[0], "stopped"
@@ -502,6 +504,7 @@ class BatchRunner:
         words += f", {counts.pruned} pruned" if counts.pruned else ""
         words += f", {counts.error} failed" if counts.error else ""
         words += f"; best: #{best.number} {objectives[0].metric}={number_text(best.value)}" if best else ""
+        words += f" (median of {self.definition.repeat})" if best and self.definition.repeat > 1 else ""
         self.session.say(words)
         stopped = datetime.now(timezone.utc)
         return Outcome(status, code, begun, stopped, duration, reason=reason, counts=counts, trials=trials)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, store, views
 from gitrun.git.objects import Objects
-from gitrun.model.batch import GRID, RANDOM, Trial, count_trials
+from gitrun.model.batch import GRID, RANDOM, Trial
 from gitrun.model.grid import lay_grid
 from gitrun.model.record_files import METRICS, RESULT, RUN
+from gitrun.model.repeats import count_batch
 from gitrun.model.run import COMPLETED, PRUNED, RUNNING, TERMINATED
 
 if TYPE_CHECKING:
@@ -154,4 +155,4 @@ def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -
     trials += [one for one in recorded if one.reason and one.number not in known]
     trials.sort(key=lambda one: one.number)
     total = max(count_wanted(definition), len(trials))
-    return replace(outcome, trials=tuple(trials), counts=count_trials(trials, total, definition.objectives))
+    return replace(outcome, trials=tuple(trials), counts=count_batch(definition, trials, total))

@@ -418,6 +418,8 @@ def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot:
     if request.in_place:
         raise UsageError("a batch cannot run in the working tree", "Leave out --in-place")
     plan, definition = batch.plan, batch.plan.batch_definition
+    if definition and definition.repeat > 1 and request.compares:
+        raise UsageError("--needed and --repeat cannot be combined: repeats have the same flags", "Leave out --needed")
     if request.stage_trials and definition and definition.commits:
         raise UsageError("--stage-trials takes one commit", "To stage the batch alone: --stage")
     if definition:

@@ -37,6 +37,8 @@ def plan_task(decision: Decision, batch: str, task: Task) -> Plan:
     if decision.plan_trial is None:
         raise CannotRun("the run is no batch")
     plan = decision.plan_trial(task.point.flags, stamp_now())
+    seed = plan.params.random_seed if task.seed is None else task.seed
     return replace(
-        plan, batch=batch, trial=task.number, sampler=task.point.attrs, given=decision.plan.given, clean=False, staged=True
-    )
+        plan, batch=batch, trial=task.number, sampler=task.point.attrs, given=decision.plan.given, clean=False, staged=True,
+        params=replace(plan.params, random_seed=seed),
+    )  # fmt: skip

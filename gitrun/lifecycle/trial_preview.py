@@ -87,7 +87,7 @@ def list_wanted(launch: LaunchRequest, decision: Decision, queue: TrialQueue) ->
     """Yields the trials that would start, without those that `--needed` would skip."""
     for task in queue.list_tasks():
         flags = {**queue.fixed, **task.point.flags}
-        tree = task.point.commit.tree if task.point.commit else ""
+        tree = task.point.commit.tree if task.point.commit else decision.plan.source.tree
         queue.trials[task.number] = Trial(task.number, flags, RUNNING, attrs=task.point.attrs, tree=tree)
         if not (launch.request.compares and task.run is None and is_covered(launch, decision, task)):
             yield task

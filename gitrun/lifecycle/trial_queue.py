@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
@@ -19,6 +20,7 @@ from gitrun.lifecycle.batch_trials import (
 )
 from gitrun.model.batch import GRID, RANDOM, Proposal
 from gitrun.model.grid import lay_grid, sample_points
+from gitrun.model.repeats import list_seeds
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
 from gitrun.model.sampling import SearchPoints
 
@@ -37,11 +39,15 @@ COUNTED = frozenset({COMPLETED, PRUNED, ERROR})
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A trial to start: its number, its point of the space, and the run to continue, if any."""
+    """A trial to start: its number, its point of the space, and the run to continue, if any.
+
+    `seed` is what its program gets, if the trials of the batch differ in that.
+    """
 
     number: int
     point: Proposal
     run: Run | None = None
+    seed: int | None = None
 
 
 class TrialQueue:
@@ -70,6 +76,9 @@ class TrialQueue:
         self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
         self.total = count_wanted(self.definition)
         self.points = SearchPoints(self.definition)
+        self.repeat_seeds = list_seeds(self.definition) if self.definition.repeat > 1 else ()
+        seeds = {number: run.attempt.params.random_seed for number, run in self.runs.items()} if self.repeat_seeds else {}
+        self.seeds = {number: seed for number, seed in seeds.items() if seed is not None}
 
     def read_trials(self, reused: Mapping[int, Run]) -> dict[int, Trial]:
         """Returns the trials so far, by number. `reused` are runs from before the batch."""
@@ -91,10 +100,12 @@ class TrialQueue:
                 continue
             if trial.status not in COUNTED or trial.status in again or known in self.outdated:
                 point = Proposal(self.points.select_flags(trial.flags), trial.attrs, self.commits.get(trial.tree))
-                yield Task(known, point, self.runs.get(known))
-        for proposal in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):
+                yield Task(known, point, self.runs.get(known), self.seeds.get(known))
+        for proposal, seed in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):
             number += 1
-            yield Task(number, proposal)
+            if seed is not None:
+                self.seeds[number] = seed
+            yield Task(number, proposal, seed=seed)
 
     def is_wanted(self, trial: Trial) -> bool:
         """Returns whether the trial is a point of the batch as it is now, after a restart with other flags."""
@@ -103,18 +114,24 @@ class TrialQueue:
         # a trial without a run has no other flags than those of its point
         return self.points.contains(trial.flags, {} if trial.reason else self.fixed)
 
-    def list_points(self) -> Iterator[Proposal]:
-        """Yields the points of a grid that no trial has."""
-        known = Counter(self.point_key(trial.flags, trial.tree) for trial in self.trials.values() if self.is_wanted(trial))
-        for proposal in lay_points(self.definition):
-            key = self.point_key(proposal.flags, proposal.commit.tree if proposal.commit else "")
+    def list_points(self) -> Iterator[tuple[Proposal, int | None]]:
+        """Yields the points of a grid that no trial has, with the seeds of their programs if each point is repeated."""
+        definition, seeds = self.definition, self.repeat_seeds
+        known = Counter(
+            (self.point_key(trial.flags, trial.tree), self.seeds.get(trial.number, definition.seed) if seeds else None)
+            for trial in self.trials.values()
+            if self.is_wanted(trial)
+        )
+        for at, proposal in enumerate(lay_points(definition)):
+            seed = seeds[at % definition.repeat] if seeds else None
+            key = (self.point_key(proposal.flags, proposal.commit.tree if proposal.commit else ""), seed)
             if known[key]:
                 known[key] -= 1
             else:
-                yield proposal
+                yield proposal, seed
 
-    def list_proposals(self, number: int) -> Iterator[Proposal]:
-        """Yields what the sampler proposes for trials after `number`, while more trials are to come."""
+    def list_proposals(self, number: int) -> Iterator[tuple[Proposal, int | None]]:
+        """Yields what the sampler proposes for trials after `number`, while more trials are to come. Seeds as above."""
         sampler: Sampler = lifecycle.samplers.make_sampler(self.definition)
         while sum(self.is_wanted(one) for one in self.trials.values() if one.status in {*COUNTED, RUNNING}) < self.total:
             number += 1
@@ -122,7 +139,16 @@ class TrialQueue:
             if proposal is None:
                 self.session.say("note: the space is exhausted: every proposal has a trial")
                 return
-            yield proposal
+            yield proposal, self.next_seed(proposal.flags)
+
+    def next_seed(self, flags: Mapping[str, Value]) -> int | None:
+        """Returns the first seed that no trial of this point has; None if points are not repeated."""
+        key = self.points.point_key(flags)
+        trials = (
+            [trial for trial in self.trials.values() if self.points.point_key(trial.flags) == key] if self.repeat_seeds else []
+        )
+        used = Counter(self.seeds.get(trial.number, self.definition.seed) for trial in trials)
+        return min(self.repeat_seeds, key=lambda seed: used[seed], default=None)
 
     def point_key(self, flags: Mapping[str, Value], tree: str) -> object:
         """Returns a key that is equal for trials of the same point, and of the same source if the batch has several."""
@@ -134,6 +160,10 @@ def lay_points(definition: BatchDefinition) -> Iterator[Proposal]:
     grid = lay_grid(definition.space, definition.points, definition.repeat)
     commits = definition.commits or (None,)
     count = grid.count * len(commits)
-    for at in sample_points(count, definition.max_trials, definition.seed):
+    # whole points: of the last one not all repeats may fit
+    most = definition.max_trials and -(-definition.max_trials // definition.repeat)
+    points = sample_points(count // definition.repeat, most, definition.seed)
+    repeats = (point * definition.repeat + again for point in points for again in range(definition.repeat))
+    for at in islice(repeats, definition.max_trials):
         place, index = divmod(at, grid.count)
         yield Proposal(grid.at(index), commit=commits[place])

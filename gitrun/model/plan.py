@@ -33,7 +33,7 @@ MAX_LISTED = 10
 PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
 BATCH_PARAMS = (
     "optimizer", "opt_flags", "max_trials", "minimize", "maximize", "jobs", "fail_fast", "retry_failed", "all_trials",
-    "points", "stage_trials", "batch_label",
+    "points", "stage_trials", "batch_label", "repeat",
     "prune", "gpus_per_trial", "quiet_trials",
 )  # fmt: skip
 """Options of a request that only a batch takes."""
@@ -235,6 +235,7 @@ class Request:
     points: tuple[str, ...] = ()
     stage_trials: bool | None = None
     batch_label: str | None = None
+    repeat: int | None = None
     prune: str | None = None
     gpus_per_trial: int | None = None
     quiet_trials: bool | None = None
@@ -306,7 +307,11 @@ def check_commit_request(request: Request) -> None:
 
 def check_counts(request: Request) -> None:
     """Raises BadValue if a number of the request counts nothing."""
-    for name, value in (("max-trials", request.max_trials), ("jobs", request.jobs), ("gpus-per-trial", request.gpus_per_trial)):
+    counts = (
+        ("max-trials", request.max_trials), ("jobs", request.jobs), ("gpus-per-trial", request.gpus_per_trial),
+        ("repeat", request.repeat),
+    )  # fmt: skip
+    for name, value in counts:
         if value is not None and not 1 <= value < 1 << 31:
             raise BadValue(f"--{name} must be a whole number of at least 1")
 

@@ -1,4 +1,4 @@
-"""Points that are tried several times: how a sampler sees their trials as one."""
+"""Points that are tried several times: with which seeds, and how their trials count as one."""
 
 from __future__ import annotations
 
@@ -6,42 +6,56 @@ import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitrun.model.batch import Proposal
+from gitrun.model.batch import Proposal, count_trials
+from gitrun.model.digest import sha256
 from gitrun.model.run import COMPLETED, ERROR, RUNNING
 from gitrun.model.sampling import PRUNED, SearchPoints, is_ended
+from gitrun.model.trial_counts import BestTrial
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gitrun.model.batch import BatchDefinition, Sampler, Trial
+    from gitrun.model.trial_counts import TrialCounts
 
 
 class RepeatedSampler:
-    """Proposes each point of a sampler `repeat` times in a row. The value of a point is the median of its trials."""
+    """Proposes each point of a sampler `repeat` times in a row. The value of a point is the median of its trials.
+
+    A point that lacks trials, because there are to be more of them or some were deleted, comes before new points.
+    """
 
     def __init__(self, sampler: Sampler, definition: BatchDefinition) -> None:
         self._sampler, self._repeat = sampler, definition.repeat
         self._points = SearchPoints(definition)
 
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
-        """Returns the flags of trial `number`: those of its point, which the first of its trials brings in."""
-        groups = group_trials([trial for trial in trials if trial.number != number], self._repeat)
-        point = (number - 1) // self._repeat + 1
-        if point in groups:
-            first = groups[point][0]
-            return Proposal(self._points.select_flags(first.flags), first.attrs)
+        """Returns the flags of trial `number`: of a point that lacks trials, or of the next point of the sampler."""
+        groups = group_trials((trial for trial in trials if trial.number != number), self._points)
+        for group in groups:
+            # trials outside of a space that has changed stay as they are
+            if len(group) % self._repeat and self._points.contains(group[0].flags, {}):
+                return Proposal(self._points.select_flags(group[0].flags), group[0].attrs)
         known = [trial for trial in trials if trial.number < 1]
-        merged = [merge_trials(point, groups[point], self._repeat) for point in sorted(groups)]
-        return self._sampler.propose(point, [*known, *merged])
+        merged = [merge_trials(point, group, self._repeat) for point, group in enumerate(groups, 1)]
+        return self._sampler.propose(len(groups) + 1, [*known, *merged])
 
 
-def group_trials(trials: Sequence[Trial], repeat: int) -> dict[int, list[Trial]]:
-    """Returns the trials of each point, by the number of the point. Knowledge from elsewhere has no number and no point."""
-    groups: dict[int, list[Trial]] = {}
+def list_seeds(definition: BatchDefinition) -> tuple[int, ...]:
+    """Returns the seeds of the trials of a point: that of the batch, and others drawn from it, the same for all points."""
+    texts = (f"{definition.seed}:repeat:{again}" for again in range(1, definition.repeat))
+    # numpy.random.seed accepts no more than 32 bits
+    return (definition.seed, *(int.from_bytes(sha256(text.encode()).digest()[:4], "big") for text in texts))
+
+
+def group_trials(trials: Iterable[Trial], points: SearchPoints) -> list[list[Trial]]:
+    """Returns the trials of each point, in the order of the first ones. Knowledge from elsewhere has no number and no point."""
+    groups: dict[object, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
         if trial.number > 0:
-            groups.setdefault((trial.number - 1) // repeat + 1, []).append(trial)
-    return groups
+            # the same flags at another commit are another point
+            groups.setdefault((trial.tree, points.point_key(trial.flags)), []).append(trial)
+    return list(groups.values())
 
 
 def merge_trials(point: int, trials: Sequence[Trial], repeat: int) -> Trial:
@@ -53,3 +67,26 @@ def merge_trials(point: int, trials: Sequence[Trial], repeat: int) -> Trial:
         return replace(merged, status=COMPLETED, values=tuple(map(statistics.median, zip(*values, strict=True))))
     pruned = [trial for trial in trials if trial.status == PRUNED]
     return replace(pruned[0], number=point) if pruned else replace(merged, status=ERROR)
+
+
+def count_batch(definition: BatchDefinition, trials: Sequence[Trial], total: int) -> TrialCounts:
+    """Counts the trials of a batch. If each point is repeated, the best trial is that nearest to the best median of a point."""
+    counts = count_trials(trials, total, definition.objectives)
+    if definition.repeat == 1 or counts.best is None:
+        return counts
+    sign = 1 if definition.objectives[0].minimize else -1
+    points = SearchPoints(definition)
+    # of equal medians the first point is best
+    value, _, group = min((sign * median_of(group), at, group) for at, group in enumerate(valued_groups(trials, points)))
+    nearest = min(group, key=lambda trial: (abs(trial.values[0] - sign * value), trial.number))
+    return replace(counts, best=BestTrial(nearest.number, nearest.run_id, sign * value))
+
+
+def valued_groups(trials: Iterable[Trial], points: SearchPoints) -> list[list[Trial]]:
+    """Returns the completed trials with a value of each point that has some."""
+    return group_trials((trial for trial in trials if trial.status == COMPLETED and trial.values), points)
+
+
+def median_of(trials: Sequence[Trial]) -> float:
+    """Returns the median of the first values of trials, which all have one."""
+    return statistics.median(trial.values[0] for trial in trials)

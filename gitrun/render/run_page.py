@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gitrun.model.batch import BatchDefinition
     from gitrun.model.run import Attempt, Run
     from gitrun.project import Project
+    from gitrun.views.batches import RepeatedPoint
     from gitrun.views.contents import Content
 
     Rows: TypeAlias = Iterator[tuple[str, str]]
@@ -103,7 +104,11 @@ def batch_rows(project: Project, run: Run) -> Rows:
     yield "points", count_text(len(definition.points), "row") if definition.points else ""
     yield "commits", commits_text(definition)
     yield from label_first("not run", (shorten(line, LONGEST) for line in refused_texts(project, run)[:MANY]))
-    if len(definition.objectives) == 1:
+    if definition.repeat > 1:
+        yield "repeat", f"each point {definition.repeat} times, with other seeds; its value is the median"
+        points = views.batches.rank_points(definition, project.trials(run))[:TOP]
+        yield from label_first("best", (describe_point(point, definition) for point in points))
+    elif len(definition.objectives) == 1:
         best = views.batches.best_first(project.trials(run), definition.objectives[0])[:TOP]
         yield from label_first("best", (describe_trial(one, definition.objectives[0].metric) for one in best))
 
@@ -137,6 +142,14 @@ def describe_trial(run: Run, metric: str) -> str:
     value = run.metrics.ask(metric)
     shown = f"{metric}={number_text(value)}" if value is not None else ""
     return GAP.join((f"#{run.attempt.trial}", short_id(run.id), shown, run.attempt.brief_flags_text))
+
+
+def describe_point(point: RepeatedPoint, definition: BatchDefinition) -> str:
+    """Returns the line about one of the best points of a batch that repeats them: median, trials, flags."""
+    first = point.trials[0]
+    numbers = ", ".join(f"#{run.attempt.trial}" for run in point.trials[:MANY])
+    shown = f"{definition.objectives[0].metric}={number_text(point.median)}"
+    return GAP.join((shown, f"median of {numbers}", first.attempt.brief_flags_text))
 
 
 def sampler_text(definition: BatchDefinition) -> str:

@@ -137,7 +137,11 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
         return plan_trial
 
     sampler = request.optimizer or before.sampler
-    limit = request.max_trials if request.max_trials is not None else before.max_trials
+    repeat = request.repeat or before.repeat
+    limit = request.max_trials
+    if limit is None and before.max_trials is not None:
+        # as many points as before
+        limit = -(-before.max_trials // before.repeat) * repeat if repeat != before.repeat else before.max_trials
     prune = pruner_of(request) if request.prune is not None else before.prune
     options = read_options(request) or before.options
     if not prune and not request.opt_flags:
@@ -145,7 +149,7 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
     changed = replace(
         before, space=asked.space, points=asked.points,
         sampler=sampler,
-        max_trials=DEFAULT_TRIALS if limit is None and sampler != GRID else limit,
+        repeat=repeat, max_trials=DEFAULT_TRIALS * repeat if limit is None and sampler != GRID else limit,
         objectives=objectives_of(request) or before.objectives or default_objectives(sampler),
         seed=request.random_seed if request.random_seed is not None else before.seed,
         options=options, prune=prune,
@@ -169,11 +173,14 @@ def without_batch_options(request: Request) -> Request:
 def define(request: Request, space: Space, kind: str, seed: int, default_sampler: str) -> BatchDefinition:
     """Returns the definition of a new batch. Raises UsageError."""
     sampler = request.optimizer or (GRID if all(isinstance(domain, Choice) for domain in space.values()) else default_sampler)
+    repeat = request.repeat or 1
+    limit = None if sampler == GRID else DEFAULT_TRIALS * repeat
     found = BatchDefinition(
         sampler, space, objectives=objectives_of(request) or default_objectives(sampler),
-        max_trials=request.max_trials if request.max_trials is not None else None if sampler == GRID else DEFAULT_TRIALS,
+        max_trials=request.max_trials if request.max_trials is not None else limit,
         seed=request.random_seed if request.random_seed is not None else seed,
-        options=read_options(request), kind=kind, prune=pruner_of(request), gpus_per_trial=request.gpus_per_trial,
+        options=read_options(request), repeat=repeat, kind=kind, prune=pruner_of(request),
+        gpus_per_trial=request.gpus_per_trial,
     )  # fmt: skip
     require_lists(found)
     return found

@@ -10,15 +10,17 @@ from gitrun import model
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import record_files
-from gitrun.model.batch import Batch
+from gitrun.model.batch import Batch, Trial
+from gitrun.model.repeats import median_of, valued_groups
 from gitrun.model.run import BATCH, COMPLETED, Run, short_id
+from gitrun.model.sampling import SearchPoints
 from gitrun.model.trial_counts import TrialCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gitrun.git.exe import Git
-    from gitrun.model.batch import BatchDefinition, Objective, Trial
+    from gitrun.model.batch import BatchDefinition, Objective
     from gitrun.store.index import Index
 
 
@@ -66,6 +68,32 @@ def best_first(trials: Iterable[Run], objective: Objective) -> list[Run]:
     values = {run.id: (run, value) for run in trials if (value := run.metrics.ask(objective.metric)) is not None}
     valued = [(run, value) for run, value in values.values() if run.status == COMPLETED and value == value]  # noqa: PLR0124 - nan
     return [run for run, value in sorted(valued, key=lambda pair: (sign * pair[1], pair[0].attempt.trial or 0))]
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedPoint:
+    """A point that a batch tries several times: its completed trials, and the median of their values."""
+
+    trials: tuple[Run, ...]
+    median: float
+
+
+def rank_points(definition: BatchDefinition, trials: Iterable[Run]) -> list[RepeatedPoint]:
+    """Returns the points of a batch that repeats them, best first; none for other batches and without a single objective."""
+    if definition.repeat == 1 or len(definition.objectives) != 1:
+        return []
+    objective = definition.objectives[0]
+    runs = {run.id: run for run in best_first(trials, objective)}
+    valued = (
+        Trial(run.attempt.trial or 0, run.flags, COMPLETED, run.id, (value,), tree=run.attempt.source)
+        for run in runs.values()
+        if (value := run.metrics.ask(objective.metric)) is not None
+    )
+    points = [
+        RepeatedPoint(tuple(runs[trial.run_id] for trial in group), median_of(group))
+        for group in valued_groups(valued, SearchPoints(definition))
+    ]
+    return sorted(points, key=lambda point: point.median if objective.minimize else -point.median)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def test_trial_that_was_deleted_is_proposed_again():
     trials = go_on(search(), 9)
     sampler = make_sampler(search())
     assert sampler.propose(4, trials[:3] + trials[4:]).flags["x"] == trials[3].flags["x"]
-    assert sampler.propose(4, trials[:3] + trials[6:]).flags["x"] == trials[3].flags["x"]
+    assert sampler.propose(10, trials[:3] + trials[5:]).flags["x"] == trials[3].flags["x"]
 
 
 @pytest.mark.parametrize(
