@@ -16,7 +16,7 @@ from math import isfinite
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
-from gitrun import lifecycle
+from gitrun import lifecycle, store
 from gitrun.errors import CannotRun, GitFailed, GitrunError, StaleRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
@@ -196,6 +196,7 @@ class BatchRunner:
                     except (GitFailed, StaleRun) as error:  # its live record stays, for the next command to record it
                         self.end_batch(trial.task.number, "cannot be recorded", error)
                 self.prune()
+                store.notes.add_waiting_notes(self.session.git)
         self.pool.read_signals()
 
     def end_batch(self, number: int, what: str, error: GitrunError) -> None:

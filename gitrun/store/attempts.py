@@ -21,7 +21,7 @@ from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Loose, Objects, edit_tree, fsync
 from gitrun.model import encode, record_files
 from gitrun.model.record_files import KEPT
-from gitrun.model.run import MAX_DEPTH, is_safe, run_ref
+from gitrun.model.run import BATCH, MAX_DEPTH, is_safe, run_ref
 from gitrun.model.secrets import is_secret_file
 from gitrun.model.settings import read_settings
 from gitrun.model.tree import EXECUTABLE, FILE
@@ -116,6 +116,8 @@ class AttemptHandle:
         if self.plan:
             # before the record is removed, so that a later command can write the note if gitrun is killed here
             store.notes.add_note(git, store.notes.note_of_handle(self.run_id, self.id, self.plan, outcome, self.live.output))
+            if self.plan.kind == BATCH:
+                store.notes.add_waiting_notes(git, at_once=True)
         self.live.close()
         return outcome
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun import model, store
@@ -53,6 +53,8 @@ MOST = 20
 """Runs in a commit's note."""
 ROUND = 500
 """Runs whose output is in memory at a time."""
+TOGETHER = 2.0
+"""Seconds for which the notes of short trials wait for each other."""
 PATIENCE = 60.0
 """Seconds that an ended run waits for other writers of notes."""
 
@@ -113,23 +115,63 @@ def rebuild_notes(git: Git, index: Index) -> int:
 
 
 def add_note(git: Git, note: Note) -> bool:
-    """Adds the note of an ended run. Returns whether it was written. Errors are ignored: they must not fail a run."""
+    """Adds the note of an ended run. Returns whether it was written. Errors are ignored: they must not fail a run.
+
+    The notes of short trials are written together, by `add_waiting_notes`: a kill before that leaves them to the recovery of
+    the batch.
+    """
+    remembered = git.kept.remembered if git.kept else None
+    if remembered is None:
+        return add_notes(git, [note])
+    waiting = remembered.setdefault(WaitingNotes, WaitingNotes())
+    assert isinstance(waiting, WaitingNotes)  # noqa: S101 - nothing else has this key
+    waiting.notes.append(note)
+    return add_waiting_notes(git)
+
+
+@dataclass(slots=True)
+class WaitingNotes:
+    """Notes of ended trials that are not written yet, and the time of the last ones that were."""
+
+    notes: list[Note] = field(default_factory=list)
+    written: float = 0.0
+
+
+def add_waiting_notes(git: Git, *, at_once: bool = False) -> bool:
+    """Adds the notes that wait, if the last ones were written more than TOGETHER seconds ago or `at_once` is set.
+
+    Returns whether notes were written.
+    """
+    waiting = (git.kept.remembered or {}).get(WaitingNotes) if git.kept else None
+    if not isinstance(waiting, WaitingNotes) or not waiting.notes:
+        return False
+    if not at_once and time.monotonic() - waiting.written < TOGETHER:
+        return False
+    notes, waiting.notes, waiting.written = waiting.notes, [], time.monotonic()
+    return add_notes(git, notes)
+
+
+def add_notes(git: Git, notes: Sequence[Note]) -> bool:
+    """Adds the notes of ended runs. Returns whether they were written. Ignores errors, as `add_note` does."""
     with suppress(GitrunError, OSError, ValueError):
-        if not notes_wanted(git):
+        if not notes_wanted(git) or not notes:
             return False
         with lock_notes(git) as _:
-            replace_notes(git, lambda writing: commit_notes(writing, texts_with_note(writing, note)))
+            replace_notes(git, lambda writing: commit_notes(writing, texts_with_notes(writing, notes)))
             return True
     return False
 
 
-def texts_with_note(writing: NotesWriting, note: Note) -> dict[str, str]:
-    """Returns the notes that an ended run changes: that of its attempt, and that of the commit it was made from."""
-    objects, texts = writing.objects, {note.attempt: note.text}
-    base = objects.read(note.base) if note.base else None
-    if note.base and base and base.data and base.kind == "commit":
-        is_exact = note.source == tree_of_commit(base.data)
-        texts[note.base] = replace_line(read_note(objects, writing.before, note.base), note, is_exact=is_exact)
+def texts_with_notes(writing: NotesWriting, notes: Iterable[Note]) -> dict[str, str]:
+    """Returns the notes that ended runs change: those of their attempts, and those of the commits they were made from."""
+    objects, texts = writing.objects, dict[str, str]()
+    for note in notes:
+        texts[note.attempt] = note.text
+        base = objects.read(note.base) if note.base else None
+        if note.base and base and base.data and base.kind == "commit":
+            is_exact = note.source == tree_of_commit(base.data)
+            before = texts[note.base].encode() if note.base in texts else read_note(objects, writing.before, note.base)
+            texts[note.base] = replace_line(before, note, is_exact=is_exact)
     return texts
 
 
@@ -142,7 +184,10 @@ def read_note(objects: Objects, before: str | None, commit: str) -> bytes:
 
 
 def add_note_of_run(git: Git, run: str) -> bool:
-    """Adds the note of an ended run from its recorded result, for callers that did not see it end."""
+    """Adds the note of an ended run from its recorded result, for callers that did not see it end.
+
+    For a batch, also adds those of its trials that have none. Ignores errors, as `add_note` does.
+    """
     with suppress(GitrunError, OSError):
         if not notes_wanted(git):
             return False
@@ -153,11 +198,20 @@ def add_note_of_run(git: Git, run: str) -> bool:
                 found = index.get(run)
                 if not isinstance(found, model.run.Run):
                     return False
-                output = objects.read(output_name(found.attempt), limit=LARGEST)
-            one, how = found.attempt, ending_of_attempt(found.attempt)
-            text = format_attempt_note(found.id, one.id, how, (output.data if output else None) or b"")
-            return add_note(git, Note(found.id, one.id, text, format_run(found), one.base, one.source))
+                trials = index.trials_of(run) if found.attempt.kind == model.run.BATCH else []
+                before = read_ref(git, NOTES)
+                runs = [one for one in trials if one.attempt.result and not read_note(objects, before, one.attempt.id)]
+                notes = [read_ended(objects, one) for one in (*runs, found)]
+            return add_notes(git, notes)
     return False
+
+
+def read_ended(objects: Objects, run: Run) -> Note:
+    """Returns the note of an ended run, read from its result."""
+    one, how = run.attempt, ending_of_attempt(run.attempt)
+    output = objects.read(output_name(one), limit=LARGEST)
+    text = format_attempt_note(run.id, one.id, how, (output.data if output else None) or b"")
+    return Note(run.id, one.id, text, format_run(run), one.base, one.source)
 
 
 def replace_line(old: bytes, note: Note, *, is_exact: bool) -> str:

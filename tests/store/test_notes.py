@@ -203,3 +203,23 @@ def test_no_ref_is_left_to_notes_without_objects(repo) -> None:
         replace_notes(git, lambda writing: collecting(writing, "a\n", keeps=("commit",)))
     assert not repo.git("for-each-ref", "refs/notes")
     repo.git("fsck", "--full", "--strict", "--connectivity-only")
+
+
+def test_all_trials_of_a_batch_have_notes_in_the_end(repo) -> None:
+    repo.run("echo.py", "x=[1,2,3,4,5,6]", check=True)
+    runs = Project(repo.path).list_runs()
+    assert len(runs) == 7
+    for run in runs:
+        assert "completed" in repo.git("notes", "--ref=runs", "show", run.id)
+    assert all(f"x={x}" in repo.git("notes", "--ref=runs", "show", "HEAD") for x in range(1, 7))
+
+
+def test_trials_of_a_killed_batch_get_their_notes_from_its_recovery(repo) -> None:
+    repo.write("end.py", "import os, signal\nn = 1\nif n == 5:\n    os.kill(os.getppid(), signal.SIGKILL)\n")
+    done = repo.run("end.py", "n=[1,2,3,4,5,6]")
+    assert done.returncode < 0 or done.returncode > 128
+    repo.run("list", check=True)
+    runs = [run for run in Project(repo.path).list_runs() if run.attempt.trial]
+    assert len(runs) == 5
+    for run in runs:
+        assert run.status in repo.git("notes", "--ref=runs", "show", run.id)
