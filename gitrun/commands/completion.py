@@ -83,7 +83,9 @@ def list_newest(git: Git) -> list[Run]:
 def describe_runs(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
     """Yields the short id and a description of each run."""
     for run in runs:
-        yield short_id(run.id), " ".join(filter(None, (run.notes.label, run.operation, run.attempt.flags_text, run.status)))
+        attempt = run.attempt
+        words = (run.notes.label, run.operation, attempt.flags_text, attempt.shown_status)
+        yield short_id(run.id), " ".join(filter(None, words))
 
 
 def name_runs(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:

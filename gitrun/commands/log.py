@@ -77,7 +77,7 @@ def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette
     """Prints an attempt and the end of its output. Ages count from now."""
     colours, now = look
     when = time_text(attempt.started or attempt.created)
-    name, status = colours.paint("id", short_id(attempt.id)), colours.paint(attempt.status, status_text(attempt, now))
+    name, status = colours.paint("id", short_id(attempt.id)), colours.paint(attempt.shown_status, status_text(attempt, now))
     print_line(GAP.join((f"attempt {number}", name, when, status)))
     print_line(f"    {safe_text(attempt.operation)}  {safe_text(attempt.brief_text)}".rstrip())
     written = safe_lines(attempt.output)
@@ -105,7 +105,7 @@ def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) 
         cells = (
             colours.paint("id", short_id(run.id)),
             safe_text(run.operation),
-            colours.paint(run.status, run.status),
+            colours.paint(run.attempt.shown_status, run.attempt.shown_status),
             relative_text(run.attempt.started or run.attempt.created, now),
             f"({word})" if word else "",
             f"[{label_text(run.notes.label)}]" if run.notes.label else "",

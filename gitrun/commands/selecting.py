@@ -135,7 +135,9 @@ def describe_run(run: Run | BrokenRun, now: datetime | None = None) -> str:
         return f"{short_id(run.id)}  (unreadable: {run.reason})"
     age = f"({relative_text(run.attempt.started or run.attempt.created, now)})" if now else ""
     label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
-    return "  ".join(filter(None, (short_id(run.id), run.operation, label + run.attempt.brief_text, run.status, age)))
+    return "  ".join(
+        filter(None, (short_id(run.id), run.operation, label + run.attempt.brief_text, run.attempt.shown_status, age))
+    )
 
 
 def open_project(stdout: Stream | None = None, stderr: Stream | None = None) -> Project:

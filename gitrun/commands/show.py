@@ -97,7 +97,7 @@ def vouched_json(project: Project, run: Run) -> dict[str, Any]:
 
 def print_run(project: Project, run: Run, colours: Palette) -> None:
     """Prints the rows about a run."""
-    slots = {"run": "id", "status": run.status, "label": "label"}
+    slots = {"run": "id", "status": run.attempt.shown_status, "label": "label"}
     for name, text in render.run_page.run_rows(project, run, project.attempts(run), datetime.now(timezone.utc)):
         head = f"{name + ':' if name else '':<11}"
         print_line(colours.paint("heading", head) + colours.paint(slots.get(name, ""), text))

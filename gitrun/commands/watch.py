@@ -11,7 +11,7 @@ from gitrun.commands.selecting import open_project
 from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import RUNNING, short_id
 from gitrun.model.run_names import LATEST
-from gitrun.model.text import ending_text, metrics_text
+from gitrun.model.text import metrics_text
 from gitrun.process.streams import FileStream
 from gitrun.views.select import Query
 
@@ -44,10 +44,7 @@ def command(run: str | None, *, latest: bool, remote: str | None) -> None:
     if meant.status == RUNNING and meant.metrics:
         project.say(f"run {short_id(meant.id)} is running{format_metrics(meant)}")
     watched = project.watch(meant, project.stdout) if remote is None else project.watch_remote(meant, remote, project.stdout)
-    project.say(
-        f"run {short_id(watched.id)} {ending_text(watched.status, watched.exit_status, watched.attempt.duration)}"
-        f"{format_metrics(watched)}"
-    )
+    project.say(f"run {short_id(watched.id)} {watched.attempt.ending}{format_metrics(watched)}")
 
 
 def format_metrics(run: Run) -> str:

@@ -91,9 +91,10 @@ def report_work(project: Project, work: Work, remote: str, *, as_json: bool) -> 
             )
         return code
     if isinstance(work, Ended):
-        project.say(f"run {name} has already {ending_text(work.run.status, work.run.exit_status, work.run.attempt.duration)}")
+        project.say(f"run {name} has already {work.run.attempt.ending}")
         if as_json:
-            print_json({"run": work.run.id, "status": work.run.status, "exit_status": work.run.exit_status, "pushed": True})
+            status = work.run.attempt.shown_status
+            print_json({"run": work.run.id, "status": status, "exit_status": work.run.exit_status, "pushed": True})
         return 0
     worker = work.run.attempt.worker
     project.say(f"run {name} is claimed by {worker or 'another worker'}")

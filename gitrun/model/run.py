@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
+from gitrun.model.text import ending_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -149,6 +150,15 @@ class Attempt:
     def shown_status(self) -> str:
         """Returns the status as people see it and filter by it: `pruned` for a trial that its batch ended early."""
         return self.status if self.pruned is None or self.status != TERMINATED else PRUNED
+
+    @property
+    def ending(self) -> str:
+        """Returns how the attempt ended: `completed in 12.4s`, `pruned at step 3 in 0.41s`; else its status."""
+        if not self.stopped:
+            return self.status
+        if self.shown_status == PRUNED:
+            return ending_text(f"{PRUNED} at step {self.pruned}", None, self.duration or 0.0)
+        return ending_text(self.status, self.exit_status, self.duration or 0.0)
 
     @property
     def flags_text(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.model.flags import format_value
 from gitrun.model.run import short_id
-from gitrun.model.text import ending_text, number_text, numbers_text, safe_text
+from gitrun.model.text import number_text, numbers_text, safe_text
 from gitrun.views.diff import differing_values
 
 if TYPE_CHECKING:
@@ -81,15 +81,14 @@ def report_verdict(report: Report) -> str:
     if report.is_good:
         return "The latest run of every operation is completed."
     failed = report.failed
-    named = ", ".join(f"{short_id(run.id)} ({run.status})" for run in failed[:5])
+    named = ", ".join(f"{short_id(run.id)} ({run.attempt.shown_status})" for run in failed[:5])
     more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
     return f"Not completed: the latest run of {len(failed)} operation{'s' if len(failed) > 1 else ''}: {named}{more}."
 
 
 def status_words(run: Run) -> str:
     """Describes how the run ended, or its status."""
-    attempt = run.attempt
-    return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0) if attempt.stopped else attempt.status
+    return run.attempt.ending
 
 
 def flag_words(run: Run, report: Report) -> list[str]:

@@ -15,7 +15,6 @@ from gitrun.model.text import (
     cut_to_columns,
     duration_text,
     encode_path,
-    ending_text,
     label_text,
     number_text,
     relative_text,
@@ -214,7 +213,7 @@ def when_text(time: datetime | None, now: datetime) -> str:
 def status_text(attempt: Attempt, now: datetime | None = None) -> str:
     """Formats the status with exit status and duration. With `now`, a running one has its duration so far."""
     if attempt.stopped:
-        return ending_text(attempt.status, attempt.exit_status, attempt.duration or 0.0)
+        return attempt.ending
     if attempt.status != RUNNING or attempt.started is None or now is None:
         return ", ".join(filter(None, (attempt.status, claim_text(attempt))))
     # a clock may have been set back since the start

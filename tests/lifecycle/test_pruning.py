@@ -67,6 +67,16 @@ def test_a_pruned_trial_keeps_its_series_and_its_last_value(empty_repo):
     assert result["metrics"]["loss"] == series[-1]["loss"]
 
 
+def test_people_see_everywhere_that_a_trial_was_pruned(empty_repo):
+    repo = program(empty_repo)
+    repo.run("train.py", LRS, *MEDIAN, check=True)
+    (run_id,) = [run["id"] for run in runs_of(repo, "train.py") if run["flags"]["lr"] == 0.9]
+    for words in (("show", run_id), ("watch", run_id), ("log", run_id), ("log", "HEAD"), ("rm", run_id)):
+        ended = repo.run(*words, check=True)
+        assert "pruned" in ended.stdout + ended.stderr, words
+        assert "terminated" not in ended.stdout + ended.stderr, words
+
+
 PRUNERS = [
     ("median", ["prune_n_startup_trials=2"]),
     ("percentile", ["prune_n_startup_trials=2", "prune_percentile=50"]),
