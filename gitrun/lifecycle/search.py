@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from gitrun.store.attempts import AttemptHandle
     from gitrun.workspace.session import Session
 
-    Told: TypeAlias = "float | Sequence[float] | Mapping[str, float]"
+    GivenValue: TypeAlias = "float | Sequence[float] | Mapping[str, float]"
 
 LEFT = "the search was left before its last trial"
 
@@ -88,7 +88,7 @@ class SearchTrial:
         """
         return self._search.run_trial(self._task)
 
-    def tell(self, value: Told) -> Run:
+    def tell(self, value: GivenValue) -> Run:
         """Records a value that the caller has computed for these flags, and tells the search. Returns the run.
 
         `value` is a number, a number for each metric that the search is after, or a mapping from names of metrics to numbers.
@@ -186,7 +186,7 @@ class Search:
             raise CannotStart(runner.fault or f"trial {task.number} did not start")
         return self._project.find(trial.run_id)
 
-    def record_value(self, task: Task, value: Told, asked: datetime) -> Run:
+    def record_value(self, task: Task, value: GivenValue, asked: datetime) -> Run:
         """Records the value of a trial, as `SearchTrial.tell` does. `asked` is the time at which the trial was proposed."""
         runner = self._runner
         metrics = read_metrics(value, [one.metric for one in runner.definition.objectives] if runner else [])
