@@ -44,15 +44,18 @@ SETTLED = 2_000_000_000
 class LiveFiles:
     """The metric files and event files below `tree` that have changed since `begun`. Skips paths in `apart`.
 
-    `interval` is the time in seconds between two rounds.
+    `interval` is the time in seconds between two rounds. `most` is the number of points that are kept of a metric: one is
+    enough for its summary.
     """
 
-    def __init__(self, tree: Path, apart: frozenset[bytes], begun: float, interval: float = ROUND_INTERVAL) -> None:
+    def __init__(
+        self, tree: Path, apart: frozenset[bytes], begun: float, *, interval: float = ROUND_INTERVAL, most: int = 1
+    ) -> None:
         self._tree, self._apart, self._begun = str(tree), apart, begun
         self._directories: dict[str, int] = {"": 0}
         self._files: dict[str, Rows | Records | None] = {}
         self._round: Iterator[None] | None = None
-        self._due, self._interval = 0.0, interval
+        self._due, self._interval, self._most = 0.0, interval, most
 
     def poll(self, seconds: float) -> bool:
         """Reads what is new for at most about `seconds`, if a round is due. Returns whether the round is unfinished."""
@@ -73,6 +76,16 @@ class LiveFiles:
         yield join_sources({path: one.collector for path, one in followed.items() if isinstance(one, Records)})
         for path in metric_files.list_metric_files(followed):
             yield followed[path].collector
+
+    def find_series(self, name: str) -> Series | None:
+        """Returns the points of a metric; None if no file has it. Event files take precedence."""
+        followed = {path: one for path, one in self._files.items() if one}
+        events = {path: one.collector for path, one in followed.items() if isinstance(one, Records)}
+        found = [events[path].series.get(name.removeprefix(before)) for path, before in tag_prefixes_of(events, name)]
+        if parts := [series for series in found if series and series.count]:
+            return join_points(parts)
+        files = (followed[path].collector.series.get(name) for path in metric_files.list_metric_files(followed))
+        return next((series for series in files if series and series.count), None)
 
     def _all(self) -> Iterator[None]:
         """Looks for files and reads what is new in each. Yields after each small step."""
@@ -135,7 +148,9 @@ class LiveFiles:
             # `cp -p` and tar set mtime, but nothing sets ctime
             if status.st_ctime < self._begun:
                 return
-            followed = self._files[path] = Records(path, self._begun) if is_event_file(path) else Rows(path)
+            followed = self._files[path] = (
+                Records(path, self._begun, self._most) if is_event_file(path) else Rows(path, self._most)
+            )
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         if stamp != followed.stamp and (file := open_regular(os.path.join(self._tree, path))):
             with file:
@@ -147,8 +162,8 @@ class LiveFiles:
 class Records:
     """An event file up to its last whole record."""
 
-    def __init__(self, path: str, since: float) -> None:
-        self.path, self.collector, self.stamp = path, MetricCollector(1), None
+    def __init__(self, path: str, since: float, most: int) -> None:
+        self.path, self.collector, self.stamp, self._most = path, MetricCollector(most), None, most
         self._since, self._reader, self._inode = since, tensorboard.EventReader(since), 0
 
     stamp: Stamp | None
@@ -158,7 +173,8 @@ class Records:
         status = os.fstat(file.fileno())
         # replaced or truncated: what was read of it no longer counts
         if status.st_ino != self._inode or status.st_size < self._reader.at:
-            self.collector, self._reader, self._inode = MetricCollector(1), tensorboard.EventReader(self._since), status.st_ino
+            self.collector, self._inode = MetricCollector(self._most), status.st_ino
+            self._reader = tensorboard.EventReader(self._since)
         for count, scalar in enumerate(self._reader.scalars(file)):
             if count % BATCH == 0:
                 yield
@@ -168,8 +184,8 @@ class Records:
 class Rows:
     """A table or JSON lines up to the last whole line, or a JSON file that is read as a whole."""
 
-    def __init__(self, path: str) -> None:
-        self.path, self.collector, self.stamp = path, MetricCollector(1), None
+    def __init__(self, path: str, most: int) -> None:
+        self.path, self.collector, self.stamp, self._most = path, MetricCollector(most), None, most
         self._next, self._head, self._tail, self._at = self.collector, b"", b"", 0
 
     stamp: Stamp | None
@@ -177,7 +193,7 @@ class Rows:
     def read(self, file: BinaryIO, room: int) -> Iterator[None]:
         """Reads the lines that are new; all of them if the file was rewritten. Yields after each piece."""
         if not self._is_continued(file):
-            self._next, self._head, self._tail, self._at = MetricCollector(1), b"", b"", 0
+            self._next, self._head, self._tail, self._at = MetricCollector(self._most), b"", b"", 0
             room += len(self.collector.series)
         if self.path.endswith(".json") and self._at == 0 and not self._read_unless_lines(file, room):
             return
@@ -211,7 +227,7 @@ class Rows:
                 return bool(end) and isinstance(json.loads(first), dict)
             except (ValueError, RecursionError):
                 return False
-        fresh = MetricCollector(1)
+        fresh = MetricCollector(self._most)
         room += len(self.collector.series)
         for values, step in metric_files.read_points(self.path, data.decode(errors="replace")):
             room = add_values(fresh, values, step, room)
@@ -270,6 +286,23 @@ def join_sources(found: dict[str, MetricCollector]) -> MetricCollector:
             if series.count and whole.admit(before + tag):
                 merge_series(whole.series[before + tag], series)
     return whole
+
+
+def tag_prefixes_of(found: dict[str, MetricCollector], name: str) -> Iterator[tuple[str, str]]:
+    """Yields those event files that may have the metric, each with what precedes the tag in its name."""
+    return ((path, before) for path, before in tensorboard.tag_prefixes(found) if name.startswith(before))
+
+
+def join_points(parts: list[Series]) -> Series:
+    """Returns one series with the points of several, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = Series()
+    for series in parts:
+        joined.steps.extend(series.steps)
+        joined.values.extend(series.values)
+        joined.count += series.count
+    return joined
 
 
 def merge_series(earlier: Series, later: Series) -> None:

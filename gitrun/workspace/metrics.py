@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gitrun import workspace
-from gitrun.model.metrics import CollectedMetrics, MetricCollector, Metrics
+from gitrun.model.metrics import MAX_POINTS, CollectedMetrics, MetricCollector, Metrics
 from gitrun.process import output_lines
 from gitrun.workspace.logged_metrics import LoggedMetrics
 from gitrun.workspace.metric_lines import LineScanner, MetricRules, read_rules, scan_output
@@ -49,7 +49,7 @@ class Meter:
         self._scanner, self._logged = LineScanner(rules.flags), LoggedMetrics(live.metrics)
         self._search: PatternSearch | None = None
         self._size = 0
-        self._pauses = MIN_PAUSE, MAX_PAUSE
+        self._is_watched, self._pauses = False, (MIN_PAUSE, MAX_PAUSE)
         self._due, self._pause, self._begun = time.monotonic() + MIN_PAUSE, MIN_PAUSE, time.time()
         self._shown = Metrics()
         self._found: Metrics | None = None
@@ -68,14 +68,14 @@ class Meter:
 
     def watch_closely(self) -> None:
         """Polls every 0.4 seconds from now on, also while nothing changes."""
-        self._pauses = CLOSE_PAUSE, CLOSE_PAUSE
+        self._is_watched, self._pauses = True, (CLOSE_PAUSE, CLOSE_PAUSE)
         self._pause, self._due = CLOSE_PAUSE, time.monotonic() + CLOSE_PAUSE
 
     def series_of(self, name: str) -> Series | None:
         """Returns the points of a metric so far; None if there are none. They may change with the next poll."""
-        files = self._files.collectors() if self._files else ()
-        found = (one.series.get(name) for one in (*self._told(), *files))
-        return next((series for series in found if series and series.count), None)
+        found = (one.series.get(name) for one in self._told())
+        series = next((series for series in found if series and series.count), None)
+        return series or (self._files.find_series(name) if self._files else None)
 
     def poll(self) -> None:
         """Reads what is new since the last poll, if one is due, and publishes the metrics in the live record.
@@ -132,8 +132,9 @@ class Meter:
             return False
         if self._files is None:
             # imported late: many programs end before this
-            interval = min(workspace.live_files.ROUND_INTERVAL, self._pauses[1])
-            self._files = workspace.live_files.LiveFiles(self._tree, self._apart, self._begun, interval)
+            interval, most = (CLOSE_PAUSE, MAX_POINTS) if self._is_watched else (workspace.live_files.ROUND_INTERVAL, 1)
+            files = workspace.live_files.LiveFiles(self._tree, self._apart, self._begun, interval=interval, most=most)
+            self._files = files
         return self._files.poll(SLICE)
 
     def _searching(self) -> PatternSearch:

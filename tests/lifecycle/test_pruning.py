@@ -29,6 +29,15 @@ time.sleep(60 if lr > 0.25 else 0)
 PRINTED = 'print(f"loss: {lr * 10 / (step + 1)}", flush=True)'
 LOGGED = 'open(os.environ["GITRUN_METRICS"], "a").write(f"{{\\"step\\": {step}, \\"loss\\": {lr / (step + 1)}}}\\n")'
 WRITTEN = 'open("metrics.csv", "a").write(("step,loss\\n" if step == 0 else "") + f"{step},{lr / (step + 1)}\\n")'
+EVENT = """
+import struct
+def add_event(step, number):
+    value = b"\\x0a\\x04loss\\x15" + struct.pack("<f", number)
+    data = b"\\x09" + struct.pack("<d", time.time()) + bytes([16, step, 42, len(value) + 2, 10, len(value)]) + value
+    with open("events.out.tfevents.1.host", "ab") as file:
+        file.write(struct.pack("<QI", len(data), 0) + data + bytes(4))
+"""
+ADDED = "add_event(step, lr / (step + 1))"
 LRS = "lr=[0.1,0.2,0.3,0.15,0.9]"
 MEDIAN = ("--prune", "median", "--minimize", "loss", "--opt-flag", "prune_n_startup_trials=2")
 ENDS = {0.1: "completed", 0.2: "completed", 0.3: "pruned", 0.15: "completed", 0.9: "pruned"}
@@ -47,9 +56,9 @@ def shown(repo, flag="lr"):
     return found | {run["flags"][flag]: "pruned" for run in pruned}
 
 
-@pytest.mark.parametrize("report", sampled(2, [PRINTED, LOGGED, WRITTEN]))
+@pytest.mark.parametrize("report", sampled(2, [PRINTED, LOGGED, WRITTEN, ADDED]))
 def test_hopeless_trials_end_early_however_they_report(empty_repo, report):
-    repo = program(empty_repo, report)
+    repo = program(empty_repo, report, before=EVENT)
     ended = repo.run("train.py", LRS, *MEDIAN, check=True)
     assert "3 of 5 trials completed, 2 pruned; best: #1" in ended.stderr
     assert shown(repo) == ENDS

@@ -184,6 +184,20 @@ def test_tags_have_their_directory_as_soon_as_there_are_several(tmp_path, live) 
     assert found["train/acc"] == 0.25
 
 
+def test_points_of_one_metric_are_found_in_whatever_file_has_them(tmp_path) -> None:
+    for name in ("train", "val"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "events.out.tfevents.1.x").write_bytes(record(1, 0.5) + record(2, 0.4))
+        (tmp_path / name / "events.out.tfevents.2.x").write_bytes(record(3, 0.25))
+    (tmp_path / "metrics.csv").write_text("step,loss\n1,5\n2,4\n")
+    files = LiveFiles(tmp_path, frozenset(), time.time() - 60, most=100)
+    assert files.find_series("loss") is None
+    files.poll(60)
+    found = {name: files.find_series(name) for name in ("train/acc", "acc", "loss")}
+    points = {name: list(zip(series.steps, series.values, strict=True)) for name, series in found.items() if series}
+    assert points == {"train/acc": [(1, 0.5), (2, pytest.approx(0.4)), (3, 0.25)], "loss": [(1, 5), (2, 4)]}
+
+
 def test_links_pipes_own_directories_and_old_files_are_passed_over(tmp_path, live) -> None:
     os.mkfifo(tmp_path / "metrics.json")
     (tmp_path / "real").mkdir()
