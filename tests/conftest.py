@@ -48,6 +48,7 @@ pytest_plugins = (
     "needing_runs",
     "offers",
     "pipelines",
+    "remote_servers",
     "submodule_runs",
     "three_made",
     "topics",

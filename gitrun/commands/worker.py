@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.command(add_help_option=False)
 @click.argument("remote", required=False)
 @click.option("--once", "run", metavar="RUN", help="Execute this run. Its full id is proof enough to trust it.")
-@click.option("--attempt", metavar="ID", help="With --once: the full id of the attempt that may be executed.")
+@click.option("--attempt", metavar="ID", help="With --once: the full id of a later attempt (or of its result) to trust.")
 @click.option("--batch", metavar="BATCH", help="Execute trials of this batch only.")
 @click.option("--max", "most", type=int, metavar="N", help="End after N runs.")
 @click.option("--stop-after", metavar="DURATION", help="End after 30m or 2h. A run that is interrupted goes on elsewhere.")

@@ -66,8 +66,13 @@ def make_pool(params: Params, per_trial: int | None, jobs: int, environ: Mapping
 
 
 def list_gpus(params: Params) -> tuple[str, ...]:
-    """Returns the GPUs that `--gpus` lists."""
-    names = (name.strip() for name in (params.gpus or "").split(","))
+    """Returns the GPUs that the parameters list."""
+    return split_list(params.gpus)
+
+
+def split_list(text: str | None) -> tuple[str, ...]:
+    """Returns the GPUs of a list such as `0,1`, each once."""
+    names = (name.strip() for name in (text or "").split(","))
     return tuple(dict.fromkeys(name for name in names if name))
 
 

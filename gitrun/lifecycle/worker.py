@@ -8,7 +8,7 @@ attempt in the same way, so that a run has one result, whoever handed it out and
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from gitrun.lifecycle.courier import Courier, Route
 from gitrun.lifecycle.decide import Prompts
 from gitrun.lifecycle.executor import STOPPED
 from gitrun.model.plan import Request, Skip, StartedRun
-from gitrun.model.run import BATCH, COMPLETED, ERROR, PRUNED, RUNNING, STAGED, TERMINATED, Run, is_id, short_id
+from gitrun.model.run import BATCH, COMPLETED, ERROR, PRUNED, RUNNING, STAGED, TERMINATED, Run, short_id
 from gitrun.sharing.remotes import BUSY, GONE_ON
 from gitrun.sharing.transfer import FetchRequest, Sharing
 from gitrun.store import trust
@@ -168,10 +168,20 @@ class Worker:
         return run
 
     def trust_by_id(self, run: Run) -> None:
-        """Trusts the last attempt if the request names its full id, which proves its source and flags."""
-        named = {self.request.run, self.request.attempt}
-        if run.attempt.id in named and is_id(run.attempt.id) and not trust.is_trusted(self.session.git, run):
-            trust.grant_trust(self.session.git, trust.commits_to_trust(run))
+        """Trusts what the full ids of the request prove.
+
+        That of an attempt proves its source and flags, that of a result also the files that the next attempt finds.
+        """
+        named, attempt = {self.request.run, self.request.attempt}, run.attempt
+        if attempt.result and named & {attempt.result, run.tip}:
+            proven = trust.commits_to_trust(run)
+        elif attempt.id in named:
+            proven = (attempt.id,)
+        else:
+            return
+        unknown = [commit for commit in proven if not trust.is_trusted_commit(self.session.git, commit)]
+        if unknown:
+            trust.grant_trust(self.session.git, unknown)
 
     def execute(self, run: Run) -> Work:
         """Executes a fetched run, unless somebody has ended or claimed it. Raises NotHere, NotTrusted, GitFailed."""
@@ -200,11 +210,25 @@ class Worker:
 
     def start(self, request: Request) -> StartedRun | None:
         """Runs the request once its claim is taken. Returns None if nothing has to run. Raises LostClaim, GitrunError."""
-        with lifecycle.launch.begin_request(self.session, request, Prompts()) as begun:
+        with ExitStack() as stack:
+            self.lock_gpus(stack)
+            begun = stack.enter_context(lifecycle.launch.begin_request(self.session, request, Prompts()))
             if isinstance(begun, Skip):
                 return None
-            with begun.attempt as attempt, self.claim(attempt, begun.decision.run):
-                return StartedRun(attempt.run_id, lifecycle.launch.run_attempt(begun))
+            attempt = stack.enter_context(begun.attempt)
+            stack.enter_context(self.claim(attempt, begun.decision.run))
+            return StartedRun(attempt.run_id, lifecycle.launch.run_attempt(begun))
+
+    def lock_gpus(self, stack: ExitStack) -> None:
+        """Locks the GPUs of the request until the stack is closed. Raises NotHere if one is in use."""
+        names = lifecycle.gpus.split_list(self.request.gpus)
+        if not names:
+            return
+        pool = lifecycle.gpus.GpuPool(names, len(names), lifecycle.gpus.lock_directory(self.session.git.environ))
+        if pool.acquire(stack) is None:
+            raise NotHere(
+                f"GPUs {','.join(names)} are in use on this machine", "To wait for them: start the worker again later"
+            )
 
     @contextmanager
     def claim(self, attempt: AttemptHandle, run: Run | None) -> Iterator[None]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -242,3 +244,107 @@ def test_a_claimed_run_says_so_in_the_list(team, gates) -> None:
     worker.communicate()
     team.ann.run("fetch", check=True)
     assert "claimed" not in team.ann.run("list", check=True).stdout
+
+
+def test_files_of_a_result_that_nobody_vouches_for_are_not_used(team, gates) -> None:
+    run_id = hand_out(team.ann, "wait.py")
+    worker = start_worker(team.bob, run_id, gates)
+    until((gates / "started").exists)
+    worker.terminate()
+    worker.communicate()
+    carol = clone(team.remote.path, team.ann.path.parent / "carol")
+    (gates / "go").touch()
+    words = ("worker", "origin", "--once", run_id)
+    environ = {"GATES": str(gates)}
+    attempt = team.bob.git("rev-parse", f"refs/runs/{run_id}^")
+    assert "is not trusted" in carol.run(*words, env=environ).stderr
+    assert "are not trusted" in carol.run(*words, "--attempt", attempt, env=environ).stderr
+    ended = carol.run(*words, "--attempt", tip(team.bob)[run_id], env=environ, check=True)
+    assert ended.stdout == "loss: 1\n"
+
+
+def test_a_gpu_is_given_to_one_worker_at_a_time(team, gates, tmp_path) -> None:
+    first, second = (hand_out(team.ann, "wait.py", *words) for words in ((), ("--random-seed", "1")))
+    environ = {"GATES": str(gates), "XDG_STATE_HOME": str(tmp_path / "state")}
+    worker = start(
+        team.bob, "worker", "origin", "--once", first, "--gpus", "0", program=("git-run",), env={**os.environ, **environ}
+    )
+    until((gates / "started").exists)
+    refused = team.bob.run("worker", "origin", "--once", second, "--gpus", "0,1", env=environ)
+    assert refused.returncode == 75
+    assert "GPUs 0,1 are in use" in refused.stderr
+    (gates / "go").touch()
+    worker.communicate()
+    team.bob.run("worker", "origin", "--once", second, "--gpus", "0,1", env=environ, check=True)
+
+
+def test_steps_of_a_pipeline_come_with_its_result(team) -> None:
+    team.ann.write("gitrun.toml", '[operations.all]\nsteps = ["echo.py x=1.0", "echo.py x=2.0"]\n')
+    team.ann.commit("steps")
+    run_id = hand_out(team.ann, "all")
+    team.bob.run("worker", "origin", "--once", run_id, check=True)
+    team.ann.run("fetch", check=True)
+    runs = list_runs(team.ann)
+    assert sorted(run["operation"] for run in runs) == ["all", "echo.py", "echo.py"]
+    assert {run["status"] for run in runs} == {"completed"}
+
+
+def test_a_clock_that_is_a_day_behind_gives_nothing_away(team, gates) -> None:
+    run_id = hand_out(team.ann, "wait.py")
+    worker = start_worker(team.bob, run_id, gates)
+    until((gates / "started").exists)
+    carol = clone(team.remote.path, team.ann.path.parent / "carol")
+    claimed = tip(team.remote)[run_id]
+    own = gates / "carol"
+    own.mkdir()
+    (own / "go").touch()
+    # Carol's clock says that the claim is old, so that both execute the run; the remote takes one result
+    late = ("faketime", "+1 day") if shutil.which("faketime") else ()
+    words = ("git-run", "worker", "origin", "--once", run_id, "--attempt", claimed, "--take-over", "2h")
+    if not late:
+        pytest.skip("there is no faketime")
+    taken = subprocess.run([*late, *words], cwd=carol.path, env={**os.environ, "GATES": str(own)}, check=False)
+    assert taken.returncode == 0
+    (gates / "go").touch()
+    worker.communicate()
+    assert worker.returncode == 1
+    team.ann.run("fetch", check=True)
+    attempts = json.loads(team.ann.run("log", run_id, "--json", check=True).stdout)
+    assert [attempt["status"] for attempt in attempts].count("completed") == 1
+    for repo in (team.ann, team.bob, carol, team.remote):
+        assert repo.git("fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize("transport", ["http", "ssh"])
+def test_runs_are_claimed_over_the_network(team, transport, request) -> None:
+    url = request.getfixturevalue(transport)
+    for repo in (team.ann, team.bob):
+        repo.git("remote", "set-url", "origin", url)
+    run_id = hand_out(team.ann, "echo.py")
+    assert team.bob.run("worker", "origin", "--once", run_id, check=True).stdout == "1.0 2 'a'\n"
+    team.ann.run("fetch", check=True)
+    assert list_runs(team.ann)[0]["status"] == "completed"
+
+
+def test_a_worker_of_another_user_hands_its_result_over(team, tmp_path) -> None:
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can be somebody else")
+    somebody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if subprocess.run([*somebody, "git-run", "--version"], capture_output=True, check=False).returncode:
+        pytest.skip("other users may not execute the Python of the tests")
+    run_id = hand_out(team.ann, "echo.py")
+    carol = clone(team.remote.path, tmp_path / "carol")
+    team.remote.git("config", "core.sharedRepository", "all")
+    for place in (team.remote.path, carol.path):
+        subprocess.run(["chmod", "-R", "a+rwX", place], check=True)
+    subprocess.run(["chown", "-R", "65534:65534", carol.path], check=True)
+    for place in [tmp_path, *tmp_path.parents][:-2]:
+        place.chmod(place.stat().st_mode | 0o055)
+    words = [*somebody, "git-run", "worker", "origin", "--once", run_id]
+    environ = {**os.environ, "HOME": str(carol.path), "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory"}
+    ended = subprocess.run(
+        words, cwd=carol.path, env={**environ, "GIT_CONFIG_VALUE_0": "*"}, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "1.0 2 'a'\n"), ended.stderr
+    team.ann.run("fetch", check=True)
+    assert list_runs(team.ann)[0]["status"] == "completed"

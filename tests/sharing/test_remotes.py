@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from clones import clone, make_team, tip
+from remote_servers import Backend
 from repository import Repo
-from supervised import until
 from templates import place_made_once
 
 from gitrun import Project
@@ -154,86 +149,6 @@ def test_partial_clone_has_all_of_the_runs_that_it_fetches(team) -> None:
     partial.run("fetch", check=True)
     partial.git("config", "remote.origin.url", "/nowhere")
     assert partial.run("cat", "--output", "1").stdout == "1.0 2 'a'\n"
-
-
-class Backend(BaseHTTPRequestHandler):
-    """git http-backend as a CGI program."""
-
-    root = ""
-    limit = 1 << 40
-
-    def do_GET(self) -> None:
-        path, _, query = self.path.partition("?")
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length) if length else self.chunks()
-        if len(body) > self.limit:
-            self.send_error(413)
-            return
-        env = {
-            **os.environ, "GIT_PROJECT_ROOT": self.root, "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
-            "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""), "REMOTE_USER": "ann",
-            "CONTENT_LENGTH": str(len(body)), "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-        }  # fmt: skip
-        done = subprocess.run(["git", "http-backend"], input=body, env=env, capture_output=True, check=False)
-        head, _, rest = done.stdout.partition(b"\r\n\r\n")
-        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
-        self.send_response(int(fields.pop("Status", "200").split()[0]))
-        for name, value in fields.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(rest)
-
-    do_POST = do_GET  # noqa: N815 - the name that http.server calls
-
-    def chunks(self) -> bytes:
-        """A body that comes in chunks."""
-        found = b""
-        while self.headers.get("Transfer-Encoding") == "chunked" and (size := int(self.rfile.readline(), 16)):
-            found += self.rfile.read(size)
-            self.rfile.readline()
-        return found
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@pytest.fixture
-def daemon(team):
-    """The URL of the remote through git daemon."""
-    if not (Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-daemon").exists():
-        pytest.skip("git daemon is not installed")
-    port, top = free_port(), team.remote.path.parent
-    words = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={port}", f"--base-path={top}"]
-    process = subprocess.Popen(
-        [*words, "--export-all", "--enable=receive-pack", str(top)], stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    url = f"git://127.0.0.1:{port}/remote.git"
-    until(lambda: subprocess.run(["git", "ls-remote", url], capture_output=True, check=False).returncode == 0)
-    yield url
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
-
-
-@pytest.fixture
-def http(team):
-    """The URL of the remote through git http-backend."""
-    if not (Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend").exists():
-        pytest.skip("git http-backend is not installed")
-    team.remote.git("config", "http.receivepack", "true")
-    handler = type("Handler", (Backend,), {"root": str(team.remote.path.parent)})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/remote.git"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize("transport", ["daemon", "http"])
