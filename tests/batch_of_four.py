@@ -16,7 +16,6 @@ from gitrun.model.plan import Outcome, Plan, Request
 from gitrun.model.run import BATCH, Params
 from gitrun.model.space import Choice
 from gitrun.store.attempts import Collected, begin
-from gitrun.store.commits import scratch_directory
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -28,7 +27,7 @@ LOSS = (Objective("loss"),)
 
 def record(project: Project, plan: Plan, outcome: Outcome | None) -> str:
     """Records a run as the runner does; without an outcome it is pending. Returns its id."""
-    with scratch_directory(project.git) as directory, begin(project.git, plan, {}, directory) as attempt:
+    with begin(project.git, plan, {}) as attempt:
         attempt.live.series.touch()
         if outcome is None:
             attempt.close()
@@ -49,7 +48,7 @@ def batch_of_four(repo: Repo, *, ended: bool = True) -> tuple[Project, str, list
         plain, operation="echo.py+", kind=BATCH, flags=Flags({"x": [1, 2, 3, 4]}), batch_definition=definition, nonce="b",
         params=Params(minimize="loss", random_seed=7), created=plain.created + timedelta(seconds=1),
     )  # fmt: skip
-    with scratch_directory(project.git) as directory, begin(project.git, plan, {}, directory) as attempt:
+    with begin(project.git, plan, {}) as attempt:
         ids, trials = [], []
         for number, loss in enumerate(LOSSES, 1):
             trial = replace(plain, flags=Flags({"x": number}), batch=attempt.run_id, trial=number, nonce=f"{number}",

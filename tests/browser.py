@@ -39,3 +39,18 @@ def looked_at(page: Path, scratch: Path) -> list[tuple[int, int]]:
     found = re.search(r"<title>(.*?)</title>", done.stdout)
     assert found, done.stderr
     return [(int(wider), int(rows)) for wider, rows in (pair.split(":") for pair in found[1].split())]
+
+
+def rendered(page: Path, scratch: Path) -> str:
+    """The page as a browser has it after its scripts ran, if it has any."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no chromium")
+    words = (
+        browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        f"--user-data-dir={scratch / 'profile'}", "--virtual-time-budget=5000", "--dump-dom", page.as_uri(),
+    )  # fmt: skip
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=True, timeout=60, env={**os.environ, "HOME": str(scratch)}
+    )
+    return done.stdout

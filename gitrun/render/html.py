@@ -52,13 +52,16 @@ th { text-align: left; white-space: nowrap; font-weight: 600; color: var(--soft)
 th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td:last-child, th:last-child { padding-right: 0; }
 tr.commit td { padding-top: 1.1rem; border-bottom-color: var(--soft); }
+div.scroll { overflow-x: auto; } table.trials td, table.trials th { white-space: nowrap; padding-right: 1.25rem; }
+table.trials td { font-variant-numeric: tabular-nums; }
 td.number { font-variant-numeric: tabular-nums; } td div + div { margin-top: .15rem; }
 b { font-weight: 600; } table.pairs td:first-child { color: var(--soft); width: 9rem; }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .75rem 0; padding: .6rem 1rem; }
 details[open] { padding-bottom: 1rem; } summary { cursor: pointer; }
 svg { width: 100%; max-width: 22rem; height: 3rem; display: block; stroke: var(--draw); fill: none; }
 svg.chart { max-width: 44rem; height: auto; } svg.chart .axis { stroke: var(--line); }
-svg.chart text { font-size: 12px; fill: var(--soft); stroke: none; } svg.chart .dots { fill: var(--draw); stroke: none; }
+svg.chart text { font-size: 12px; fill: var(--text); stroke: var(--back); stroke-width: 3px; paint-order: stroke; }
+svg.chart .dots { fill: var(--draw); stroke: none; }
 h3 .soft { font-weight: 400; } .delta { white-space: nowrap; }
 @media (min-width: 641px) { table.wide td:nth-child(2) { min-width: 6.5rem; } }
 @media (max-width: 640px) {
@@ -69,7 +72,7 @@ h3 .soft { font-weight: 400; } .delta { white-space: nowrap; }
   table.wide td[data-label]::before { content: attr(data-label); flex: 0 0 6rem; color: var(--soft); }
   table.wide tr.commit { border-bottom-color: var(--soft); padding-top: 1.2rem; }
   table.wide tr.commit td { display: block; padding: 0; }
-  table.pairs td:first-child { width: 7rem; } details { padding: .6rem .75rem; }
+  table.pairs td:first-child { width: 7rem; } svg.chart text { font-size: 18px; } details { padding: .6rem .75rem; }
 }
 @media print { details { border: 0; padding: 0; } }
 """
@@ -252,7 +255,7 @@ def render_pairs(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def render_batch(batch: RankedBatch) -> str:
-    """Renders the best trials of a batch as a table, and its charts."""
+    """Renders the trials of a batch as a table, and its charts."""
     rows = "".join(
         f"<tr>{''.join(f'<td>{escape_text(clip_text(cell, 60))}</td>' for cell in row)}</tr>" for row in trial_rows(batch)
     )
@@ -260,8 +263,11 @@ def render_batch(batch: RankedBatch) -> str:
     charts = "".join(
         f"<h3>{render_code(clip_text(title, 60))}</h3>\n{chart}\n" for title, chart in draw_batch(batch, escape_text)
     )
-    title = f"<h2>Trials of {render_code(short_id(batch.run.id))}, best first</h2>"
-    return f"{title}\n<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>\n{charts}"
+    title = f"<h2>Trials of {render_code(short_id(batch.run.id))}, {batch.order}</h2>"
+    left = len(batch.trials) - len(trial_rows(batch))
+    more = f'<p class="soft">… and {left:,} more trials.</p>' if left else ""
+    table = f'<table class="trials"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'{title}\n<div class="scroll">{table}</div>{more}\n{charts}'
 
 
 def draw_series(name: str, values: Sequence[float]) -> str:

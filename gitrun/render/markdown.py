@@ -80,12 +80,14 @@ def fit_parts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
 
 
 def render_trials(batch: RankedBatch) -> str:
-    """Renders the best trials of a batch as a table."""
+    """Renders the trials of a batch as a table."""
     rows = [trial_heading(batch), ["---"] * len(trial_heading(batch))]
     lines = [*rows[:1], *rows[1:], *([code_span(clip_text(cell, 60)) for cell in row] for row in trial_rows(batch))]
     lines[0] = [code_span(clip_text(name, 60)) for name in lines[0]]
     table = "\n".join(f"| {' | '.join(row)} |" for row in lines)
-    return f"### Trials of {code_span(short_id(batch.run.id))}, best first\n\n{table}\n"
+    left = len(batch.trials) - len(trial_rows(batch))
+    more = f"\n… and {left:,} more trials.\n" if left else ""
+    return f"### Trials of {code_span(short_id(batch.run.id))}, {batch.order}\n\n{table}\n{more}"
 
 
 def table_rows(report: Report) -> Iterator[str]:

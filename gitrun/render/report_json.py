@@ -11,6 +11,7 @@ from gitrun.render.report_text import report_verdict
 from gitrun.render.text import json_safe, run_json
 
 if TYPE_CHECKING:
+    from gitrun.views.batches import RankedBatch
     from gitrun.views.diff import Differing
     from gitrun.views.history import Commit
     from gitrun.views.report import Detail, Report
@@ -26,6 +27,7 @@ def report_data(report: Report) -> str:
         "commits": list(map(commit_json, report.commits)),
         "runs": list(map(run_json, report.all_runs)),
         "bases": {operation: run.id for operation, run in report.bases.items()},
+        "batches": list(map(batch_json, report.batches)),
         "details": list(map(detail_json, report.details)),
     }
     # json_safe replaces nan, for which Python would write NaN: no JSON
@@ -37,6 +39,17 @@ def commit_json(commit: Commit) -> dict[str, Any]:
     return {
         "id": commit.id, "author": commit.author, "time": rfc3339_text(commit.time), "subject": commit.subject,
         "exact": [run.id for run in commit.exact], "changed": [run.id for run in commit.changed],
+    }  # fmt: skip
+
+
+def batch_json(batch: RankedBatch) -> dict[str, Any]:
+    """Returns a batch with its trials, the best first, and the flags that vary."""
+    objective = batch.objective
+    return {
+        "run": batch.run.id,
+        "objective": {"metric": objective.metric, "minimize": objective.minimize} if objective else None,
+        "flags": list(batch.flags), "best": batch.best[0].id if batch.best else None,
+        "trials": [{**run_json(trial), "value": batch.value(trial)} for trial in batch.ranked],
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from gitrun.model.text import number_text, numbers_text, safe_text
 from gitrun.views.diff import differing_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from gitrun.model.flags import Value
@@ -163,17 +163,28 @@ def review_commands(report: Report) -> list[str]:
 
 def trial_heading(batch: RankedBatch) -> list[str]:
     """Returns the headings of `trial_rows`."""
-    return ["trial", "run", "status", batch.objective.metric, *batch.flags[:MOST_FLAGS]]
+    commit = ["commit"] if batch.has_commits else []
+    return ["trial", "run", *commit, "status", *batch.shown_metrics, *batch.flags[:MOST_FLAGS]]
 
 
 def trial_rows(batch: RankedBatch) -> list[list[str]]:
-    """Returns a row for each of the best trials of a batch: number, run, status, value, flags that vary."""
-    best = batch.best[:MOST_TRIALS]
-    values = numbers_text([batch.value(run) for run in best])
+    """Returns a row for each trial of a batch, the best first, at most `MOST_TRIALS`: number, run, status, values, flags."""
+    shown = batch.ranked[:MOST_TRIALS]
+    columns = [
+        [f"#{run.attempt.trial}" for run in shown],
+        [short_id(run.id) for run in shown],
+        *([[short_id(run.attempt.base or "") for run in shown]] if batch.has_commits else []),
+        [run.attempt.shown_status for run in shown],
+        *(numbers_text([batch.value_of(run, metric) for run in shown]) for metric in batch.shown_metrics),
+        *(flag_texts([run.flags.get(name) for run in shown]) for name in batch.flags[:MOST_FLAGS]),
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def flag_texts(values: Sequence[Value | None]) -> list[str]:
+    """Returns the values of a flag, with floats as short as they differ; a dash for an absent one."""
+    numbers = numbers_text([value if isinstance(value, float) else None for value in values])
     return [
-        [
-            f"#{run.attempt.trial}", short_id(run.id), run.attempt.shown_status, value,
-            *("-" if (flag := run.flags.get(name)) is None else format_value(flag) for name in batch.flags[:MOST_FLAGS]),
-        ]
-        for run, value in zip(best, values, strict=True)
-    ]  # fmt: skip
+        "-" if value is None else text if isinstance(value, float) else format_value(value)
+        for value, text in zip(values, numbers, strict=True)
+    ]

@@ -98,31 +98,71 @@ def rank_points(definition: BatchDefinition, trials: Iterable[Run]) -> list[Repe
 
 @dataclass(frozen=True, slots=True)
 class RankedBatch:
-    """A batch in a report: its trials by number, the best of them first in `best`, and the names of the flags that vary."""
+    """A batch in a report: its trials by number, the best of them first in `best`, and the names of the flags that vary.
+
+    `objective` is None unless the batch has exactly one; `metrics` are then those of its trials. `logs` are the flags that are
+    searched by their logarithm. `has_commits` says that trials have different commits.
+    """
 
     run: Run
-    objective: Objective
+    objective: Objective | None
     trials: tuple[Run, ...]
     best: tuple[Run, ...]
     flags: tuple[str, ...]
+    logs: frozenset[str] = frozenset()
+    metrics: tuple[str, ...] = ()
+    has_commits: bool = False
+
+    @property
+    def metric(self) -> str:
+        """Returns the metric that is drawn: the objective, else the first metric; empty if there is none."""
+        return self.objective.metric if self.objective else next(iter(self.metrics), "")
+
+    @property
+    def shown_metrics(self) -> tuple[str, ...]:
+        """Returns the metrics of the table."""
+        return (self.objective.metric,) if self.objective else self.metrics
+
+    @property
+    def ranked(self) -> tuple[Run, ...]:
+        """Returns all trials: the best first, then those without a value by number."""
+        known = {run.id for run in self.best}
+        return (*self.best, *(run for run in self.trials if run.id not in known))
+
+    @property
+    def order(self) -> str:
+        """Returns how the trials are ordered."""
+        return "best first" if self.objective else "in their order: the batch has no single objective"
 
     def value(self, trial: Run) -> float | None:
-        """Returns the trial's value of the objective; None unless it completed with a finite one."""
-        found = trial.metrics.ask(self.objective.metric) if trial.status == COMPLETED else None
+        """Returns the trial's value of the drawn metric; None unless it completed with a finite one."""
+        return self.value_of(trial, self.metric)
+
+    def value_of(self, trial: Run, metric: str) -> float | None:
+        """Returns the trial's value of a metric; None unless it completed with a finite one."""
+        found = trial.metrics.ask(metric) if metric and trial.status == COMPLETED else None
         return found if found is not None and math.isfinite(found) else None
 
 
+MOST_METRICS = 4
+"""Metrics that are shown of a batch without an objective."""
+
+
 def rank_batch(git: Git, index: Index, batch: Run) -> RankedBatch | None:
-    """Returns a batch with its trials that are here; None if it has no single objective or cannot be read."""
+    """Returns a batch with its trials that are here; None if it cannot be read, or has none."""
     try:
         definition = read_definition(git, batch)
     except BadRun:
         return None
-    if len(definition.objectives) != 1:
-        return None
     trials = index.trials_of(batch.id)
+    if not trials:
+        return None
     names = dict.fromkeys(name for trial in trials for name in trial.flags)
     varied = [name for name in names if any(trial.flags.get(name) != trials[0].flags.get(name) for trial in trials)]
+    objective = definition.objectives[0] if len(definition.objectives) == 1 else None
+    asked = [one.metric for one in definition.objectives] or [name for trial in trials for name in trial.metrics]
     return RankedBatch(
-        batch, definition.objectives[0], tuple(trials), tuple(best_first(trials, definition.objectives[0])), tuple(varied)
-    )
+        batch, objective, tuple(trials), tuple(best_first(trials, objective)) if objective else (), tuple(varied),
+        frozenset(name for name, domain in definition.space.items() if isinstance(domain, model.space.Range) and domain.log),
+        tuple(dict.fromkeys(asked))[:MOST_METRICS], len({trial.attempt.base for trial in trials}) > 1,
+    )  # fmt: skip

@@ -77,7 +77,8 @@ def test_report_of_a_batch_ranks_its_trials_and_draws_them(repo) -> None:
     text = repo.run("report", "1").stdout
     rows = [line for line in text.splitlines() if line.startswith("| `#")]
     assert rows == [
-        f"| `#{n}` | `{ids[n - 1]}` | `completed` | `{loss}` | `{n}` |" for n, loss in ((2, 0.25), (1, 0.5), (4, 0.75))
+        *(f"| `#{n}` | `{ids[n - 1]}` | `completed` | `{loss}` | `{n}` |" for n, loss in ((2, 0.25), (1, 0.5), (4, 0.75))),
+        f"| `#3` | `{ids[2]}` | `error` | `-` | `3` |",
     ]
     page = repo.run("report", "1", "--format", "html").stdout
     for title in ("loss by trial", "parallel coordinates", "loss by x"):
