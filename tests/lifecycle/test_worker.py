@@ -341,9 +341,12 @@ def test_a_worker_of_another_user_hands_its_result_over(team, tmp_path) -> None:
     for place in [tmp_path, *tmp_path.parents][:-2]:
         place.chmod(place.stat().st_mode | 0o055)
     words = [*somebody, "git-run", "worker", "origin", "--once", run_id]
-    environ = {**os.environ, "HOME": str(carol.path), "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory"}
+    home = tmp_path / "home"
+    home.mkdir(mode=0o777)
+    (home / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
+    environ = {name: value for name, value in os.environ.items() if name != "GIT_CONFIG_GLOBAL"}
     ended = subprocess.run(
-        words, cwd=carol.path, env={**environ, "GIT_CONFIG_VALUE_0": "*"}, capture_output=True, text=True, check=False
+        words, cwd=carol.path, env={**environ, "HOME": str(home)}, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (0, "1.0 2 'a'\n"), ended.stderr
     team.ann.run("fetch", check=True)
