@@ -94,20 +94,25 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--version", is_flag=True, help="Print the version of gitrun.")
 @click.option("--optimizer", "-o", metavar="NAME", help="Choose values by grid, random, tpe, gp, cmaes, nsga2 or qmc.")
 @click.option(
-    "--opt-flag", "opt_flags", multiple=True, metavar="NAME=VALUE", help="Set an option of the optimizer (repeatable)."
+    "--opt-flag", "-Fo", "opt_flags", multiple=True, metavar="NAME=VALUE", help="Set an option of the optimizer (repeatable)."
 )
 @click.option(
     "--max-trials", type=int, metavar="N", help="Run no more than N trials in all. Default: a whole grid, 20 of a search."
 )
-@click.option("--minimize", multiple=True, metavar="METRIC", help="Search for the smallest METRIC (repeatable). Default: loss.")
-@click.option("--maximize", multiple=True, metavar="METRIC", help="Search for the greatest METRIC (repeatable).")
+@click.option(
+    "--minimize", "-N", multiple=True, metavar="METRIC", help="Search for the smallest METRIC (repeatable). Default: loss."
+)
+@click.option("--maximize", "-X", multiple=True, metavar="METRIC", help="Search for the greatest METRIC (repeatable).")
 @click.option("--jobs", "-j", type=int, metavar="N", help="Run N trials at a time.")
-@click.option("--fail-fast", is_flag=True, default=None, help="End a batch at the first trial that fails.")
+@click.option(
+    "--fail-fast", "--fail-on-trial-error", is_flag=True, default=None, help="End a batch at the first trial that fails."
+)
 @click.option("--retry-failed", is_flag=True, default=None, help="Restart a batch with its failed trials too.")
 @click.option("--all-trials", is_flag=True, default=None, help="Restart a batch with all its trials.")
 @click.option("--prune", metavar="NAME", help="Stop hopeless trials by median, percentile, halving, hyperband or threshold.")
 @click.option("--gpus-per-trial", type=int, metavar="N", help="Give each trial N of the GPUs of --gpus. Default: 1 a job.")
 @click.option("--quiet-trials", is_flag=True, default=None, help="Show one line for each trial, without its output.")
+@click.option("--learn", metavar="WHICH", help="Let an optimizer learn from these runs: batch, source, operation or none.")
 @click.option("--repeat", type=int, metavar="N", help="Run each point N times, with other seeds; its value is the median.")
 @click.option("--batch-label", metavar="TEXT", help="Name a batch; --label, --tag and --comment are for its trials.")
 @click.option("--stage-trials", is_flag=True, default=None, help="Record all trials of a batch without starting them.")

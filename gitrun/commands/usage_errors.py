@@ -57,6 +57,15 @@ HABITS = {
     "clean": "To clean up: git run gc",
 }
 """Verbs of other tools, and their equivalents here."""
+GUILD_OPTIONS = {
+    **dict.fromkeys(("--optimize", "-O"), "To search with the default optimizer: give a range, such as lr=[0.001:0.1]"),
+    **dict.fromkeys(("--batch-tag", "--batch-comment"), "To name a batch: --batch-label. To annotate it: git run tag, comment"),
+    "--init-trials": "To record trials without starting them: --stage-trials",
+    "--trials": "To limit the number of trials: --max-trials",
+    **dict.fromkeys(("--keep-batch", "--keep-run"), "gitrun keeps every run. To delete one: git run rm RUN"),
+    "--proto": "To start from the flags of a run: --restart RUN, with --force-sourcecode for the code in your working tree",
+}
+"""Options of Guild that have another form here."""
 
 
 def explain_click_error(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
@@ -102,6 +111,8 @@ def find_near_options(error: click.NoSuchOption) -> list[str]:
 def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
     """Returns (message, hint) for an option unknown to `git run`. After an operation, it explains how flags are written."""
     name, near = error.option_name, find_near_options(error)
+    if name in GUILD_OPTIONS:
+        return f"no option '{name}'", GUILD_OPTIONS[name]
     # click does not tell the place
     place = next((place for place, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()

@@ -143,7 +143,7 @@ def find_obstacle(session: Session, batch: Run, definition: BatchDefinition, run
     if definition.sampler in {GRID, RANDOM}:
         return ""
     if definition.learn != "batch":
-        return "the batch also learned from other runs"
+        return f"the batch has --learn {definition.learn}"
     if missing := [number for number in range(1, max(runs, default=0)) if number not in runs]:
         return f"trial #{missing[0]}, from which the batch learned, is not here"
     return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
-from gitrun.errors import CannotStart, GitFailed, ObjectsGone, UsageError
+from gitrun.errors import CannotStart, Declined, GitFailed, ObjectsGone, UsageError
 from gitrun.git.exe import keep_processes
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, require_worktree, stamp_now
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from gitrun.workspace.lending import Lending
     from gitrun.workspace.session import Session
 
+MANY_TRIALS = 1_000
+"""Trials that a batch starts without a question."""
 START_WAITS = (0.05, 0.2, 0.5)
 """Seconds to wait before each new try of a start that lost its new objects to a gc."""
 
@@ -119,7 +121,19 @@ def begin(launch: LaunchRequest) -> BegunAttempt | Skip:
     decision = decide(launch)
     if isinstance(decision, Skip):
         return decision
+    confirm_size(launch, decision)
     return begin_decided(launch, decision)
+
+
+def confirm_size(launch: LaunchRequest, decision: Decision) -> None:
+    """Asks the user before a batch starts more than MANY_TRIALS trials. Raises Declined."""
+    definition = decision.plan.batch_definition
+    if definition is None or (launch.request.stage and not launch.request.stage_trials):
+        return
+    counts = decision.run.attempt.counts if decision.run else None
+    count = lifecycle.batch_trials.count_wanted(definition) - (counts.total - counts.pending if counts else 0)
+    if count > MANY_TRIALS and not launch.prompts.confirm(f"this batch has {count_text(count, 'trial')} to run"):
+        raise Declined("nothing was run", "To run fewer trials: --max-trials N")
 
 
 def begin_decided(launch: LaunchRequest, decision: Decision) -> BegunAttempt:

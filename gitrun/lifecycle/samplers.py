@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import BadValue, MissingPackage
-from gitrun.model.batch import GRID, RANDOM
+from gitrun.model.batch import GRID, LEARN_BATCH, LEARNS, RANDOM
 from gitrun.model.repeats import RepeatedSampler
 from gitrun.model.sampling import ALLOW_REPEATS, PRUNER_PREFIX, RandomSampler
 from gitrun.model.values import format_value
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gitrun.model.batch import BatchDefinition, Pruner, Sampler
     from gitrun.model.values import Value
 
-TPE = "tpe"
+TPE, QMC = "tpe", "qmc"
 OPTUNA_PACKAGES: Mapping[str, tuple[str, ...]] = {
     TPE: (), "gp": ("torch", "scipy"), "cmaes": ("cmaes",), "nsga2": (), "qmc": ("scipy",),
 }  # fmt: skip
@@ -75,6 +75,10 @@ def check_sampler(definition: BatchDefinition) -> None:
     name = find_sampler_name(definition.sampler)
     require_packages(name)
     check_options(name, definition.options)
+    if definition.learn not in LEARNS:
+        raise BadValue(f"--learn must be one of {', '.join(LEARNS)}, not {definition.learn!r}")
+    if definition.learn != LEARN_BATCH and name in {GRID, RANDOM, QMC}:
+        raise BadValue(f"--learn needs an optimizer that learns, and {name} does not", "To use one: --optimizer tpe")
     if name == "cmaes" and len(definition.objectives) > 1:
         raise BadValue("--optimizer cmaes takes one metric", "To search for several: --optimizer nsga2")
     check_pruner(definition)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,12 @@ from gitrun.lifecycle.batch_trials import (
     trial_of,
     trials_of,
 )
-from gitrun.model.batch import GRID, RANDOM, Proposal
+from gitrun.model.batch import GRID, LEARN_NONE, LEARN_OPERATION, LEARN_SOURCE, RANDOM, Proposal
 from gitrun.model.grid import lay_grid, sample_points
 from gitrun.model.repeats import list_seeds
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
 from gitrun.model.sampling import SearchPoints
+from gitrun.model.text import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,6 +77,7 @@ class TrialQueue:
         self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
         self.total = count_wanted(self.definition)
         self.points = SearchPoints(self.definition)
+        self.plan, self.batch = plan, batch
         self.repeat_seeds = list_seeds(self.definition) if self.definition.repeat > 1 else ()
         seeds = {number: run.attempt.params.random_seed for number, run in self.runs.items()} if self.repeat_seeds else {}
         self.seeds = {number: seed for number, seed in seeds.items() if seed is not None}
@@ -132,14 +134,25 @@ class TrialQueue:
 
     def list_proposals(self, number: int) -> Iterator[tuple[Proposal, int | None]]:
         """Yields what the sampler proposes for trials after `number`, while more trials are to come. Seeds as above."""
-        sampler: Sampler = lifecycle.samplers.make_sampler(self.definition)
+        definition = self.definition
+        sampler: Sampler = lifecycle.samplers.make_sampler(definition)
+        earlier = lifecycle.earlier_runs.read_earlier(self.session, self.plan, definition, self.batch, self.fixed)
+        if definition.learn in {LEARN_SOURCE, LEARN_OPERATION}:
+            self.session.say(f"note: {definition.sampler} learns from {count_text(len(earlier), 'earlier run')}")
         while sum(self.is_wanted(one) for one in self.trials.values() if one.status in {*COUNTED, RUNNING}) < self.total:
             number += 1
-            proposal = sampler.propose(number, [self.trials[key] for key in sorted(self.trials)])
+            proposal = sampler.propose(number, [*earlier, *self.list_known()])
             if proposal is None:
                 self.session.say("note: the space is exhausted: every proposal has a trial")
                 return
             yield proposal, self.next_seed(proposal.flags)
+
+    def list_known(self) -> list[Trial]:
+        """Returns the trials so far as the sampler is to see them. With `--learn none` it knows only where they are."""
+        trials = [self.trials[key] for key in sorted(self.trials)]
+        if self.definition.learn != LEARN_NONE:
+            return trials
+        return [replace(trial, status=ERROR, values=(), series=()) for trial in trials]
 
     def next_seed(self, flags: Mapping[str, Value]) -> int | None:
         """Returns the first seed that no trial of this point has; None if points are not repeated."""

@@ -149,6 +149,6 @@ READERS: dict[str, Callable[[str, object], Any]] = {
     "optimizer": read_text, "opt_flags": read_option_words, "max_trials": read_int,
     "minimize": read_names, "maximize": read_names,
     "jobs": read_int, "fail_fast": read_bool, "retry_failed": read_bool, "all_trials": read_bool,
-    "points": read_texts, "stage_trials": read_bool, "batch_label": read_text, "repeat": read_int,
+    "points": read_texts, "stage_trials": read_bool, "batch_label": read_text, "repeat": read_int, "learn": read_text,
     "prune": read_text, "gpus_per_trial": read_int, "quiet_trials": read_bool,
 }  # fmt: skip

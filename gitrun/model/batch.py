@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gitrun.model.space import Domain, Space
     from gitrun.model.values import Value
 
+LEARN_BATCH, LEARN_SOURCE, LEARN_OPERATION, LEARN_NONE = LEARNS = ("batch", "source", "operation", "none")
+"""What a sampler learns from: the trials of its batch; also earlier runs of the same source, or of the operation; nothing."""
 GRID, RANDOM = "grid", "random"
 """Samplers of our own: every combination of the values, and values drawn at random."""
 PLUS = "+"

@@ -33,7 +33,7 @@ MAX_LISTED = 10
 PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
 BATCH_PARAMS = (
     "optimizer", "opt_flags", "max_trials", "minimize", "maximize", "jobs", "fail_fast", "retry_failed", "all_trials",
-    "points", "stage_trials", "batch_label", "repeat",
+    "points", "stage_trials", "batch_label", "repeat", "learn",
     "prune", "gpus_per_trial", "quiet_trials",
 )  # fmt: skip
 """Options of a request that only a batch takes."""
@@ -236,6 +236,7 @@ class Request:
     stage_trials: bool | None = None
     batch_label: str | None = None
     repeat: int | None = None
+    learn: str | None = None
     prune: str | None = None
     gpus_per_trial: int | None = None
     quiet_trials: bool | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
-from gitrun.model.batch import GRID, PLUS, BatchDefinition, Objective
+from gitrun.model.batch import GRID, LEARN_BATCH, PLUS, BatchDefinition, Objective
 from gitrun.model.flags import Flags, default_values, parse_value, split_assignment
 from gitrun.model.plan import BATCH_PARAMS, Request
 from gitrun.model.run import BATCH, STEPS
@@ -149,6 +149,7 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
     changed = replace(
         before, space=asked.space, points=asked.points,
         sampler=sampler,
+        learn=request.learn or before.learn,
         repeat=repeat, max_trials=DEFAULT_TRIALS * repeat if limit is None and sampler != GRID else limit,
         objectives=objectives_of(request) or before.objectives or default_objectives(sampler),
         seed=request.random_seed if request.random_seed is not None else before.seed,
@@ -179,7 +180,7 @@ def define(request: Request, space: Space, kind: str, seed: int, default_sampler
         sampler, space, objectives=objectives_of(request) or default_objectives(sampler),
         max_trials=request.max_trials if request.max_trials is not None else limit,
         seed=request.random_seed if request.random_seed is not None else seed,
-        options=read_options(request), repeat=repeat, kind=kind, prune=pruner_of(request),
+        options=read_options(request), repeat=repeat, learn=request.learn or LEARN_BATCH, kind=kind, prune=pruner_of(request),
         gpus_per_trial=request.gpus_per_trial,
     )  # fmt: skip
     require_lists(found)
