@@ -48,7 +48,7 @@ NAMED = 3
 
 def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
     """Checks the refs and records of all runs, and the index. Returns the findings and the number of readable runs."""
-    known = tips(git)
+    token, known = ref_store(git).token(), tips(git)
     diagnostics: list[Diagnostic] = []
     with garbage_collector_off(), reader_of_all(git) as reader:
         runs = read_runs(git, reader, known, frozenset())
@@ -71,7 +71,7 @@ def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
                 earlier = f"git log runs/{short_id(run.id)} -- .gitrun/notes.toml"
                 hint = f"To see earlier ones: {earlier}. To start new ones: git run label"
                 diagnostics.append(Diagnostic("annotations", words, hint, run.id))
-        diagnostics += check_index(git, known, runs)
+        diagnostics += check_index(git, known, runs, token)
         diagnostics += check_purged_history(git, [run for run in runs if isinstance(run, Run)])
     return diagnostics, sum(isinstance(run, Run) for run in runs)
 
@@ -132,9 +132,10 @@ def describe_broken(run: BrokenRun) -> Diagnostic:
     return Diagnostic("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
 
 
-def check_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun]) -> Iterator[Diagnostic]:
+def check_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun], token: str) -> Iterator[Diagnostic]:
     """Yields a finding if the index disagrees with the refs (id -> tip) and the runs that were read.
 
+    `token` is that of the refs before they were read: refs that have moved since are no fault of the index.
     An index that is absent, of another version, or being written is passed over: it is a cache.
     """
     path = git.state / "index.sqlite"
@@ -158,9 +159,11 @@ def check_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenR
         return
     fresh = {run.id: (run.tip, encode_row(run)) for run in runs if isinstance(run, Run)}
     wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
-    # only an index that claims to be up to date must have exactly these runs
-    if seen and seen == ref_store(git).token():
-        wrong |= fresh.keys() ^ (rows.keys() - damaged_refs(git).keys())
+    # only an index that claims to be up to date must have exactly these runs, each with its present tip
+    if seen and seen == token == ref_store(git).token():
+        sound_rows = rows.keys() - damaged_refs(git).keys()
+        wrong |= fresh.keys() ^ sound_rows
+        wrong |= {run for run in fresh.keys() & sound_rows if rows[run][0] != fresh[run][0]}
     if wrong or sound != "ok":
         reason = f"of {name_some(sorted(wrong))}" if wrong else f": {sound}"
         yield Diagnostic("index", f"the index differs from the refs{' ' if wrong else ''}{reason}", hint, str(path), "remove")
