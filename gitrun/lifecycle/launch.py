@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 MANY_TRIALS = 1_000
 """Trials that a batch starts without a question."""
+MOST_LOOSE = 500
+"""Loose refs of runs that a batch leaves; more are packed."""
 START_WAITS = (0.05, 0.2, 0.5)
 """Seconds to wait before each new try of a start that lost its new objects to a gc."""
 
@@ -202,7 +204,18 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
     if launch.session.git.kept and begun.decision.plan.kind != BATCH:
         # the program may run for days
         launch.session.git.kept.end_all()
-    return lifecycle.attempt.perform(attempt, executor_for(begun))
+    outcome = lifecycle.attempt.perform(attempt, executor_for(begun))
+    if begun.decision.plan.kind == BATCH:
+        pack_many_refs(launch.session)
+    return outcome
+
+
+def pack_many_refs(session: Session) -> None:
+    """Packs the refs after a large batch: loose ones take 4 KiB each, and slow every git command. Ignores failures."""
+    may_pack = session.git.config.get("gc.packrefs", ("true",))[-1].lower() not in {"false", "no", "off", "0"}
+    if may_pack and store.refs.count_loose_refs(session.git) > MOST_LOOSE:
+        with suppress(GitFailed):  # another process may be packing them
+            store.refs.pack_refs(session.git)
 
 
 def introduce(begun: BegunAttempt) -> None:

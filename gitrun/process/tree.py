@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 TAG = "GITRUN_ATTEMPT"
+LIBC = ctypes.CDLL(None)
+"""Loaded here, because loading it in a child would take longer than all else there."""
 LINGER = 0.3
 """Seconds that processes left behind by a program have to end by themselves, such as the `tee` behind its output."""
 
@@ -26,7 +28,7 @@ LINGER = 0.3
 def tie_to_parent(parent: int) -> None:
     """Asks the kernel to kill this child process when its parent dies. Exits at once if the parent is already dead."""
     try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     except (AttributeError, OSError):  # not Linux
         return
     # the parent may have died before prctl
@@ -74,14 +76,14 @@ def get_subreaper() -> int:
     """Returns 1 if this process is a subreaper, which inherits orphaned descendants, else 0."""
     found = ctypes.c_int(0)
     with suppress(AttributeError, OSError):  # not Linux
-        ctypes.CDLL(None).prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
+        LIBC.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
     return found.value
 
 
 def set_subreaper(wanted: int) -> None:
     """Turns the subreaper attribute of this process on (1) or off (0)."""
     with suppress(AttributeError, OSError):  # not Linux
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, wanted, 0, 0, 0)
+        LIBC.prctl(PR_SET_CHILD_SUBREAPER, wanted, 0, 0, 0)
 
 
 class ChildProcesses:

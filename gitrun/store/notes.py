@@ -121,10 +121,9 @@ def add_note(git: Git, note: Note) -> bool:
     the batch.
     """
     remembered = git.kept.remembered if git.kept else None
-    if remembered is None:
+    waiting = None if remembered is None else remembered.setdefault(WaitingNotes, WaitingNotes())
+    if not isinstance(waiting, WaitingNotes):
         return add_notes(git, [note])
-    waiting = remembered.setdefault(WaitingNotes, WaitingNotes())
-    assert isinstance(waiting, WaitingNotes)  # noqa: S101 - nothing else has this key
     waiting.notes.append(note)
     return add_waiting_notes(git)
 

@@ -13,12 +13,12 @@ MARKS = "marks"
 OPERATIONS = ("train.py", "eval.py", "prepare.py")
 RUN = """format = 1
 operation = "{operation}"
-kind = "script"
+kind = "{kind}"
 command = ["{{python}}", "{operation}"]
 cwd = ""
 created = {when}
 nonce = "{number:032x}"
-
+{trial}
 [source]
 tree = "{tree}"
 base = "{base}"
@@ -44,8 +44,11 @@ acc = {acc:.5f}
 """
 
 
-def make(place: Path, count: int) -> Path:
-    """A repository at `place` with `count` runs of three scripts, their refs packed, each a minute after the other."""
+def make(place: Path, count: int, trials: int = 0) -> Path:
+    """A repository at `place` with `count` runs of three scripts, their refs packed, each a minute after the other.
+
+    The last `trials` of them belong to a batch, which is the one before them.
+    """
     place.mkdir(parents=True)
     git = ("git", "-C", str(place))
     subprocess.run((*git, "init", "--quiet"), check=True)
@@ -55,10 +58,22 @@ def make(place: Path, count: int) -> Path:
     said = subprocess.run((*git, "rev-parse", "HEAD", "HEAD^{tree}"), check=True, capture_output=True, text=True).stdout
     base, tree = said.split()
     marks = place / ".git" / MARKS
-    with subprocess.Popen((*git, "fast-import", "--quiet", f"--export-marks={marks}"), stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        (*git, "fast-import", "--quiet", f"--export-marks={marks}"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin is not None
-        for number in range(count):
-            write_run(process.stdin, number, (base, tree))
+        for number in range(count - trials):
+            is_batch = trials and number == count - trials - 1
+            write_run(process.stdin, number, (base, tree), "train.py+" if is_batch else "")
+        if trials:
+            # fast-import tells the id of the batch, which its trials name
+            process.stdin.write(f"get-mark :{2 * (count - trials) - 1}\n".encode())
+            process.stdin.flush()
+            assert process.stdout is not None
+            batch = process.stdout.readline().decode().strip()
+            for number in range(count - trials, count):
+                trial = f'batch = "{batch}"\ntrial = {number - count + trials + 1}\n'
+                write_run(process.stdin, number, (base, tree), "train.py", trial)
         process.stdin.close()
     subprocess.run((*git, "update-ref", "-d", "refs/heads/scratch"), check=True)
     pack_refs(place, marks, count)
@@ -70,15 +85,16 @@ def data(content: str) -> bytes:
     return b"data %d\n%s\n" % (len(content.encode()), content.encode())
 
 
-def write_run(stream: IO[bytes], number: int, source: tuple[str, str]) -> None:
-    """An attempt of a commit and its tree, and its result, as marks 2n + 1 and 2n + 2."""
+def write_run(stream: IO[bytes], number: int, source: tuple[str, str], operation: str = "", trial: str = "") -> None:
+    """An attempt of a commit and its tree, and its result, as marks 2n + 1 and 2n + 2. `trial` are lines of run.toml."""
     base, tree = source
     luck = random.Random(number)
     day, minute = divmod(number, 1440)
     when = f"2025-{1 + day // 28 % 12:02d}-{1 + day % 28:02d}T{minute // 60:02d}:{minute % 60:02d}:00.000000+00:00"
     failed = number % 10 == 0
     values = {
-        "operation": OPERATIONS[number % 3], "when": when, "number": number, "base": base, "tree": tree, "loss": luck.random(),
+        "operation": operation or OPERATIONS[number % 3], "kind": "batch" if operation.endswith("+") else "script",
+        "when": when, "number": number, "base": base, "tree": tree, "loss": luck.random(),
         "acc": luck.random(), "status": "error" if failed else "completed", "code": int(failed),
     }  # fmt: skip
     head = f"commit refs/heads/scratch\nmark :{{}}\ncommitter A <a@example.org> {1_760_000_000 + 60 * number} +0000\n"
@@ -87,7 +103,7 @@ def write_run(stream: IO[bytes], number: int, source: tuple[str, str]) -> None:
         head.format(2 * number + 1).encode() + data(f"run {values['operation']}\n\nGitrun-Kind: attempt\nGitrun-Format: 1\n")
     )
     stream.write(f"from {base}\nM 100644 inline .gitrun/flags.toml\n".encode() + data(flags))
-    stream.write(b"M 100644 inline .gitrun/run.toml\n" + data(RUN.format(**values)))
+    stream.write(b"M 100644 inline .gitrun/run.toml\n" + data(RUN.format(**values, trial=trial)))
     stream.write(b"M 100644 inline .gitrun/env.toml\n" + data('[python]\nversion = "3.11.7"\n'))
     stream.write(head.format(2 * number + 2).encode() + data("completed in 12.5s\n\nGitrun-Kind: result\nGitrun-Format: 1\n"))
     stream.write(f"from :{2 * number + 1}\nM 100644 inline .gitrun/result.toml\n".encode() + data(RESULT.format(**values)))

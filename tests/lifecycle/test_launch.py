@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from needing_runs import refused
+
+from gitrun import Project
+from gitrun.lifecycle import launch
+from gitrun.store.refs import count_loose_refs
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -52,3 +57,13 @@ def test_a_shared_directory_is_made_and_shared(empty_repo):
     repo.run("--", "sh", "-c", "echo 1 > data/db", check=True)
     assert (repo.path / "data" / "db").read_text() == "1\n"
     assert repo.run("--", "cat", "data/db", check=True).stdout == "1\n"
+
+
+@pytest.mark.parametrize(("setting", "loose"), [("true", 0), ("false", 4)])
+def test_a_large_batch_leaves_packed_refs_unless_git_packs_none(repo: Repo, setting, loose, monkeypatch) -> None:
+    monkeypatch.setattr(launch, "MOST_LOOSE", 3)
+    repo.git("config", "gc.packRefs", setting)
+    project = Project(repo.path)
+    project.run("echo.py", flags={"x": [1, 2, 3]})
+    assert len(project.list_runs()) == 4
+    assert count_loose_refs(project.git) == loose
