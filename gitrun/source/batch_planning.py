@@ -69,7 +69,7 @@ def plan_batch(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin,
         require_no_batch_options(request)
         return None
     if operation.kind == STEPS:
-        if not asked.space:
+        if not asked.space and not asked.points:
             raise UsageError(f"{operation.name} has steps, which take one commit", "To run them at one: --at COMMIT")
         raise UsageError(f"{operation.name} has steps, which take one value for each flag", "Give the list to one step")
     fixed: Mapping[str, Any] = asked.fixed

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from keyboard import Terminal
+
+from gitrun import Project
+from gitrun.errors import MissingPackage
+from gitrun.model.space import uniform
 
 PICK = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--opt', choices=['adam', 'sgd'])\np.parse_args()\n"
 REFUSED = {
@@ -52,6 +58,16 @@ def test_a_batch_that_cannot_run_is_refused_before_anything_is_written(repo, mes
     assert (ended.returncode, ended.stdout) == (code, "")
     assert message in ended.stderr
     assert state(repo) == before
+
+
+def test_a_search_without_its_package_names_the_exact_words(repo, monkeypatch):
+    # as on a machine without Optuna
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    before = state(repo)
+    with pytest.raises(MissingPackage) as caught:
+        Project(repo.path).run("echo.py", flags={"x": uniform(0, 1)}, optimizer="tpe")
+    assert str(caught.value) == "--optimizer tpe needs Optuna. To install it: pip install 'git-run-tracker[optuna]'"
+    assert (caught.value.exit_code, state(repo)) == (128, before)
 
 
 def test_words_of_guild_mean_the_same(repo):
