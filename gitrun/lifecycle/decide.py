@@ -494,7 +494,13 @@ def own_source(session: Session, objects: Objects, run: Run) -> Source:
     """Returns the source of the run's last attempt. Raises BadRun if the attempt's commit does not match it."""
     with TreeMaker(session.git) as maker:
         store.checkpoints.source_tree(objects, maker, run.attempt)
-    return recorded_source(run.attempt)
+    recorded = recorded_source(run.attempt)
+    # only here the answer matters, and it takes another read
+    if session.git.config.get("core.sparsecheckout", ("false",))[-1] != "true":
+        return recorded
+    data = require_object(objects, f"{run.attempt.id}:{record_files.RUN}").data or b""
+    table = model.decode.get_table(model.decode.parse_toml(data, record_files.RUN), "source")
+    return replace(recorded, is_full=table.get("full") is True)
 
 
 def snapshot_for(launch: LaunchRequest, objects: Objects) -> Snapshot:

@@ -364,19 +364,18 @@ def with_surroundings(session: Session, request: Request, decision: Decision, py
 
 def decide_lending(session: Session, request: Request, decision: Decision) -> Lending:
     """Decides which files outside the snapshot the run gets."""
-    top, bare = session.git.worktree, decision.snapshot.bare
+    top, bare, is_full = session.git.worktree, decision.snapshot.bare, decision.plan.source.is_full
     if top is None or request.in_place or decision.plan.kind in WITHOUT_PROGRAM:
-        return replace(workspace.lending.NO_LENDING, bare=bare)
+        return replace(workspace.lending.NO_LENDING, bare=bare, is_full=is_full)
     # the source of a commit or of an earlier attempt need not match the files of the working tree
     is_here = (request.restart is None and request.at is None) or request.force_sourcecode
     if not lends_files(session, request):
-        return replace(workspace.lending.NO_LENDING, exact=is_here, bare=bare)
+        return replace(workspace.lending.NO_LENDING, exact=is_here, bare=bare, is_full=is_full)
     lending_request = workspace.lending.LendingRequest(
         decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs
     )
-    return replace(
-        workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state), exact=is_here, bare=bare
-    )
+    found = workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state)
+    return replace(found, exact=is_here, bare=bare, is_full=is_full)
 
 
 def share_directories(session: Session) -> None:

@@ -61,6 +61,7 @@ def encode_run(plan: Plan) -> bytes:
     source = {
         "tree": snapshot.tree, "content": snapshot.content or None,
         "base": snapshot.base, "branch": snapshot.branch, "dirty": snapshot.dirty,
+        "full": snapshot.is_full or None,
         "conflicts": [encode_path(path) for path in snapshot.conflicts] or None,
         "submodules": {encode_path(path): head for path, head in snapshot.submodules} or None,
         "carried": [encode_path(path) for path in plan.carried] or None,

@@ -48,7 +48,7 @@ class Source:
 
     In `tree`, submodules are commits, as `git add` records them, so that it equals the trees of commits. `content` is the tree
     with their files; it is empty if no submodule has any. `submodules` are pairs of path and commit; nested ones are included
-    if there are files.
+    if there are files. `is_full` says that a sparse checkout leaves out nothing: the source is a commit that was named.
     """
 
     tree: str
@@ -59,6 +59,7 @@ class Source:
     conflicts: tuple[str, ...] = ()
     submodules: tuple[tuple[str, str], ...] = ()
     content: str = ""
+    is_full: bool = False
 
     @property
     def whole(self) -> str:

@@ -40,7 +40,7 @@ def read_source(git: Git, objects: Objects, name: str) -> Source:
     """Returns the source that the commit of this name is. Raises UsageError."""
     commit_id = find_commit(git, name)
     tree_id = without_records(git, objects, tree_of_commit(git, commit_id))
-    return Source(tree_id, commit_id, find_branch(git, name), submodules=list_submodules(git, tree_id))
+    return Source(tree_id, commit_id, find_branch(git, name), submodules=list_submodules(git, tree_id), is_full=True)
 
 
 def find_branch(git: Git, name: str) -> str | None:

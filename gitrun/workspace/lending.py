@@ -58,6 +58,8 @@ class Lending:
     """True if the files of the snapshot must have their bytes of the working tree."""
     bare: tuple[bytes, ...] = ()
     """Submodules of which the source records only the commit: empty directories, or links."""
+    is_full: bool = False
+    """True if all files of the source are there, whatever the user's sparse checkout leaves out."""
     left_out: int = 0
     """Number of ignored files that are not lent, because there are too many."""
 

@@ -81,12 +81,12 @@ class Slot:
     `manifest` records what is lent. `unsteady` are lent files whose originals changed while they were copied.
     """
 
-    def __init__(self, git: Git, directory: Path, lock: Lock) -> None:
+    def __init__(self, git: Git, directory: Path, lock: Lock, *, is_full: bool = False) -> None:
         self.directory = directory
         self.tree = worktree_path(directory, git.worktree or git.common_dir)
         self.user = git
         self.manifest, self.unsteady = Manifest(), tuple[bytes, ...]()
-        self.git = replace(bind_git(git, self.tree), held=(lock.descriptor,))
+        self.git = replace(bind_git(git, self.tree, is_full=is_full), held=(lock.descriptor,))
         self.content = bind_content_git(git, self.git)
         self._lock = lock
 
@@ -229,7 +229,8 @@ def prepare_slot(git: Git, directory: Path, what: tuple[State, Lending | None], 
 
     If that fails, deletes the worktree and tries again.
     """
-    slot, (state, lending) = Slot(git, directory, lock), what
+    state, lending = what
+    slot = Slot(git, directory, lock, is_full=lending is not None and lending.is_full)
     with suppress(GitFailed, OSError):
         if lending and reuse_slot(slot, state, lending):
             return slot
@@ -395,13 +396,14 @@ def replace_file(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def bind_git(git: Git, tree: Path) -> Git:
-    """Returns a `Git` bound to the slot's worktree and index, with the user's sparse checkout."""
+def bind_git(git: Git, tree: Path, *, is_full: bool = False) -> Git:
+    """Returns a `Git` bound to the slot's worktree and index, with the user's sparse checkout unless `is_full`."""
     directory = slot_directory(tree)
     record = worktree_record(git, directory)
     settings = dict(STEADY)
-    settings["core.sparsecheckout"] = "true" if is_sparse(git) else "false"
-    if is_sparse(git):
+    follows = is_sparse(git) and not is_full
+    settings["core.sparsecheckout"] = "true" if follows else "false"
+    if follows:
         settings["core.sparsecheckoutcone"] = git.config.get("core.sparsecheckoutcone", ("true",))[-1]
         (record / "info").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sparse_patterns(git), record / "info" / "sparse-checkout")

@@ -228,13 +228,20 @@ def test_submodules_are_those_of_each_commit(tmp_path: Path) -> None:
     assert done.stdout == "first\nsecond\n"
 
 
-def later_sparse_checkout_stays_and_commits_are_whole(history: Repo) -> None:
+@pytest.mark.parametrize("revisions", ["HEAD~1..HEAD", "HEAD"])
+def test_commits_are_whole_in_a_sparse_checkout(history: Repo, revisions: str) -> None:
     history.write("deep/data.txt", "deep\n")
     history.commit("deep")
     history.git("sparse-checkout", "set", "--no-cone", "/train.py")
     before = belongings(history)
-    done = history.run("--at", "HEAD~1..HEAD", "--", "cat", "deep/data.txt", check=True)
+    done = history.run("--at", revisions, "--", "cat", "deep/data.txt", check=True)
     assert done.stdout == "deep\n"
+    trial = runs_of(history, "cat deep/data.txt")[0]["id"]
+    assert history.run("--restart", trial, check=True).stdout == "deep\n"
+    assert history.run("verify", trial, check=True).stdout.startswith("reproduced")
+    # a run of the working tree sees what is there
+    assert history.run("--", "cat", "deep/data.txt").returncode == 1
+    assert history.run("--restart", trial, check=True).stdout == "deep\n"
     assert belongings(history) == before
 
 
