@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitrun import lifecycle, model, source, store
 from gitrun.errors import CannotBisect, CannotRun, UnknownRun, UsageError
 from gitrun.git.objects import Objects
-from gitrun.lifecycle.decide import Prompts, plan_commit, stamp_now
+from gitrun.lifecycle.decide import LaunchRequest, Prompts, plan_commit, stamp_now
 from gitrun.model.run import COMPLETED, short_id
 from gitrun.model.text import count_text, numbers_text
 from gitrun.views.gates import Sides, judge_gate
@@ -83,6 +83,7 @@ def bisect(session: Session, asked: BisectRequest) -> Bisection:
     """
     git = session.git
     good, bad = (source.commits.find_commit(git, name) for name in (asked.good, asked.bad))
+    refuse_batch(session, asked.request, good)
     bases = find_merge_bases(git, good, bad)
     if bad in bases:
         raise CannotBisect(
@@ -100,6 +101,16 @@ def bisect(session: Session, asked: BisectRequest) -> Bisection:
                 "To search before it: name an older commit with --good",
             )
     return search(judge, passing, failing)
+
+
+def refuse_batch(session: Session, request: Request, commit: str) -> None:
+    """Raises UsageError if the request gives several values for a flag: no commit would have one result."""
+    if not source.planning.may_be_batch(request):
+        return
+    with Objects(session.git) as objects:
+        launch = LaunchRequest(session, replace(request, at=commit), Prompts(), session.git.state, stamp_now())
+        if lifecycle.decide.plan_batch_at(launch, objects, commit):
+            raise UsageError("bisect takes one value for each flag", "To try several at each commit: git run --at GOOD..BAD")
 
 
 def search(judge: Judge, passing: JudgedCommit, failing: JudgedCommit) -> Bisection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from belongings import belongings
 from bisections import BAD, GOOD, bisected, commit_each, program
 
 if TYPE_CHECKING:
@@ -79,3 +80,28 @@ def test_condition_that_fails_at_the_fork_is_refused(empty_repo: Repo) -> None:
     done = empty_repo.run("bisect", "--good", "mended", "--bad", "main", "loss<0.3", "train.py")
     assert done.returncode == 128
     assert f"'loss<0.3' fails at commit {commits[0][:8]}, from which both ends come" in done.stderr
+
+
+def test_trials_of_a_batch_of_commits_are_reused(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD] * 4)
+    empty_repo.git("checkout", "--quiet", "-b", "side")
+    side = commit_each(empty_repo, [GOOD, "broken", "silent"])
+    empty_repo.git("checkout", "--quiet", "main")
+    commits += commit_each(empty_repo, [GOOD, BAD, BAD])
+    empty_repo.git("merge", "--quiet", "-s", "ours", "--no-edit", "side")
+    empty_repo.run("--at", f"{commits[0]}..HEAD", "train.py", check=True)
+    before = belongings(empty_repo)
+    found = bisected(empty_repo, "--good", commits[0])
+    assert (found["commit"], found["passed"]["commit"]) == (commits[5], commits[4])
+    # the good end is not in the range, and of failed runs the search makes its own
+    assert found["started"] <= 1 + len(side)
+    assert bisected(empty_repo, "--good", commits[1])["started"] <= len(side)
+    assert belongings(empty_repo) == before
+
+
+def test_lists_are_refused_before_a_run(empty_repo: Repo) -> None:
+    commits = commit_each(empty_repo, [GOOD, BAD])
+    done = empty_repo.run("bisect", "--good", commits[0], "loss<0.3", "train.py", "lr=[1,2]")
+    assert done.returncode == 129
+    assert "bisect takes one value for each flag" in done.stderr
+    assert empty_repo.git("for-each-ref", "refs/runs") == ""
