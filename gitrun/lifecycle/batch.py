@@ -128,7 +128,12 @@ class BatchExecutor:
                 stack.callback(line.erase)
             # trials have records of their own output; this one has what the terminal showed
             both = replace(session, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
-            yield BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals, line)
+            try:
+                yield BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals, line)
+            finally:
+                if session.git.kept:
+                    # the runs of a pipeline's later steps write their notes at once again
+                    session.git.kept.remembered = None
 
 
 class BatchRunner:

@@ -75,6 +75,7 @@ def test_the_next_step_gets_the_files_of_the_best_trial(piped) -> None:
     assert {record(piped, run.id, "run.toml")["needs"][0]["run"] for run in trials(piped)} == {prepare}
     (need,) = record(piped, "summary", "run.toml")["needs"]
     assert need["run"] == trials(piped)[2].id
+    assert doctor(piped) == ([], 0)
 
 
 def test_each_puts_the_files_of_every_trial_below_its_number(piped) -> None:
