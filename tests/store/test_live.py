@@ -89,6 +89,15 @@ def test_how_the_program_ended_reads_as_it_was_written_and_needs_no_more_room(tm
         assert (live.ended.stat().st_size, live.ended.stat().st_ino) == (before.st_size, before.st_ino)
 
 
+def test_the_end_of_a_pruned_trial_has_its_step(tmp_path):
+    pruned = replace(OUTCOME, status="terminated", exit_status=-15, pruned=12)
+    with hold_live(tmp_path, RUN) as live:
+        live.record(OWNER)
+        live.record_end(pruned)
+        assert live.read_end() == pruned
+        live.close()
+
+
 def test_what_a_dead_attempt_left_is_not_held_for_another(tmp_path):
     with hold_live(tmp_path, RUN) as live:
         live.record(OWNER)
