@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.commands.ops import describe_flag
 from gitrun.errors import BadValue, GitrunError, UsageError
+from gitrun.model.batch import PLUS
 from gitrun.model.encode import dump_toml, format_inline
-from gitrun.model.flags import Flag, copy_value, default_values, resolve_flags
+from gitrun.model.flags import Flag, Typed, copy_value, default_values, resolve_flags
 from gitrun.model.plan import Skip
 from gitrun.model.text import safe_text
 from gitrun.model.toml import load_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gitrun.model.flags import Value
     from gitrun.model.plan import Request
@@ -26,7 +27,7 @@ HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an em
 
 def edit_flags(project: Project, request: Request) -> Request:
     """Returns the request with the flags as saved in git's editor. Raises UsageError."""
-    operation, given = flags_before(project, request)
+    operation, given, space = flags_before(project, request)
     by_name = {flag.name: flag for flag in list_known_flags(project, operation, request.at)}
     # declared flags in the order of the script, then given ones that it does not declare
     flags = [*by_name.values(), *(Flag(name) for name in given if name not in by_name)]
@@ -39,14 +40,24 @@ def edit_flags(project: Project, request: Request) -> Request:
     # as git commit does for an empty message: it is how a user cancels
     if not values:
         raise UsageError("nothing was run: the list of flags is empty", "To run: save it with flags")
+    # lists and ranges of a batch are read as typed words are, and only where they were changed
+    searched = {name: values.pop(name) for name in space if name in values}
+    values |= {name: Typed(format_words(value)) for name, value in searched.items() if value != given.get(name)}
     # one flag at a time, so that the error can name its line
     for name, value in values.items():
+        if name in space:
+            continue
         check_line(text, by_name.get(name), operation, (name, value))
     return replace(request, flags={**request.flags, **values})
 
 
-def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, Value]]:
-    """Returns the operation and the flags that it would get. Raises GitrunError."""
+def format_words(value: object) -> str:
+    """Returns a value of a batch as it is typed: a range is a text already."""
+    return value if isinstance(value, str) else format_inline(copy_value("", value))
+
+
+def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, Value], Collection[str]]:
+    """Returns the operation, the flags that it would get, and the names of those that a batch varies. Raises GitrunError."""
     try:
         # with --needed the plan could be an earlier run instead of the flags
         plan = project.plan(replace(request, needed=False, needed_source=False))
@@ -55,8 +66,11 @@ def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, 
         if not any(flag.required and flag.default is None for flag in known):
             raise
         # required flags may be missing: the user fills them in
-        return request.operation or "", default_values(known)
-    return ("", {}) if isinstance(plan, Skip) else (plan.operation, plan.flags)
+        return request.operation or "", default_values(known), ()
+    if isinstance(plan, Skip):
+        return "", {}, ()
+    space = plan.batch_definition.space if plan.batch_definition else ()
+    return plan.operation.removesuffix(PLUS), plan.flags, space
 
 
 def list_known_flags(project: Project, operation: str, commit: str | None) -> tuple[Flag, ...]:

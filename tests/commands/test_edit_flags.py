@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from offers import PROJECT
 
@@ -34,6 +36,17 @@ def test_what_cannot_be_run_of_a_sheet_is_named_with_its_line(trained, script, w
     done = trained.run("train", "--edit-flags", env=editor(script))
     assert (done.returncode, trained.git("for-each-ref", "refs/runs")) == (129, "")
     assert done.stderr.startswith(f"gitrun: error: {words}")
+
+
+def test_lists_and_ranges_of_a_batch_are_edited_as_they_are_typed(trained) -> None:
+    trained.run("train.py", "lr=[0.1,0.2]", "opt=[sgd]", check=True)
+    unchanged = trained.run("--restart", "train.py+", "--edit-flags", env=editor("s/x/x/"), check=True)
+    assert unchanged.stdout == ""
+    more = trained.run("--restart", "train.py+", "--edit-flags", env=editor("s/0.2\\]/0.2, 0.3]/"), check=True)
+    assert more.stdout == "Namespace(lr=0.3, opt='sgd')\n"
+    other = trained.run("train.py", "lr=uniform[0.1:0.2]", "-o", "random", "-m", "1", "--edit-flags", "--dry-run", "--json",
+                        env=editor('s/lr = .*/lr = "uniform[0.5:0.6]"/'), check=True)  # fmt: skip
+    assert json.loads(other.stdout)["flags"]["lr"] == "[0.5:0.6]"
 
 
 def test_flag_that_must_be_given_can_be_filled_in(trained) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from browser import looked_at, rendered
 from evil_texts import Tags
 
@@ -22,8 +23,9 @@ def test_nothing_from_a_repository_is_obeyed_in_html(evil) -> None:
     assert "default-src 'none'" in said
 
 
-def test_page_fits_a_phone_a_tablet_and_a_desk_in_a_real_browser(evil, topic, tmp_path) -> None:
-    evil.run("report", "1:2", "train.py", "--out", tmp_path / "r.html", check=True)
+@pytest.mark.parametrize(("scene", "runs"), [("evil", "1:2"), ("topic", "1:3")])
+def test_page_fits_a_phone_a_tablet_and_a_desk_in_a_real_browser(scene, runs, request, tmp_path) -> None:
+    request.getfixturevalue(scene).run("report", runs, "--out", tmp_path / "r.html", check=True)
     screens = looked_at(tmp_path / "r.html", tmp_path)
     assert [wider <= 0 for wider, _ in screens] == [True] * 3, screens
     assert all(rows > 3 for _, rows in screens)
