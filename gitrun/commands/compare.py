@@ -81,7 +81,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     columns = (
         chosen_columns(names, found)
         if names is not None and found
-        else columns_of(found, list_needs(project, found), equal=equal)
+        else columns_of(found, list_needs(project, found), equal=equal, order=question.sort or "")
     )
     if points and names is None:
         columns.append(median_column(points))

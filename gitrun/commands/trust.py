@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import add_filters, build_query, describe_run, open_project, select_runs
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.run import BATCH, Run
-from gitrun.model.text import safe_text
+from gitrun.model.text import count_text, safe_text
 from gitrun.render.text import run_json
 from gitrun.store.trust import commits_to_trust
 
@@ -56,25 +57,35 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     # one key may have signed several of the runs
     for key in dict.fromkeys((*keys, *(subjects if signer else ()))):
         project.say(f"key {key} is {state}")
-    for run in () if signer else runs:
-        project.say(f"run {describe_run(run)} is {state}")
+    if not signer:
+        report_trust(project, runs, state)
     return None
 
 
-def proven_trials(project: Project, runs: Sequence[Run]) -> list[Run]:
-    """Returns the further trials that the results of batches among these runs name.
+def report_trust(project: Project, runs: Sequence[Run], state: str) -> None:
+    """Reports the runs that are trusted now, or no longer; counts those of batches."""
+    batches = {run.id for run in runs if run.attempt.kind == BATCH}
+    trials = Counter(run.attempt.batch for run in runs if run.attempt.batch in batches)
+    for run in (run for run in runs if run.attempt.batch not in batches):
+        of_batch = f", and {count_text(trials[run.id], 'trial')} of it" if trials[run.id] else ""
+        project.say(f"run {describe_run(run)} is {state}{of_batch}")
 
-    A result names runs by their ids, and so proves their first attempts. A trial that was restarted is trusted alone.
+
+def proven_trials(project: Project, runs: Sequence[Run]) -> list[Run]:
+    """Returns the further trials that the results of batches among these runs prove.
+
+    A result names the commit that each trial was at, and so proves all before it. A trial that was restarted since is trusted
+    alone.
     """
     trials: list[Run] = []
     known = {run.id for run in runs}
     for run in runs:
         if run.attempt.kind == BATCH:
             with suppress(BadRun):
-                named = {trial.run_id for trial in project.runs.read_trials(run)} - known - {""}
+                named = {trial.run_id: trial.tip for trial in project.runs.read_trials(run) if trial.run_id not in known}
                 with project.index() as index:
-                    found = [index.get(run_id) for run_id in sorted(named)]
-                trials += (one for one in found if isinstance(one, Run) and one.attempt.id == one.id)
+                    found = [(index.get(run_id), tip) for run_id, tip in sorted(named.items()) if run_id and tip]
+                trials += (one for one, tip in found if isinstance(one, Run) and project.sharing.proves(tip, one))
     return trials
 
 

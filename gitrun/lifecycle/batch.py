@@ -28,6 +28,7 @@ from gitrun.lifecycle.batch_trials import (
     read_series,
     recorded_trials,
     reused_trial,
+    with_tips,
 )
 from gitrun.lifecycle.decide import Decision, stamp_now
 from gitrun.lifecycle.executor import Execution, failed_to_start, interrupted_before_start
@@ -512,5 +513,5 @@ class BatchRunner:
         words += f"; best: #{best.number} {objectives[0].metric}={number_text(best.value)}" if best else ""
         words += f" (median of {self.definition.repeat})" if best and self.definition.repeat > 1 else ""
         self.session.say(words)
-        stopped = datetime.now(timezone.utc)
+        trials, stopped = with_tips(self.session, trials), datetime.now(timezone.utc)
         return Outcome(status, code, begun, stopped, duration, reason=reason, counts=counts, trials=trials)

@@ -155,4 +155,10 @@ def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -
     trials += [one for one in recorded if one.reason and one.number not in known]
     trials.sort(key=lambda one: one.number)
     total = max(count_wanted(definition), len(trials))
-    return replace(outcome, trials=tuple(trials), counts=count_batch(definition, trials, total))
+    return replace(outcome, trials=with_tips(session, trials), counts=count_batch(definition, trials, total))
+
+
+def with_tips(session: Session, trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """Returns the trials with the commits that their runs are at now."""
+    tips = store.refs.tips(session.git)
+    return tuple(replace(trial, tip=tips.get(trial.run_id, "")) for trial in trials)

@@ -76,7 +76,8 @@ class Trial:
     `number` counts from 1 and stays for life. `flags` are all flags of its run. `status` is that of the run, or `pruned`.
     `values` are the values of the objectives, empty unless it completed with all of them. `series` are steps and values of
     the first objective. `attrs` is what the sampler asked to keep with the trial. `reused` says that the run existed before.
-    `tree` is the source of its run. A trial that could not be planned has no run, and `reason` says why.
+    `tree` is the source of its run. A trial that could not be planned has no run, and `reason` says why. `tip` is the commit of
+    its run when the batch ended, which proves its attempts and results; empty while the batch runs.
     """
 
     number: int
@@ -89,6 +90,7 @@ class Trial:
     reused: bool = False
     tree: str = ""
     reason: str = ""
+    tip: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,13 +199,14 @@ def encode_trial(trial: Trial) -> dict[str, Any]:
     return {
         "number": trial.number, "run": trial.run_id, "status": trial.status, **values,
         **({"reused": True} if trial.reused else {}),
+        **({"tip": trial.tip} if trial.tip else {}),
         # nothing else records a trial without a run
         **({"tree": trial.tree, "reason": trial.reason} if trial.reason else {}),
     }  # fmt: skip
 
 
 def read_trials(data: bytes | None) -> tuple[Trial, ...]:
-    """Reads the trials in a result.toml: number, run, status, values, reused. Raises BadRun."""
+    """Reads the trials in a result.toml: number, run, status, values, reused, tip. Raises BadRun."""
     data = data or b""
     # all that stands before the trials is left out
     tail = data[start + 1 :] if (start := data.find(TRIALS_HEADER)) >= 0 else b""
@@ -223,9 +224,11 @@ def read_trial(found: Mapping[str, Any]) -> Trial | None:
     values = tuple(value for value in map(as_float, asked) if value is not None)
     reason = get_text(found, "reason") or ""
     flags = {name: read_value(name, value) for name, value in get_table(found, "flags").items()} if reason else {}
+    tip = get_text(found, "tip") or ""
     return Trial(
         number, flags, get_text(found, "status") or PENDING, run_id if is_id(run_id) else "", values,
         reused=found.get("reused") is True, tree=get_text(found, "tree") or "", reason=reason,
+        tip=tip if is_id(tip) else "",
     )  # fmt: skip
 
 

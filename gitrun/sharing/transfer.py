@@ -203,6 +203,11 @@ class Sharing:
         """Returns the fingerprints of trusted keys."""
         return trust.trusted_signers(self._git)
 
+    def proves(self, commit: str, run: Run) -> bool:
+        """Returns whether the commit's id proves the run's last attempt and its result: it is one of them, or above both."""
+        last = run.attempt.result or run.attempt.id
+        return commit in {run.tip, last} or not self._git.attempt("merge-base", "--is-ancestor", last, commit).returncode
+
     def is_trusted(self, run: Run) -> bool:
         """Returns whether the run's last attempt may be executed."""
         return trust.is_trusted(self._git, run)

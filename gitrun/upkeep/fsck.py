@@ -19,7 +19,7 @@ from gitrun.model.text import count_text
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import received_times
-from gitrun.store.index import VERSION, garbage_collector_off
+from gitrun.store.index import VERSION, Index, garbage_collector_off
 from gitrun.store.index_rows import encode_row
 from gitrun.store.live import is_live, is_still_supervised, recorded_runs
 from gitrun.store.notes import NOTES, notes_exist, notes_wanted
@@ -214,10 +214,21 @@ def check_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
     own = trusted_ids(git) - received_times(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
     # a run whose tip is its first attempt has no result yet
     ended = {run for run, tip in tips(git).items() if run in own and tip != run and not is_live(git.state, run)}
-    missing = sorted(run for run in ended if run not in noted) if runs else []
+    missing = list_unnoted(git, ended - noted, noted) if runs else []
     if done.returncode or missing:
         words = f"{NOTES} lacks {name_some(missing)}" if missing else f"{NOTES} cannot be read"
         yield Diagnostic("notes", words, "git run notes --rebuild", NOTES, "notes")
+
+
+def list_unnoted(git: Git, runs: Collection[str], noted: Collection[str]) -> list[str]:
+    """Returns those of the runs whose last attempt has a result and no note. A first attempt that was staged has neither."""
+    if not runs:
+        return []
+    with Index(git) as index:
+        last = {run: index.get(run) for run in runs}
+    return sorted(
+        run for run, one in last.items() if isinstance(one, Run) and one.attempt.result and one.attempt.id not in noted
+    )
 
 
 def check_file_system(git: Git) -> Iterator[Diagnostic]:

@@ -31,16 +31,19 @@ class Column:
 
 
 def columns_of(
-    runs: Sequence[Run], needs: Mapping[str, Mapping[str, str]] | None = None, *, equal: bool = False
+    runs: Sequence[Run], needs: Mapping[str, Mapping[str, str]] | None = None, *, equal: bool = False, order: str = ""
 ) -> list[Column]:
     """Returns the columns in which the runs differ. With `equal`, also the columns in which they do not.
 
-    The columns of `HEAD` are always there, and `base` for trials of different commits. `needs` maps the id of a run to the
-    runs that it needed, by operation.
+    The columns of `HEAD` are always there, the metric of `order` (as `--sort` takes it), and `base` for trials of different
+    commits. `needs` maps the id of a run to the runs that it needed, by operation.
     """
     needs = needs or {}
     flags = differing_names([run.flags for run in runs], equal=equal)
     metrics = differing_names([run.metrics for run in runs], equal=equal)
+    ordering = order.removeprefix("-").removeprefix("metric:")
+    if ordering not in metrics and any(ordering in run.metrics for run in runs):
+        metrics.append(ordering)
     # a prefix tells a flag or a metric from another value of the same name
     both = {*PROPERTIES, *(name for name in flags if name in metrics)}
     return [

@@ -154,3 +154,11 @@ def test_flag_is_shown_as_it_is_typed_and_csv_has_the_bare_text(repo) -> None:
     lines = repo.run("compare", "--columns", "v,label", check=True).stdout.splitlines()
     assert [line.rstrip() for line in lines] == ["v       label", "'a b'   a b", "'true'  a b", "true    a b"]
     assert [row["v"] for row in rows(repo)] == ["a b", "true", "true"]
+
+
+def test_what_orders_the_trials_of_a_batch_is_shown_even_if_equal(empty_repo) -> None:
+    empty_repo.write("t.py", "lr = 0.1\nprint('loss:', 1)\nprint('error:', lr)\n")
+    empty_repo.commit()
+    empty_repo.run("t.py", "lr=[0.1,0.2]", "--minimize", "loss", check=True)
+    for words in (("t.py+",), ("t.py+", "--top", "1"), ("--op", "t.py", "--min", "loss")):
+        assert "loss" in empty_repo.run("compare", *words, check=True).stdout.splitlines()[0], words

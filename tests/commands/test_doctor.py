@@ -108,6 +108,16 @@ def test_notes_that_lack_a_run_are_made_anew(lived) -> None:
     assert "notes" in healed(lived)[0]
 
 
+def test_a_run_that_was_staged_first_lacks_no_note(lived) -> None:
+    lived.run("notes", "--rebuild", check=True)
+    lived.run("--stage", "echo.py", "x=7.5", check=True)
+    (staged,) = [run["id"] for run in runs(lived) if run["status"] == "staged"]
+    lived.run("label", "later", staged, check=True)
+    assert doctor(lived) == ([], 0)
+    lived.run("--start", staged, check=True)
+    assert doctor(lived) == ([], 0)
+
+
 def test_a_run_from_the_future_is_named(lived) -> None:
     found, _ = check_runs(Project(lived.path).git, datetime(2000, 1, 1, tzinfo=timezone.utc))
     assert [one.kind for one in found] == ["future", "future"]

@@ -56,3 +56,38 @@ def test_trust_takes_filters_and_ranges(three, tmp_path) -> None:
     other.run("trust", "1:2", check=True)
     assert json.loads(other.run("trust", "--json").stdout)["untrusted"] == []
     assert other.run("trust", "--op", "nothing").returncode == 128
+
+
+@pytest.fixture
+def batches(tmp_path):
+    """A team whose Ann has pushed a batch of which a trial has been restarted in it, and labelled."""
+    team = make_team(tmp_path)
+    team.ann.run("echo.py", "x=[1.0,2.0,3.0]", "--batch-label", "search", check=True)
+    team.ann.run("--restart", "search", "--all-trials", check=True)
+    team.ann.run("push", check=True)
+    team.bob.run("fetch", check=True)
+    return team
+
+
+def test_trust_of_a_batch_covers_its_trials_with_their_results(batches) -> None:
+    said = batches.bob.run("trust", "search", check=True).stderr
+    assert said.count("\n") == 1
+    assert said.endswith("is trusted, and 3 trials of it\n")
+    assert json.loads(batches.bob.run("trust", "--json", check=True).stdout)["untrusted"] == []
+    (first,) = [run["id"] for run in listed(batches.bob) if run["trial"] == 1]
+    batches.bob.run("--restart", first, check=True)
+
+
+def test_trust_of_a_batch_covers_no_later_attempt_of_a_trial(batches) -> None:
+    first, second = (next(run["id"] for run in listed(batches.ann) if run["trial"] == number) for number in (1, 2))
+    batches.ann.run("--restart", first, "x=9.0", check=True)
+    # a comment says nothing about code
+    batches.ann.run("comment", second, "-m", "fine", check=True)
+    batches.ann.run("push", check=True)
+    batches.bob.run("fetch", check=True)
+    assert "and 2 trials of it" in batches.bob.run("trust", "search", check=True).stderr
+    assert [run["id"] for run in json.loads(batches.bob.run("trust", "--json", check=True).stdout)["untrusted"]] == [first]
+
+
+def listed(repo):
+    return json.loads(repo.run("list", "--flat", "--all", "--json", check=True).stdout)
