@@ -93,6 +93,8 @@ class Project:
         in_place: in the working tree itself. links: paths to link into the workspace. no_link: link no ignored files.
         outputs: patterns of files that the result keeps even if git ignores them.
         gpus: the GPUs that the program sees, such as "0,1". no_gpus: it sees none. random_seed: a whole number.
+        on: the address of a Dask cluster, or a git remote whose workers run it. via: the remote that its runs go through.
+        same_env: refuse workers with other packages. resources: what a worker must have, such as {"GPU": 1}.
         force_flags: accept undeclared flags. bring: copy produced files into the working tree.
 
         A flag whose value is a list, or made by `gitrun.choice`, `range_`, `uniform` or `loguniform`, makes a batch. Its
@@ -174,6 +176,8 @@ class Project:
         The outcome is None if the attempt has not ended: it is staged or in the background. Raises GitrunError.
         """
         self.recover()
+        if request.on is not None:
+            return lifecycle.cluster_launch.start(self.session(), request, prompts or lifecycle.decide.Prompts())
         return lifecycle.launch.start(self.session(), request, prompts or lifecycle.decide.Prompts())
 
     def plan(self, request: Request) -> Plan | Skip:

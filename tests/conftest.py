@@ -41,6 +41,7 @@ pytest_plugins = (
     "built_projects",
     "byte_runs",
     "chances",
+    "dask_cluster",
     "evil_runs",
     "four_runs",
     "leaks",

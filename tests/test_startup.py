@@ -19,6 +19,8 @@ LONG = {
     "hashlib",
     "multiprocessing",
     "optuna",
+    "dask",
+    "distributed",
     "numpy",
 }
 
@@ -59,6 +61,12 @@ def test_no_verb_imports_what_takes_long_and_is_not_needed(repo, words):
     modules = imported(repo, words)
     assert "gitrun.commands.main" in modules
     assert modules & LONG == set()
+
+
+def test_a_batch_of_this_machine_imports_nothing_of_clusters(repo):
+    modules = imported(repo, ["echo.py", "x=[1.0,2.0]"])
+    assert "gitrun.lifecycle.batch" in modules
+    assert modules & {"dask", "distributed", "gitrun.lifecycle.cluster", "gitrun.lifecycle.cluster_launch"} == set()
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "1"], ["select", "1"], ["compare"]], ids=" ".join)

@@ -116,6 +116,12 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--repeat", type=int, metavar="N", help="Run each point N times, with other seeds; its value is the median.")
 @click.option("--batch-label", metavar="TEXT", help="Name a batch; --label, --tag and --comment are for its trials.")
 @click.option("--stage-trials", is_flag=True, default=None, help="Record all trials of a batch without starting them.")
+@click.option("--on", metavar="ADDRESS", help="Run on a Dask cluster (tcp://HOST:8786, local:4) or by workers of a remote.")
+@click.option("--via", metavar="REMOTE", help="With --on: the git remote that the runs go through.")
+@click.option("--same-env", is_flag=True, help="With --on: refuse workers that have another Python or other packages.")
+@click.option(
+    "--resource", "resources", multiple=True, metavar="NAME=AMOUNT", help="With --on: what a worker must have (repeatable)."
+)
 @click.option("--print-trials", is_flag=True, help="Show the trials that a batch would start; start none.")
 @click.option("--save-trials", metavar="FILE", help="Write the trials as @FILE reads them; start none.")
 @click.pass_obj
@@ -183,6 +189,7 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
     kept = {name: value for name, value in options.items() if name in Request.__slots__}
     # None: not given, so that a restart keeps the run's own patterns
     kept["metrics"] = options["metrics"] or None
+    kept["resources"] = options["resources"] or None
     kept["opt_flags"] = options["opt_flags"] or None
     kept |= {name: ",".join(options[name]) or None for name in ("minimize", "maximize")}
     kept["stop_after"] = parse_duration(options["stop_after"]) if options["stop_after"] else None

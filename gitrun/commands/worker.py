@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +18,7 @@ from gitrun.model.run import is_id, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.settings import parse_duration
 from gitrun.model.text import count_text, ending_text, is_text
-from gitrun.process.streams import FileStream
+from gitrun.process.streams import FileStream, NoStream
 
 if TYPE_CHECKING:
     from gitrun.lifecycle.worker import Work
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--gpus", metavar="LIST", help="Show the programs only these GPUs, such as 0,1.")
 @click.option("--same-env", is_flag=True, help="Refuse runs that were handed out with another Python or other packages.")
 @click.option("--name", metavar="NAME", help="Name of this machine in the runs. Default: its host name.")
+@click.option("--quiet", "-q", is_flag=True, help="Do not show what the programs write; the runs record it.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each run.")
 def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an option each
     r"""Executes runs that were handed out through a remote, and pushes their results.
@@ -49,8 +52,11 @@ def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an opt
     as_json = options.pop("as_json")
     # stdout holds the objects alone
     project = open_project(FileStream(2 if as_json else 1), FileStream(2))
+    session = project.session()
+    if options.pop("quiet"):
+        session = replace(session, stdout=NoStream(), stderr=NoStream())
     request = build_request(project, remote, options)
-    worker = lifecycle.worker.Worker(project.session(), request)
+    worker = lifecycle.worker.Worker(session, request)
     if request.run:
         return report_work(project, worker.execute_one(), request.remote, as_json=as_json)
     codes = [report_work(project, work, request.remote, as_json=as_json) for work in worker.execute_all()]
@@ -79,23 +85,30 @@ def build_request(project: Project, remote: str | None, options: dict[str, Any])
 
 def report_work(project: Project, work: Work, remote: str, *, as_json: bool) -> int:
     """Reports what became of a run. Returns the exit code."""
-    name = short_id(work.run.id)
+    run, name = work.run, short_id(work.run.id)
+    values: dict[str, object] = {"run": run.id, "worker": run.attempt.worker}
+    code = 0
     if isinstance(work, Executed):
         outcome = work.outcome
         words = f"run {name} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
         project.say(words + (f", pushed to {remote}" if work.is_pushed else ""))
         code = 0 if work.is_pushed else 1
-        if as_json:
-            print_json(
-                {"run": work.run.id, "status": outcome.status, "exit_status": outcome.exit_status, "pushed": work.is_pushed}
-            )
-        return code
-    if isinstance(work, Ended):
-        project.say(f"run {name} has already {work.run.attempt.ending}")
-        if as_json:
-            status = work.run.attempt.shown_status
-            print_json({"run": work.run.id, "status": status, "exit_status": work.run.exit_status, "pushed": True})
-        return 0
-    worker = work.run.attempt.worker
-    project.say(f"run {name} is claimed by {worker or 'another worker'}")
-    return LostClaim.exit_code
+        values |= {
+            "status": outcome.status, "exit_status": outcome.exit_status, "attempt": run.attempt.id,
+            "result": run.attempt.result, "pushed": work.is_pushed,
+        }  # fmt: skip
+        if not work.is_pushed:
+            values["bundle"] = base64.b64encode(work.bundle).decode() or None
+    elif isinstance(work, Ended):
+        project.say(f"run {name} has already {ending_text(run.status, run.exit_status, run.attempt.duration)}")
+        values |= {
+            "status": run.status, "exit_status": run.exit_status, "attempt": run.attempt.id, "result": run.attempt.result,
+            "pushed": True,
+        }  # fmt: skip
+    else:
+        project.say(f"run {name} is claimed by {run.attempt.worker or 'another worker'}")
+        values |= {"status": "claimed"}
+        code = LostClaim.exit_code
+    if as_json:
+        print_json(values)
+    return code

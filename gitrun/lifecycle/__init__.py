@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import batch_trials as batch_trials
     from gitrun.lifecycle import batch_verify as batch_verify
     from gitrun.lifecycle import bisect as bisect
+    from gitrun.lifecycle import cluster as cluster
+    from gitrun.lifecycle import cluster_batch as cluster_batch
+    from gitrun.lifecycle import cluster_launch as cluster_launch
+    from gitrun.lifecycle import cluster_pool as cluster_pool
     from gitrun.lifecycle import command as command
     from gitrun.lifecycle import commit_batches as commit_batches
     from gitrun.lifecycle import courier as courier

@@ -50,6 +50,7 @@ from gitrun.store.live import Owner, process_birth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
     from gitrun.lifecycle.decide import LaunchRequest
     from gitrun.lifecycle.executor import LocalExecutor, PreparedProgram
@@ -94,6 +95,33 @@ class RunningTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedTrial:
+    """A trial that has ended. `host` names the machine that ran it, empty for this one."""
+
+    task: Task
+    run_id: str
+    host: str = ""
+
+
+class TrialPool(Protocol):
+    """The programs of this machine, or a cluster, that run the trials of a batch. A context manager.
+
+    `ends` are the signals that asked gitrun itself to end, in the order of arrival.
+    """
+
+    ends: list[int]
+
+    def __enter__(self) -> object:
+        """Begins to supervise."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Ends what still runs."""
+
+    def read_signals(self) -> None:
+        """Handles the signals that have arrived."""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchExecutor:
     """Runs the trials of a batch, each as a run of its own, in place of a program. `begin_trial` begins one."""
 
@@ -130,11 +158,15 @@ class BatchExecutor:
             # trials have records of their own output; this one has what the terminal showed
             both = replace(session, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
             try:
-                yield BatchRunner(replace(self, launch=replace(self.launch, session=both)), attempt, signals, line)
+                yield replace(self, launch=replace(self.launch, session=both)).make_runner(attempt, signals, line)
             finally:
                 if session.git.kept:
                     # the runs of a pipeline's later steps write their notes at once again
                     session.git.kept.remembered = None
+
+    def make_runner(self, attempt: AttemptHandle, signals: Signals, line: StatusLine | None) -> BatchRunner:
+        """Returns the loop of the batch."""
+        return BatchRunner(self, attempt, signals, line)
 
 
 class BatchRunner:
@@ -145,7 +177,8 @@ class BatchRunner:
     ) -> None:
         self.launch, self.decision, self.begin_trial = executor.launch, executor.decision, executor.begin_trial
         self.session, self.attempt, self.signals = executor.launch.session, attempt, signals
-        self.pool = ProgramPool(signals, self.find_targets)
+        self.programs = ProgramPool(signals, self.find_targets)
+        self.pool: TrialPool = self.programs
         # commits vary slowest: the last one is enough
         decide_commit = partial(lifecycle.commit_batches.decide_commit_trials, self.launch, self.decision)
         self.decide_commit = lru_cache(maxsize=1)(decide_commit)
@@ -166,6 +199,8 @@ class BatchRunner:
         """A trial for which no GPU is free."""
         self.has_waited = False
         self.line, self.pace = line, Pace(time.monotonic())
+        self.where = ""
+        """Words about the cluster that runs the trials."""
 
     @property
     def operation(self) -> str:
@@ -181,7 +216,7 @@ class BatchRunner:
 
     def announce(self) -> None:
         """Tells the user how many trials there are to be."""
-        at_a_time = f", {self.jobs} at a time" if self.jobs > 1 else ""
+        at_a_time = (f", {self.jobs} at a time" if self.jobs > 1 else "") + self.where
         words = f"{count_text(self.total, 'trial')} of {self.operation}{at_a_time}"
         self.session.say(f"batch {short_id(self.attempt.run_id)}: {words}")
         if self.gpus and (limit := lifecycle.gpus.describe_limit(self.gpus, self.jobs)):
@@ -193,17 +228,25 @@ class BatchRunner:
         # an error leaves the records of running trials to the next command, without our locks on them
         with ExitStack() as left, self.pool:
             left.callback(self.leave)
-            while self.start_trials() or self.running:
+            while self.start_trials() or self.count_running():
                 self.show_progress()
-                for program in self.pool.wait(self.patience):
-                    trial = self.running.pop(program)
-                    try:
-                        self.record(trial, program)
-                    except (GitFailed, StaleRun) as error:  # its live record stays, for the next command to record it
-                        self.end_batch(trial.task.number, "cannot be recorded", error)
+                self.await_trials()
                 self.prune()
                 store.notes.add_waiting_notes(self.session.git)
         self.pool.read_signals()
+
+    def count_running(self) -> int:
+        """Returns the number of trials that have been started and have not ended."""
+        return len(self.running)
+
+    def await_trials(self) -> None:
+        """Waits until something happens, and records the trials that have ended."""
+        for program in self.programs.wait(self.patience):
+            trial = self.running.pop(program)
+            try:
+                self.record(trial, program)
+            except (GitFailed, StaleRun) as error:  # its live record stays, for the next command to record it
+                self.end_batch(trial.task.number, "cannot be recorded", error)
 
     def end_batch(self, number: int, what: str, error: GitrunError) -> None:
         """Starts no other trial because of an error with this one, which is no result of it. Tells the user."""
@@ -217,7 +260,7 @@ class BatchRunner:
 
     def start_trials(self) -> bool:
         """Starts trials while there is room. Returns whether one waits for a GPU."""
-        while len(self.running) < self.jobs and not self.is_stopping:
+        while self.count_running() < self.jobs and not self.is_stopping:
             task, self.waiting = self.waiting or next(self.tasks, None), None
             if task is None:
                 return False
@@ -319,7 +362,7 @@ class BatchRunner:
         self.watch.begin(task.number, prepared.meter)
         both = (executor.session.stdout, executor.session.stderr)
         try:
-            self.running[self.pool.start(prepared.command, attempt.live.output, both)] = trial
+            self.running[self.programs.start(prepared.command, attempt.live.output, both)] = trial
         except (CannotRun, OSError) as error:
             self.finish_unstarted(trial, failed_to_start(executor.session, error), is_lost=isinstance(error, OSError))
 
@@ -411,6 +454,10 @@ class BatchRunner:
         with trial.stack:
             execution = trial.executor.conclude(trial.prepared, trial.attempt, ended, self.signals)
             outcome = record_end(trial.attempt, execution)
+        self.note_end(EndedTrial(trial.task, trial.attempt.run_id), outcome)
+
+    def note_end(self, trial: EndedTrial, outcome: Outcome) -> None:
+        """Notes how a trial has ended, tells the user, and ends the batch if it cannot succeed."""
         number, before = trial.task.number, self.trials[trial.task.number]
         values = objective_values(outcome.metrics, self.definition.objectives) if outcome.status == COMPLETED else ()
         status = outcome.status if outcome.pruned is None else PRUNED
@@ -418,24 +465,24 @@ class BatchRunner:
         if self.watch.is_active:
             # as a restart reads it: the same trials must be pruned then
             with Objects(self.session.git) as objects:
-                series = read_series(objects, run_ref(trial.attempt.run_id), self.definition.objectives[0].metric)
+                series = read_series(objects, run_ref(trial.run_id), self.definition.objectives[0].metric)
             self.trials[number] = replace(self.trials[number], series=series)
         self.pace.note_end(time.monotonic())
         self.tell(number, trial, outcome)
         self.check(number, outcome)
 
-    def tell(self, number: int, trial: RunningTrial, outcome: Outcome) -> None:
+    def tell(self, number: int, trial: EndedTrial, outcome: Outcome) -> None:
         """Prints the line of an ended trial."""
-        flags = trial.attempt.plan.flags if trial.attempt.plan else {}
+        flags = self.trials[number].flags
         space = " ".join(f"{name}={format_value(flags[name])}" for name in self.queue.points.names if name in flags)
         shown = [objective.metric for objective in self.definition.objectives] or ["loss"]
         numbers = [f"{name}={number_text(value)}" for name in shown if (value := outcome.metrics.ask(name)) is not None]
         commit = trial.task.point.commit
-        words = [f"#{number}", short_id(trial.attempt.run_id), f"commit {short_id(commit.commit)}" if commit else "", space]
+        words = [f"#{number}", short_id(trial.run_id), f"commit {short_id(commit.commit)}" if commit else "", space]
         is_pruned = outcome.pruned is not None
         status, code = (outcome.reason, None) if is_pruned else (outcome.status, outcome.exit_status)
-        words += [ending_text(status, code, outcome.duration), *numbers]
-        hint = f". To read its output: git run cat {short_id(trial.attempt.run_id)}" if outcome.status == ERROR else ""
+        words += [ending_text(status, code, outcome.duration) + (f" on {trial.host}" if trial.host else ""), *numbers]
+        hint = f". To read its output: git run cat {short_id(trial.run_id)}" if outcome.status == ERROR else ""
         self.session.say("  ".join(filter(None, words)) + hint)
 
     def check(self, number: int, outcome: Outcome) -> None:

@@ -429,6 +429,9 @@ def decide_batch(request: Request, objects: Objects, batch: BatchPlan, snapshot:
         if not request.optimizer and definition.sampler == model.batch.RANDOM:
             note = lifecycle.samplers.default_search_note()
             plan = replace(plan, notices=(*plan.notices, *((f"note: {note}",) if note else ())))
+    if request.on is not None:
+        # its trials are staged for workers, and it runs here
+        plan = replace(plan, staged=False)
     return Decision(
         plan, snapshot, run, locks_of(objects, plan), plan_trial=batch.plan_trial, reader=objects,
         plan_source=batch.plan_source,

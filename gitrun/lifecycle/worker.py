@@ -29,6 +29,7 @@ from gitrun.store.refs import tip_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import TypeAlias
 
     from gitrun.model.plan import Outcome
@@ -41,6 +42,8 @@ PUSH_WAITS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds before each try to push a result to a remote that does not answer."""
 HURRIED_WAITS = (0.0, 1.0, 2.0)
 """The same once this process was asked to end: a scheduler kills it soon."""
+LARGEST_BUNDLE = 1 << 26
+"""Bytes of a result that are handed to the caller because the remote stays away."""
 TAKEN = (GONE_ON, BUSY)
 """Reasons of a remote for refusing a claim because another one was first."""
 
@@ -82,11 +85,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A run that was executed here. Its result is on the remote if `is_pushed`; else it is kept here."""
+    """A run that was executed here, with its result. The remote has that if `is_pushed`; else it is kept here.
+
+    `bundle` has the result for a remote that stays away; it is empty if there is none, or if it is larger than LARGEST_BUNDLE.
+    """
 
     run: Run
     outcome: Outcome
     is_pushed: bool
+    bundle: bytes = b""
 
 
 class Worker:
@@ -206,7 +213,11 @@ class Worker:
         if started is None or started.outcome is None:
             raise CannotRun(f"run {short_id(run.id)} did not run")
         self.is_stopping = self.is_stopping or bool(started.outcome.ordered)
-        return Executed(run, started.outcome, self.hand_over(run.id))
+        is_pushed = self.hand_over(run.id)
+        with Index(self.session.git) as index:
+            ended = index.get(run.id)
+        bundle = b"" if is_pushed else read_bundle(bundle_path(self.session.git.state, run.id))
+        return Executed(ended if isinstance(ended, Run) else run, started.outcome, is_pushed, bundle)
 
     def start(self, request: Request) -> StartedRun | None:
         """Runs the request once its claim is taken. Returns None if nothing has to run. Raises LostClaim, GitrunError."""
@@ -328,3 +339,10 @@ class Worker:
                 if reason
                 else f"pushed the result of run {short_id(run_id)} to {remote}"
             )
+
+
+def read_bundle(path: Path) -> bytes:
+    """Returns the bytes of a bundle; empty without one, or if it is too large to be handed over."""
+    with suppress(OSError):
+        return path.read_bytes() if path.stat().st_size <= LARGEST_BUNDLE else b""
+    return b""

@@ -138,10 +138,15 @@ def read_option_words(name: str, value: object) -> tuple[str, ...]:
     return read_texts(name, value)
 
 
+def read_amounts(name: str, value: object) -> tuple[str, ...]:
+    """Returns resources as words `NAME=AMOUNT`."""
+    return tuple(f"{key}={amount}" for key, amount in value.items()) if isinstance(value, Mapping) else read_texts(name, value)
+
+
 READERS: dict[str, Callable[[str, object], Any]] = {
     "operation": read_path, "command": read_command, "flags": read_flag_values, "restart": read_run_name,
     "needed": read_bool, "needed_source": read_bool, "force_sourcecode": read_bool, "stage": read_bool, "clean": read_bool,
-    "at": read_text,
+    "at": read_text, "on": read_text, "via": read_text, "same_env": read_bool, "resources": read_amounts,
     "label": read_text, "tags": read_texts, "comment": read_text,
     "in_place": read_bool, "bring": read_bool, "links": read_texts, "no_link": read_bool, "outputs": read_texts,
     "stop_after": read_duration, "background": refuse_background,

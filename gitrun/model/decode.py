@@ -257,6 +257,7 @@ def read_params(params: Mapping[str, Any]) -> Params:
         in_place=params.get("in_place") is True,
         output=get_texts(params, "output"),
         metrics=get_texts(params, "metrics"),
+        resources=get_texts(params, "resources"),
     )
 
 

@@ -79,6 +79,8 @@ class Definition:
     stop_after: float | None = None
     env: tuple[tuple[str, str], ...] = ()
     metrics: tuple[tuple[str, str], ...] = ()
+    resources: tuple[tuple[str, str], ...] = ()
+    """What a worker of a cluster must have, as pairs of name and amount."""
 
     @property
     def file(self) -> str:

@@ -30,7 +30,7 @@ MAX_LISTED = 10
 """Most matching runs that are listed; the rest is only counted."""
 
 
-PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics")
+PARAMS = ("force_flags", "gpus", "no_gpus", "random_seed", "metrics", "resources")
 BATCH_PARAMS = (
     "optimizer", "opt_flags", "max_trials", "minimize", "maximize", "jobs", "fail_fast", "retry_failed", "all_trials",
     "points", "stage_trials", "batch_label", "repeat", "learn",
@@ -194,7 +194,9 @@ class Request:
     are relative to the current directory. `at` names the commit whose tree is the source, or a range of commits. `minimize`
     and `maximize` are metrics joined by commas. `jobs` is the number of trials at a time. `prune` names a pruner, or is
     `none`. `needs_batch` refuses whatever is no batch. `points` are files with a trial in each row, relative to the current
-    directory. `worker` names the machine that executes a run which was handed out.
+    directory. `worker` names the machine that executes a run which was handed out. `on` is the address of a cluster, or a
+    remote whose workers execute the run; the runs go to a cluster through the remote `via`, and `same_env` refuses workers
+    with other packages. `resources` are what a worker must have, each as `NAME=AMOUNT`.
     """
 
     operation: str | None = None
@@ -221,6 +223,10 @@ class Request:
     no_gpus: bool | None = None
     random_seed: int | None = None
     metrics: tuple[str, ...] | None = None
+    resources: tuple[str, ...] | None = None
+    on: str | None = None
+    via: str | None = None
+    same_env: bool = False
     at: str | None = None
     optimizer: str | None = None
     opt_flags: tuple[str, ...] | None = None
@@ -291,6 +297,7 @@ def check_request(request: Request) -> None:
     if request.at is not None:
         check_commit_request(request)
     check_counts(request)
+    check_place(request)
 
 
 def check_commit_request(request: Request) -> None:
@@ -318,6 +325,17 @@ def check_counts(request: Request) -> None:
             raise BadValue(f"--{name} must be a whole number of at least 1")
 
 
+def check_place(request: Request) -> None:
+    """Raises UsageError if options about other machines contradict each other."""
+    for option, is_given in (("--via", request.via is not None), ("--same-env", request.same_env)):
+        if is_given and request.on is None:
+            raise UsageError(f"{option} needs --on", "For example: --on tcp://HOST:8786")
+    for word in request.resources or ():
+        name, _, amount = word.partition("=")
+        if not name or not amount:
+            raise BadValue(f"--resource takes NAME=AMOUNT, not '{safe_text(word)}'", "For example: --resource GPU=1")
+
+
 def check_patterns(request: Request) -> None:
     """Raises UsageError if a pattern for a metric cannot find a number."""
     if request.metrics:
@@ -328,6 +346,7 @@ def check_words(request: Request) -> None:
     """Raises UsageError if a word of the request is not UTF-8."""
     # words that are not UTF-8 have surrogates in Python, which TOML cannot hold
     texts = (request.label, request.batch_label, *request.tags, request.comment, request.gpus, *request.outputs, request.at)
+    texts += (request.on, request.via, *(request.resources or ()))
     words = (request.operation, *request.command, *texts)
     # a typed value is not read yet, and holds its words in `text`
     values = (getattr(value, "text", value) for value in request.flags.values())

@@ -63,7 +63,7 @@ STATUSES = (COMPLETED, ERROR, TERMINATED, PRUNED, RUNNING, STAGED, PENDING)
 ENDED = frozenset({COMPLETED, TERMINATED})
 """Statuses in which `--needed` compares flags; runs with an error are always run again."""
 
-LATER_PARAMS = frozenset({"link", "no_link", "in_place", "output", "metrics"})
+LATER_PARAMS = frozenset({"link", "no_link", "in_place", "output", "metrics", "resources"})
 """Parameters that run.toml has only if they were given: runs made before they existed lack them."""
 
 NO_METRICS = Metrics()
@@ -381,6 +381,8 @@ class Params:
     output: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     """Patterns for metrics, each as `NAME=PATTERN`."""
+    resources: tuple[str, ...] = ()
+    """What a worker of a cluster must have, each as `NAME=AMOUNT`."""
 
     def words(self) -> tuple[str, ...]:
         """Returns the command-line options for workspace, outputs and metrics, as a person types them."""
@@ -390,6 +392,7 @@ class Params:
             *(("--no-link",) if self.no_link else ()),
             *(word for pattern in self.output for word in ("--output", pattern)),
             *(word for pattern in self.metrics for word in ("--metric", pattern)),
+            *(word for amount in self.resources for word in ("--resource", amount)),
         )
 
 

@@ -38,6 +38,8 @@ LARGEST_PIPE = 1 << 20
 """The most bytes left in a pipe after all its writers ended (Linux's fs.pipe-max-size)."""
 DESCRIPTORS = 1 << 16
 """More than the descriptors that a process has open."""
+run_words, NO_INPUT = subprocess.run, subprocess.DEVNULL
+"""What a worker of a cluster calls. A function of the standard library, so that nothing of gitrun is needed there."""
 
 
 @dataclass(frozen=True, slots=True)

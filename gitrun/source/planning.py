@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.model.batch import CommitTree
+    from gitrun.model.entry import Definition
     from gitrun.model.flags import Flag, Value
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
@@ -247,6 +248,14 @@ def new_params(git: Git, request: Request, stamp: LaunchStamp) -> Params:
     return Params(**{"random_seed": stamp.seed, **request.given_params(), **path_params(git, request)})
 
 
+def with_resources(params: Params, definition: Definition | None) -> Params:
+    """Returns the run parameters with the resources that the entry names, under those that were given."""
+    if definition is None or not definition.resources:
+        return params
+    given = dict(word.partition("=")[::2] for word in params.resources)
+    return replace(params, resources=tuple(f"{name}={amount}" for name, amount in (dict(definition.resources) | given).items()))
+
+
 def path_params(git: Git, request: Request) -> dict[str, Any]:
     """Returns the run parameters about files: `no_link`, `in_place`, `link` and `output`, relative to the top.
 
@@ -388,7 +397,8 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
     )
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,
-        flags=flags.put(unsure), params=params, source=origin.snapshot, created=stamp.now, nonce=stamp.nonce,
+        flags=flags.put(unsure), params=with_resources(params, definition),
+        source=origin.snapshot, created=stamp.now, nonce=stamp.nonce,
         staged=origin.is_staged,
         arguments=tuple(word for _, word in route.added), places=tuple(place for place, _ in route.added),
         notices=tuple(filter(None, notices)),

@@ -31,7 +31,7 @@ STEP_OPTIONS = {
 KINDS = ("any", "number", "int", "float", "str", "bool", "list")
 OPERATION = (
     "description", "script", "command", "notebook", "steps", "flags-to", "flags", "metrics", "needs", "resolve", "inputs",
-    "outputs", "link", "stop-after", "env",
+    "outputs", "link", "stop-after", "env", "resources",
 )  # fmt: skip
 BODIES = ("script", "command", "notebook", "steps")
 OF_STEPS = ("description", "steps", "flags", "stop-after")
@@ -214,7 +214,16 @@ def parse_definition(name: str, item: Item) -> Definition:
         stop_after=read("stop-after", duration, None),
         env=read("env", lambda item: tuple(parse_variable(key, one) for key, one in item.table().items())),
         metrics=read("metrics", parse_metrics),
+        resources=read("resources", lambda item: tuple((key, parse_amount(one)) for key, one in item.table().items())),
     )  # fmt: skip
+
+
+def parse_amount(item: Item) -> str:
+    """Returns the amount of a resource as text: a number, or bytes such as `8 GB`."""
+    value = item.value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value) if value > 0 else item.fail("must be greater than 0")
+    return item.words()
 
 
 def parse_body(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:

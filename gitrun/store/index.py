@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Flags
     from gitrun.model.trial_counts import TrialCounts
 
-VERSION = 13
+VERSION = 14
 MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100

@@ -43,7 +43,22 @@ def test_what_became_of_a_run_is_an_object_a_line(team) -> None:
         last = json.loads(
             ended.stdout.splitlines()[-1] if ended.stdout.count("\n") == 1 else ended.stdout[ended.stdout.index("{") :]
         )
-        assert last == {"run": run_id, "status": "completed", "exit_status": 0, "pushed": True}
+        team.ann.run("fetch", check=True)
+        (run,) = json.loads(team.ann.run("list", "--json", check=True).stdout)
+        attempt = team.ann.git("rev-parse", f"refs/runs/{run_id}^").strip()
+        assert last == {
+            "run": run_id, "worker": run["worker"], "status": "completed", "exit_status": 0, "attempt": attempt,
+            "result": tip(team.ann)[run_id], "pushed": True,
+        }  # fmt: skip
+
+
+def test_quiet_shows_no_output_and_records_it(team) -> None:
+    team.ann.run("--stage", "echo.py", check=True)
+    team.ann.run("push", "--stage", check=True)
+    (run_id,) = tip(team.ann)
+    ended = team.bob.run("worker", "origin", "--once", run_id, "--quiet", check=True)
+    assert ended.stdout == ""
+    assert team.bob.run("cat", "--output", run_id, check=True).stdout == "1.0 2 'a'\n"
 
 
 def test_a_batch_itself_is_not_executed(team) -> None:

@@ -1,0 +1,181 @@
+"""Dask as the cluster that executes runs. Tasks are `subprocess.run` of words: schedulers and workers import nothing of ours.
+
+TLS, timeouts and all else are Dask's own configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING
+
+import distributed
+from dask.utils import parse_bytes
+
+from gitrun.errors import BadValue, CannotRun
+from gitrun.lifecycle.cluster import TaskEnd
+from gitrun.process.run import NO_INPUT, run_words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Any
+
+    from distributed import Future
+
+GONE = "the connection to the scheduler is lost"
+STARTED_TASKS = count(1)
+QUIET_LOG = logging.CRITICAL + 1
+
+
+def connect(address: str) -> DaskCluster:
+    """Connects to the scheduler at an address. Raises CannotRun."""
+    logging.getLogger("distributed").setLevel(QUIET_LOG)
+    try:
+        client = distributed.Client(address, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, ImportError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CannotRun(f"no Dask scheduler answers at {address}: {reason}", "To start one: dask scheduler") from error
+    return DaskCluster(client, {})
+
+
+def start_local(threads: int, environ: Mapping[str, str], directory: str) -> DaskCluster:
+    """Starts a scheduler and a worker with threads in this process. Their programs run in a directory."""
+    logging.getLogger("distributed").setLevel(QUIET_LOG)
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=threads, processes=False, dashboard_address=None, silence_logs=QUIET_LOG
+    )
+    client = distributed.Client(cluster, set_as_default=False)
+    # Ctrl-C in a terminal is for the driver alone, which tells the workers
+    return DaskCluster(client, {"env": dict(environ), "cwd": directory, "start_new_session": True}, cluster)
+
+
+class DaskCluster:
+    """A Dask cluster; see `lifecycle.cluster.Cluster`. `options` are those of `subprocess.run`."""
+
+    def __init__(
+        self, client: distributed.Client, options: Mapping[str, Any], owned: distributed.LocalCluster | None = None
+    ) -> None:
+        self._client, self._owned = client, owned
+        self._options = {"capture_output": True, "stdin": NO_INPUT, "check": False, **options}
+        self._futures: dict[str, Future] = {}
+        self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.descriptor, self._write = os.pipe()
+        for end in (self.descriptor, self._write):
+            os.set_blocking(end, False)
+
+    @property
+    def threads(self) -> int:
+        """Returns how many tasks can run at a time."""
+        return sum(self._client.nthreads().values())
+
+    @property
+    def workers(self) -> Collection[str]:
+        """Returns the addresses of the workers."""
+        return frozenset(self._client.nthreads())
+
+    def lacks(self, resources: Mapping[str, str]) -> bool:
+        """Returns whether there are workers, but none has these resources. Raises BadValue."""
+        wanted = read_resources(resources)
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values() if wanted else ()
+        return bool(workers) and not any(
+            all(worker["resources"].get(name, 0) >= value for name, value in wanted.items()) for worker in workers
+        )
+
+    def submit(self, key: str, words: Sequence[str], resources: Mapping[str, str], avoid: Collection[str]) -> None:
+        """Has a worker run the words in its directory, preferably none of `avoid`."""
+        others = list(set(self.workers) - set(avoid)) if avoid else []
+        placing: dict[str, Any] = {"workers": others, "allow_other_workers": True} if others else {}
+        future = self._client.submit(
+            run_words, list(words), key=f"gitrun-{key}-{os.getpid()}-{next(STARTED_TASKS)}", pure=False,
+            resources=read_resources(resources) or None, **placing, **self._options,
+        )  # fmt: skip
+        self._futures[key] = future
+        future.add_done_callback(lambda _: self._note_end(key))
+
+    def _note_end(self, key: str) -> None:
+        """Wakes the thread that waits for tasks."""
+        self._ended.put(key)
+        with suppress(OSError):  # full: it is awake; closed: nobody waits
+            os.write(self._write, b"x")
+
+    def cancel(self, keys: Collection[str]) -> None:
+        """Forgets tasks. Those that run go on."""
+        futures = [future for key in keys if (future := self._futures.pop(key, None))]
+        with suppress(OSError, TimeoutError, RuntimeError):
+            self._client.cancel(futures)
+
+    def read_ended(self) -> list[TaskEnd]:
+        """Returns the tasks that have ended since the last call."""
+        with suppress(BlockingIOError):
+            os.read(self.descriptor, 1 << 16)
+        ends = []
+        while not self._ended.empty():
+            key = self._ended.get()
+            future = self._futures.pop(key, None)
+            if future is not None:
+                ends.append(self._end_of(key, future))
+        return ends
+
+    def _end_of(self, key: str, future: Future) -> TaskEnd:
+        """Returns how a task ended, and where. The program of one that is lost may still run."""
+        if future.status == "error":
+            error = future.exception()
+            dead = getattr(error, "last_worker", None)
+            return TaskEnd(key, None, problem=first_line(error), worker=getattr(dead, "address", ""))
+        if future.status != "finished":
+            return TaskEnd(key, None, problem=GONE, is_cluster_gone=True)
+        try:
+            worker = next(iter(next(iter(self._client.who_has([future]).values()), ())), "")
+            done = future.result()
+        except (OSError, TimeoutError, RuntimeError, distributed.CancelledError, distributed.KilledWorker) as error:
+            is_gone = self._client.status != "running" or isinstance(error, distributed.CancelledError)
+            return TaskEnd(key, None, problem=GONE if is_gone else first_line(error), is_cluster_gone=is_gone)
+        return TaskEnd(key, done.returncode, done.stdout or b"", done.stderr or b"", worker)
+
+    def ask_workers(self, words: Sequence[str], workers: Collection[str] | None = None) -> Mapping[str, TaskEnd]:
+        """Runs the words at once on all workers, or on those given. Returns the end by address, of those that answer."""
+        try:
+            found = self._client.run(
+                run_words, list(words), workers=None if workers is None else list(workers), on_error="return",
+                **self._options,
+            )  # fmt: skip
+        except (OSError, TimeoutError, RuntimeError, ValueError):
+            return {}
+        return {
+            address: TaskEnd("", done.returncode, done.stdout, done.stderr, address)
+            if hasattr(done, "returncode")
+            else TaskEnd("", None, problem=first_line(done), worker=address)
+            for address, done in found.items()
+        }
+
+    def close(self) -> None:
+        """Leaves the cluster, and ends it if it was started here."""
+        with suppress(OSError, TimeoutError, RuntimeError):
+            self._client.close(timeout=5)
+        if self._owned:
+            with suppress(OSError, TimeoutError, RuntimeError):
+                self._owned.close(timeout=5)
+        for end in (self.descriptor, self._write):
+            os.close(end)
+
+
+def read_resources(resources: Mapping[str, str]) -> dict[str, float]:
+    """Returns the amounts of resources: numbers, or bytes such as `8 GB`. Raises BadValue."""
+    found = {}
+    for name, text in resources.items():
+        try:
+            found[name] = float(text)
+        except ValueError:
+            try:
+                found[name] = float(parse_bytes(text))
+            except (ValueError, KeyError):
+                raise BadValue(f"resource {name} must be a number or bytes such as 8 GB, not '{text}'") from None
+    return found
+
+
+def first_line(error: BaseException | None) -> str:
+    """Returns the first line of an error's text."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

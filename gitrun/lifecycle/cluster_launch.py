@@ -1,0 +1,185 @@
+"""Starts runs elsewhere: on a cluster (`--on tcp://…`, `--on local:N`), or by the workers of a remote (`--on REMOTE`)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitrun import lifecycle, sharing
+from gitrun.errors import CannotRun, UsageError
+from gitrun.git.locks import acquire, make_private_directory
+from gitrun.lifecycle.cluster import LOCAL, WORKER, is_cluster, open_cluster
+from gitrun.lifecycle.cluster_batch import MOST_DEATHS, ClusterBatchExecutor, outcome_of_run
+from gitrun.lifecycle.cluster_pool import LIST_RUNNING, ClusterPool, ClusterTask, Place, read_amounts, require_resources
+from gitrun.lifecycle.decide import Prompts
+from gitrun.model.plan import Request, Skip, StartedRun
+from gitrun.model.run import BATCH, short_id
+from gitrun.model.text import count_text
+from gitrun.process.signals import Signals
+from gitrun.store import trust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gitrun.lifecycle.cluster_pool import Arrival
+    from gitrun.lifecycle.launch import BegunAttempt
+    from gitrun.model.plan import Outcome
+    from gitrun.model.run import Run
+    from gitrun.workspace.session import Session
+
+HUB = "hub"
+"""Bare repository below `.git/gitrun` in which the workers of `local:N` claim runs."""
+NAMED = 5
+"""Workers that are named in messages; further ones are counted."""
+
+
+def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | Skip:
+    """Starts a run elsewhere, and waits for its end unless plain workers take it. Returns Skip if nothing has to run.
+
+    Raises GitrunError if nothing could be run or recorded.
+    """
+    refuse_options(request)
+    with open_place(session, request) as place:
+        require_resources(place, read_amounts(request.resources or ()), session.say)
+        # what is handed out is staged: nothing of it runs here
+        with lifecycle.launch.begin_request(session, replace(request, stage=True), prompts) as begun:
+            if isinstance(begun, Skip):
+                return begun
+            with begun.attempt as attempt:
+                if begun.decision.plan.kind == BATCH:
+                    lifecycle.launch.introduce(begun)
+                    executor = ClusterBatchExecutor(begun.launch, begun.decision, lifecycle.launch.start_trial, place)
+                    return StartedRun(attempt.run_id, lifecycle.attempt.perform(attempt, executor))
+                lifecycle.launch.run_attempt(begun)
+                task = task_of(begun)
+        require_resources(place, task.resources, session.say)
+        return StartedRun(task.run_id, run_single(session, place, task))
+
+
+def refuse_options(request: Request) -> None:
+    """Raises UsageError for options that mean this machine."""
+    for option, is_given in (
+        ("--in-place", request.in_place), ("--background", request.background), ("--stage", request.stage),
+        ("--gpus", request.gpus is not None), ("--gpus-per-trial", request.gpus_per_trial is not None),
+        ("--prune", bool(request.prune) and request.prune != "none"), ("--bring", bool(request.bring)),
+    ):  # fmt: skip
+        if is_given:
+            raise UsageError(f"--on cannot be combined with {option}")
+
+
+@contextmanager
+def open_place(session: Session, request: Request) -> Iterator[Place]:
+    """Connects to the cluster of the request. Raises GitrunError, before anything is written."""
+    git, address = session.git, request.on or ""
+    top = git.worktree
+    if top is None:
+        raise CannotRun("runs are handed out from a working tree, and this repository has none")
+    is_here = address.startswith(LOCAL)
+    if not is_cluster(address):
+        raise UsageError(f"--on {address} is no address", "For example: --on tcp://HOST:8786, --on local:4")
+    remote = "" if is_here else request.via or sharing.remotes.default_remote(git, push=True)
+    directory = os.path.join(top, git.prefix)
+    cluster = open_cluster(address, git.environ, directory)
+    try:
+        if is_here:
+            with open_hub(session) as hub:
+                yield Place(cluster, str(hub), (*WORKER, str(hub)), is_here, request.same_env)
+        else:
+            place = Place(cluster, remote, (*WORKER, remote), is_here, request.same_env)
+            check_workers(session, place)
+            yield place
+    finally:
+        cluster.close()
+
+
+@contextmanager
+def open_hub(session: Session) -> Iterator[Path]:
+    """Opens the repository in which workers of this machine claim runs. It borrows the objects of this one."""
+    git, hub = session.git, session.git.state / HUB
+    lock = acquire(git.state / f"{HUB}.lock", wait=0)
+    try:
+        if lock:
+            # nobody else uses it: what a gc has removed here may be missing there
+            shutil.rmtree(hub, ignore_errors=True)
+        if not hub.exists():
+            make_private_directory(hub)
+            kind = git.config.get("extensions.objectformat", ("sha1",))[-1]
+            alone = replace(git, git_dir=hub, common_dir=hub, worktree=None)
+            alone.run("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
+            make_private_directory(hub / "objects/info")
+            (hub / "objects/info/alternates").write_text(f"{git.common_dir / 'objects'}\n")
+        yield hub
+    finally:
+        if lock:
+            lock.release()
+
+
+def check_workers(session: Session, place: Place) -> None:
+    """Tells the user which workers cannot execute runs, and why. Raises CannotRun if none of them can."""
+    words = (*WORKER[:1], *LIST_RUNNING)
+    ends = place.cluster.ask_workers(words)
+    bad = {address: end.words for address, end in ends.items() if end.status != 0}
+    hint = "To start one in a clone: cd CLONE && dask worker ADDRESS"
+    if bad and len(bad) == len(ends):
+        raise CannotRun(f"no worker can execute runs: {next(iter(bad.values()))}", hint)
+    for address, reason in list(bad.items())[:NAMED]:
+        session.say(f"warning: worker {address} cannot execute runs: {reason}. {hint}")
+    if len(bad) > NAMED:
+        session.say(f"warning: {count_text(len(bad) - NAMED, 'more worker')} cannot execute runs")
+
+
+def task_of(begun: BegunAttempt) -> ClusterTask:
+    """Returns the task of a staged run."""
+    attempt, run = begun.attempt, begun.decision.run
+    resources = read_amounts(attempt.plan.params.resources) if attempt.plan else {}
+    return ClusterTask(attempt.run_id, attempt.id, run.tip if run else None, resources)
+
+
+def run_single(session: Session, place: Place, task: ClusterTask) -> Outcome | None:
+    """Has a staged run executed, again if its worker dies. Shows its output once it has ended. Returns the outcome.
+
+    Returns None if the run stays staged. Raises CannotRun if nobody executes it, GitrunError.
+    """
+    name = short_id(task.run_id)
+    with Signals() as signals, ClusterPool(session, signals, place) as pool:
+        for _ in range(MOST_DEATHS):
+            pool.hand_out([task])
+            arrival = wait_for_arrival(pool)
+            run = arrival.run
+            if run and arrival.is_ended:
+                session.stdout.write(lifecycle.cluster_pool.read_output(session, run))
+                if not place.is_here:
+                    session.say(f"run {name} was executed on {run.attempt.worker}")
+                return outcome_of_run(run)
+            if pool.ends:
+                return None
+            if arrival.problem or run is None:
+                hint = f"To start it here: git run --start {name}"
+                raise CannotRun(f"run {name} cannot be executed, and stays staged: {arrival.problem}", hint)
+            session.say(f"note: run {name} did not end on {arrival.host or 'its worker'}. It is handed out again")
+            task = stage_again(session, run)
+    raise CannotRun(f"run {name} cannot be executed: {MOST_DEATHS} workers ended before it did")
+
+
+def wait_for_arrival(pool: ClusterPool) -> Arrival:
+    """Waits until the only task of a pool is over. Returns its arrival."""
+    while not (arrivals := pool.wait(60)):
+        pass
+    return arrivals[0]
+
+
+def stage_again(session: Session, run: Run) -> ClusterTask:
+    """Stages another attempt of a run whose worker died. Returns its task. Raises GitrunError."""
+    # a worker may have left files that nobody vouches for
+    is_foreign = bool(run.attempt.result) and not trust.is_trusted(session.git, run)
+    again = Request(restart=run.id, stage=True, clean=is_foreign)
+    with lifecycle.launch.begin_request(session, again, Prompts()) as begun:
+        if isinstance(begun, Skip):
+            raise CannotRun(f"run {short_id(run.id)} cannot be handed out again")
+        with begun.attempt:
+            lifecycle.launch.run_attempt(begun)
+            return task_of(begun)

@@ -1,0 +1,214 @@
+"""A batch on a Dask cluster: each trial has one result, whatever dies."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+import pytest
+from clones import clone, tip
+from dask_cluster import kill
+from supervised import start, until
+
+pytest.importorskip("distributed")
+
+
+def read_trials(repo, batch: str = "") -> list[dict]:
+    """The runs of the trials in Ann's list, by number."""
+    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
+    return sorted((run for run in found if run["trial"]), key=lambda run: run["trial"])
+
+
+def require_one_result_each(team, count: int, *repos) -> list[dict]:
+    """Ann's list is complete, each trial has one result that everybody has, and git finds no fault."""
+    trials = read_trials(team.ann)
+    assert [run["trial"] for run in trials] == [*range(1, count + 1)]
+    assert {run["status"] for run in trials} == {"completed"}
+    there = tip(team.remote)
+    for run in trials:
+        log = json.loads(team.ann.run("log", run["id"], "--json", check=True).stdout)
+        assert [one["status"] for one in log].count("completed") == 1, log
+        assert tip(team.ann)[run["id"]] == there[run["id"]]
+    for repo in (team.remote, team.ann, *repos):
+        assert repo.git("fsck", "--strict", "--no-dangling") == ""
+    return trials
+
+
+def drive(repo, *words: str, address: str = ""):
+    """A driver under way."""
+    return start(repo, *words, "--on", address, program=("git-run",))
+
+
+def test_trials_are_spread_over_workers_and_adopted(cluster, dask_team, pair) -> None:
+    ended = dask_team.ann.run("fast.py", "n=[1,2,3,4,5,6]", "--on", cluster.address, check=True)
+    assert "6 of 6 trials completed" in ended.stderr
+    trials = require_one_result_each(dask_team, 6, *pair)
+    assert [run["metrics"]["loss"] for run in trials] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_finished_task_that_is_asked_for_again_executes_nothing(cluster, dask_team, pair) -> None:
+    from distributed import Client  # an extra
+
+    dask_team.ann.run("fast.py", "n=[1,2]", "--on", cluster.address, check=True)
+    before = tip(dask_team.remote)
+    first = min(run for run, at in before.items() if run != at)
+    with Client(cluster.address, set_as_default=False) as client:
+        words = ["git", "run", "worker", "origin", "--once", first, "--json", "--quiet"]
+        done = client.submit(subprocess.run, words, capture_output=True, pure=False).result()
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["run"], answer["status"]) == (0, first, "completed")
+    assert b"has already completed" in done.stderr
+    assert tip(dask_team.remote) == before
+
+
+def test_a_run_handed_to_two_workers_is_executed_by_one(cluster, dask_team, pair, gates) -> None:
+    from distributed import Client  # an extra
+
+    dask_team.ann.run("--stage", "wait.py", check=True)
+    (run_id,) = tip(dask_team.ann)
+    dask_team.ann.run("push", "--stage", "origin", run_id, check=True)
+    words = ["git", "run", "worker", "origin", "--once", run_id, "--json", "--quiet"]
+    with Client(cluster.address, set_as_default=False) as client:
+        until(lambda: len(client.nthreads()) == 2, 60)
+        tasks = [
+            client.submit(subprocess.run, words, capture_output=True, pure=False, workers=[worker])
+            for worker in client.nthreads()
+        ]
+        until(lambda: any(task.done() for task in tasks), 60)
+        (gates / "go").touch()
+        codes = sorted(task.result().returncode for task in tasks)
+    assert codes == [0, 75]
+    dask_team.ann.run("fetch", check=True)
+    log = json.loads(dask_team.ann.run("log", run_id, "--json", check=True).stdout)
+    assert [one["status"] for one in log].count("completed") == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_the_driver_stops_the_trials_on_the_workers(cluster, dask_team, pair, gates) -> None:
+    driver = drive(dask_team.ann, "wait.py", "n=[1,2,3,4]", address=cluster.address)
+    until(lambda: len(list(gates.glob("started.*"))) == 2, 60)
+    driver.send_signal(signal.SIGINT)
+    _, stderr = driver.communicate(timeout=120)
+    assert driver.returncode == 130, stderr
+    statuses = [run["status"] for run in read_trials(dask_team.ann)]
+    assert statuses == ["terminated", "terminated"]
+    (gates / "go").touch()
+    (batch,) = {run["batch"] for run in read_trials(dask_team.ann)}
+    dask_team.ann.run("--restart", batch, "--on", cluster.address, check=True)
+    require_one_result_each(dask_team, 4, *pair)
+
+
+@pytest.mark.slow
+def test_a_worker_killed_with_its_children_loses_no_trial(cluster, dask_team, gates, tmp_path) -> None:
+    worker = cluster.add_worker(dask_team.bob, "--name", "bob")
+    driver = drive(dask_team.ann, "wait.py", "n=[1,2]", address=cluster.address)
+    until(lambda: list(gates.glob("started.*")), 60)
+    kill(worker)
+    (gates / "go").touch()
+    carol = clone(dask_team.remote.path, tmp_path / "carol")
+    cluster.add_worker(carol, "--name", "carol")
+    _, stderr = driver.communicate(timeout=240)
+    assert driver.returncode == 0, stderr
+    require_one_result_each(dask_team, 2, carol)
+    assert b"did not end on" in stderr
+
+
+@pytest.mark.slow
+def test_a_remote_that_goes_away_during_a_trial_loses_no_result(cluster, dask_team, pair, gates) -> None:
+    driver = drive(dask_team.ann, "wait.py", "n=[1,2]", address=cluster.address)
+    until(lambda: len(list(gates.glob("started.*"))) == 2, 60)
+    away = dask_team.remote.path.with_name("away.git")
+    dask_team.remote.path.rename(away)
+    (gates / "go").touch()
+    # both workers try for a minute, and hand bundles over
+    bundles = [repo.path / ".git/gitrun/claims" for repo in pair]
+    until(lambda: all(list(place.glob("*.bundle")) for place in bundles), 240)
+    away.rename(dask_team.remote.path)
+    _, stderr = driver.communicate(timeout=240)
+    assert driver.returncode == 0, stderr
+    require_one_result_each(dask_team, 2, *pair)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_ends_the_batch_and_a_restart_goes_on(cluster, dask_team, pair, gates) -> None:
+    driver = drive(dask_team.ann, "wait.py", "n=[1,2,3]", address=cluster.address)
+    until(lambda: len(list(gates.glob("started.*"))) == 2, 60)
+    kill(cluster.scheduler)
+    _, stderr = driver.communicate(timeout=240)
+    assert b"scheduler" in stderr
+    (gates / "go").touch()
+    # the workers end what they have begun, and push it
+    started = [int(path.suffix[1:]) for path in gates.glob("started.*")]
+    for worker in cluster.processes[1:]:
+        worker.wait(timeout=120)
+    assert len(started) == 2
+    for path in gates.glob("started.*"):
+        path.unlink()
+    cluster.file.unlink()
+    cluster.processes.clear()
+    cluster.start()
+    cluster.add_worker(pair[0])
+    (batch,) = {run["batch"] for run in read_trials(dask_team.ann)}
+    again = dask_team.ann.run("--restart", batch, "--on", cluster.address, check=True)
+    assert "has completed on" in again.stderr
+    require_one_result_each(dask_team, 3, *pair)
+
+
+@pytest.mark.slow
+def test_a_killed_driver_leaves_the_batch_to_a_restart(cluster, dask_team, pair, gates) -> None:
+    driver = drive(dask_team.ann, "wait.py", "n=[1,2,3]", address=cluster.address)
+    until(lambda: len(list(gates.glob("started.*"))) == 2, 60)
+    driver.kill()
+    driver.communicate()
+    (batch,) = {run["batch"] for run in read_trials(dask_team.ann)}
+    again = drive(dask_team.ann, "--restart", batch, address=cluster.address)
+    (gates / "go").touch()
+    _, stderr = again.communicate(timeout=240)
+    assert again.returncode == 0, stderr
+    require_one_result_each(dask_team, 3, *pair)
+
+
+@pytest.mark.slow
+def test_what_a_stranger_pushes_is_not_executed(cluster, dask_team, gates, tmp_path) -> None:
+    """A stranger puts another program on top of each trial before a worker comes."""
+    stranger = clone(dask_team.remote.path, tmp_path / "stranger")
+    driver = drive(dask_team.ann, "fast.py", "n=[1,2]", "--jobs", "2", address=cluster.address)
+    until(lambda: len(tip(dask_team.remote)) == 2, 60)
+    stranger.run("fetch", check=True)
+    stranger.write("fast.py", f'n = 0\nopen("{gates}/evil", "w")\nprint("loss: -1")\n')
+    for run_id in tip(stranger):
+        stranger.run("trust", run_id, check=True)
+        stranger.run("--stage", "--restart", run_id, "--force-sourcecode", check=True)
+        stranger.run("push", "--stage", "origin", run_id, check=True)
+    worker = cluster.add_worker(dask_team.bob)
+    # the worker has fetched both, and refused them
+    until(lambda: tip(dask_team.bob) == tip(dask_team.remote), 60)
+    until(lambda: tip(dask_team.ann) == tip(dask_team.remote), 60)
+    driver.send_signal(signal.SIGTERM)
+    _, stderr = driver.communicate(timeout=120)
+    kill(worker)
+    assert b"which another driver has handed out" in stderr
+    again = dask_team.ann.run("--restart", read_trials(dask_team.ann)[0]["batch"], "--on", "local:1")
+    assert again.returncode != 0
+    assert "is not trusted" in again.stderr
+    assert not (gates / "evil").exists()
+
+
+def test_a_worker_outside_a_clone_is_named(cluster, dask_team, tmp_path) -> None:
+    place = tmp_path / "nowhere"
+    place.mkdir()
+    cluster.launch("dask_worker", cluster.address, "--nthreads", "1", "--no-dashboard", "--no-nanny", cwd=place)
+    until(lambda: worker_count(cluster) == 1, 60)
+    ended = dask_team.ann.run("fast.py", "n=[1,2]", "--on", cluster.address)
+    assert ended.returncode == 128
+    assert "no worker can execute runs: " in ended.stderr
+    assert "cd CLONE && dask worker" in ended.stderr
+    assert tip(dask_team.ann) == tip(dask_team.remote) == {}
+
+
+def worker_count(cluster) -> int:
+    from distributed import Client  # an extra
+
+    with Client(cluster.address, set_as_default=False) as client:
+        return len(client.nthreads())
