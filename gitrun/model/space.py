@@ -141,7 +141,7 @@ def format_domain(domain: Domain) -> str:
         texts.append("" if domain.initial is None else format_value(domain.initial))
     if domain.step is not None:
         texts.append(format_value(domain.step))
-    return f"{'loguniform' if domain.log else ''}[{':'.join(texts)}]"
+    return f"{'loguniform' if domain.log else 'uniform'}[{':'.join(texts)}]"
 
 
 def uniform(low: float, high: float, first: float | None = None) -> Range:
@@ -363,7 +363,7 @@ def _resolve_domain(flag: Flag, domain: Domain, *, operation: str, force: bool) 
         if any(value is None for value in domain.values):
             raise BadValue(f"{flag.name}: a list cannot hold null")
         return Choice(_require_some(f"{flag.name}=[]", (value for value in values if value is not None)), when)
-    shown = f"{flag.name}={format_domain(domain)}"
+    shown = f"{flag.name}={format_domain(domain).removeprefix('uniform')}"
     if flag.kind in {"str", "bool", "list"} or flag.choices:
         takes = {"str": "text", "bool": "true or false", "list": "lists"}.get(flag.kind, "only some values")
         examples = ",".join(map(_format_item, flag.choices)) or ("true,false" if flag.kind == "bool" else "VALUE,VALUE")

@@ -46,7 +46,7 @@ def test_lists_and_ranges_of_a_batch_are_edited_as_they_are_typed(trained) -> No
     assert more.stdout == "Namespace(lr=0.3, opt='sgd')\n"
     other = trained.run("train.py", "lr=uniform[0.1:0.2]", "-o", "random", "-m", "1", "--edit-flags", "--dry-run", "--json",
                         env=editor('s/lr = .*/lr = "uniform[0.5:0.6]"/'), check=True)  # fmt: skip
-    assert json.loads(other.stdout)["flags"]["lr"] == "[0.5:0.6]"
+    assert json.loads(other.stdout)["flags"]["lr"] == "uniform[0.5:0.6]"
 
 
 def test_flag_that_must_be_given_can_be_filled_in(trained) -> None:

@@ -13,7 +13,6 @@ REFUSED = {
     "there is no optimizer 'gpp'": ("train.py", "lr=[0.1:0.2]", "--optimizer", "gpp"),
     "Guild's forest is not there": ("train.py", "lr=[0.1:0.2]", "--optimizer", "forest"),
     "a batch cannot run in the working tree": ("train.py", "lr=[0.1,0.2]", "--in-place"),
-    "a batch cannot be staged": ("train.py", "lr=[0.1,0.2]", "--stage"),
     "--jobs must be a whole number of at least 1": ("train.py", "lr=[0.1,0.2]", "--jobs", "0"),
 }
 
