@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import model
 from gitrun.errors import BadValue
-from gitrun.model.space import Choice, format_domain, order_flags
+from gitrun.model.space import Choice, format_given, order_flags
 from gitrun.model.values import copy_value, format_value, same_value
 
 if TYPE_CHECKING:
@@ -93,11 +93,11 @@ def list_values(name: str, domain: Domain) -> Sequence[Value]:
     low, high = format_value(domain.low), format_value(domain.high)
     if domain.step is None and domain.kind == "float":
         raise BadValue(
-            f"{name}={format_domain(domain)} is a range, and a grid needs single values",
+            f"{format_given(name, domain)} is a range, and a grid needs single values",
             f"To try some of them: {name}=linspace[{low}:{high}:5]",
         )
     texts = [low, high, "1" if domain.step is None else format_value(domain.step)]
-    return model.sequences.compute_sequence(f"{name}={format_domain(domain)}", "range", texts)
+    return model.sequences.compute_sequence(format_given(name, domain), "range", texts)
 
 
 def count_below(axes: Sequence[Axis], chosen: Mapping[str, Value]) -> int:

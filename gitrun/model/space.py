@@ -144,6 +144,11 @@ def format_domain(domain: Domain) -> str:
     return f"{'loguniform' if domain.log else 'uniform'}[{':'.join(texts)}]"
 
 
+def format_given(name: str, domain: Domain) -> str:
+    """Returns the domain of a flag as people type it, for messages: `lr=[0.001:0.1]`."""
+    return f"{name}={format_domain(domain).removeprefix('uniform')}"
+
+
 def uniform(low: float, high: float, first: float | None = None) -> Range:
     """Returns a range to search in evenly, in whole numbers if both ends are. `first` is the value of the first trial.
 
@@ -363,7 +368,7 @@ def _resolve_domain(flag: Flag, domain: Domain, *, operation: str, force: bool) 
         if any(value is None for value in domain.values):
             raise BadValue(f"{flag.name}: a list cannot hold null")
         return Choice(_require_some(f"{flag.name}=[]", (value for value in values if value is not None)), when)
-    shown = f"{flag.name}={format_domain(domain).removeprefix('uniform')}"
+    shown = format_given(flag.name, domain)
     if flag.kind in {"str", "bool", "list"} or flag.choices:
         takes = {"str": "text", "bool": "true or false", "list": "lists"}.get(flag.kind, "only some values")
         examples = ",".join(map(_format_item, flag.choices)) or ("true,false" if flag.kind == "bool" else "VALUE,VALUE")
