@@ -223,7 +223,7 @@ def report_outcome(project: Project, request: Request, run: str, outcome: Outcom
         name = short_id(run)
         project.say(
             f"run {name} is staged. To start it: git run --start {name}"
-            if request.stage or request.stage_trials
+            if request.stage or request.stage_trials or request.on
             else f"run {name} runs in the background. To follow it: git run watch {name}"
         )
         return 0

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitrun import lifecycle, sharing
+from gitrun import lifecycle, sharing, store
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.locks import acquire, make_private_directory
 from gitrun.lifecycle.cluster import LOCAL, WORKER, is_cluster, open_cluster
@@ -16,7 +16,7 @@ from gitrun.lifecycle.cluster_batch import MOST_DEATHS, ClusterBatchExecutor, ou
 from gitrun.lifecycle.cluster_pool import LIST_RUNNING, ClusterPool, ClusterTask, Place, read_amounts, require_resources
 from gitrun.lifecycle.decide import Prompts
 from gitrun.model.plan import Request, Skip, StartedRun
-from gitrun.model.run import BATCH, short_id
+from gitrun.model.run import BATCH, STAGED, short_id
 from gitrun.model.text import count_text
 from gitrun.process.signals import Signals
 from gitrun.store import trust
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 HUB = "hub"
 """Bare repository below `.git/gitrun` in which the workers of `local:N` claim runs."""
+WORKERS_OWN = "git run worker -h"
+"""The command that lists the options of a worker."""
 NAMED = 5
 """Workers that are named in messages; further ones are counted."""
 
@@ -43,6 +45,8 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
     Raises GitrunError if nothing could be run or recorded.
     """
     refuse_options(request)
+    if not is_cluster(request.on or ""):
+        return start_by_workers(session, request, prompts)
     with open_place(session, request) as place:
         require_resources(place, read_amounts(request.resources or ()), session.say)
         # what is handed out is staged: nothing of it runs here
@@ -50,6 +54,7 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
             if isinstance(begun, Skip):
                 return begun
             with begun.attempt as attempt:
+                tell_workers_needs(session, place, begun)
                 if begun.decision.plan.kind == BATCH:
                     lifecycle.launch.introduce(begun)
                     executor = ClusterBatchExecutor(begun.launch, begun.decision, lifecycle.launch.start_trial, place)
@@ -58,6 +63,67 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
                 task = task_of(begun)
         require_resources(place, task.resources, session.say)
         return StartedRun(task.run_id, run_single(session, place, task))
+
+
+def tell_workers_needs(session: Session, place: Place, begun: BegunAttempt) -> None:
+    """Tells the user what workers in other clones do not get with the run.
+
+    Raises UsageError, and undoes the attempt, if something of it must not leave this machine.
+    """
+    if place.is_here:
+        return
+    attempt, run = begun.attempt, begun.decision.run
+    lifecycle.worker_needs.tell_needs(session, begun)
+    try:
+        lifecycle.worker_needs.require_publishable(session, place.remote, {attempt.run_id: attempt.id})
+    except BaseException:
+        store.attempts.undo_begin(attempt.git, attempt.live, attempt.run_id, attempt.id, run.tip if run else None)
+        raise
+
+
+def start_by_workers(session: Session, request: Request, prompts: Prompts) -> StartedRun | Skip:
+    """Stages a run or the trials of a batch, and pushes all in one push to a remote, whose workers claim them.
+
+    Raises GitrunError.
+    """
+    git, remote = session.git, request.on or ""
+    if not sharing.remotes.is_remote(git, remote):
+        names = ", ".join(sharing.remotes.remote_names(git))
+        hint = "A cluster is tcp://HOST:8786 or local:4" + (f", a remote is one of: {names}" if names else "")
+        raise UsageError(f"--on {remote} is neither an address of a cluster nor a remote", hint)
+    for option, is_given in (
+        ("--via", request.via is not None), ("--same-env", request.same_env), ("--jobs", request.jobs is not None),
+        ("--resource", bool(request.resources)),
+    ):  # fmt: skip
+        if is_given:
+            raise UsageError(f"{option} is for a cluster, and {remote} is a remote", f"Give it to its workers: {WORKERS_OWN}")
+    asked = replace(request, on=None, stage=True)
+    with lifecycle.launch.begin_request(session, asked, prompts) as begun:
+        if isinstance(begun, Skip):
+            return begun
+        with begun.attempt as attempt:
+            plan = begun.decision.plan
+            if plan.batch_definition and plan.batch_definition.commits:
+                raise UsageError("a batch over commits runs on a cluster or here", "Leave out --on")
+            whole = replace(begun.launch, request=replace(begun.launch.request, stage_trials=plan.kind == BATCH))
+            lifecycle.launch.run_attempt(replace(begun, launch=whole))
+            run_id = attempt.run_id
+        lifecycle.worker_needs.tell_needs(session, begun)
+    tips = {run_id: attempt.id}
+    if plan.kind == BATCH:
+        runs = lifecycle.batch_trials.trials_of(session, run_id)
+        tips |= {run.id: run.tip for run in runs if run.attempt.status == STAGED}
+    lifecycle.worker_needs.require_publishable(session, remote, tips)
+    pushed = sharing.transfer.Sharing(git, session.settings).push(remote, tips)
+    for refused, reason in pushed.rejected[:NAMED]:
+        session.say(f"error: {remote} refuses run {short_id(refused)}: {reason}")
+    if pushed.rejected:
+        raise CannotRun(f"{count_text(len(pushed.rejected), 'run')} of {len(tips)} stay here, staged")
+    name = short_id(run_id)
+    words = f"--batch {name}" if plan.kind == BATCH else f"--once {run_id}"
+    count = count_text(len(tips) - (plan.kind == BATCH), "run")
+    session.say(f"{count} handed out. To execute: git run worker {remote} {words}")
+    return StartedRun(run_id, None)
 
 
 def refuse_options(request: Request) -> None:
@@ -79,8 +145,6 @@ def open_place(session: Session, request: Request) -> Iterator[Place]:
     if top is None:
         raise CannotRun("runs are handed out from a working tree, and this repository has none")
     is_here = address.startswith(LOCAL)
-    if not is_cluster(address):
-        raise UsageError(f"--on {address} is no address", "For example: --on tcp://HOST:8786, --on local:4")
     remote = "" if is_here else request.via or sharing.remotes.default_remote(git, push=True)
     directory = os.path.join(top, git.prefix)
     cluster = open_cluster(address, git.environ, directory)

@@ -212,3 +212,47 @@ def worker_count(cluster) -> int:
 
     with Client(cluster.address, set_as_default=False) as client:
         return len(client.nthreads())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "workers"), [(20, 3), (200, 4)])
+def test_workers_that_are_killed_again_and_again_lose_no_trial(cluster, dask_team, tmp_path, count, workers) -> None:
+    """Every five seconds a worker is killed with its children, and another one comes, in the same clone."""
+    clones = [dask_team.bob, *(clone(dask_team.remote.path, tmp_path / f"clone{n}") for n in range(workers - 1))]
+    running = [(repo, cluster.add_worker(repo)) for repo in clones]
+    driver = drive(dask_team.ann, "fast.py", f"n=range[1:{count}]", "--jobs", str(workers), address=cluster.address)
+    kills = 0
+    while driver.poll() is None:
+        try:
+            driver.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            repo, victim = running.pop(0)
+            kill(victim)
+            kills += 1
+            running.append((repo, cluster.add_worker(repo)))
+    _, stderr = driver.communicate()
+    assert driver.returncode == 0, stderr
+    assert kills
+    require_one_result_each(dask_team, count)
+
+
+@pytest.mark.slow
+def test_two_drivers_of_one_batch_execute_each_trial_once(cluster, dask_team, pair, tmp_path) -> None:
+    dask_team.ann.run("fast.py", "n=[1,2,3,4,5,6]", "--stage-trials", check=True)
+    (batch,) = {run["batch"] for run in read_trials(dask_team.ann)}
+    dask_team.ann.run("push", "--stage", "origin", check=True)
+    dask_team.ann.git("push", "--quiet", "origin", f"refs/runs/{batch}:refs/runs/{batch}")
+    dave = clone(dask_team.remote.path, tmp_path / "dave")
+    dave.run("fetch", check=True)
+    dave.run("trust", batch, *tip(dave), check=True)
+    drivers = [drive(repo, "--restart", batch, address=cluster.address) for repo in (dask_team.ann, dave)]
+    for driver in drivers:
+        _, stderr = driver.communicate(timeout=240)
+        assert driver.returncode == 0, stderr
+    dask_team.ann.run("fetch", check=True)
+    trials = read_trials(dask_team.ann)
+    for run in trials:
+        log = json.loads(dask_team.ann.run("log", run["id"], "--json", check=True).stdout)
+        assert [one["status"] for one in log].count("completed") == 1
+    assert tip(dask_team.ann).keys() == tip(dave).keys() == tip(dask_team.remote).keys()
+    assert len(trials) == 6

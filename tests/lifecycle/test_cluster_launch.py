@@ -7,8 +7,9 @@ import os
 import signal
 
 import pytest
-from clones import tip
+from clones import make_team, tip
 from supervised import start, until
+from templates import place_made_once
 
 pytest.importorskip("distributed")
 
@@ -139,3 +140,53 @@ def test_resources_are_recorded_with_the_run(repo, tmp_path) -> None:
     recorded = repo.git("show", f"refs/runs/{run['id']}:.gitrun/run.toml")
     assert '"GPU=2"' in recorded
     assert '"memory=8 GB"' in recorded
+
+
+@pytest.fixture
+@place_made_once
+def team(tmp_path):
+    return make_team(tmp_path)
+
+
+def test_a_run_for_plain_workers_is_staged_and_pushed(team) -> None:
+    ended = team.ann.run("echo.py", "x=7.0", "--on", "origin", check=True)
+    (run_id,) = tip(team.remote)
+    assert f"1 run handed out. To execute: git run worker origin --once {run_id}" in ended.stderr
+    assert team.bob.run("worker", "origin", "--once", run_id, check=True).stdout == "7.0 2 'a'\n"
+
+
+def test_a_batch_for_plain_workers_is_pushed_with_its_trials(team) -> None:
+    ended = team.ann.run("echo.py", "x=[1.0,2.0,3.0]", "--on", "origin", check=True)
+    assert "3 runs handed out. To execute: git run worker origin --batch " in ended.stderr
+    assert tip(team.remote) == tip(team.ann)
+    trials = {run["id"] for run in list_runs(team.ann) if run["trial"]}
+    team.bob.run("fetch", check=True)
+    team.bob.run("trust", *trials, check=True)
+    assert "3 runs executed" in team.bob.run("worker", "origin", check=True).stderr
+    team.ann.run("fetch", check=True)
+    assert [run["status"] for run in list_runs(team.ann) if run["trial"]] == ["completed"] * 3
+
+
+@pytest.mark.parametrize("words", [["--jobs", "2"], ["--resource", "GPU=1"], ["--via", "origin"], ["--same-env"]], ids=" ".join)
+def test_options_of_a_cluster_are_none_of_plain_workers(team, words) -> None:
+    ended = team.ann.run("echo.py", "x=[1.0,2.0]", "--on", "origin", *words)
+    assert (ended.returncode, tip(team.ann)) == (129, {})
+    assert f"{words[0]} is for a cluster" in ended.stderr
+
+
+def test_an_address_that_is_nothing_is_refused(team) -> None:
+    ended = team.ann.run("echo.py", "--on", "box:x")
+    assert ended.returncode in {128, 129}
+    ended = team.ann.run("echo.py", "--on", "upstream")
+    assert ended.returncode == 129
+    assert "neither an address of a cluster nor a remote" in ended.stderr
+    assert tip(team.remote) == {}
+
+
+def test_a_run_with_a_secret_does_not_leave(team) -> None:
+    team.ann.write("conf.py", "password = 'AKIAIOSFODNN7EXAMPLE'\n")
+    team.ann.write("key.txt", "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----\n")
+    ended = team.ann.run("echo.py", "--on", "origin")
+    assert ended.returncode == 129
+    assert "may hold secrets" in ended.stderr
+    assert tip(team.remote) == {}

@@ -1,0 +1,133 @@
+"""Tells, before runs are handed out, what a clone on another machine does not get with them, and what must not leave."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitrun import lifecycle, model, source, workspace
+from gitrun.errors import BadRun, CannotRun, UsageError
+from gitrun.git.objects import Objects
+from gitrun.model.run import BATCH, short_id
+from gitrun.model.text import count_text, safe_text
+from gitrun.sharing.transfer import Sharing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gitrun.lifecycle.launch import BegunAttempt
+    from gitrun.source.interpreter import Interpreter
+    from gitrun.workspace.session import Session
+
+TOML_LOCKS = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
+"""Lock files with an array `package` of tables with `name` and `version`."""
+PINNED = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*==\s*([\w.!+-]+)\s*(?:[;\\#].*)?$", re.MULTILINE)
+"""A line of a requirements file that pins a version: numpy==2.1.0 ; python_version > '3.9'."""
+NAMED = 3
+"""Names in a message; further ones are counted."""
+
+
+def tell_needs(session: Session, begun: BegunAttempt) -> None:
+    """Tells the user what workers will miss: ignored data, packages as they are installed here, the editable project."""
+    for words in describe_needs(session, begun):
+        session.say(words)
+
+
+def describe_needs(session: Session, begun: BegunAttempt) -> Iterator[str]:
+    """Yields sentences about what the clone of a worker does not get with the runs."""
+    decision, top = begun.decision, session.git.worktree
+    plan = decision.plan
+    if plan.kind == BATCH and plan.batch_definition:
+        plan = replace(plan, kind=plan.batch_definition.kind)
+    if top and workspace.session.lends_files(session, begun.launch.request):
+        wanted = workspace.lending.LendingRequest(decision.snapshot.outside, decision.snapshot.named, plan.outputs)
+        entries = workspace.lending.survey_ignored(top, wanted, session.settings, session.git.state).entries
+        data = [one.path for one in entries if not lifecycle.worker_checks.is_machinery(one.path)]
+        if data:
+            yield (
+                f"note: git ignores {name_first(data)}: workers that do not have the same refuse the runs. "
+                "To have it fetched: declare it as an input of the operation"
+            )
+    with suppress(CannotRun):
+        python = lifecycle.launch.find_python(session, plan)
+        if python:
+            yield from describe_environment(session, plan, python)
+
+
+def describe_environment(session: Session, plan: model.plan.Plan, python: Interpreter) -> Iterator[str]:
+    """Yields sentences about the Python of this machine that a worker may not have."""
+    installs = source.surroundings.find_surroundings(session, plan, python).installs
+    if installs.roots or installs.modules:
+        yield "note: your project is installed in editable form here. Workers need an environment with its dependencies"
+    installed = source.environment.list_packages(python, session.git.state)
+    for file, pins in read_locks(session, plan):
+        other = [
+            f"{name} {version} (here {installed[name]})"
+            for name, version in pins.items()
+            if name in installed and installed[name].partition(" ")[0] != version
+        ]
+        if other:
+            yield f"warning: {safe_text(file)} differs from what is installed here: {name_first(other)}"
+
+
+def read_locks(session: Session, plan: model.plan.Plan) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yields the lock files of the plan's source that can be read, each with versions by normalized name of a package."""
+    with Objects(session.git) as objects:
+        tree = source.source_tree.open_source(objects, plan.source.whole)
+        for name, _ in source.environment.list_lock_files(tree):
+            is_toml, is_text = name in TOML_LOCKS, name.endswith(".txt")
+            found = objects.read(f"{plan.source.whole}:{name}") if is_toml or is_text else None
+            if found and found.data:
+                with suppress(BadRun, UnicodeDecodeError):
+                    yield name, parse_toml_lock(found.data, name) if is_toml else parse_requirements(found.data.decode())
+
+
+def parse_toml_lock(data: bytes, name: str) -> dict[str, str]:
+    """Returns the versions in a lock file of uv, poetry or pdm; not those of packages that it has in several. Raises BadRun."""
+    versions: dict[str, set[str]] = {}
+    packages = model.decode.parse_toml(data, name).get("package")
+    for one in packages if isinstance(packages, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("version"), str):
+            versions.setdefault(normalize(one["name"]), set()).add(one["version"])
+    return {name: next(iter(found)) for name, found in versions.items() if len(found) == 1}
+
+
+def parse_requirements(text: str) -> dict[str, str]:
+    """Returns the versions that a requirements file pins."""
+    return {normalize(name): version for name, version in PINNED.findall(text)}
+
+
+def normalize(name: str) -> str:
+    """Returns the normalized name of a package (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def name_first(names: list[str]) -> str:
+    """Joins the first names and counts the others."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(map(safe_text, names[:NAMED])) + more
+
+
+def require_publishable(session: Session, remote: str, tips: Mapping[str, str]) -> None:
+    """Raises UsageError if runs must not be pushed without a word of the user: secrets, files of submodules. Raises GitFailed.
+
+    What has been pushed once cannot be taken back.
+    """
+    sharing = Sharing(session.git, session.settings)
+    held = sharing.held_back(tips)
+    if held:
+        run_id, path = next(iter(held.items()))
+        raise UsageError(
+            f"run {short_id(run_id)} is not pushed: it contains files of submodule {safe_text(path)}",
+            "To push them: git config gitrun.pushSubmodules true",
+        )
+    found = sharing.secrets(tips, sharing.published(remote))
+    if found:
+        error = UsageError(
+            f"nothing was pushed: {count_text(len(found), 'file')} in the runs may hold secrets",
+            f"To push anyway: git run push {remote} --no-scan, then again",
+        )
+        error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in found)
+        raise error
