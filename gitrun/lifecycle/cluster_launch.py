@@ -58,7 +58,10 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
                 if begun.decision.plan.kind == BATCH:
                     lifecycle.launch.introduce(begun)
                     executor = ClusterBatchExecutor(begun.launch, begun.decision, lifecycle.launch.start_trial, place)
-                    return StartedRun(attempt.run_id, lifecycle.attempt.perform(attempt, executor))
+                    outcome = lifecycle.attempt.perform(attempt, executor)
+                    # workers in other clones cannot write the notes of the trials
+                    store.notes.add_note_of_run(session.git, attempt.run_id)
+                    return StartedRun(attempt.run_id, outcome)
                 lifecycle.launch.run_attempt(begun)
                 task = task_of(begun)
         require_resources(place, task.resources, session.say)
@@ -174,6 +177,8 @@ def open_hub(session: Session) -> Iterator[Path]:
             kind = git.config.get("extensions.objectformat", ("sha1",))[-1]
             alone = replace(git, git_dir=hub, common_dir=hub, worktree=None)
             alone.run("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
+            # two pushes a run are all that happens there
+            alone.run("config", "receive.autogc", "false")
             make_private_directory(hub / "objects/info")
             (hub / "objects/info/alternates").write_text(f"{git.common_dir / 'objects'}\n")
         yield hub
@@ -215,6 +220,7 @@ def run_single(session: Session, place: Place, task: ClusterTask) -> Outcome | N
             arrival = wait_for_arrival(pool)
             run = arrival.run
             if run and arrival.is_ended:
+                store.notes.add_note_of_run(session.git, run.id)
                 session.stdout.write(lifecycle.cluster_pool.read_output(session, run))
                 if not place.is_here:
                     session.say(f"run {name} was executed on {run.attempt.worker}")
