@@ -76,6 +76,11 @@ class DaskCluster:
         """Returns the addresses of the workers."""
         return frozenset(self._client.nthreads())
 
+    @property
+    def is_gone(self) -> bool:
+        """Returns whether the connection to the scheduler is lost."""
+        return bool(self._client.status != "running")
+
     def lacks(self, resources: Mapping[str, str]) -> bool:
         """Returns whether there are workers, but none has these resources. Raises BadValue."""
         wanted = read_resources(resources)

@@ -82,6 +82,10 @@ class Cluster(Protocol):
     def workers(self) -> Collection[str]:
         """Returns the addresses of the workers."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Returns whether the connection to the cluster is lost."""
+
     def lacks(self, resources: Mapping[str, str]) -> bool:
         """Returns whether there are workers, but none has these resources. Raises BadValue."""
 

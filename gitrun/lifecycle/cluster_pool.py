@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun import lifecycle, model
 from gitrun.errors import CannotRun, GitFailed, GitrunError
 from gitrun.git.objects import Objects
-from gitrun.lifecycle.cluster import NOT_HERE, WORKER
+from gitrun.lifecycle.cluster import NOT_HERE, WORKER, TaskEnd
 from gitrun.lifecycle.executor import STOPPED
 from gitrun.model import record_files
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, STAGED, Run, run_ref, short_id
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from types import TracebackType
 
-    from gitrun.lifecycle.cluster import Cluster, TaskEnd
+    from gitrun.lifecycle.cluster import Cluster
     from gitrun.process.signals import Signals
     from gitrun.workspace.session import Session
 
@@ -50,6 +50,7 @@ FOREIGN_CLAIM = 7200.0
 """Seconds after which a claim that is not by a worker of this cluster counts as abandoned."""
 STOP_PATIENCE = 60.0
 """Seconds that workers have to stop their runs once this process was asked to end."""
+LOST = "the connection to the cluster is lost"
 TAIL = 10
 """Lines that are shown of the output of a run that failed elsewhere."""
 LIST_RUNNING = ("list", "--status", "running", "--all", "--flat", "--json")
@@ -201,6 +202,10 @@ class ClusterPool:
         for run_id in [run_id for run_id, due in self._later.items() if due <= now]:
             del self._later[run_id]
             self._submit(self._tasks[run_id])
+        if self._place.cluster.is_gone and not self.ends:
+            # runs that other drivers have handed out have no tasks that could tell
+            lost = {run_id: TaskEnd(run_id, None, problem=LOST, is_cluster_gone=True) for run_id in self._tasks}
+            ends = {**lost, **ends}
         due = {run_id for run_id, at in self._due.items() if at <= now}
         self._examine({*ends, *due}, ends)
         if now >= self._stop_until:

@@ -187,10 +187,12 @@ def test_what_a_stranger_pushes_is_not_executed(cluster, dask_team, gates, tmp_p
     # the worker has fetched both, and refused them
     until(lambda: tip(dask_team.bob) == tip(dask_team.remote), 60)
     until(lambda: tip(dask_team.remote).items() <= tip(dask_team.ann).items(), 60)
-    driver.send_signal(signal.SIGTERM)
-    _, stderr = driver.communicate(timeout=120)
     kill(worker)
+    # no task is left that could tell the driver
+    kill(cluster.scheduler)
+    _, stderr = driver.communicate(timeout=120)
     assert b"which another driver has handed out" in stderr
+    assert b"the connection to the cluster is lost" in stderr
     again = dask_team.ann.run("--restart", read_trials(dask_team.ann)[0]["batch"], "--on", "local:1")
     assert again.returncode != 0
     assert "is not trusted" in again.stderr
