@@ -26,6 +26,8 @@ TREE_LINE = re.compile(rb"tree ([0-9a-f]+)\n")
 
 
 KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})
+LARGEST_KEPT, MOST_KEPT = 1 << 16, 256
+"""Bytes of an object, and number of objects, that a process which executes many attempts keeps in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,53 @@ class ObjectReader(Protocol):
         """
 
 
+class ObjectMemory:
+    """Small objects that this process has read or written lately. Their ids say what is in them, so they never change.
+
+    It does not tell whether an object is still in the repository.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[str, Object] = {}
+
+    def keep(self, one: Object) -> None:
+        """Remembers an object, in place of the one that was kept longest."""
+        if one.data is None or one.size > LARGEST_KEPT:
+            return
+        self._objects[one.id] = one
+        if len(self._objects) > MOST_KEPT:
+            del self._objects[next(iter(self._objects))]
+
+    def get(self, name: str | bytes, limit: int) -> Object | None:
+        """Returns the object that a full id, or `<full id>^{tree}`, names; without content above `limit` bytes."""
+        if isinstance(name, bytes):
+            return None
+        object_id = name.removesuffix("^{tree}")
+        found = self._objects.get(object_id)
+        if found and found.kind == "commit" and object_id != name:
+            found = self._objects.get(tree_of_commit(found.data or b""))
+        if found is None or (object_id != name and found.kind != "tree"):
+            return None
+        # what is read again and again stays
+        self._objects[found.id] = self._objects.pop(found.id)
+        return found if found.size <= limit else Object(found.id, found.kind, found.size, None)
+
+
+def object_memory(git: Git) -> ObjectMemory | None:
+    """Returns the memory of a process that executes many attempts; None in any other."""
+    remembered = git.kept.remembered if git.kept else None
+    if remembered is None:
+        return None
+    memory = remembered.setdefault(ObjectMemory, ObjectMemory())
+    return memory if isinstance(memory, ObjectMemory) else None
+
+
 class Objects(Coprocess):
-    """Reads objects through one `git cat-file`. Use it in a `with`."""
+    """Reads objects through one `git cat-file`, or from memory. Use it in a `with`."""
 
     def __init__(self, git: Git) -> None:
         super().__init__(git, "cat-file", "--batch-command")
+        self._memory = object_memory(git)
 
     @property
     def git(self) -> Git:
@@ -75,7 +119,23 @@ class Objects(Coprocess):
         return self.read_many((name,), limit)[0]
 
     def read_many(self, names: Iterable[str | bytes], limit: int = 1 << 21) -> list[Object | None]:
-        """Returns the objects of `names`, in order; without content above `limit` bytes. Raises ObjectsGone."""
+        """Returns the objects of `names`, in order; without content above `limit` bytes. Raises ObjectsGone.
+
+        An object in memory need not be in the repository any more; `infos` asks git for each.
+        """
+        if self._memory is None:
+            return self._read_many(names, limit)
+        wanted = list(names)
+        found = [self._memory.get(name, limit) for name in wanted]
+        if None not in found:
+            return found
+        rest = self._read_many([name for name, one in zip(wanted, found, strict=True) if one is None], limit)
+        for one in filter(None, rest):
+            self._memory.keep(one)
+        missing = iter(rest)
+        return [one or next(missing) for one in found]
+
+    def _read_many(self, names: Iterable[str | bytes], limit: int) -> list[Object | None]:
         encoded = [os.fsencode(name) for name in names]
         objects: list[Object | None] = []
         # rounds of a hundred: what we ask must fit into the pipe while git waits for us to read
@@ -206,6 +266,7 @@ class Loose:
         self._place = os.fsencode(git.common_dir) + b"/objects"
         self._mode = stat.S_IMODE(os.stat(self._place).st_mode)
         self._durable = bool(git.durable)
+        self._memory = object_memory(git)
         self.ids: list[str] = []
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
@@ -220,12 +281,19 @@ class Loose:
         whole = b"%s %d\0" % (kind.encode(), len(data)) + data
         made: str = sha1(whole).hexdigest()
         self.ids.append(made)
+        self._write_whole(made, whole)
+        if self._memory:
+            self._memory.keep(Object(made, kind, len(data), data))
+        return made
+
+    def _write_whole(self, made: str, whole: bytes) -> None:
+        """Writes an object with its header, unless it is there."""
         directory = self._place + b"/" + made[:2].encode()
         path = directory + b"/" + made[2:].encode()
         with suppress(OSError):
             if os.stat(path).st_size:  # a power cut can leave an object empty
                 os.utime(path)  # git prune spares young objects; somebody else's is written again, as git does
-                return made
+                return
         # git gc removes forgotten files of this name
         fresh = directory + b"/tmp_obj_" + os.urandom(6).hex().encode()
         descriptor = self._create(directory, fresh)
@@ -245,7 +313,6 @@ class Loose:
             with suppress(OSError):
                 os.unlink(fresh)
             raise
-        return made
 
     def _create(self, directory: bytes, path: bytes) -> int:
         """Creates a file that the other writers of this repository can read, and its directory. Returns its descriptor."""

@@ -28,7 +28,7 @@ from gitrun.source.snapshot import private_index
 from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from gitrun.lifecycle.batch import BegunTrial
     from gitrun.lifecycle.executor import Executor, LocalExecutor
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Request
     from gitrun.model.run import Notes
     from gitrun.source.interpreter import Interpreter
+    from gitrun.source.surroundings import Surroundings
     from gitrun.store.attempts import AttemptHandle
     from gitrun.workspace.lending import Lending
     from gitrun.workspace.session import Session
@@ -44,6 +45,8 @@ MANY_TRIALS = 1_000
 """Trials that a batch starts without a question."""
 MOST_LOOSE = 500
 """Loose refs of runs that a batch leaves; more are packed."""
+RECENT = 1.0
+"""Seconds for which trials share one look at this machine."""
 START_WAITS = (0.05, 0.2, 0.5)
 """Seconds to wait before each new try of a start that lost its new objects to a gc."""
 
@@ -143,28 +146,85 @@ def begin_decided(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
     session, request = launch.session, decision.request or launch.request
     if request.in_place:
         refuse_in_place(decision.plan)
-    python = find_python(session, decision.plan)
     if launch.request.worker:
         decision = replace(decision, plan=replace(decision.plan, worker=launch.request.worker))
-    if not request.in_place:
-        decision = with_surroundings(session, request, decision, python)
-    lending = decide_lending(session, request, decision)
-    return BegunAttempt(
-        begin_attempt(session, decision, python, lending), replace(launch, request=request), decision, python, lending
-    )
+    around = recent_surroundings(session, request, decision)
+    if around.found:
+        decision = replace(decision, plan=with_not_isolated(decision.plan, around), around=around.found)
+    attempt = begin_attempt(session, decision, around.files)
+    return BegunAttempt(attempt, replace(launch, request=request), decision, around.python, around.lending)
 
 
-def begin_attempt(session: Session, decision: Decision, python: Interpreter | None, lending: Lending) -> AttemptHandle:
-    """Commits the attempt of a decision. Raises GitrunError."""
-    files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
-    if lending.entries:
-        files[record_files.LENT] = encode.encode_table(model.lent.encode_lent(lending.entries))
+def begin_attempt(session: Session, decision: Decision, files: Mapping[str, bytes]) -> AttemptHandle:
+    """Commits the attempt of a decision, with env.toml and lent.toml. Raises GitrunError."""
     try:
         if decision.run is None:
             return store.attempts.begin(session.git, decision.plan, files)
         return store.attempts.begin_again(session.git, decision.plan, decision.run, files)
     except OSError as error:  # a full disk, or a repository of somebody else's
         raise GitFailed(f"cannot write to this repository: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSurroundings:
+    """What an attempt gets and records of this machine, seen at `time` (monotonic) for decisions that have the same `key`.
+
+    `not_isolated` and `notices` tell which code comes from the working tree. `files` are env.toml and lent.toml.
+    """
+
+    key: tuple[object, ...]
+    time: float
+    python: Interpreter | None
+    found: Surroundings | None
+    not_isolated: tuple[str, ...]
+    notices: tuple[str, ...]
+    lending: Lending
+    files: Mapping[str, bytes]
+
+
+def recent_surroundings(session: Session, request: Request, decision: Decision) -> AttemptSurroundings:
+    """Returns the surroundings of a decision's program. Raises GitrunError.
+
+    Trials that start within a second share one look.
+    """
+    remembered = session.git.kept.remembered if session.git.kept else None
+    plan, now = decision.plan, time.monotonic()
+    if remembered is None:
+        return look_around(session, request, decision, ())
+    key = (
+        request, plan.kind, plan.command, plan.cwd, plan.definition, plan.source, plan.outputs,
+        decision.snapshot, decision.locks, decision.run is None,
+    )  # fmt: skip
+    last = remembered.get(AttemptSurroundings)
+    if isinstance(last, AttemptSurroundings) and now - last.time < RECENT and last.key == key:
+        return last
+    seen = look_around(session, request, decision, key)
+    remembered[AttemptSurroundings] = seen
+    return seen
+
+
+def look_around(session: Session, request: Request, decision: Decision, key: tuple[object, ...]) -> AttemptSurroundings:
+    """Returns the surroundings as they are now. Raises GitrunError."""
+    now, plan, found = time.monotonic(), decision.plan, None
+    python = find_python(session, plan)
+    names, notices = tuple[str, ...](), tuple[str, ...]()
+    if not request.in_place and plan.kind not in WITHOUT_PROGRAM and session.git.worktree is not None:
+        found = source.surroundings.find_surroundings(session, plan, python)
+        again = decision.run is not None or request.at is not None
+        names, notices = source.surroundings.find_not_isolated(session, plan, found, decision.snapshot.outside, again=again)
+    lending = decide_lending(session, request, decision)
+    files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
+    if lending.entries:
+        files[record_files.LENT] = encode.encode_table(model.lent.encode_lent(lending.entries))
+    return AttemptSurroundings(key, now, python, found, names, notices, lending, files)
+
+
+def with_not_isolated(plan: Plan, around: AttemptSurroundings) -> Plan:
+    """Returns the plan with the code that comes from the working tree, and with warnings about it."""
+    basis = plan.basis
+    if around.not_isolated or (basis and basis.not_isolated):
+        basis = replace(basis or model.provenance.NO_BASIS, not_isolated=around.not_isolated)
+    return replace(plan, basis=basis, notices=(*plan.notices, *around.notices))
 
 
 def begin_trial(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
@@ -343,23 +403,6 @@ def find_python(session: Session, plan: Plan) -> Interpreter | None:
     if plan.kind == NOTEBOOK:
         lifecycle.command.require_kernel(session, python)
     return python
-
-
-def with_surroundings(session: Session, request: Request, decision: Decision, python: Interpreter | None) -> Decision:
-    """Returns the decision with the program's surroundings, and with warnings about code that comes from the working tree."""
-    if decision.plan.kind in WITHOUT_PROGRAM or session.git.worktree is None:
-        return decision
-
-    around = source.surroundings.find_surroundings(session, decision.plan, python)
-    basis = decision.plan.basis
-    again = decision.run is not None or request.at is not None
-    names, notices = source.surroundings.find_not_isolated(
-        session, decision.plan, around, decision.snapshot.outside, again=again
-    )
-    if names or (basis and basis.not_isolated):
-        basis = replace(basis or model.provenance.NO_BASIS, not_isolated=names)
-    plan = replace(decision.plan, basis=basis, notices=(*decision.plan.notices, *notices))
-    return replace(decision, plan=plan, around=around)
 
 
 def decide_lending(session: Session, request: Request, decision: Decision) -> Lending:

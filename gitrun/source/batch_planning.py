@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
@@ -14,7 +15,7 @@ from gitrun.model.sampling import PRUNER_PREFIX
 from gitrun.model.space import Choice, format_domain
 from gitrun.source.batch_space import SpaceBefore, read_batch_space
 from gitrun.source.declared_flags import resolve_operation, resolve_restart
-from gitrun.source.planning import plan_restart, plan_start, plan_with_source, require_no_batch_options
+from gitrun.source.planning import new_params, plan_declared, plan_restart, plan_with_source, require_no_batch_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,10 +75,15 @@ def plan_batch(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin,
         raise UsageError(f"{operation.name} has steps, which take one value for each flag", "Give the list to one step")
     fixed: Mapping[str, Any] = asked.fixed
 
+    as_trial = without_batch_options(request)
+
     def plan_source(files: SourceTree, recorded: Source) -> PlanTrial:
+        # once for all trials of a source
+        resolve = lru_cache(maxsize=1)(partial(resolve_operation, git, files, replace(as_trial, flags=fixed), recorded))
+
         def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
-            wanted = replace(without_batch_options(request), flags={**fixed, **flags})
-            return plan_start(git, files, wanted, replace(origin, stamp=stamp, snapshot=recorded))
+            params = new_params(git, as_trial, stamp)
+            return plan_declared(files, resolve(), {**fixed, **flags}, params, replace(origin, stamp=stamp, snapshot=recorded))
 
         return plan_trial
 

@@ -30,7 +30,7 @@ from gitrun.store.commits import commit_signed, read_commit, signing_wanted, wri
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import RESULT, SHORTENED, hold_live
 from gitrun.store.publication import publish, publish_many
-from gitrun.store.refs import RefEdit, ref_store, tip_of
+from gitrun.store.refs import RefEdit, read_loose, ref_store, tip_of
 from gitrun.store.trust import append_lines, record_made_here, require_trusted, trust_file
 
 if TYPE_CHECKING:
@@ -284,8 +284,7 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
         holding = hold_off_gc(git) if wait else nullcontext()
         with holding, Objects(git) as objects:
             writer = Loose(git)
-            at = objects.read(run_ref(attempt.run_id), limit=0)
-            tip = at.id if at else tip_of(git, attempt.run_id) or ""  # during a gc, cat-file can miss an object for a moment
+            tip = read_tip(objects, attempt.run_id)
             parent = parent if tip in broken else skip_broken_result(objects, tip)
             require_unmoved(objects, parent, attempt)
             try:
@@ -312,6 +311,14 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
         f"{problem.message}. What the run left is in {attempt.live.directory}",
         "To try again: git run list",
     )
+
+
+def read_tip(objects: Objects, run_id: str) -> str:
+    """Returns the commit that the run's ref points to; empty if there is none."""
+    loose = read_loose(objects.git, run_ref(run_id))
+    at = None if loose else objects.read(run_ref(run_id), limit=0)
+    # during a gc, cat-file can miss an object for a moment
+    return loose or (at.id if at else tip_of(objects.git, run_id) or "")
 
 
 def commit_result(writer: Loose, tree: str, parent: str, message: bytes) -> str:

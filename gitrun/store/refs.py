@@ -83,12 +83,19 @@ def tip_of(git: Git, run_id: str) -> str | None:
 def read_ref(git: Git, ref: str) -> str | None:
     """Returns the object that the ref points to; None if there is no such ref."""
     if ref.startswith((RUNS, TRASH, "refs/notes/")):
-        # a git process takes longer than the rest of most callers; a packed or symbolic ref is left to it
-        with suppress(OSError):
-            loose = (git.common_dir / ref).read_bytes().rstrip().decode(errors="replace")
-            if is_id(loose):
-                return loose
+        # a git process takes longer than the rest of most callers
+        loose = read_loose(git, ref)
+        if loose:
+            return loose
     return git.attempt("rev-parse", "--verify", "--quiet", ref).stdout.decode().strip() or None
+
+
+def read_loose(git: Git, ref: str) -> str:
+    """Returns the object that a loose ref points to; empty if the ref is packed, symbolic or missing."""
+    with suppress(OSError):
+        found = (git.common_dir / ref).read_bytes().rstrip().decode(errors="replace")
+        return found if is_id(found) else ""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
