@@ -182,8 +182,11 @@ class BatchRunner:
         # commits vary slowest: the last one is enough
         decide_commit = partial(lifecycle.commit_batches.decide_commit_trials, self.launch, self.decision)
         self.decide_commit = lru_cache(maxsize=1)(decide_commit)
-        recorded = recorded_trials(self.session, attempt.id)
-        self.queue = queue = TrialQueue(self.session, self.decision.plan, self.launch.request, attempt.run_id, recorded)
+        # the first attempt begins without trials, so that nothing has to look for them among all runs
+        is_new = attempt.id == attempt.run_id
+        recorded = () if is_new else recorded_trials(self.session, attempt.id)
+        plan, request = self.decision.plan, self.launch.request
+        self.queue = queue = TrialQueue(self.session, plan, request, attempt.run_id, recorded, is_new=is_new)
         self.definition, self.trials, self.total = queue.definition, queue.trials, queue.total
         self.jobs = self.launch.request.jobs or 1
         self.gpus = lifecycle.gpus.make_pool(

@@ -55,10 +55,13 @@ class TrialQueue:
     """The trials of a batch by number, and what is to be started of it.
 
     `plan` is that of the batch, `batch` its id (empty: it does not exist yet). `recorded` are the trials that its last
-    result names. Whoever starts a trial puts it into `trials`: the next task depends on it.
+    result names. A batch that `is_new` has no trials. Whoever starts a trial puts it into `trials`: the next task depends on
+    it.
     """
 
-    def __init__(self, session: Session, plan: Plan, request: Request, batch: str, recorded: Sequence[Trial]) -> None:
+    def __init__(  # noqa: PLR0913 - what a batch is, and what is known of it
+        self, session: Session, plan: Plan, request: Request, batch: str, recorded: Sequence[Trial], *, is_new: bool = False
+    ) -> None:
         if plan.batch_definition is None:
             raise CannotRun("the run is no batch")
         self.session, self.request, self.definition = session, request, plan.batch_definition
@@ -66,7 +69,7 @@ class TrialQueue:
         # each commit has defaults of its own
         names = plan.given if self.commits else tuple(plan.flags)
         self.fixed = {name: plan.flags[name] for name in names if name in plan.flags and name not in self.definition.space}
-        runs = trials_of(session, batch) if batch else []
+        runs = trials_of(session, batch) if batch and not is_new else []
         self.runs = {run.attempt.trial or 0: run for run in runs}
         reused = reused_runs(session, recorded)
         self.outdated = find_outdated(session, plan, {**self.runs, **reused})

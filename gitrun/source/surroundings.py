@@ -203,7 +203,8 @@ def move_words(words: list[str], session: Session, workspace: Path) -> list[str]
     top = session.git.worktree
     if top is None or top == workspace:
         return words
-    moved = [move_word(word, worktree_spellings(session), str(workspace)) for word in words]
+    tops = worktree_spellings(session)
+    moved = [move_word(word, tops, str(workspace)) for word in words]
     if changed := [old for old, new in zip(words, moved, strict=True) if old != new]:
         session.say(f"note: '{changed[0]}' names your working tree; the program is given the same path in the run's workspace")
     return moved

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitrun.workspace import reflink as reflink
     from gitrun.workspace import run_files as run_files
     from gitrun.workspace import session as session
+    from gitrun.workspace import slot_watch as slot_watch
     from gitrun.workspace import slots as slots
     from gitrun.workspace import tensorboard as tensorboard
     from gitrun.workspace import workspace as workspace

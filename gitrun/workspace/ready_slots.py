@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import Objects, parse_tree
@@ -20,6 +20,7 @@ from gitrun.model.run import DIRECTORY
 from gitrun.model.tree import FILE, TREE
 from gitrun.workspace.lending import RACY, stamp_of
 from gitrun.workspace.links import CACHES
+from gitrun.workspace.slot_watch import open_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gitrun.git.objects import Entry
     from gitrun.workspace.lending import Lending, Stamp
     from gitrun.workspace.manifest import Manifest
+    from gitrun.workspace.slot_watch import SlotWatch
 
 RECORD = os.fsencode(DIRECTORY)
 MOST_FILES = 20_000
@@ -68,6 +70,8 @@ class ReadySlot:
     """Stamps of files, by their directories and names."""
     extras: tuple[bytes, ...] = ()
     state: Stamp | None = None
+    watch: SlotWatch | None = field(default=None, compare=False)
+    """Tells in which directories something has happened; None: look at all."""
 
 
 def remembered_slots(git: Git) -> dict[object, object] | None:
@@ -116,6 +120,9 @@ def describe_slot(
     tree = read_attempt_tree(slot, attempt_id)
     if tree is None:
         return None
+    names = list_names(files, manifest.directories)
+    # before anything is looked at, so that no change is missed
+    watch = watch_slot(top, files, names)
     young = time.time_ns() - RACY
     stamps: dict[bytes, dict[bytes, Stamp]] = {}
     for path in files:
@@ -126,8 +133,15 @@ def describe_slot(
         stamp = stamps.setdefault(directory, {})[name] = stamp_of(status)
         if max(stamp[:2]) >= young or (path in tracked and stat.S_ISDIR(status.st_mode)):
             return None
+    modes = {path: mode_and_inode(top + b"/" + path) for path in names}
+    frozen = {path: frozenset(found) for path, found in names.items()}
+    return ReadySlot(tree, lending, manifest, modes, frozen, stamps, watch=watch)
+
+
+def list_names(files: Iterable[bytes], directories: Iterable[bytes]) -> dict[bytes, set[bytes]]:
+    """Returns the names in each directory of a slot that has these files and directories."""
     names: dict[bytes, set[bytes]] = {b"": {b".git"}}
-    for path in (*files, *manifest.directories):
+    for path in (*files, *directories):
         inner = path.rstrip(b"/")
         while inner:
             above, _, name = inner.rpartition(b"/")
@@ -136,11 +150,18 @@ def describe_slot(
                 break
             there.add(name)
             inner = above
-    for directory in manifest.directories:
+    for directory in directories:
         names.setdefault(directory.rstrip(b"/"), set())
-    modes = {path: mode_and_inode(top + b"/" + path) for path in names}
-    frozen = {path: frozenset(found) for path, found in names.items()}
-    return ReadySlot(tree, lending, manifest, modes, frozen, stamps)
+    return names
+
+
+def watch_slot(top: bytes, files: Iterable[bytes], directories: Iterable[bytes]) -> SlotWatch | None:
+    """Watches the files and directories of a slot, but not the record; None if not all can be watched."""
+    watch = open_watch()
+    if watch is None:
+        return None
+    places = [(path, path.rpartition(b"/")[0]) for path in files] + [(path, path) for path in directories]
+    return watch if all(watch.add(top + b"/" + path, place) for path, place in places if place != RECORD) else None
 
 
 def mode_and_inode(path: bytes) -> tuple[int, int]:
@@ -151,20 +172,31 @@ def mode_and_inode(path: bytes) -> tuple[int, int]:
 
 def find_extras(top: bytes, ready: ReadySlot) -> tuple[list[bytes], list[bytes]] | None:
     """Returns the paths that were added to the slot, and the caches in it; None if something else has changed."""
-    extras, caches = list[bytes](), list[bytes]()
+    extras = list[bytes]()
+    caches = dict[bytes, list[bytes]]() if ready.watch is None else ready.watch.caches
+    touched = ready.names if ready.watch is None else ready.watch.find_touched(ready.names)
     try:
-        for directory, expected in ready.names.items():
-            place = top + b"/" + directory
-            if mode_and_inode(place) != ready.directories[directory] or not has_stamps(place, ready.stamps.get(directory, {})):
+        # each lease writes the record, so it is not watched
+        for directory in dict.fromkeys((*touched, RECORD)):
+            added = list_added(top, ready, directory)
+            if added is None:
                 return None
-            found = set(os.listdir(place))
-            if not expected <= found:
-                return None
-            for name in found - expected:
-                (caches if name in CACHES else extras).append(directory + b"/" + name if directory else name)
+            caches[directory] = [path for path in added if os.path.basename(path) in CACHES]
+            extras += (more := [path for path in added if os.path.basename(path) not in CACHES])
+            if ready.watch and not more:
+                ready.watch.settle(directory)
     except OSError:
         return None
-    return extras, caches
+    return extras, [path for paths in caches.values() for path in paths]
+
+
+def list_added(top: bytes, ready: ReadySlot, directory: bytes) -> list[bytes] | None:
+    """Returns the paths that were added to a directory of the slot; None if something else has changed. Raises OSError."""
+    place, expected = top + b"/" + directory, ready.names[directory]
+    if mode_and_inode(place) != ready.directories[directory] or not has_stamps(place, ready.stamps.get(directory, {})):
+        return None
+    found = set(os.listdir(place))
+    return [directory + b"/" + name if directory else name for name in found - expected] if expected <= found else None
 
 
 def has_stamps(place: bytes, stamps: Mapping[bytes, Stamp]) -> bool:
