@@ -167,7 +167,7 @@ def begin_attempt(session: Session, decision: Decision, files: Mapping[str, byte
 
 @dataclass(frozen=True, slots=True)
 class AttemptSurroundings:
-    """What an attempt gets and records of this machine, seen at `time` (monotonic) for decisions that have the same `key`.
+    """The part of this machine that an attempt gets and records, seen at `time` (monotonic) for decisions of the same `key`.
 
     `not_isolated` and `notices` tell which code comes from the working tree. `files` are env.toml and lent.toml.
     """

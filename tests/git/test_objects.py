@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from gitrun.errors import GitFailed
-from gitrun.git.exe import open_repository
-from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, entry_at, tree_of_commit
+from gitrun.git.exe import KeptProcesses, open_repository
+from gitrun.git.objects import LARGEST_KEPT, MOST_KEPT, Entry, Loose, Objects, TreeMaker, edit_tree, entry_at, tree_of_commit
 from gitrun.model.tree import FILE, LINK, TREE
 
 
 @pytest.fixture
 def git(repo):
     return open_repository(repo.path, os.environ)
+
+
+@pytest.fixture
+def remembering(git):
+    """The repository as a process sees it that executes many attempts."""
+    with KeptProcesses() as kept:
+        kept.remembered = {}
+        yield replace(git, kept=kept)
 
 
 def names(repo, tree: str) -> list[bytes]:
@@ -83,3 +93,35 @@ def test_tree_of_a_commit_is_an_id_of_any_length_or_nothing(repo):
     assert tree_of_commit(b"tree " + b"ab" * 32 + b"\nauthor x") == "ab" * 32
     for forged in (b"", b"tree HEAD:file\n", b"tree " + b"ab" * 20, b"parent " + b"ab" * 20 + b"\n"):
         assert tree_of_commit(forged) == ""
+
+
+def test_memory_answers_as_the_repository_does(repo, git, remembering):
+    head = repo.git("rev-parse", "HEAD")
+    tree, blob = repo.git("rev-parse", "HEAD^{tree}"), Loose(remembering).write("blob", b"new")
+    asked = [head, f"{head}^{{tree}}", tree, f"{tree}^{{tree}}", blob, f"{blob}^{{tree}}", "HEAD", "0" * 40, f"{head}:echo.py"]
+    with Objects(git) as plain, Objects(remembering) as objects:
+        for limit in (1 << 20, 0, 3):
+            expected = plain.read_many(asked, limit)
+            assert [objects.read_many(asked, limit) for _ in range(3)] == [expected] * 3
+
+
+def test_memory_reads_what_this_process_has_written_without_files(repo, remembering):
+    writer = Loose(remembering)
+    made = writer.make({b"f": Entry(FILE, writer.write("blob", b"1"))})
+    shutil.rmtree(repo.path / ".git" / "objects" / made[:2])
+    with Objects(remembering) as objects:
+        assert list(objects.tree(made)) == [b"f"]
+        assert objects.infos([made.encode()]) == [None]  # git tells what is in the repository
+
+
+def test_memory_is_bounded_and_keeps_what_is_read_again(remembering):
+    writer = Loose(remembering)
+    first, large = writer.write("blob", b"first"), writer.write("blob", b"x" * (LARGEST_KEPT + 1))
+    with Objects(remembering) as objects:
+        for number in range(2 * MOST_KEPT):
+            writer.write("blob", b"%d" % number)
+            assert objects.read(first).data == b"first"
+    memory = next(iter(remembering.kept.remembered.values()))
+    assert len(memory._objects) == MOST_KEPT
+    assert memory.get(large, 1 << 30) is None
+    assert memory.get(first, 1 << 30).data == b"first"
