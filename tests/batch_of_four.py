@@ -16,6 +16,7 @@ from gitrun.model.plan import Outcome, Plan, Request
 from gitrun.model.run import BATCH, Params
 from gitrun.model.space import Choice
 from gitrun.store.attempts import Collected, begin
+from gitrun.store.refs import tip_of
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -55,7 +56,9 @@ def batch_of_four(repo: Repo, *, ended: bool = True) -> tuple[Project, str, list
                             created=plan.created + timedelta(seconds=number))  # fmt: skip
             found = replace(done, metrics=Metrics({"loss": loss})) if loss else replace(done, status="error", exit_status=1)
             ids.append(record(project, trial, found))
-            trials.append(Trial(number, {}, found.status, ids[-1], (loss,) if loss else ()))
+            trials.append(
+                Trial(number, {}, found.status, ids[-1], (loss,) if loss else (), tip=tip_of(project.git, ids[-1]) or "")
+            )
         if ended:
             counts = count_trials(trials, 4, LOSS)
             attempt.finish(lambda: Collected(replace(done, counts=counts, trials=tuple(trials)), {}))

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from typing_extensions import Self
-
 from gitrun.errors import GitFailed, NotARepository
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
     from typing import IO, NoReturn
+
+    from typing_extensions import Self
 
 # `git rev-parse --local-env-vars` of git 2.39; those that carry `-c` settings are kept for git, dropped for programs.
 REPOSITORY_VARIABLES = frozenset({

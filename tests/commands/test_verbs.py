@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CALLS = {
     "run": "run echo.py x=2",
     "ops": "ops",
+    "worker": "worker . --max 0",
     "list": "list",
     "show": "show 1",
     "log": "log HEAD",
