@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import time
 
 import pytest
 from keyboard import Terminal
@@ -88,10 +87,10 @@ def test_metrics_are_seen_while_the_program_runs(repo) -> None:
     assert repo.run("list", "--columns", "status,loss,f1", check=True).stdout.split() == ["running", "2.0", "0.5"]
     assert repo.run("list", "--where", "loss>1", "--format", "%(status)", check=True).stdout == "running\n"
     watching = start(repo, "watch", "1")
-    time.sleep(0.5)
+    first = watching.stderr.readline()
     go.touch()
     assert process.wait(20) == 0
-    told = watching.communicate(timeout=20)[1].decode().splitlines()
+    told = (first + watching.communicate(timeout=20)[1]).decode().splitlines()
     assert told[0].endswith(" is running: f1=0.5 loss=2 val_loss=0.7 val_acc=0.4 warmth=3")
     assert told[1].endswith(": f1=0.5 loss=1 val_loss=0.7 val_acc=0.4 warmth=3")
     assert metrics(repo) == {**EARLY, "loss": 1.0}
