@@ -20,7 +20,7 @@ from gitrun.git.exe import open_repository, without_repository_variables
 from gitrun.model.settings import read_settings, require_valid
 from gitrun.model.text import align_columns, hide_passwords, safe_text
 from gitrun.process.environment import copy_environment
-from gitrun.process.streams import TextStream, close_open_line
+from gitrun.process.streams import TextStream, close_open_line, protect_terminal
 from gitrun.store.live import recorded_runs
 
 if TYPE_CHECKING:
@@ -457,7 +457,8 @@ class Project:
         """Shows a run's output until it ends, or the recorded output. Returns the run afterwards."""
         # the run may end before this process can follow it
         if not lifecycle.attach.follow_output(self.git, run.id, stream):
-            stream.write(self.read_file(run, "output"))
+            with protect_terminal(stream) as shown:
+                shown.write(self.read_file(run, "output"))
         return self.find(run.id)
 
     def watch_remote(self, run: Run, remote: str, stream: Stream) -> Run:
@@ -465,7 +466,9 @@ class Project:
 
         The worker reports it there at most every `gitrun.progressInterval` seconds. Raises GitFailed.
         """
-        lifecycle.remote_runs.follow_output(self.session(), remote, run.id, stream)
+        # anybody who can push to the remote can write a report
+        with protect_terminal(stream) as shown:
+            lifecycle.remote_runs.follow_output(self.session(), remote, run.id, shown)
         return self.find(run.id)
 
     def stop_remote(self, run: Run, remote: str) -> None:

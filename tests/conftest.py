@@ -45,6 +45,7 @@ pytest_plugins = (
     "evil_runs",
     "four_runs",
     "leaks",
+    "litter",
     "lived_runs",
     "needing_runs",
     "offers",

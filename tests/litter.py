@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from repository import Repo
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -58,3 +61,13 @@ LITTER = {
 def contents(top: Path) -> dict[str, bytes]:
     """Every file below, but for those of git."""
     return {str(path): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file() and ".git" not in path.parts}
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Repo:
+    """A repository of its own, which a program in another one may find."""
+    repo = Repo.create(tmp_path / "outside")
+    for name in ("victim", "f.cpython-311.pyc", "look.cpython-311.pyc"):
+        repo.write(name, "mine")
+    repo.commit()
+    return repo

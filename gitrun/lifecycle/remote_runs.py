@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PAUSE = 2.0
 """Seconds between two visits to the remote."""
 MOST_FAILURES = 10
-"""Visits in a row that may fail before the user is told."""
+"""Consecutive visits that may fail before that is an error."""
 
 
 def follow_output(session: Session, remote: str, run_id: str, stream: Stream) -> None:

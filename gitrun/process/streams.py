@@ -7,10 +7,13 @@ import fcntl
 import os
 import select
 import termios
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from gitrun.model.text import safe_lines
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Stream(Protocol):
@@ -155,18 +158,22 @@ class NoStream:
         """Returns None."""
 
 
-class PrefixedStream:
-    """Output of one of several programs: whole lines, each behind a prefix such as `#3 `, on a stream that they share."""
+class LineStream:
+    """Output that reaches another stream in whole lines, each changed by `format_line`."""
 
-    def __init__(self, stream: Stream, prefix: str) -> None:
-        self._stream, self._prefix, self._rest = stream, prefix.encode(), b""
+    def __init__(self, stream: Stream) -> None:
+        self._stream, self._rest = stream, b""
+
+    def format_line(self, line: bytes) -> bytes:
+        """Returns a line, without its end, as it is to be shown."""
+        return line
 
     def write(self, data: bytes) -> None:
         """Shows the lines that are complete now. Raises BrokenPipeError if nobody reads any more."""
         # a progress bar returns to the start of its line: what it wrote last is the line
         *lines, self._rest = (self._rest + data).replace(b"\r\n", b"\n").split(b"\n")
         if lines:
-            self._stream.write(b"".join(self._prefix + line.rpartition(b"\r")[2] + b"\n" for line in lines))
+            self._stream.write(b"".join(self.format_line(line.rpartition(b"\r")[2]) + b"\n" for line in lines))
 
     def offer(self, data: bytes | memoryview) -> int:
         """Takes all bytes."""
@@ -180,6 +187,38 @@ class PrefixedStream:
         """Shows what is left of an unfinished line."""
         if self._rest:
             self.write(b"\n")
+
+
+class PrefixedStream(LineStream):
+    """Output of one of several programs: whole lines, each behind a prefix such as `#3 `, on a stream that they share."""
+
+    def __init__(self, stream: Stream, prefix: str) -> None:
+        super().__init__(stream)
+        self._prefix = prefix.encode()
+
+    def format_line(self, line: bytes) -> bytes:
+        """Returns the line behind the prefix."""
+        return self._prefix + line
+
+
+class EscapedStream(LineStream):
+    """Output that may come from elsewhere, on a terminal: everything is escaped that a terminal obeys."""
+
+    def format_line(self, line: bytes) -> bytes:
+        """Returns the line escaped."""
+        return " ".join(safe_lines(line.decode(errors="replace"))).encode()
+
+
+@contextmanager
+def protect_terminal(stream: Stream) -> Iterator[Stream]:
+    """Yields a stream for output that may come from elsewhere: escaped if it reaches a terminal, else as it is."""
+    descriptor = stream.descriptor()
+    if descriptor is None or not os.isatty(descriptor):
+        yield stream
+        return
+    escaped = EscapedStream(stream)
+    yield escaped
+    escaped.close()
 
 
 class Channel:

@@ -296,7 +296,7 @@ class ArgparseReading:
         keywords = named_arguments(call)
         name = fold_to_text(call.args[0] if call.args else keywords.get("name"), frame.scope)
         made = Parser(parents=self.parents(call, frame))
-        # `made` is returned all the same, so that its options do not count as the program's own
+        # returned even so: else its options would count as the program's own
         if not name:
             self.found.unread("a sub-command has a name that is computed")
             return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from keyboard import Terminal
 from supervised import said, start
 
 
@@ -27,3 +28,13 @@ def test_watch_shows_what_a_run_writes_until_it_ends(repo):
     watching = start(repo, "watch", "1")
     assert watching.communicate(timeout=20)[0] == b"ready\ndone\n"
     process.communicate(timeout=20)
+
+
+def test_a_terminal_obeys_nothing_of_what_a_run_wrote(repo) -> None:
+    repo.run("--", "printf", "a\\033]0;title\\007b\\r\\nlast", check=True)
+    with Terminal(repo, "git-run", "watch", "1") as terminal:
+        seen = terminal.shows("last")
+        terminal.ends()
+    assert b"\x1b]0" not in seen
+    assert b"title" in seen
+    assert repo.run_bytes("watch", "1").stdout == b"a\x1b]0;title\x07b\r\nlast"

@@ -55,8 +55,9 @@ def test_a_remote_that_is_away_for_a_while_is_visited_again(team, route) -> None
     courier = Courier(route, 0.1)
     time.sleep(0.5)
     away.rename(team.remote.path)
-    until(lambda: fetch_progress(Project(team.ann.path).git, "origin", RUN))
+    seen = until(lambda: fetch_progress(Project(team.ann.path).git, "origin", RUN))
     courier.end()
+    assert (seen.attempt, seen.output) == (ATTEMPT, b"begun\n")
 
 
 def test_locks_of_the_worker_are_not_held_by_it(tmp_path, route) -> None:

@@ -7,8 +7,12 @@ import subprocess
 
 import pytest
 from clones import make_team, tip
+from keyboard import Terminal
 from supervised import start, until
 from templates import place_made_once
+
+from gitrun import Project
+from gitrun.sharing.progress import Progress, publish_progress
 
 TALK = """\
 import os, pathlib, time
@@ -80,3 +84,17 @@ def test_a_run_that_nobody_executes_cannot_be_stopped(team) -> None:
     ended = team.ann.run("stop", "--remote", "origin", "1")
     assert ended.returncode == 128
     assert "no worker of origin executes run" in ended.stderr
+
+
+def test_a_report_that_somebody_forged_is_escaped_on_a_terminal(team, work) -> None:
+    run_id, worker, gates = work
+    # the worker reports again only when its program has written more
+    forged = Progress(tip(team.remote)[run_id], 0, b"\x1b]0;title\x07forged\n")
+    publish_progress(Project(team.ann.path).git, "origin", run_id, forged)
+    with Terminal(team.ann, "git-run", "watch", "--remote", "origin", run_id) as terminal:
+        seen = terminal.shows("forged")
+        terminal.type("\x03")
+        terminal.ends()
+    (gates / "go").touch()
+    worker.communicate(timeout=30)
+    assert b"\x1b]0" not in seen

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from litter import LITTER, LOOK, contents
-from repository import Repo
 from sampled import sampled
 
 from gitrun import Project
@@ -18,6 +17,8 @@ from gitrun.workspace.ready_slots import read_attempt_tree, replace_in_index
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from repository import Repo
 
     from gitrun.model.run import Run
 
@@ -38,16 +39,6 @@ def repo(empty_repo: Repo) -> Repo:
     empty_repo.write(".gitignore", "*.log\n")
     empty_repo.commit()
     return empty_repo
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Repo:
-    """A repository of its own, which a program in another one may find."""
-    made = Repo.create(tmp_path / "outside")
-    for name in ("victim", "f.cpython-311.pyc", "look.cpython-311.pyc"):
-        made.write(name, "mine")
-    made.commit()
-    return made
 
 
 def gits(trace: Path) -> list[str]:

@@ -23,16 +23,6 @@ def repo(empty_repo: Repo) -> Repo:
     return empty_repo
 
 
-@pytest.fixture
-def outside(tmp_path: Path) -> Repo:
-    """A repository of its own, which a program in another one may find."""
-    made = Repo.create(tmp_path / "outside")
-    for name in ("victim", "f.cpython-311.pyc", "look.cpython-311.pyc"):
-        made.write(name, "mine")
-    made.commit()
-    return made
-
-
 def slot(repo: Repo, number: int = 0) -> Path:
     """The worktree of a slot."""
     return repo.path / ".git" / "gitrun" / "slots" / str(number) / "tree" / repo.path.parent.name / repo.path.name
