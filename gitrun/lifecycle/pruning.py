@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
-from gitrun.model.metrics import ASPECTS, STEP, number_from_json
+from gitrun.model.metrics import ASPECTS
+from gitrun.model.points import parse_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,17 +88,6 @@ def points_of(series: Series) -> tuple[tuple[int, float], ...]:
 def read_points(data: bytes, metric: str) -> tuple[tuple[int, float], ...]:
     """Returns steps and values of an objective from the points that a result has recorded."""
     names = series_names(metric)
-    found: dict[str, list[tuple[int, float]]] = {name: [] for name in names}
-    for line in data.splitlines():
-        try:
-            # a foreign record may have lines that are not JSON
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        step = number_from_json(row.get(STEP)) if isinstance(row, dict) else None
-        if step is None or not math.isfinite(step):
-            continue
-        for name in names:
-            if (value := number_from_json(row.get(name))) is not None:
-                found[name].append((int(step), value))
-    return next((tuple(points) for points in found.values() if points), ())
+    found = parse_points(data, names)
+    points = next((found[name] for name in names if name in found), None)
+    return tuple(zip(map(int, points.steps), points.values, strict=True)) if points else ()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitrun.model import metric_patterns as metric_patterns
     from gitrun.model import metrics as metrics
     from gitrun.model import plan as plan
+    from gitrun.model import points as points
     from gitrun.model import provenance as provenance
     from gitrun.model import record_files as record_files
     from gitrun.model import repeats as repeats

@@ -178,7 +178,8 @@ def metric_rows(project: Project, run: Run) -> list[str]:
     varied = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
     first = dict(islice(varied.items(), MANY))
     # two values make no curve
-    drawn = project.runs.metric_series(run, [name for name, known in first.items() if known.count > 2])
+    names = [name for name, known in first.items() if known.count > 2]
+    drawn = {curve.metric: curve.values for curve in project.runs.read_curves([run], names)}
     cells = [
         (
             name,

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from gitrun.views import batches as batches
     from gitrun.views import compare as compare
     from gitrun.views import contents as contents
+    from gitrun.views import curves as curves
     from gitrun.views import diff as diff
     from gitrun.views import formats as formats
     from gitrun.views import gates as gates

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import Objects
-from gitrun.model.metrics import number_from_json
-from gitrun.model.record_files import METRICS
 from gitrun.model.run import DIRECTORY, EMPTY_TREE, kept_name
 from gitrun.store.kept_files import kept_directory, kept_entry
 from gitrun.store.submodules import ComparedSource, align_sources, compared_source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Attempt, Run
-
-
-LARGEST = 32 << 20
-"""The maximum size of a record in bytes; a larger one is not read."""
-LONGEST = 1 << 16
-"""The maximum length of a line in bytes; a longer one is skipped."""
-PIECES, EACH = 48, 64
-"""The number of pieces that are read of a long record, and the lines of each piece."""
 
 
 SOURCE, PRODUCED, LOCAL = "source", "produced", "local"
@@ -153,33 +142,3 @@ def changed_paths(git: Git, old: str, new: str) -> list[Change]:
     pairs = zip(fields[0:-1:2], fields[1::2], strict=False)
     # M is new content or mode, T another type, such as a link: both count as changed
     return [Change(os.fsdecode(path), CHANGES.get(status, CHANGED)) for status, path in pairs]
-
-
-def metric_series(git: Git, run: Run, names: Collection[str]) -> dict[str, list[float]]:
-    """Returns the values of these metrics in the order of the record: all of them, or a sample if there are many."""
-    found: dict[str, list[float]] = {name: [] for name in names}
-    if not found:
-        return found
-    with Objects(git) as objects:
-        record = objects.read(f"{run.attempt.left}:{METRICS}", LARGEST)
-    for line in sample_lines((record.data if record else None) or b""):
-        try:
-            # a foreign record may have lines that are not JSON
-            values = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(values, dict):
-            for name in found.keys() & values.keys():
-                value = number_from_json(values[name])
-                if value is not None:
-                    found[name].append(value)
-    return found
-
-
-def sample_lines(data: bytes) -> Iterator[bytes]:
-    """Yields the lines of a record; for a long record, pieces from all over it."""
-    lines = data.splitlines()
-    starts = [0] if len(lines) <= PIECES * EACH else [len(lines) * piece // PIECES for piece in range(PIECES)]
-    size = len(lines) if len(starts) == 1 else EACH
-    for start in starts:
-        yield from (line for line in lines[start : start + size] if len(line) <= LONGEST)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gitrun.store.commits import Signature
     from gitrun.store.index import Index
     from gitrun.views.contents import Change, Content
+    from gitrun.views.curves import Curve
     from gitrun.views.diff import Differences, DiffStyle, Pair
     from gitrun.views.gates import Checked, Gate
     from gitrun.views.history import Commit, Range
@@ -81,9 +82,9 @@ class RunReader:
         """Returns the ids of all runs in this repository, without reading them."""
         return store.refs.tips(self._git).keys()
 
-    def metric_series(self, run: Run, names: Collection[str]) -> dict[str, list[float]]:
-        """Returns the values of these metrics in the order of the record: all of them, or a sample if there are many."""
-        return views.contents.metric_series(self._git, run, names)
+    def read_curves(self, runs: Iterable[Run], metrics: Collection[str], points: int | None = None) -> list[Curve]:
+        """Returns how these metrics went in each run, in at most `points` points that keep each peak (default: 1,000)."""
+        return views.curves.read_curves(self._git, runs, metrics, points or views.curves.MOST_POINTS)
 
     def replace_paths(self, run: Run, output: bytes) -> bytes:
         """Returns the output with the user's file paths in place of those in the run's workspace."""

@@ -15,7 +15,8 @@ from gitrun.model.text import count_text, safe_lines
 from gitrun.store.commits import read_signature
 from gitrun.store.submodules import align_sources, compared_source
 from gitrun.views.batches import rank_batch
-from gitrun.views.contents import CHANGED, CHANGES, Change, PathsBesideSource, metric_series
+from gitrun.views.contents import CHANGED, CHANGES, Change, PathsBesideSource
+from gitrun.views.curves import read_curves
 from gitrun.views.diff import differing_values, flatten
 from gitrun.views.gates import latest_completed
 from gitrun.views.history import Range, read_history, tree_of_commit
@@ -184,11 +185,12 @@ def build_detail(
     lines, before = output_tail(output)
     old = previous or run
     code, more = changed_code(git, old, run) if previous else ((), False)
+    curves = read_curves(git, [run], list(islice(told, DRAWN)))
     return Detail(
         run=run, previous=previous,
         flags=differing_values(old.flags, run.flags), metrics=differing_values(old.metrics, run.metrics),
         environment=differing_values(environments[old.id], environments[run.id]), code=code, more_code=more,
-        series=metric_series(git, run, list(islice(told, DRAWN))), tail=lines, before=before,
+        series={curve.metric: curve.values for curve in curves}, tail=lines, before=before,
         signed=found.words if found else "unsigned",
     )  # fmt: skip
 
