@@ -10,6 +10,7 @@
  *   diff(a, b, signal), lineage(id, signal), commits(range, signal), runsBlock(query, signal), changes(stamp, signal)
  *   fileAddress(id, path, { source, render })   where the bytes of a file are, for src and href
  *   file(id, path, { source, signal })   its text
+ *   fileStart(id, path, { source, most, signal })   { words, isWhole }: its text, of at most about `most` bytes
  *   listen(name, listener, signal) 'changed' {stamp}, 'live' {ids}, 'connection' 'open' | 'lost'
  *   source    null, or in a site an object { get(address, as) } with promises of the same answers; isStatic tells
  */
@@ -27,13 +28,13 @@ gitrun.data = (() => {
     }
   }
 
-  async function get(address, { signal, as = 'json' } = {}) {
+  async function get(address, { signal, as = 'json', most } = {}) {
     if (data.source) return data.source.get(address, as);
     let answer;
     try {
       answer = await fetch(address, { signal, credentials: 'same-origin', headers: { Accept: as === 'json' ? 'application/json' : 'text/plain' } });
       if (!answer.ok) throw await readError(answer);
-      return await (as === 'json' ? answer.json() : answer.text());
+      return await (as === 'json' ? answer.json() : as === 'start' ? readStart(answer, most) : answer.text());
     } catch (error) {
       if (error.name === 'AbortError' || error instanceof DataError) throw error;
       if (!answer) setConnection('lost');
@@ -44,6 +45,20 @@ gitrun.data = (() => {
   async function readError(answer) {
     const words = await answer.json().catch(() => ({}));
     return new DataError(words.message || `The server answered ${answer.status}`, answer.status, words.hint);
+  }
+
+  /** Reads about `most` bytes of a text and leaves the rest where it is. */
+  async function readStart(answer, most) {
+    const reader = answer.body.getReader(), decoder = new TextDecoder();
+    for (let words = '', size = 0; ;) {
+      const { done, value } = await reader.read();
+      if (done) return { words: words + decoder.decode(), isWhole: true };
+      words += decoder.decode(value, { stream: true });
+      size += value.length;
+      if (size < most) continue;
+      reader.cancel();
+      return { words, isWhole: false };
+    }
   }
 
   const ask = (path, query, signal, as) => get(gitrun.router.address(path, query), { signal, as });
@@ -61,6 +76,7 @@ gitrun.data = (() => {
   data.fileAddress = (id, path, { source, render } = {}) =>
     gitrun.router.address(`/files/${part(id)}/${path.split('/').map(part).join('/')}`, { source: source && 1, render: render && 1 });
   data.file = (id, path, { source, signal } = {}) => get(data.fileAddress(id, path, { source }), { signal, as: 'text' });
+  data.fileStart = (id, path, { source, most, signal } = {}) => get(data.fileAddress(id, path, { source }), { signal, most, as: 'start' });
 
   /** Follows the output of a run. EventSource resumes by itself at the byte of its last event. */
   data.tail = (id, from, { text, end }, signal) => {
