@@ -1,17 +1,32 @@
-"""A real browser that looks at a page on a phone, a tablet and a desk."""
+"""A real browser that looks at pages: files on a phone, a tablet and a desk, and the pages of `git run view`.
+
+A module that looks at the pages of `git run view` asks for `served`, a repository of real runs with a server, or makes a
+repository of its own and serves it with `serving`; `open_page` opens an address in a new window. What a page must never do
+fails the test: errors, violations of its content policy, requests to anywhere else.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
+from homes import move_in
+from repository import Repo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
 
 WIDTHS = (360, 800, 1400)
 """Pixels of the screens."""
@@ -54,3 +69,154 @@ def rendered(page: Path, scratch: Path) -> str:
         words, capture_output=True, text=True, check=True, timeout=60, env={**os.environ, "HOME": str(scratch)}
     )
     return done.stdout
+
+
+TRAIN = """\
+import math
+import sys
+
+import gitrun
+
+lr = 0.1
+optimizer = "sgd"
+width = 64
+epochs = 20
+loss = 2.5
+for step in range(epochs):
+    loss = 2.5 * math.exp(-lr * step * (1.5 if optimizer == "adam" else 1)) + 8 / width + 0.01 * math.cos(step)
+    gitrun.log({"loss": loss, "accuracy": 1 - loss / 4}, step=step)
+    print(f"step {step}: loss {loss:.4f}")
+with open("summary.csv", "w") as file:
+    file.write(f"lr,loss\\n{lr},{loss}\\n")
+sys.exit(lr > 1)
+"""
+"""A training that learns well with some flags, and fails with others."""
+GRID = [(lr, optimizer, width) for lr in (0.01, 0.05, 0.1, 0.4) for optimizer in ("sgd", "adam") for width in (64, 128)]
+SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A repository, and the server that shows its runs. `url` has the token."""
+
+    repo: Repo
+    url: str
+    environ: dict[str, str] = field(repr=False)
+
+    @property
+    def origin(self) -> str:
+        """The address without path and token."""
+        return "http://" + urlsplit(self.url).netloc
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The ended `git run WORDS` in the home of the server."""
+        return self.repo.run(*words, env=self.environ)
+
+
+@contextmanager
+def serving(repo: Repo, *words: str) -> Iterator[Served]:
+    """Serves a repository with `git run view WORDS` until the end of the `with`."""
+    environ = dict(os.environ)
+    command = ("git", "run", "view", "--no-open", "--port", "0", *words)
+    with subprocess.Popen(command, cwd=repo.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            url = process.stdout.readline().strip()
+            assert url, "git run view printed no address"
+            yield Served(repo, url, environ)
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@pytest.fixture(scope="module")
+def browsing_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of the servers and repositories of a module."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield move_in(tmp_path_factory.mktemp("home"), monkeypatch)
+
+
+def fill_with_runs(repo: Repo) -> Repo:
+    """Makes a commit and 18 runs of `train.py`, of which one has failed, one is labelled and marked, and one is tagged."""
+    repo.write("train.py", TRAIN)
+    repo.write("plot.py", "print('nothing to plot')\n")
+    repo.commit("Train and plot")
+    for lr, optimizer, width in GRID:
+        repo.run("train.py", f"lr={lr}", f"optimizer={optimizer}", f"width={width}", check=True)
+    repo.run("train.py", "lr=3", "epochs=3")
+    repo.run("plot.py", check=True)
+    repo.run("label", "best so far", "4", check=True)
+    repo.run("mark", "4", check=True)
+    repo.run("tag", "paper", "6", check=True)
+    return repo
+
+
+@pytest.fixture(scope="module")
+def served(browsing_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A repository of real runs with a server."""
+    pytest.importorskip("starlette", reason="there is no starlette")
+    with serving(fill_with_runs(Repo.create(tmp_path_factory.mktemp("served") / "demo"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A chromium without a screen. One a module: while it is there, no other event loop can run in this thread."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="there is no playwright")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("there is no chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """How to open an address of a server in a new window: `open_page(served, "/compare?r=a,b", width=360)`.
+
+    Options are those of playwright's contexts, such as `color_scheme="dark"`. At the end of the test all windows must have
+    been quiet: no errors, no violations, no requests elsewhere.
+    """
+    faults: list[str] = []
+    contexts = []
+
+    def open_address(server: Served, address: str = "/", *, width: int = 1400, height: int = 900, **options: object) -> Page:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        page.on("console", lambda said: faults.append(said.text) if is_fault(said.text) else None)
+        page.on("request", lambda asked: faults.append(f"asked {asked.url}") if is_elsewhere(asked.url, server) else None)
+        # the token becomes a cookie of this window
+        context.request.get(server.url, max_redirects=0)
+        page.goto(server.origin + address)
+        return page
+
+    yield open_address
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def is_fault(said: str) -> bool:
+    """Whether a line of the console tells of a violation of the content policy."""
+    return "Content Security Policy" in said or "Refused to" in said
+
+
+def is_elsewhere(url: str, server: Served) -> bool:
+    """Whether a request leaves the server of the page."""
+    return not url.startswith((server.origin + "/", "data:", "blob:"))
+
+
+def wait_until(condition: Callable[[], object], seconds: float = SECONDS) -> object:
+    """Waits for a condition and returns what it returned. The content policy forbids playwright's `wait_for_function`."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    return value

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
 from typing import TYPE_CHECKING
 
 import calling
-import pygit2
 import pytest
-from pygit2.enums import ConfigLevel
+from homes import move_in
 from repository import Repo
 from templates import echo
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
-CONFIG = """\
-[init]
-    defaultBranch = main
-[user]
-    name = A User
-    email = user@example.org
-[protocol "file"]
-    allow = always
-[advice]
-    detachedHead = false
-    skippedCherryPicks = false
-[gc]
-    auto = 0
-[maintenance]
-    auto = false
-"""
 pytest_plugins = (
     "annotated",
     "built_projects",
+    "browser",
     "byte_runs",
     "chances",
     "dask_cluster",
@@ -57,11 +39,6 @@ pytest_plugins = (
 )
 """Modules with fixtures that several files share."""
 HAS_PASSED = pytest.StashKey[bool]()
-LEAKS = ("GIT_", "GITRUN_", "FLAG_", "XDG_", "PYTHON", "LC_", "CONDA_")
-LEAKING = (
-    "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "LANG", "LANGUAGE", "EDITOR", "VISUAL", "PAGER", "COLUMNS",
-    "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "EMAIL", "MANPATH", "BROWSER",
-)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -102,21 +79,7 @@ def without_leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def world(without_leftovers: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of this test; `git`, `git run` and `python` are those of the tests, whoever started them."""
-    home = tmp_path_factory.mktemp("home")
-    config = home / ".gitconfig"
-    config.write_text(CONFIG)
-    for name in [name for name in os.environ if name.startswith(LEAKS) or name in LEAKING]:
-        monkeypatch.delenv(name)
-    bin_first = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    fixed = {"HOME": str(home), "PATH": bin_first, "TZ": "UTC", "LC_ALL": "C.UTF-8", "TERM": "dumb"}
-    ours = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(config), "GIT_TERMINAL_PROMPT": "0"}
-    for name, value in (fixed | ours).items():
-        monkeypatch.setenv(name, value)
-    # libgit2 reads neither GIT_CONFIG_GLOBAL nor a HOME that changes after it was loaded
-    pygit2.settings.search_path[ConfigLevel.GLOBAL] = str(home)
-    pygit2.settings.search_path[ConfigLevel.XDG] = str(home / "none")
-    pygit2.settings.search_path[ConfigLevel.SYSTEM] = str(home / "none")
-    return home
+    return move_in(tmp_path_factory.mktemp("home"), monkeypatch)
 
 
 @pytest.fixture
