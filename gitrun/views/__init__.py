@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gitrun.views import contents as contents
     from gitrun.views import curves as curves
     from gitrun.views import diff as diff
+    from gitrun.views import family as family
     from gitrun.views import formats as formats
     from gitrun.views import gates as gates
     from gitrun.views import history as history
