@@ -9,7 +9,6 @@ import zlib
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 VIEW = Path(__file__).parents[3] / "gitrun" / "share" / "view"
 EVIL = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>"
@@ -28,15 +27,12 @@ def png(width: int, height: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def page():
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page()
-        page.set_content("<main></main>")
-        for name in ("text.js", "dom.js", "files.js"):
-            page.add_script_tag(path=VIEW / name)
-        yield page
-        browser.close()
+def page(chromium):
+    page = chromium.new_page()
+    page.set_content("<main></main>")
+    for name in ("text.js", "dom.js", "files.js"):
+        page.add_script_tag(path=VIEW / name)
+    return page
 
 
 def shown(page, kind: str, words: str) -> str:
