@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import threading
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 GONE = "the connection to the scheduler is lost"
 STARTED_TASKS = count(1)
 QUIET_LOG = logging.CRITICAL + 1
+OPTIONS: Mapping[str, Any] = {"capture_output": True, "stdin": NO_INPUT, "check": False}
+"""Options of `subprocess.run` for the programs of workers."""
 
 
 def connect(address: str) -> DaskCluster:
@@ -38,33 +41,121 @@ def connect(address: str) -> DaskCluster:
     except (OSError, TimeoutError, ValueError, ImportError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CannotRun(f"no Dask scheduler answers at {address}: {reason}", "To start one: dask scheduler") from error
-    return DaskCluster(client, {})
+    return DaskCluster(client)
 
 
-def start_local(threads: int, environ: Mapping[str, str], directory: str) -> DaskCluster:
-    """Starts a scheduler and a worker with threads in this process. Their programs run in a directory."""
+def start_local(threads: int) -> DaskPermits:
+    """Starts a scheduler and a worker with threads in this process."""
     logging.getLogger("distributed").setLevel(QUIET_LOG)
     cluster = distributed.LocalCluster(
         n_workers=1, threads_per_worker=threads, processes=False, dashboard_address=None, silence_logs=QUIET_LOG
     )
-    client = distributed.Client(cluster, set_as_default=False)
-    # Ctrl-C in a terminal is for the driver alone, which tells the workers
-    return DaskCluster(client, {"env": dict(environ), "cwd": directory, "start_new_session": True}, cluster)
+    return DaskPermits(cluster, distributed.Client(cluster, set_as_default=False), threads)
 
 
-class DaskCluster:
-    """A Dask cluster; see `lifecycle.cluster.Cluster`. `options` are those of `subprocess.run`."""
+class Waker:
+    """A pipe that wakes the thread which polls its `descriptor`."""
 
-    def __init__(
-        self, client: distributed.Client, options: Mapping[str, Any], owned: distributed.LocalCluster | None = None
-    ) -> None:
-        self._client, self._owned = client, owned
-        self._options = {"capture_output": True, "stdin": NO_INPUT, "check": False, **options}
-        self._futures: dict[str, Future] = {}
-        self._ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+    def __init__(self) -> None:
         self.descriptor, self._write = os.pipe()
         for end in (self.descriptor, self._write):
             os.set_blocking(end, False)
+
+    def wake(self) -> None:
+        """Makes the descriptor readable."""
+        with suppress(OSError):  # full: it is readable; closed: nobody waits
+            os.write(self._write, b"x")
+
+    def clear(self) -> None:
+        """Makes the descriptor unreadable again."""
+        with suppress(BlockingIOError):
+            os.read(self.descriptor, 1 << 16)
+
+    def close(self) -> None:
+        """Closes the pipe."""
+        for end in (self.descriptor, self._write):
+            os.close(end)
+
+
+class DaskPermits:
+    """A Dask cluster in this process; see `lifecycle.cluster.Permits`. A task holds a thread while its program runs."""
+
+    def __init__(self, cluster: distributed.LocalCluster, client: distributed.Client, threads: int) -> None:
+        self._cluster, self._client, self.threads = cluster, client, threads
+        self._waker, self._granted = Waker(), queue.SimpleQueue[str]()
+        self.descriptor = self._waker.descriptor
+        self._futures: dict[str, Future] = {}
+        self._held: list[str] = []
+        self._key = f"gitrun-{os.getpid()}-{id(self)}"
+        PERMITS[self._key] = self
+
+    def lacks(self, resources: Mapping[str, str]) -> bool:
+        """Returns whether the worker lacks these resources. Raises BadValue."""
+        return lacks_resources(self._client, resources)
+
+    def request(self, resources: Mapping[str, str]) -> None:
+        """Has Dask start a task on a thread as soon as one is free."""
+        key = f"{self._key}-{next(STARTED_TASKS)}"
+        wanted = read_resources(resources) or None
+        self._futures[key] = self._client.submit(hold_thread, self._key, key, key=key, pure=False, resources=wanted)
+
+    def hold(self, key: str) -> None:
+        """Grants a permit, and returns when it is given back. Called on a thread of the worker."""
+        released = RELEASED.setdefault(key, threading.Event())
+        self._granted.put(key)
+        self._waker.wake()
+        released.wait()
+        RELEASED.pop(key, None)
+
+    def count_granted(self) -> int:
+        """Returns the number of permits that were granted since the last call."""
+        self._waker.clear()
+        before = len(self._held)
+        while not self._granted.empty():
+            self._held.append(self._granted.get())
+        return len(self._held) - before
+
+    def release(self) -> None:
+        """Ends a task that holds a thread."""
+        key = self._held.pop()
+        RELEASED[key].set()
+        self._futures.pop(key, None)
+
+    def close(self) -> None:
+        """Ends the tasks, the worker and the scheduler."""
+        PERMITS.pop(self._key, None)
+        with suppress(OSError, TimeoutError, RuntimeError):
+            self._client.cancel(list(self._futures.values()))
+        for event in list(RELEASED.values()):
+            event.set()
+        for part in (self._client, self._cluster):
+            with suppress(OSError, TimeoutError, RuntimeError):
+                part.close(timeout=5)
+        self._waker.close()
+
+
+PERMITS: dict[str, DaskPermits] = {}
+"""The clusters of this process by key. A task knows no more than the key: its arguments are pickled."""
+RELEASED: dict[str, threading.Event] = {}
+"""The tasks that hold threads, each with the event that ends it."""
+
+
+def hold_thread(cluster: str, key: str) -> None:
+    """Holds a thread of the worker while a program of this machine runs."""
+    permits = PERMITS.get(cluster)
+    if permits:  # else it has been closed
+        permits.hold(key)
+
+
+class DaskCluster:
+    """A Dask cluster; see `lifecycle.cluster.Cluster`."""
+
+    def __init__(self, client: distributed.Client) -> None:
+        self._client = client
+        self._futures: dict[str, Future] = {}
+        self._ended = queue.SimpleQueue[str]()
+        self._waker = Waker()
+        self.descriptor = self._waker.descriptor
 
     @property
     def threads(self) -> int:
@@ -83,11 +174,7 @@ class DaskCluster:
 
     def lacks(self, resources: Mapping[str, str]) -> bool:
         """Returns whether there are workers, but none has these resources. Raises BadValue."""
-        wanted = read_resources(resources)
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values() if wanted else ()
-        return bool(workers) and not any(
-            all(worker["resources"].get(name, 0) >= value for name, value in wanted.items()) for worker in workers
-        )
+        return lacks_resources(self._client, resources)
 
     def submit(self, key: str, words: Sequence[str], resources: Mapping[str, str], avoid: Collection[str]) -> None:
         """Has a worker run the words in its directory, preferably none of `avoid`."""
@@ -95,7 +182,7 @@ class DaskCluster:
         placing: dict[str, Any] = {"workers": others, "allow_other_workers": True} if others else {}
         future = self._client.submit(
             run_words, list(words), key=f"gitrun-{key}-{os.getpid()}-{next(STARTED_TASKS)}", pure=False,
-            resources=read_resources(resources) or None, **placing, **self._options,
+            resources=read_resources(resources) or None, **placing, **OPTIONS,
         )  # fmt: skip
         self._futures[key] = future
         future.add_done_callback(lambda _: self._note_end(key))
@@ -103,8 +190,7 @@ class DaskCluster:
     def _note_end(self, key: str) -> None:
         """Wakes the thread that waits for tasks."""
         self._ended.put(key)
-        with suppress(OSError):  # full: it is awake; closed: nobody waits
-            os.write(self._write, b"x")
+        self._waker.wake()
 
     def cancel(self, keys: Collection[str]) -> None:
         """Forgets tasks. Those that run go on."""
@@ -114,8 +200,7 @@ class DaskCluster:
 
     def read_ended(self) -> list[TaskEnd]:
         """Returns the tasks that have ended since the last call."""
-        with suppress(BlockingIOError):
-            os.read(self.descriptor, 1 << 16)
+        self._waker.clear()
         ends = []
         while not self._ended.empty():
             key = self._ended.get()
@@ -145,7 +230,7 @@ class DaskCluster:
         try:
             found = self._client.run(
                 run_words, list(words), workers=None if workers is None else list(workers), on_error="return",
-                **self._options,
+                **OPTIONS,
             )  # fmt: skip
         except (OSError, TimeoutError, RuntimeError, ValueError):
             return {}
@@ -157,14 +242,19 @@ class DaskCluster:
         }
 
     def close(self) -> None:
-        """Leaves the cluster, and ends it if it was started here."""
+        """Leaves the cluster."""
         with suppress(OSError, TimeoutError, RuntimeError):
             self._client.close(timeout=5)
-        if self._owned:
-            with suppress(OSError, TimeoutError, RuntimeError):
-                self._owned.close(timeout=5)
-        for end in (self.descriptor, self._write):
-            os.close(end)
+        self._waker.close()
+
+
+def lacks_resources(client: distributed.Client, resources: Mapping[str, str]) -> bool:
+    """Returns whether a cluster has workers, but none of them has these resources. Raises BadValue."""
+    wanted = read_resources(resources)
+    workers = client.scheduler_info(n_workers=-1)["workers"].values() if wanted else ()
+    return bool(workers) and not any(
+        all(worker["resources"].get(name, 0) >= value for name, value in wanted.items()) for worker in workers
+    )
 
 
 def read_resources(resources: Mapping[str, str]) -> dict[str, float]:

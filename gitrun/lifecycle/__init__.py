@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import gpus as gpus
     from gitrun.lifecycle import inputs as inputs
     from gitrun.lifecycle import launch as launch
+    from gitrun.lifecycle import local_cluster as local_cluster
     from gitrun.lifecycle import parent as parent
     from gitrun.lifecycle import pruning as pruning
     from gitrun.lifecycle import recover as recover

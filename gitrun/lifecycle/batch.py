@@ -263,7 +263,7 @@ class BatchRunner:
 
     def start_trials(self) -> bool:
         """Starts trials while there is room. Returns whether one waits for a GPU."""
-        while self.count_running() < self.jobs and not self.is_stopping:
+        while self.count_running() < self.room and not self.is_stopping:
             task, self.waiting = self.waiting or next(self.tasks, None), None
             if task is None:
                 return False
@@ -271,6 +271,11 @@ class BatchRunner:
                 self.waiting = task
                 return True
         return False
+
+    @property
+    def room(self) -> int:
+        """Returns the number of trials that may run now."""
+        return self.jobs
 
     @property
     def patience(self) -> float:

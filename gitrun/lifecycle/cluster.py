@@ -17,6 +17,7 @@ from gitrun.model.run import is_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from types import ModuleType
     from typing import Any
 
 SCHEMES = ("tcp://", "tls://", "ws://", "wss://", "ucx://", "inproc://")
@@ -27,6 +28,7 @@ WORKER = ("git-run", "worker")
 """First words of the program that executes a run."""
 DASK_INSTALL = "To install it: pip install 'git-run-tracker[dask]'"
 MOST_JOBS = 1 << 12
+RESOURCES_HINT = "To give a worker resources: dask worker ADDRESS --resources 'GPU=1'"
 NOT_HERE = 75
 """Exit status of a worker that cannot execute a run, or was not the first one to claim it."""
 
@@ -105,22 +107,58 @@ class Cluster(Protocol):
         """Leaves the cluster."""
 
 
+class Permits(Protocol):
+    """A cluster in this process, which says when programs may start on this machine.
+
+    `descriptor` becomes readable when a permit is granted. `threads` is the number of permits there are.
+    """
+
+    descriptor: int
+    threads: int
+
+    def lacks(self, resources: Mapping[str, str]) -> bool:
+        """Returns whether this machine does not offer these resources. Raises BadValue."""
+
+    def request(self, resources: Mapping[str, str]) -> None:
+        """Asks for a permit to start a program that needs these resources."""
+
+    def count_granted(self) -> int:
+        """Returns the number of permits that were granted since the last call."""
+
+    def release(self) -> None:
+        """Gives a granted permit back: its program has ended."""
+
+    def close(self) -> None:
+        """Gives all permits back and ends the cluster."""
+
+
 def is_cluster(address: str) -> bool:
     """Returns whether `--on ADDRESS` names a cluster; else it names a git remote."""
     return address.startswith((*SCHEMES, LOCAL))
 
 
-def open_cluster(address: str, environ: Mapping[str, str], directory: str) -> Cluster:
-    """Connects to a scheduler, or starts workers in this process (`local:N`), whose programs get `environ` and `directory`.
+def open_cluster(address: str) -> Cluster:
+    """Connects to a scheduler. Raises MissingPackage, CannotRun."""
+    cluster: Cluster = load_extra().connect(address)
+    return cluster
 
-    Raises BadValue, MissingPackage, CannotRun.
-    """
+
+def open_local(address: str) -> Permits:
+    """Starts a cluster in this process (`local:N`). Raises BadValue, MissingPackage."""
     count = address.removeprefix(LOCAL)
-    is_local = address.startswith(LOCAL)
-    if is_local and not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_JOBS):
+    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_JOBS):
         raise BadValue("--on local:N needs a number of workers", "For example: --on local:4")
+    permits: Permits = load_extra().start_local(int(count))
+    return permits
+
+
+def read_amounts(words: Sequence[str]) -> dict[str, str]:
+    """Returns the amounts of resources, given as `NAME=AMOUNT`, by name."""
+    return dict(word.partition("=")[::2] for word in words)
+
+
+def load_extra() -> ModuleType:
+    """Imports the extra that needs Dask. Raises MissingPackage."""
     if find_spec("distributed") is None:
         raise MissingPackage("Dask is not installed", DASK_INSTALL)
-    extra = import_module(f"gitrun.extras.{EXTRA}")  # an extra, and nothing of Dask is needed before
-    cluster: Cluster = extra.start_local(int(count), environ, directory) if is_local else extra.connect(address)
-    return cluster
+    return import_module(f"gitrun.extras.{EXTRA}")

@@ -12,7 +12,8 @@ from gitrun import lifecycle, workspace
 from gitrun.errors import BadRun, GitFailed, GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.batch import BatchExecutor, BatchRunner, EndedTrial
-from gitrun.lifecycle.cluster_pool import ClusterPool, ClusterTask, read_amounts, read_tail, require_resources
+from gitrun.lifecycle.cluster import read_amounts
+from gitrun.lifecycle.cluster_pool import ClusterPool, ClusterTask, read_tail, warn_of_resources
 from gitrun.lifecycle.trial_queue import COUNTED, Task
 from gitrun.model.batch import Proposal
 from gitrun.model.plan import Outcome, Skip
@@ -134,8 +135,7 @@ class ClusterBatchRunner(BatchRunner):
         """Notes a trial that is over: its result, or that it must be handed out again, or why it cannot be."""
         number, run = task.number, arrival.run
         if run and arrival.is_ended:
-            host = "" if self.place.is_here else run.attempt.worker
-            self.note_end(EndedTrial(task, run.id, host), outcome_of_run(run))
+            self.note_end(EndedTrial(task, run.id, run.attempt.worker), outcome_of_run(run))
             if run.attempt.status == ERROR:
                 self.show_tail(number, run)
             return
@@ -191,7 +191,7 @@ class ClusterBatchRunner(BatchRunner):
     def run(self) -> Outcome:
         """Hands trials out until there are no more, a fault ends the batch, or a signal asks to stop. Returns the outcome."""
         try:
-            require_resources(self.place, read_amounts(self.decision.plan.params.resources), self.session.say)
+            warn_of_resources(self.place, read_amounts(self.decision.plan.params.resources), self.session.say)
         except GitrunError as error:
             self.fault = error.message
             self.session.say(f"error: {error}")
@@ -214,7 +214,7 @@ def fetch_open_trials(executor: ClusterBatchExecutor, attempt: AttemptHandle) ->
     Raises GitFailed.
     """
     session, place = executor.launch.session, executor.place
-    if executor.decision.run is None or place.is_here:
+    if executor.decision.run is None:
         return
     runs = lifecycle.batch_trials.trials_of(session, attempt.run_id)
     still_open = [run.id for run in runs if run.attempt.shown_status not in COUNTED]

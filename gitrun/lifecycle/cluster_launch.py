@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, sharing, store
 from gitrun.errors import CannotRun, UsageError
-from gitrun.git.locks import acquire, make_private_directory
-from gitrun.lifecycle.cluster import LOCAL, WORKER, is_cluster, open_cluster
+from gitrun.lifecycle.cluster import LOCAL, WORKER, is_cluster, open_cluster, read_amounts
 from gitrun.lifecycle.cluster_batch import MOST_DEATHS, ClusterBatchExecutor, outcome_of_run
-from gitrun.lifecycle.cluster_pool import LIST_RUNNING, ClusterPool, ClusterTask, Place, read_amounts, require_resources
+from gitrun.lifecycle.cluster_pool import LIST_RUNNING, ClusterPool, ClusterTask, Place, warn_of_resources
 from gitrun.lifecycle.decide import Prompts
 from gitrun.model.plan import Request, Skip, StartedRun
 from gitrun.model.run import BATCH, STAGED, short_id
@@ -23,7 +20,6 @@ from gitrun.store import trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from gitrun.lifecycle.cluster_pool import Arrival
     from gitrun.lifecycle.launch import BegunAttempt
@@ -31,8 +27,6 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
     from gitrun.workspace.session import Session
 
-HUB = "hub"
-"""Bare repository below `.git/gitrun` in which the workers of `local:N` claim runs."""
 WORKERS_OWN = "git run worker -h"
 """The command that lists the options of a worker."""
 NAMED = 5
@@ -45,10 +39,12 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
     Raises GitrunError if nothing could be run or recorded.
     """
     refuse_options(request)
+    if (request.on or "").startswith(LOCAL):
+        return lifecycle.local_cluster.start(session, request, prompts)
     if not is_cluster(request.on or ""):
         return start_by_workers(session, request, prompts)
     with open_place(session, request) as place:
-        require_resources(place, read_amounts(request.resources or ()), session.say)
+        warn_of_resources(place, read_amounts(request.resources or ()), session.say)
         # what is handed out is staged: nothing of it runs here
         with lifecycle.launch.begin_request(session, replace(request, stage=True), prompts) as begun:
             if isinstance(begun, Skip):
@@ -58,13 +54,15 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
                 if begun.decision.plan.kind == BATCH:
                     lifecycle.launch.introduce(begun)
                     executor = ClusterBatchExecutor(begun.launch, begun.decision, lifecycle.launch.start_trial, place)
+                    if begun.launch.session.git.kept:
+                        begun.launch.session.git.kept.remembered = {}
                     outcome = lifecycle.attempt.perform(attempt, executor)
                     # workers in other clones cannot write the notes of the trials
                     store.notes.add_note_of_run(session.git, attempt.run_id)
                     return StartedRun(attempt.run_id, outcome)
                 lifecycle.launch.run_attempt(begun)
                 task = task_of(begun)
-        require_resources(place, task.resources, session.say)
+        warn_of_resources(place, task.resources, session.say)
         return StartedRun(task.run_id, run_single(session, place, task))
 
 
@@ -73,8 +71,6 @@ def tell_workers_needs(session: Session, place: Place, begun: BegunAttempt) -> N
 
     Raises UsageError, and undoes the attempt, if something of it must not leave this machine.
     """
-    if place.is_here:
-        return
     attempt, run = begun.attempt, begun.decision.run
     lifecycle.worker_needs.tell_needs(session, begun)
     try:
@@ -130,61 +126,33 @@ def start_by_workers(session: Session, request: Request, prompts: Prompts) -> St
 
 
 def refuse_options(request: Request) -> None:
-    """Raises UsageError for options that mean this machine."""
+    """Raises UsageError for options that do not apply elsewhere."""
+    is_elsewhere = not (request.on or "").startswith(LOCAL)
     for option, is_given in (
         ("--in-place", request.in_place), ("--background", request.background), ("--stage", request.stage),
-        ("--gpus", request.gpus is not None), ("--gpus-per-trial", request.gpus_per_trial is not None),
-        ("--prune", bool(request.prune) and request.prune != "none"), ("--bring", bool(request.bring)),
+        ("--bring", bool(request.bring)), ("--gpus", is_elsewhere and request.gpus is not None),
+        ("--gpus-per-trial", is_elsewhere and request.gpus_per_trial is not None),
+        ("--prune", is_elsewhere and bool(request.prune) and request.prune != "none"),
+        ("--via", not is_elsewhere and request.via is not None), ("--same-env", not is_elsewhere and request.same_env),
     ):  # fmt: skip
         if is_given:
-            raise UsageError(f"--on cannot be combined with {option}")
+            raise UsageError(f"--on {request.on} cannot be combined with {option}")
 
 
 @contextmanager
 def open_place(session: Session, request: Request) -> Iterator[Place]:
     """Connects to the cluster of the request. Raises GitrunError, before anything is written."""
-    git, address = session.git, request.on or ""
-    top = git.worktree
-    if top is None:
+    git = session.git
+    if git.worktree is None:
         raise CannotRun("runs are handed out from a working tree, and this repository has none")
-    is_here = address.startswith(LOCAL)
-    remote = "" if is_here else request.via or sharing.remotes.default_remote(git, push=True)
-    directory = os.path.join(top, git.prefix)
-    cluster = open_cluster(address, git.environ, directory)
+    remote = request.via or sharing.remotes.default_remote(git, push=True)
+    cluster = open_cluster(request.on or "")
     try:
-        if is_here:
-            with open_hub(session) as hub:
-                yield Place(cluster, str(hub), (*WORKER, str(hub)), is_here, request.same_env)
-        else:
-            place = Place(cluster, remote, (*WORKER, remote), is_here, request.same_env)
-            check_workers(session, place)
-            yield place
+        place = Place(cluster, remote, (*WORKER, remote), request.same_env)
+        check_workers(session, place)
+        yield place
     finally:
         cluster.close()
-
-
-@contextmanager
-def open_hub(session: Session) -> Iterator[Path]:
-    """Opens the repository in which workers of this machine claim runs. It borrows the objects of this one."""
-    git, hub = session.git, session.git.state / HUB
-    lock = acquire(git.state / f"{HUB}.lock", wait=0)
-    try:
-        if lock:
-            # nobody else uses it: what a gc has removed here may be missing there
-            shutil.rmtree(hub, ignore_errors=True)
-        if not hub.exists():
-            make_private_directory(hub)
-            kind = git.config.get("extensions.objectformat", ("sha1",))[-1]
-            alone = replace(git, git_dir=hub, common_dir=hub, worktree=None)
-            alone.run("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
-            # two pushes a run are all that happens there
-            alone.run("config", "receive.autogc", "false")
-            make_private_directory(hub / "objects/info")
-            (hub / "objects/info/alternates").write_text(f"{git.common_dir / 'objects'}\n")
-        yield hub
-    finally:
-        if lock:
-            lock.release()
 
 
 def check_workers(session: Session, place: Place) -> None:
@@ -222,8 +190,7 @@ def run_single(session: Session, place: Place, task: ClusterTask) -> Outcome | N
             if run and arrival.is_ended:
                 store.notes.add_note_of_run(session.git, run.id)
                 session.stdout.write(lifecycle.cluster_pool.read_output(session, run))
-                if not place.is_here:
-                    session.say(f"run {name} was executed on {run.attempt.worker}")
+                session.say(f"run {name} was executed on {run.attempt.worker}")
                 return outcome_of_run(run)
             if pool.ends:
                 return None

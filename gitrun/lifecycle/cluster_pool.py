@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gitrun import lifecycle, model
-from gitrun.errors import CannotRun, GitFailed, GitrunError
+from gitrun import model
+from gitrun.errors import GitFailed, GitrunError
 from gitrun.git.objects import Objects
-from gitrun.lifecycle.cluster import NOT_HERE, WORKER, TaskEnd
+from gitrun.lifecycle.cluster import NOT_HERE, RESOURCES_HINT, WORKER, TaskEnd
 from gitrun.lifecycle.executor import STOPPED
 from gitrun.model import record_files
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, STAGED, Run, run_ref, short_id
@@ -61,15 +61,11 @@ WORKERS_OWN = frozenset({"created", "nonce", "staged", "worker", "format"})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place that executes runs: the cluster, the remote that they go through, and the words of a worker before its options.
-
-    `is_here` says that the workers execute them in this repository.
-    """
+    """A place that executes runs: the cluster, the remote that they go through, and a worker's words before its options."""
 
     cluster: Cluster
     remote: str
     words: tuple[str, ...]
-    is_here: bool
     same_env: bool = False
 
 
@@ -291,9 +287,6 @@ class ClusterPool:
         for run_id, end in ends.items():
             if bundle := end.answer.get("bundle"):
                 self._import(run_id, bundle)
-        if self._place.is_here and not all(end.answer for end in ends.values()):
-            # a worker that was killed has left its run to us
-            lifecycle.recover.recover(self._session)
         runs = self._fetch(run_ids)
         for run_id, run in runs.items():
             if run_id in ends:
@@ -302,8 +295,7 @@ class ClusterPool:
 
     def _fetch(self, run_ids: Collection[str]) -> dict[str, Run]:
         """Fetches runs. Returns them by id. Raises GitFailed."""
-        if not self._place.is_here:
-            self._sharing.fetch(self._place.remote, FetchRequest(tuple(run_ids), lenient=True))
+        self._sharing.fetch(self._place.remote, FetchRequest(tuple(run_ids), lenient=True))
         with Index(self._session.git) as index:
             return {run_id: run for run_id in run_ids if isinstance(run := index.get(run_id), Run)}
 
@@ -413,20 +405,11 @@ def read_program(objects: Objects, attempt: str) -> object:
     return entries, flags.data, own, params
 
 
-def read_amounts(words: Sequence[str]) -> dict[str, str]:
-    """Returns the amounts of resources, given as `NAME=AMOUNT`, by name."""
-    return dict(word.partition("=")[::2] for word in words)
-
-
-def require_resources(place: Place, resources: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Tells the user that no worker has the resources that a run asks for. Raises BadValue, CannotRun."""
-    if not place.cluster.lacks(resources):
-        return
-    names = ", ".join(f"{name}={value}" for name, value in resources.items())
-    hint = "To give a worker resources: dask worker ADDRESS --resources 'GPU=1'"
-    if place.is_here:  # no other worker will come
-        raise CannotRun(f"no worker has {names}", hint)
-    say(f"warning: no worker has {names}. The runs wait for one. {hint}")
+def warn_of_resources(place: Place, resources: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Tells the user that no worker has the resources that a run asks for. Raises BadValue."""
+    if place.cluster.lacks(resources):
+        names = ", ".join(f"{name}={value}" for name, value in resources.items())
+        say(f"warning: no worker has {names}. The runs wait for one. {RESOURCES_HINT}")
 
 
 def read_output(session: Session, run: Run) -> bytes:

@@ -42,11 +42,13 @@ class ProgramPool:
     """Programs that run side by side; a context manager. On exit it kills those that still run.
 
     `find_targets` names the programs that an order to end (SIGTERM, SIGHUP) is meant for; None: for gitrun and all programs.
-    `ends` are the signals that asked gitrun itself to end, in the order of arrival.
+    `ends` are the signals that asked gitrun itself to end, in the order of arrival. `wakers` are descriptors that end a wait
+    when they become readable.
     """
 
     def __init__(self, signals: Signals, find_targets: Callable[[], Collection[RunningProgram] | None] = lambda: None) -> None:
         self.ends: list[int] = []
+        self.wakers: tuple[int, ...] = ()
         self._signals, self._find_targets = signals, find_targets
         self._running: dict[RunningProgram, tuple[ExitStack, int, QueuedSignals]] = {}
         self._stack = ExitStack()
@@ -75,7 +77,7 @@ class ProgramPool:
 
         Returns early when anything happened.
         """
-        poll, waiting = select.poll(), {self._signals.descriptor: select.POLLIN}
+        poll, waiting = select.poll(), dict.fromkeys((self._signals.descriptor, *self.wakers), select.POLLIN)
         for program, (_, watch, _) in self._running.items():
             patience = min(patience, program.supervisor.patience())
             # several programs may wait for one terminal to become writable

@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
-import os
 import select
 import sys
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("distributed")
 
 from gitrun.errors import BadValue, CannotRun
-from gitrun.extras.dask import connect, read_resources, start_local
+from gitrun.extras.dask import DaskCluster, connect, read_resources, start_local
 
 
 @pytest.fixture
-def local(tmp_path):
-    cluster = start_local(2, dict(os.environ), str(tmp_path))
-    yield cluster
-    cluster.close()
+def local():
+    """A scheduler and a worker of two threads in this process."""
+    import distributed  # an extra
+
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        found = DaskCluster(client)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def permits():
+    found = start_local(2)
+    yield found
+    found.close()
+
+
+def await_permits(permits, count: int) -> None:
+    """Waits until so many permits are granted."""
+    granted = 0
+    while granted < count:
+        assert select.select([permits.descriptor], [], [], 30)[0], "no permit was granted"
+        granted += permits.count_granted()
+
+
+def test_as_many_permits_are_granted_as_there_are_threads(permits) -> None:
+    for _ in range(3):
+        permits.request({})
+    await_permits(permits, 2)
+    assert not select.select([permits.descriptor], [], [], 0.3)[0]
+    permits.release()
+    await_permits(permits, 1)
+
+
+def test_permits_that_nobody_takes_do_not_keep_a_cluster(permits) -> None:
+    for _ in range(5):
+        permits.request({})
+    await_permits(permits, 2)
 
 
 def wait(cluster, count: int):
@@ -30,12 +67,12 @@ def wait(cluster, count: int):
     return ends
 
 
-def test_tasks_are_programs_in_the_directory_of_a_worker(local, tmp_path) -> None:
+def test_tasks_are_programs_in_the_directory_of_a_worker(local) -> None:
     assert local.threads == 2
     local.submit("a", [sys.executable, "-c", "import os; print(os.getcwd())"], {}, ())
     local.submit("b", [sys.executable, "-c", "import sys; sys.exit('no')"], {}, ())
     ends = {end.key: end for end in wait(local, 2)}
-    assert (ends["a"].status, ends["a"].stdout.decode().strip()) == (0, str(tmp_path))
+    assert (ends["a"].status, ends["a"].stdout.decode().strip()) == (0, str(Path.cwd()))
     assert (ends["b"].status, ends["b"].words) == (1, "no")
     assert {ends["a"].worker} == set(local.workers)
 
@@ -58,9 +95,11 @@ def test_resources_are_numbers_or_bytes() -> None:
         read_resources({"GPU": "many"})
 
 
-def test_a_worker_without_a_resource_lacks_it(local) -> None:
-    assert local.lacks({"GPU": "1"})
-    assert not local.lacks({})
+@pytest.mark.parametrize("kind", ["local", "permits"])
+def test_a_worker_without_a_resource_lacks_it(kind, request) -> None:
+    cluster = request.getfixturevalue(kind)
+    assert cluster.lacks({"GPU": "1"})
+    assert not cluster.lacks({})
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gitrun.errors import BadValue, MissingPackage
 from gitrun.lifecycle import cluster
-from gitrun.lifecycle.cluster import TaskEnd, is_cluster, open_cluster
+from gitrun.lifecycle.cluster import TaskEnd, is_cluster, open_cluster, open_local
 
 RUN = "3fa2c1d8" * 5
 
@@ -25,13 +25,13 @@ def test_an_address_is_of_a_cluster_or_a_remote(address, is_one) -> None:
 @pytest.mark.parametrize("count", ["", "0", "x", "-1", "1.5", "99999", "²"])
 def test_a_local_cluster_needs_a_number(count) -> None:
     with pytest.raises(BadValue):
-        open_cluster(f"local:{count}", {}, ".")
+        open_local(f"local:{count}")
 
 
 def test_a_missing_dask_is_named_with_its_installation(monkeypatch) -> None:
     monkeypatch.setattr(cluster, "find_spec", lambda _: None)
     with pytest.raises(MissingPackage) as caught:
-        open_cluster("tcp://box:8786", {}, ".")
+        open_cluster("tcp://box:8786")
     assert "git-run-tracker[dask]" in caught.value.hint
 
 

@@ -199,6 +199,46 @@ def test_what_a_stranger_pushes_is_not_executed(cluster, dask_team, gates, tmp_p
     assert not (gates / "evil").exists()
 
 
+@pytest.mark.slow
+def test_a_failed_trial_shows_the_end_of_its_output(cluster, dask_team, pair) -> None:
+    repo = dask_team.ann
+    repo.write("fail.py", 'n = 0\nfor k in range(20):\n    print("line", k)\nraise SystemExit(n)\n')
+    repo.commit()
+    repo.git("push", "--quiet")
+    ended = repo.run("fail.py", "n=[0,3]", "--on", cluster.address, check=True)
+    assert "#2  " in ended.stderr
+    assert "error (exit status 3)" in ended.stderr
+    assert "#2 line 19" in ended.stderr
+    assert "#2 line 9\n" not in ended.stderr
+    assert "#1 line" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_trial_whose_worker_is_killed_is_handed_out_again(cluster, dask_team, pair, tmp_path) -> None:
+    repo = dask_team.ann
+    repo.write(
+        "once.py",
+        f"""\
+import os, pathlib, signal, time
+n = 0
+place = pathlib.Path("{tmp_path}") / f"begun.{{n}}"
+if not place.exists():
+    place.write_text(str(os.getppid()))
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+print("loss:", n)
+""",
+    )
+    repo.commit()
+    repo.git("push", "--quiet")
+    ended = repo.run("once.py", "n=[1,2]", "--on", cluster.address, check=True, timeout=120)
+    assert ended.stderr.count("It is handed out again") == 2
+    trials = read_trials(repo)
+    assert [run["status"] for run in trials] == ["completed"] * 2
+    log = json.loads(repo.run("log", trials[0]["id"], "--json", check=True).stdout)
+    assert [one["status"] for one in log].count("completed") == 1
+
+
 def test_a_worker_outside_a_clone_is_named(cluster, dask_team, tmp_path) -> None:
     place = tmp_path / "nowhere"
     place.mkdir()
