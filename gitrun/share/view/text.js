@@ -7,6 +7,7 @@
  *   value(value)       a flag's value as it is typed: 0.1, true, 'a b', [1, 2]; empty for null
  *   duration(seconds)  0.04s, 12.4s, 3m20s, 2h05m
  *   relative(ms, now)  3 hours ago; both in milliseconds since 1970
+ *   age(ms, now)       the same in few characters: 20 min ago
  *   time(ms)           2026-11-29 14:02:31 in the reader's zone
  *   size(bytes)        12 kB, 1.5 MB
  *   count(n, noun)     1 run, 3 runs
@@ -100,6 +101,9 @@ gitrun.text = (() => {
     return passed > 0 ? `${amount} ago` : `in ${amount}`;
   }
 
+  const BRIEF = { second: 's', minute: 'min', hour: 'h' };
+  const age = (moment, now) => relative(moment, now).replace(/(second|minute|hour)s?/, unit => BRIEF[unit.replace(/s$/, '')]);
+
   function time(moment) {
     const at = new Date(moment), two = part => String(part).padStart(2, '0');
     return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `
@@ -117,5 +121,5 @@ gitrun.text = (() => {
   const count = (amount, noun) => `${amount.toLocaleString('en')} ${noun}${amount === 1 ? '' : 's'}`;
   const quote = word => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 
-  return { safe, safeLines, number, exact, value, duration, relative, time, size, count, quote };
+  return { safe, safeLines, number, exact, value, duration, relative, age, time, size, count, quote };
 })();
