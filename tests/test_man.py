@@ -65,7 +65,7 @@ def test_page_describes_every_option_of_a_verb_and_no_other(repo: Repo, verb: st
     assert shown.returncode == 129
     # `git run help` may name options of others; what all verbs take that show is described once
     common = {"--color", "--no-color"} if verb in LOOKING else set()
-    filters = described(section("SELECTING RUNS")) if "--where" in shown.stdout else set()
+    filters = described(section("SELECTING RUNS")) if "--author" in shown.stdout else set()
     assert filters <= offered(shown.stdout)
     assert described(described_verbs()[verb]) - {"--help"} == offered(shown.stdout) - common - filters
     assert common <= described(section("VERBS").partition(".Bl")[0]) & offered(shown.stdout)

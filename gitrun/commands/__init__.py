@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from gitrun.commands import usage_errors as usage_errors
     from gitrun.commands import verbs as verbs
     from gitrun.commands import verify as verify
+    from gitrun.commands import view as view
     from gitrun.commands import watch as watch
 else:
     # no verb is imported before it is used: each loads click, which completion does without

@@ -12,7 +12,6 @@ from gitrun import render
 from gitrun.commands.screen import print_json, print_line, read_palette
 from gitrun.commands.selecting import add_filters, build_query, open_project, select_runs
 from gitrun.model.text import safe_lines
-from gitrun.render.text import basis_json, show_json
 
 if TYPE_CHECKING:
     from gitrun.model.run import Run
@@ -48,13 +47,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
             print_openable(project, run)
         return
     if as_json:
-        shown = [
-            show_json(run, project.attempts(run))
-            | linked_json(project, run)
-            | vouched_json(project, run)
-            | {"environment": project.environment(run)}
-            for run in found
-        ]
+        shown = [render.feed.full_json(project, run) for run in found]
         # one run is an object, so that a program need not take it out of an array
         print_json(shown[0] if len(shown) == 1 else shown)
         return
@@ -75,24 +68,6 @@ def print_openable(project: Project, run: Run) -> None:
     # a program may print bytes that are not UTF-8
     for line in safe_lines(data.decode(errors="surrogateescape")):
         print_line(line)
-
-
-def linked_json(project: Project, run: Run) -> dict[str, Any]:
-    """Returns needed runs, steps, parent run and inputs as a JSON value."""
-    basis, steps = project.runs.read_family(run)
-    made = [{"operation": step.operation, "run": step.run_id, "status": step.status} for step in steps]
-    return {
-        **basis_json(basis),
-        "not_isolated": list(basis.not_isolated) if basis else [],
-        "steps": made,
-        "parent": (basis.parent if basis else "") or None,
-    }
-
-
-def vouched_json(project: Project, run: Run) -> dict[str, Any]:
-    """Returns signature and trust of the last attempt as a JSON value."""
-    signed = project.sharing.signature(run)
-    return {"signature": signed.words if signed else "unsigned", "trusted": project.sharing.is_trusted(run)}
 
 
 def print_run(project: Project, run: Run, colours: Palette) -> None:

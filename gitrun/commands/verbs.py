@@ -24,6 +24,7 @@ GROUPS = {
         "ls": "list the files of a run",
         "cat": "print a file of a run, or its output",
         "select": "print the ids of runs",
+        "view": "look at runs in a browser, as they change",
     },
     "compare runs": {
         "diff": "show how two runs differ: flags, source, output",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gitrun import store, upkeep, views
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.run import BrokenRun, Run
@@ -35,6 +35,10 @@ class DeletedRuns:
     def list_runs(self) -> list[Run | BrokenRun]:
         """Returns the runs in the trash, newest attempt first, followed by broken ones."""
         return store.trash.deleted_runs(self._git)
+
+    def list_ids(self) -> Collection[str]:
+        """Returns the ids of the runs in the trash, without reading them."""
+        return store.trash.deleted_tips(self._git).keys()
 
     def list_last(self) -> list[Run | BrokenRun]:
         """Returns the runs that the last deletion moved to the trash, newest attempt first."""

@@ -1,0 +1,217 @@
+"""The server of `git run view`: its addresses, and what answers them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import threading
+from concurrent.futures import Future
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gitrun.errors import BadRun, CannotRun, GitrunError, UnknownRun, UsageError
+from gitrun.extras.view.gate import HEADERS, TOKEN, Gate, answer
+from gitrun.model.text import escape_surrogates, hide_passwords
+from gitrun.render import feed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+
+    from gitrun.project import Project
+
+T = TypeVar("T")
+
+SHARE = Path(__file__).parents[2] / "share" / "view"
+INDEX = "index.html"
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+"""Media types of files that pages load, by extension."""
+ASSETS = {path.name: path for path in SHARE.iterdir() if path.suffix in TYPES}
+"""Files that pages load, by name. No other file is served."""
+PAGES = (
+    "/", "/runs/{run:run}", "/compare", "/diff/{old:run}/{new:side}", "/live", "/lineage/{run:run}", "/batches/{run:run}",
+    "/commits",
+)  # fmt: skip
+"""Addresses of pages. The script in `index.html` draws them."""
+STATUS = {UnknownRun: 404, UsageError: 400, BadRun: 422}
+"""Status codes of errors; others have 500."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GRACE = 1
+"""Seconds that requests have to end when the server ends."""
+AT_ONCE = 4
+"""Answers that are made at a time. Each may start git."""
+
+
+class RunConvertor(Convertor[str]):
+    """An id of a run in an address, or the beginning of one."""
+
+    regex = "[0-9a-f]{4,40}"
+
+    def convert(self, value: str) -> str:
+        """Returns the id."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Returns the id."""
+        return value
+
+
+class SideConvertor(RunConvertor):
+    """A run, or `base` for the commit that another run was made from."""
+
+    regex = f"{RunConvertor.regex}|base"
+
+
+register_url_convertor("run", RunConvertor())
+register_url_convertor("side", SideConvertor())
+
+
+class View:
+    """A server on a port of this machine; it serves until a signal arrives."""
+
+    def __init__(self, project: Project, port: int) -> None:
+        """Listens on a port; 0 takes a free one. Raises CannotRun."""
+        self._project = project
+        self._socket = listen(port)
+        self.port: int = self._socket.getsockname()[1]
+        self._gate = Gate(self.build_app(), self.port)
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def address(self, page: str, *, once: bool = False) -> str:
+        """Returns the address of a page with the token; with `once`, one that opens the page a single time."""
+        between = "&" if "?" in page else "?"
+        token = self._gate.issue_ticket() if once else self._gate.token
+        return f"http://127.0.0.1:{self.port}{page}{between}{TOKEN}={token}"
+
+    def serve(self) -> int:
+        """Serves until a signal arrives. Returns its number."""
+        return asyncio.run(self._serve())
+
+    async def _serve(self) -> int:
+        config = uvicorn.Config(
+            self._gate, http=Protocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
+            proxy_headers=False, timeout_graceful_shutdown=GRACE,
+        )  # fmt: skip
+        server = Server(config)
+        arrived: list[int] = []
+
+        def end(number: int) -> None:
+            arrived.append(number)
+            server.should_exit = True
+
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            # under nohup, SIGHUP stays ignored
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, end, number)
+        await server.serve([self._socket])
+        return arrived[0] if arrived else 0
+
+    def build_app(self) -> Starlette:
+        """Returns the addresses with what answers them."""
+        pages = [Route(path, show_page) for path in PAGES]
+        answers = [Route(path, self.answering(make)) for path, make in ANSWERS.items()]
+        return Starlette(routes=[*pages, Route("/static/{name}", send_asset), *answers], exception_handlers={404: show_missing})
+
+    def answering(self, make: Callable[..., Any]) -> Callable[[Request], Awaitable[Response]]:
+        """Returns what answers a request with the JSON that `make` returns for the project and the names in the address."""
+
+        async def send(request: Request) -> Response:
+            return await self.in_thread(lambda: make_answer(self._project, make, request))
+
+        return send
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Returns what `work` returns. It runs in a thread that does not keep this process alive."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except Exception as error:  # noqa: BLE001 - whoever waits raises it
+                future.set_exception(error)
+
+        async with self._slots:
+            threading.Thread(target=run, daemon=True).start()
+            return await asyncio.wrap_future(future)
+
+
+def make_answer(project: Project, make: Callable[..., Any], request: Request) -> Response:
+    """Returns the JSON that `make` returns, or the error that it raises."""
+    try:
+        return json_answer(make(project, **request.path_params, query=request.query_params))
+    except GitrunError as error:
+        status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+        words = {"message": error.message, "hint": error.hint}
+        shown = {name: escape_surrogates(hide_passwords(text)) for name, text in words.items()}
+        return json_answer({"kind": error.kind, **shown}, status)
+
+
+def json_answer(value: Mapping[str, Any], status: int = 200) -> Response:
+    """Returns a JSON value as an answer."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return Response(text, status, media_type="application/json", headers={"version": feed.VERSION})
+
+
+async def show_page(_request: Request) -> Response:
+    """Answers the address of a page."""
+    return FileResponse(SHARE / INDEX, media_type="text/html")
+
+
+async def send_asset(request: Request) -> Response:
+    """Answers the address of a file that pages load."""
+    path = ASSETS.get(request.path_params["name"])
+    return await show_missing() if path is None else FileResponse(path, media_type=TYPES[path.suffix])
+
+
+async def show_missing(*_: object) -> Response:
+    """Answers an address that leads nowhere."""
+    return answer(404, "there is no such page")
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {"/api/runs/{run_id:run}": feed.run_answer}
+"""The addresses of answers in JSON, with what makes them."""
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to its caller."""
+
+    def capture_signals(self) -> Any:  # noqa: ANN401 - as in uvicorn
+        """Captures no signals: SIGHUP is to end the server too, and the exit code to be ours."""
+        return nullcontext()
+
+
+class Protocol(H11Protocol):
+    """HTTP/1.1 with our headers also on the answer to what is no HTTP."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what cannot be read, without passing it on."""
+        headers = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n{headers}connection: close\r\n\r\n"
+        self.transport.write(f"{head}error: {msg}\n".encode("ascii", "replace"))
+        self.transport.close()
+
+
+def listen(port: int) -> socket.socket:
+    """Returns a socket that listens on a port of this machine, and is reached from nowhere else. Raises CannotRun."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # a server that is started again gets its port while old connections end
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise CannotRun(f"cannot listen on port {port}: {error.strerror}", "To use a free port: leave out --port") from error
+    return listener
