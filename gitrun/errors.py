@@ -28,6 +28,7 @@ GitrunError (128)              fatal
     ├── CannotStart            cannot-start
     ├── NoInterpreter          no-interpreter
     ├── MissingPackage         missing-package
+    ├── OptimizerFailed        optimizer-failed: the library that proposes trials raised
     ├── MissingInput           missing-input
     ├── DownloadFailed         download-failed
     ├── FlagsUnknown           flags-unknown
@@ -242,6 +243,12 @@ class MissingPackage(CannotRun):
     """An optional package is not installed; the hint installs it."""
 
     kind = "missing-package"
+
+
+class OptimizerFailed(CannotRun):
+    """The library that proposes the trials of a batch raised an exception, which is the cause."""
+
+    kind = "optimizer-failed"
 
 
 class MissingInput(CannotRun):

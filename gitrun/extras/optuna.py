@@ -18,7 +18,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from gitrun.errors import BadValue
+from gitrun.errors import BadValue, GitrunError, OptimizerFailed
 from gitrun.model.batch import Proposal
 from gitrun.model.run import COMPLETED
 from gitrun.model.sampling import (
@@ -86,7 +86,7 @@ class OptunaSampler:
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Returns the flags of trial `number`; None if all that is proposed has a trial already."""
         told = sorted((trial for trial in trials if trial.number != number), key=lambda trial: max(trial.number, 0))
-        with quiet_optuna():
+        with quiet_optuna(), errors_of(f"optimizer {self._definition.sampler}", "To draw values at random: --optimizer random"):
             self._tell(told)
             flags = self._propose_flags(number, told)
         running: list[Value] = [trial.number for trial in told if not is_ended(trial)]
@@ -223,7 +223,7 @@ class QmcSampler:
         points = self._points
         if number <= self._drawn:
             self._begin_sequence()
-        with quiet_optuna():
+        with quiet_optuna(), errors_of("optimizer qmc", "To draw values at random: --optimizer random"):
             while self._drawn < number:
                 params = self._study.ask(self._distributions).params
                 self._drawn += 1
@@ -386,6 +386,18 @@ def continues(old: Sequence[Trial], new: Sequence[Trial]) -> bool:
         or (before.number == now.number and before.flags == now.flags and not is_ended(before))
         for before, now in zip(old, new, strict=False)
     )  # fmt: skip
+
+
+@contextmanager
+def errors_of(owner: str, hint: str) -> Iterator[None]:
+    """Raises OptimizerFailed, with the cause, for what Optuna or a library below it raises."""
+    try:
+        yield
+    except GitrunError:
+        raise
+    except Exception as error:
+        # numpy, scipy and torch each have exceptions of their own; the trials so far are recorded, and a restart goes on
+        raise OptimizerFailed(f"{owner} failed: {type(error).__name__}: {error}", hint) from error
 
 
 @contextmanager

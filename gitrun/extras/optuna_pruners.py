@@ -12,6 +12,7 @@ import optuna
 
 from gitrun.errors import BadValue
 from gitrun.extras.optuna import (
+    errors_of,
     open_study,
     quiet_optuna,
     read_end,
@@ -51,7 +52,7 @@ class OptunaPruner:
         others = (other for other in trials if other.number != trial.number)
         told = sorted((*others, trial), key=lambda each: each.number)
         told = [each for each in told if each.number > 0]
-        with quiet_optuna():
+        with quiet_optuna(), errors_of(f"pruner {self._definition.prune}", "To search without it: --prune none"):
             # a trial that has begun again, or whose past has changed since, changes what was decided
             if not self._continue(told):
                 self._begin_study()

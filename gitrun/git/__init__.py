@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gitrun.git import locks as locks
     from gitrun.git import objects as objects
     from gitrun.git import odb as odb
+    from gitrun.git import pack as pack
     from gitrun.git import stale_locks as stale_locks
     from gitrun.git import status as status
     from gitrun.git import trees as trees

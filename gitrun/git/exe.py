@@ -85,7 +85,7 @@ class Git:
         done = self.attempt(*words, stdin=stdin, index=index, hooks=hooks)
         if done.returncode:
             said = failure_reason(done.stderr)
-            raise GitFailed(unwritable_message(said) or f"git {words[0]} failed: {said}")
+            raise GitFailed(unwritable_message(said) or f"git {command_name(words)} failed: {said}")
         return done.stdout
 
     def attempt(
@@ -170,7 +170,7 @@ class Git:
                 raise
             said = failure_reason(process.stderr.read())
         if process.returncode:
-            raise GitFailed(unwritable_message(said) or f"git {words[0]} failed: {said}")
+            raise GitFailed(unwritable_message(said) or f"git {command_name(words)} failed: {said}")
 
     @property
     def steady(self) -> tuple[str, ...]:
@@ -344,6 +344,12 @@ def split_stream(stream: IO[bytes], end: bytes) -> Iterator[bytes]:
 def exec_git(*words: str) -> NoReturn:
     """Replaces our process by `git <words>`, in the user's own environment."""
     os.execvp("git", ("git", *words))  # noqa: S606
+
+
+def command_name(words: tuple[str, ...]) -> str:
+    """Returns the name of git's command in the words of a call, past options such as `-c <name>=<value>`."""
+    names = (word for before, word in zip(("", *words), words, strict=False) if before != "-c" and not word.startswith("-"))
+    return next(names, words[0])
 
 
 def failure_reason(stderr: bytes) -> str:

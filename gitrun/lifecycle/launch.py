@@ -444,7 +444,7 @@ def stage_trials(begun: BegunAttempt) -> None:
     python = find_python(session, plans[0]) if plans else None
     files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
     try:
-        run_ids = store.attempts.stage_many(session.git, plans, files) if plans else []
+        run_ids = store.staging.stage_many(session.git, plans, files) if plans else []
     except OSError as error:
         raise GitFailed(f"cannot write to this repository: {error.strerror or error}") from error
     if has_annotations(request):

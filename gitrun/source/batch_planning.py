@@ -11,7 +11,7 @@ from gitrun.model.batch import GRID, LEARN_BATCH, PLUS, BatchDefinition, Objecti
 from gitrun.model.flags import Flags, default_values, parse_value, split_assignment
 from gitrun.model.plan import BATCH_PARAMS, Request
 from gitrun.model.run import BATCH, STEPS
-from gitrun.model.sampling import PRUNER_PREFIX
+from gitrun.model.sampling import ALLOW_REPEATS, PRUNER_PREFIX
 from gitrun.model.space import Choice, format_domain
 from gitrun.source.batch_space import SpaceBefore, read_batch_space
 from gitrun.source.declared_flags import resolve_operation, resolve_restart
@@ -149,9 +149,6 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
         # as many points as before
         limit = -(-before.max_trials // before.repeat) * repeat if repeat != before.repeat else before.max_trials
     prune = pruner_of(request) if request.prune is not None else before.prune
-    options = read_options(request) or before.options
-    if not prune and not request.opt_flags:
-        options = {name: value for name, value in options.items() if not name.replace("-", "_").startswith(PRUNER_PREFIX)}
     changed = replace(
         before, space=asked.space, points=asked.points,
         sampler=sampler,
@@ -159,7 +156,7 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
         repeat=repeat, max_trials=DEFAULT_TRIALS * repeat if limit is None and sampler != GRID else limit,
         objectives=objectives_of(request) or before.objectives or default_objectives(sampler),
         seed=request.random_seed if request.random_seed is not None else before.seed,
-        options=options, prune=prune,
+        options=read_options(request) or carried_options(before, sampler, prune), prune=prune,
         gpus_per_trial=request.gpus_per_trial if request.gpus_per_trial is not None else before.gpus_per_trial,
     )  # fmt: skip
     require_lists(changed)
@@ -232,6 +229,17 @@ def read_options(request: Request) -> dict[str, Value]:
     return found
 
 
+def carried_options(before: BatchDefinition, sampler: str, prune: str) -> dict[str, Value]:
+    """Returns the settings of a batch that go on with this sampler and pruner: another one has settings of its own."""
+
+    def is_carried(name: str) -> bool:
+        if name.replace("-", "_").startswith(PRUNER_PREFIX):
+            return prune == before.prune
+        return sampler == before.sampler or name == ALLOW_REPEATS
+
+    return {name: value for name, value in before.options.items() if is_carried(name)}
+
+
 def as_batch(trial: Plan, request: Request, definition: BatchDefinition, kept: Mapping[str, Any]) -> Plan:
     """Returns the plan of a batch, made from that of one of its trials."""
     space, columns = definition.space, {name for row in definition.points for name in row}
@@ -240,7 +248,8 @@ def as_batch(trial: Plan, request: Request, definition: BatchDefinition, kept: M
         for name, domain in space.items()
     }
     given = {name: getattr(request, name) for name in ("optimizer", "minimize", "maximize") if getattr(request, name)}
-    options = tuple(request.opt_flags or ()) or trial.params.opt_flags
+    before = (text for text in trial.params.opt_flags if split_assignment(text)[0] in definition.options)
+    options = tuple(request.opt_flags or before)
     params = replace(
         trial.params, **{**kept, **given}, opt_flags=options, max_trials=definition.max_trials, random_seed=definition.seed
     )

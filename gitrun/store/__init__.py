@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitrun.store import refs as refs
     from gitrun.store import resolve as resolve
     from gitrun.store import runs as runs
+    from gitrun.store import staging as staging
     from gitrun.store import submodules as submodules
     from gitrun.store import trash as trash
     from gitrun.store import tree_size as tree_size

@@ -29,12 +29,12 @@ from gitrun.store import checkpoints
 from gitrun.store.commits import commit_signed, read_commit, signing_wanted, write_commit, write_files
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import RESULT, SHORTENED, hold_live
-from gitrun.store.publication import publish, publish_many
+from gitrun.store.publication import publish
 from gitrun.store.refs import RefEdit, read_loose, ref_store, tip_of
-from gitrun.store.trust import append_lines, record_made_here, require_trusted, trust_file
+from gitrun.store.trust import record_made_here, require_trusted, trust_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -194,28 +194,6 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
         undo_begin(git, live, run.id, attempt_id, run.tip)
         raise
     return AttemptHandle(git, run.id, attempt_id, live, earlier=earlier, plan=plan)
-
-
-def stage_many(git: Git, plans: Sequence[Plan], extra_files: Mapping[str, bytes]) -> list[str]:
-    """Commits the first attempts of new runs that are not to start now, and sets all their refs at once. Returns their ids.
-
-    Raises StaleRun, OSError; raises GitFailed if a gc removed objects.
-    """
-    run_ids: list[str] = []
-    writer, is_signed = Loose(git), signing_wanted(git)
-    with Objects(git) as objects:
-        for plan in plans:
-            files = write_records(writer, {**plan_files(plan), **extra_files})
-            tree = edit_tree(objects, writer, plan.source.whole, files)
-            parents, message = [plan.source.base], attempt_message(plan)
-            run_ids.append(
-                commit_signed(git, tree, parents, message) if is_signed else write_commit(writer, tree, parents, message)
-            )
-        # before a ref leads to them: a kill in between must not make our own runs foreign ones
-        append_lines(git, run_ids)
-        edits = [RefEdit(run_ref(run_id), run_id, None, "stage run") for run_id in run_ids]
-        publish_many(git, objects, edits, list(dict.fromkeys((*writer.ids, *run_ids))))
-    return run_ids
 
 
 def plan_files(plan: Plan) -> dict[str, bytes]:

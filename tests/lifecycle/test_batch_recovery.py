@@ -8,7 +8,7 @@ import pytest
 from sampled import sampled
 from trial_lists import batch_of, read_result, runs_of
 
-from gitrun import Project
+from gitrun import Project, run_params_for_restart
 from gitrun.lifecycle.batch_trials import append_reused, read_knowledge, read_reused, trial_of
 from gitrun.model.batch_record import decode_batch
 
@@ -153,3 +153,32 @@ if n == 1:
 else:
     time.sleep(1.5)
 """
+
+
+def test_an_optimizer_that_raises_is_an_error_and_another_goes_on(repo):
+    pytest.importorskip("optuna")
+    settings = ("--opt-flag", "n_ei_candidates=0", "--opt-flag", "n_startup_trials=2")
+    failed = repo.run("train.py", SPACE[0], "-m", "4", "--optimizer", "tpe", "--minimize", "loss", *settings)
+    before = [run["id"] for run in runs_of(repo, "train.py")]
+    ended = repo.run("--restart", "train.py+", "--optimizer", "random", check=True)
+
+    assert failed.returncode == 128
+    assert "error: optimizer tpe failed: ValueError" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert "4 of 4 trials completed" in ended.stderr
+    assert len(before) == 2
+    assert {*before} < {run["id"] for run in runs_of(repo, "train.py")}
+
+
+def test_a_restart_keeps_settings_of_the_same_optimizer_alone(repo):
+    pytest.importorskip("optuna")
+
+    def settings_after(*words):
+        repo.run("--restart", "train.py+", *words, check=True)
+        batch = Project(repo.path).find("train.py+")
+        kept = run_params_for_restart(batch)["opt_flags"]
+        return decode_batch(repo.git("show", f"{batch.attempt.id}:.gitrun/batch.toml").encode()).options, kept
+
+    repo.run("train.py", SPACE[0], "-m", "1", "--optimizer", "tpe", "--opt-flag", "n_startup_trials=2", "--minimize", "loss")
+    assert settings_after("-m", "2") == ({"n_startup_trials": 2}, ["n_startup_trials=2"])
+    assert settings_after("-m", "3", "--optimizer", "random") == ({}, [])
