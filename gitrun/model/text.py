@@ -144,9 +144,9 @@ def size_text(size: float) -> str:
     return f"{size:.1f} TB"
 
 
-def number_text(value: float) -> str:
+def number_text(value: float, digits: int = 6) -> str:
     """Returns a metric's value: whole numbers in full, `1234567`, others in six digits, `0.333333`."""
-    return str(int(value)) if abs(value) < EXACT_LIMIT and value == int(value) else f"{value:g}"
+    return str(int(value)) if abs(value) < EXACT_LIMIT and value == int(value) else f"{value:.{digits}g}"
 
 
 def metrics_text(metrics: Mapping[str, float], most: int) -> str:
@@ -163,10 +163,20 @@ def exact_text(value: float) -> str:
 
 
 def numbers_text(values: Sequence[float | None]) -> list[str]:
-    """Returns numbers for a column, `-` for None; in full where rounding would hide which one is larger."""
+    """Returns numbers for a column, `-` for None; with more digits where rounding would hide which one is larger."""
     known = sorted({value for value in values if value is not None and not math.isnan(value)})
     close = {one for pair in pairwise(known) if float(number_text(pair[0])) >= float(number_text(pair[1])) for one in pair}
-    return ["-" if value is None else exact_text(value) if value in close else number_text(value) for value in values]
+    texts = separate_texts(sorted(close))
+    return ["-" if value is None else texts.get(value) or number_text(value) for value in values]
+
+
+def separate_texts(values: Sequence[float]) -> dict[float, str]:
+    """Returns ascending numbers with the fewest digits in which they still ascend, seven or more; in full as a last resort."""
+    for digits in range(7, 17):
+        texts = [number_text(value, digits) for value in values]
+        if all(float(one) < float(other) for one, other in pairwise(texts)):
+            return dict(zip(values, texts, strict=True))
+    return {value: exact_text(value) for value in values}
 
 
 def limit_text(size: int) -> str:

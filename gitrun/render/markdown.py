@@ -10,12 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from gitrun.model.run import short_id
-from gitrun.model.text import count_text, numbers_text
+from gitrun.model.text import count_text
+from gitrun.render.report_table import MOST_OPERATIONS, build_table, count_left, equal_lines, metric_ranges
 from gitrun.render.report_text import (
     clip_text,
+    code_lines,
+    code_title,
+    curve_ends,
     difference_rows,
-    flag_words,
-    metric_words,
     provenance_rows,
     report_verdict,
     review_commands,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gitrun.model.run import Run
+    from gitrun.render.report_table import Cell, Column, ReportTable, Row
     from gitrun.views.batches import RankedBatch
     from gitrun.views.report import Detail, Report
 
@@ -50,22 +53,21 @@ def render_markdown(report: Report, budget: int) -> str:
         *map(render_trials, report.batches),
         list_commands(report),
         *map(render_differences, report.details),
+        *(render_diff(detail) for detail in report.details if detail.code.lines),
         *map(render_output, report.details),
     ]
-    rows = list(table_rows(report))
+    table = build_table(report)
     # the last third is for the commands and details
-    shown, left = fit_parts(rows, room * 2 // 3 if budget else 0)
-    table = "\n".join(("### Runs\n", *TABLE, *shown)) + "\n"
-    table += f"\n… and {left:,} more rows.\n" if left else ""
-    table += name_bases(report)
-    kept, dropped = fit_parts([table, *sections], room)
+    shown, left = fit_parts(list(table_rows(table)), room * 2 // 3 if budget else 0)
+    more = f"… and {left:,} more rows." if left else ""
+    lines = "\n".join((*table_head(table), *shown))
+    foot = (more, count_left(table), ranges_text(report), bases_text(report))
+    parts = (f"### {table.caption}", *equal_texts(table), lines, *foot)
+    kept, dropped = fit_parts(["\n\n".join(filter(None, parts)) + "\n", *sections], room)
     text = "\n".join((head, *kept))
     if dropped:
         text += f"\n_{dropped} section{'s' if dropped > 1 else ''} left out at the end to stay below {budget:,} characters._\n"
     return text
-
-
-TABLE = ("| commit | run | operation | flags | status | metrics |", "| --- | --- | --- | --- | --- | --- |")
 
 
 def fit_parts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
@@ -90,50 +92,82 @@ def render_trials(batch: RankedBatch) -> str:
     return f"### Trials of {code_span(short_id(batch.run.id))}, {batch.order}\n\n{table}\n{more}"
 
 
-def table_rows(report: Report) -> Iterator[str]:
+def table_head(table: ReportTable) -> tuple[str, str]:
+    """Returns the first two lines of the table: headings, and what separates them from the rows."""
+    heads = ["commit", "run", *([] if table.operation else ["operation"]), "status", *map(column_title, table.columns)]
+    rules = ["---"] * len(heads)
+    rules[len(heads) - len(table.columns) :] = ("---:" if column.is_number else "---" for column in table.columns)
+    return f"| {' | '.join(heads)} |", f"| {' | '.join(rules)} |"
+
+
+def column_title(column: Column) -> str:
+    """Returns the heading of a column."""
+    return code_span(column.title)
+
+
+def table_rows(table: ReportTable) -> Iterator[str]:
     """Yields a row for each run, and for each commit without runs."""
-    # a run with changes to one commit may be exactly another one: it is listed there alone
-    exact = {run.id for commit in report.commits for run in commit.exact}
-    for commit in report.commits:
-        name = f"{code_span(short_id(commit.id))} {code_span(clip_text(commit.subject, 72))}"
-        for run in commit.exact:
-            yield render_run_row(report, run, name, "")
-            name = ""
-        for run in (run for run in commit.changed if run.id not in exact):
-            yield render_run_row(report, run, name, " with changes")
-            name = ""
-        if name:
-            yield f"| {name} | no run of exactly this | | | | |"
-    for run in report.runs:
-        yield render_run_row(report, run, code_span(short_id(run.attempt.base)) if run.attempt.base else "", "")
+    for group in table.groups:
+        commit = group.commit
+        name = f"{code_span(short_id(commit.id))} {code_span(clip_text(commit.subject, 72))}" if commit else ""
+        if group.rows and group.note:
+            name += f" {group.note}"
+        elif group.note:
+            yield f"| {name} | {group.note} |{' |' * (len(table.columns) + 2 - bool(table.operation))}"
+        for place, row in enumerate(group.rows):
+            base = row.run.attempt.base
+            # without a list of commits, each run says its own
+            yield render_run_row(table, row, (name if not place else "") if commit else code_span(short_id(base or "")))
 
 
-def render_run_row(report: Report, run: Run, commit: str, how: str) -> str:
+def render_run_row(table: ReportTable, row: Row, commit: str) -> str:
     """Returns a run as a row of the table."""
+    run = row.run
     label = f"<br>{code_span(clip_text(run.notes.label, 60))}" if run.notes.label else ""
-    # a cell has one line in Markdown, and code hosts accept <br> there
-    flags = "<br>".join(code_span(text) for text in flag_words(run, report)) or "as the base"
-    metrics = "<br>".join(f"{code_span(name)} {value} {delta}".rstrip() for name, value, delta in metric_words(run, report))
     cells = (
         commit,
-        f"{code_span(short_id(run.id))}{how}{label}",
-        code_span(clip_text(run.operation, 80)),
-        flags if run.flags else "",
+        f"{code_span(short_id(run.id))}{f' {row.note}' if row.note else ''}{label}",
+        *([] if table.operation else [code_span(clip_text(run.operation, 80))]),
         code_span(status_words(run)),
-        metrics,
+        *(cell_texts(column.cells.get(run.id, ())) for column in table.columns),
     )
     return f"| {' | '.join(cells)} |"
 
 
-def name_bases(report: Report) -> str:
+def cell_texts(cells: Sequence[Cell]) -> str:
+    """Renders the values of a run in a column."""
+    # a cell has one line in Markdown, and code hosts accept <br> there
+    return "<br>".join(
+        " ".join(filter(None, (code_span(f"{cell.name}={cell.text}" if cell.name else cell.text), code_span(cell.delta))))
+        for cell in cells
+    )
+
+
+def equal_texts(table: ReportTable) -> Iterator[str]:
+    """Yields lines on what is equal in all runs."""
+    for operation, texts in equal_lines(table):
+        words = f"Same in all runs of {code_span(operation)}:" if operation else "Same in all:"
+        yield f"{words} {' '.join(map(code_span, texts))}"
+
+
+def ranges_text(report: Report) -> str:
+    """Returns the least and the largest values of metrics; empty if there are none."""
+    ranges = "; ".join(
+        f"{code_span(name)} from {low} ({code_span(short_id(least.id))}) to {high} ({code_span(short_id(most.id))})"
+        for name, (low, least), (high, most) in metric_ranges(report)
+    )
+    return f"Completed runs have {ranges}." if ranges else ""
+
+
+def bases_text(report: Report) -> str:
     """Names the runs of the base for comparison."""
     if not report.bases:
-        return "\nThere is no run of the base to compare with.\n" if report.range else ""
+        return "There is no run of the base to compare with." if report.range else ""
     told = (
         f"{code_span(clip_text(operation, 80))} with {code_span(short_id(run.id))}"
-        for operation, run in list(report.bases.items())[:20]
+        for operation, run in list(report.bases.items())[:MOST_OPERATIONS]
     )
-    return f"\nCompared with the latest completed run of the base: {', '.join(told)}.\n"
+    return f"Compared with the latest completed run of the base: {', '.join(told)}."
 
 
 def list_commands(report: Report) -> str:
@@ -151,15 +185,20 @@ def render_differences(detail: Detail) -> str:
         parts.append("| differs | name | before | now |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
     elif detail.previous:
         parts.append("Flags, metrics, environment and code are as before.")
-    drawn = [(clip_text(name, 60), sparkline(values, 32), values) for name, values in detail.series.items() if values]
+    drawn = [curve for curve in detail.curves if curve.values]
     if drawn:
-        lines = (
-            f"| {code_span(name)} | {line} | {' | '.join(numbers_text([values[0], values[-1]]))} |"
-            for name, line, values in drawn
-        )
-        parts.append("| metric | course | first | last |\n| --- | --- | --- | --- |\n" + "\n".join(lines))
+        curves = ((code_span(clip_text(c.metric, 60)), sparkline(c.values, 32), *curve_ends(detail, c)) for c in drawn)
+        lines = (f"| {' | '.join(row)} |" for row in curves)
+        parts.append("| metric | course | first | last | steps |\n| --- | --- | --- | --- | --- |\n" + "\n".join(lines))
     # without empty lines around it, code hosts do not read Markdown inside <details>
     return "\n\n".join(parts) + "\n\n</details>\n"
+
+
+def render_diff(detail: Detail) -> str:
+    """Renders the difference of a run's code."""
+    title = code_title(detail)
+    summary = render_summary(detail.run, title[0].lower() + title[1:])
+    return f"{summary}\n\n{fence(code_lines(detail), 'diff')}\n</details>\n"
 
 
 def render_output(detail: Detail) -> str:

@@ -55,12 +55,14 @@ def batch_json(batch: RankedBatch) -> dict[str, Any]:
 
 def detail_json(detail: Detail) -> dict[str, Any]:
     """Returns a run with its differences from the one before it."""
+    # without a run before it, the changes are those since its commit
+    code = detail.code.paths if detail.previous else ()
     return {
         "run": detail.run.id, "previous": detail.previous.id if detail.previous else None,
         "flags": pairs(detail.flags), "metrics": pairs(detail.metrics), "environment": pairs(detail.environment),
         # a path may hold bytes that are not UTF-8
-        "source": [{"path": encode_path(change.path), "what": change.what} for change in detail.code],
-        "more_source": detail.more_code, "series": {name: list(values) for name, values in detail.series.items()},
+        "source": [{"path": encode_path(change.path), "what": change.what} for change in code],
+        "more_source": detail.code.more_paths, "series": {curve.metric: list(curve.values) for curve in detail.curves},
         "output": list(detail.tail), "signature": detail.signed,
     }  # fmt: skip
 

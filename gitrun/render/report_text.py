@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from gitrun.model.flags import format_value
 from gitrun.model.run import short_id
 from gitrun.model.text import number_text, numbers_text, safe_text
-from gitrun.views.diff import differing_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from gitrun.model.flags import Value
     from gitrun.model.run import Run
     from gitrun.views.batches import RankedBatch
+    from gitrun.views.curves import Curve
     from gitrun.views.report import Detail, Report
 
 LONGEST = 120
@@ -91,27 +91,6 @@ def status_words(run: Run) -> str:
     return run.attempt.ending
 
 
-def flag_words(run: Run, report: Report) -> list[str]:
-    """Names the flags that differ from the base, or all flags without a base."""
-    base = report.bases.get(run.operation)
-    first = run.flags.order(run.attempt.given)
-    if base is None:
-        return [clip_text(text) for text in format_few([f"{name}={flag_text(run.flags[name])}" for name in first])]
-    moved = differing_values(base.flags, run.flags)
-    # flags that only the base has come last
-    names = [*(name for name in first if name in moved), *(name for name in moved if name not in run.flags)]
-    return format_few([clip_text(f"{name}={flag_text(moved[name][1])} (was {flag_text(moved[name][0])})") for name in names])
-
-
-def metric_words(run: Run, report: Report) -> Iterator[tuple[str, str, str]]:
-    """Yields name, value and difference from the base of each metric."""
-    base = report.bases.get(run.operation)
-    for name, value in list(run.metrics.items())[:MANY]:
-        yield clip_text(name, 60), number_text(value), delta_text(value, base.metrics.get(name) if base else None)
-    if len(run.metrics) > MANY:
-        yield "…", f"{len(run.metrics) - MANY} more", ""
-
-
 def format_few(texts: list[str]) -> list[str]:
     """Returns the first texts, and a last one that counts the others."""
     return texts if len(texts) <= MANY else [*texts[:MANY], f"… {len(texts) - MANY} more"]
@@ -127,8 +106,10 @@ def difference_rows(detail: Detail) -> list[tuple[str, str, str, str]]:
             rows.append((what.removesuffix("s"), clip_text(name, 80), old, new))
         if len(pairs) > 40:
             rows.append((what.removesuffix("s"), f"… {len(pairs) - 40} more", "", ""))
-    rows += [("code", clip_text(change.path), "", change.what) for change in detail.code]
-    return rows + ([("code", "… more", "", "")] if detail.more_code else [])
+    code = detail.code
+    # without a run before it, the changes are those since its commit
+    rows += [("code", clip_text(change.path), "", change.what) for change in code.paths if not code.commit]
+    return rows + ([("code", "… more", "", "")] if code.more_paths and not code.commit else [])
 
 
 def provenance_rows(detail: Detail) -> list[tuple[str, str]]:
@@ -148,6 +129,36 @@ def provenance_rows(detail: Detail) -> list[tuple[str, str]]:
             f"run {short_id(detail.previous.id)}, the one before it" if detail.previous else "nothing: it is the first",
         ),
     ]
+
+
+def code_title(detail: Detail) -> str:
+    """Returns what the lines of the code's difference are compared with."""
+    commit = detail.code.commit
+    return f"Code: changes that are not in commit {short_id(commit)}" if commit else "Code: changes since the run before it"
+
+
+def code_lines(detail: Detail) -> list[str]:
+    """Returns the lines of the code's difference, and a last one if there are more."""
+    return [*detail.code.lines, *([f"… more. To see all: git run diff {diff_words(detail)}"] if detail.code.more_lines else [])]
+
+
+def diff_words(detail: Detail) -> str:
+    """Returns the words of `git run diff` for a run and the one before it."""
+    return " ".join(short_id(run.id) for run in (detail.previous, detail.run) if run)
+
+
+def curve_ends(detail: Detail, curve: Curve) -> tuple[str, str, str]:
+    """Returns the first and last value of a metric, and the number of its steps."""
+    known = detail.run.metrics.summaries.get(curve.metric)
+    ends = [known.first, known.last] if known else [curve.values[0], curve.values[-1]]
+    first, last = numbers_text(ends)
+    return first, last, f"{known.count if known else len(curve.values):,}"
+
+
+def curve_words(detail: Detail, curve: Curve) -> str:
+    """Describes the curve of a metric: `2.11 to 0.17 over 40 steps`."""
+    first, last, steps = curve_ends(detail, curve)
+    return f"{first} to {last} over {steps} step{'' if steps == '1' else 's'}"
 
 
 def review_commands(report: Report) -> list[str]:

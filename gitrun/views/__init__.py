@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gitrun.views import batches as batches
+    from gitrun.views import code_changes as code_changes
     from gitrun.views import compare as compare
     from gitrun.views import contents as contents
     from gitrun.views import curves as curves

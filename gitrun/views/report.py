@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gitrun.errors import BadRun, GitFailed
+from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files
 from gitrun.model.run import BATCH, COMPLETED, STATUSES, short_id
 from gitrun.model.text import count_text, safe_lines
 from gitrun.store.commits import read_signature
-from gitrun.store.submodules import align_sources, compared_source
 from gitrun.views.batches import rank_batch
-from gitrun.views.contents import CHANGED, CHANGES, Change, PathsBesideSource
+from gitrun.views.code_changes import read_code_changes
 from gitrun.views.curves import read_curves
 from gitrun.views.diff import differing_values, flatten
 from gitrun.views.gates import latest_completed
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
     from gitrun.store.index import Index
     from gitrun.views.batches import RankedBatch
+    from gitrun.views.code_changes import CodeChanges
+    from gitrun.views.curves import Curve
     from gitrun.views.diff import Differing
     from gitrun.views.history import Commit
 
 
 DETAILED = 20
 """The number of runs shown in full: the newest of each operation, before any others."""
-PATHS, NAMES = 20, 40
-"""The maximum numbers of changed files and of environment names shown for a run."""
 DRAWN = 6
 """The number of metrics of a run that are drawn as a curve."""
 TAIL, WIDEST, READ = 20, 200, 1 << 16
@@ -46,8 +45,8 @@ TAIL, WIDEST, READ = 20, 200, 1 << 16
 class Detail:
     """A run in full, compared with the run of its operation before it (None if it is the first).
 
-    `more_code` is true if not all changed files are named. `signed` is git's verdict on the signature. `before` is the number
-    of output lines that are left out.
+    `code` are its changes since that run, or its uncommitted changes. `signed` is git's verdict on the signature. `before` is
+    the number of output lines that are left out.
     """
 
     run: Run
@@ -55,9 +54,8 @@ class Detail:
     flags: Differing
     metrics: Differing
     environment: Differing
-    code: tuple[Change, ...]
-    more_code: bool
-    series: Mapping[str, Sequence[float]]
+    code: CodeChanges
+    curves: tuple[Curve, ...]
     tail: tuple[str, ...]
     before: int
     signed: str
@@ -184,13 +182,11 @@ def build_detail(
     found = read_signature(git, run.attempt.id)
     lines, before = output_tail(output)
     old = previous or run
-    code, more = changed_code(git, old, run) if previous else ((), False)
-    curves = read_curves(git, [run], list(islice(told, DRAWN)))
     return Detail(
         run=run, previous=previous,
         flags=differing_values(old.flags, run.flags), metrics=differing_values(old.metrics, run.metrics),
-        environment=differing_values(environments[old.id], environments[run.id]), code=code, more_code=more,
-        series={curve.metric: curve.values for curve in curves}, tail=lines, before=before,
+        environment=differing_values(environments[old.id], environments[run.id]), code=read_code_changes(git, previous, run),
+        curves=tuple(read_curves(git, [run], list(islice(told, DRAWN)))), tail=lines, before=before,
         signed=found.words if found else "unsigned",
     )  # fmt: skip
 
@@ -202,26 +198,6 @@ def flat_environment(data: bytes | None) -> dict[str, object]:
         found = flatten(decode.parse_toml(data or b"", record_files.ENV))
         return {name: value for name, value in found.items() if not str(value).startswith(("/", "["))}
     return {}
-
-
-def changed_code(git: Git, old: Run, new: Run) -> tuple[tuple[Change, ...], bool]:
-    """Returns the first source files that differ between two runs, and whether there are more."""
-    left_out = PathsBesideSource(old.attempt), PathsBesideSource(new.attempt)
-    found: list[Change] = []
-    with suppress(GitFailed):  # objects of a fetched run can be missing
-        before, after = align_sources(git, *(compared_source(run.attempt, run.attempt.id) for run in (old, new)))
-        words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", before, after, "--")
-        fields = git.lines(*words, end=b"\0")
-        # a limit of its own, since paths that are not source do not count
-        for status, path in islice(zip(fields, fields, strict=False), 50 * PATHS):
-            name = path[:-1].decode(errors="surrogateescape")
-            if not any(name in others for others in left_out):
-                found.append(Change(name, CHANGES.get(status[:-1], CHANGED)))
-            if len(found) > PATHS:
-                break
-        # ends git before all differences are listed
-        fields.close()  # type: ignore[attr-defined]
-    return tuple(found[:PATHS]), len(found) > PATHS
 
 
 def output_tail(output: bytes) -> tuple[tuple[str, ...], int]:

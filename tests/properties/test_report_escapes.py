@@ -22,7 +22,9 @@ from gitrun.render.html import render_page
 from gitrun.render.junit import render_junit
 from gitrun.render.markdown import render_markdown
 from gitrun.render.report_json import report_data
+from gitrun.views.code_changes import CodeChanges
 from gitrun.views.contents import Change
+from gitrun.views.curves import Curve
 from gitrun.views.history import Commit, Range
 from gitrun.views.report import Detail, Report
 
@@ -42,11 +44,12 @@ NAMES = TEXTS.filter(bool)
 WHEN = datetime(2026, 11, 22, tzinfo=timezone.utc)
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "strong", "span", "code", "table", "thead",
-    "tbody", "tr", "th", "td", "div", "b", "pre", "details", "summary", "svg", "polyline", "br", "em",
+    "tbody", "tr", "th", "td", "div", "b", "pre", "details", "summary", "svg", "polyline", "br", "em", "a", "caption",
+    "section", "figure", "figcaption",
 }  # fmt: skip
 ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "class", "colspan", "data-label", "open", "viewbox", "role", "points",
-    "preserveaspectratio", "aria-label", "vector-effect", "stroke-width", "align",
+    "preserveaspectratio", "aria-label", "vector-effect", "stroke-width", "align", "id", "scope", "href",
 }  # fmt: skip
 VOID = {"meta", "br"}
 
@@ -61,12 +64,16 @@ class Shape(HTMLParser):
         self.prose: list[str] = []
         self.comments: list[str] = []
         self.open: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
         self.feed(text)
         self.close()
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name == "href"]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
         self.attributes.update(name for name, _ in attrs)
         self.open += [tag] if tag not in VOID else []
 
@@ -98,8 +105,11 @@ def reports(draw: Callable) -> Report:
     paths = draw(st.sets(NAMES.map(lambda text: text.replace("\ud800", "\udc80")), max_size=2))  # as Python has bytes
     changes = tuple(Change(path, "changed") for path in sorted(paths))
     tail = tuple(safe_lines(draw(TEXTS)))  # as the view makes it
-    series = draw(st.dictionaries(NAMES, st.lists(st.floats(), max_size=4), max_size=2))
-    found = Detail(run, base, differing, {}, differing, changes, False, series, tail, 0, draw(TEXTS))
+    lines = tuple(line for text in draw(st.lists(TEXTS, max_size=2)) for line in safe_lines(text))
+    code = CodeChanges(changes, lines, more_lines=draw(st.booleans()), commit=draw(st.sampled_from(("", "e" * 40))))
+    series = draw(st.dictionaries(NAMES, st.lists(st.floats(), min_size=1, max_size=4), max_size=2))
+    curves = tuple(Curve(run.id, name, tuple(map(float, range(len(values)))), tuple(values)) for name, values in series.items())
+    found = Detail(run, base, differing, {}, differing, code, curves, tail, 0, draw(TEXTS))
     commit = Commit("c" * 40, draw(TEXTS), WHEN, draw(TEXTS), (run,), ())
     known = {run.operation: base} if draw(st.booleans()) else {}
     return Report(Range("x..y", "c" * 40, "d" * 40), (commit,), (), known, (found,))
@@ -134,6 +144,7 @@ def test_markdown_has_no_tag_link_or_mention_that_is_not_ours(report) -> None:
     assert shape.tags <= TAGS
     assert shape.attributes <= ATTRIBUTES
     assert set(shape.comments) <= {" "}
+    assert shape.links == []
     prose_is_ours(shape)
 
 
@@ -146,6 +157,8 @@ def test_page_has_no_tag_attribute_or_comment_that_is_not_ours(report) -> None:
     assert shape.tags <= TAGS
     assert shape.attributes <= ATTRIBUTES
     assert shape.comments == []
+    assert {link.removeprefix("#") for link in shape.links} <= set(shape.ids)
+    assert len(shape.ids) == len(set(shape.ids))
 
 
 @MANY

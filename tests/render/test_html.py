@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from browser import looked_at, rendered
@@ -14,10 +15,14 @@ def test_nothing_from_a_repository_is_obeyed_in_html(evil) -> None:
     found = Tags()
     found.feed(said)
     known = {"html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "strong", "span", "code", "table",
-             "thead", "tbody", "tr", "th", "td", "div", "b", "details", "summary", "pre", "svg", "polyline"}  # fmt: skip
+             "thead", "tbody", "tr", "th", "td", "div", "b", "details", "summary", "pre", "svg", "polyline", "a", "caption",
+             "section", "figure", "figcaption"}  # fmt: skip
     assert {tag for tag, _ in found.tags} <= known
     names = {name for _, attributes in found.tags for name in attributes}
-    assert not {name for name in names if name.startswith("on") or name in {"style", "src", "href"}}
+    assert not {name for name in names if name.startswith("on") or name in {"style", "src"}}
+    links = [attributes["href"] for _, attributes in found.tags if "href" in attributes]
+    assert links
+    assert all(re.fullmatch(r"#(run|details)-[0-9a-f]{8}", link) for link in links)
     assert "@you #12 <b>&amp; [l](http://x.example)" in found.text
     assert "\x1b" not in said
     assert "default-src 'none'" in said

@@ -29,7 +29,7 @@ def test_nothing_from_a_repository_is_obeyed_in_markdown(evil) -> None:
     rows = [line for line in page.splitlines() if line.startswith("<tr>")]
     assert rows
     for table in re.findall(r"<table>.*?</table>", page, flags=re.DOTALL):
-        widths = {row.count("<td") + row.count("<th>") for row in table.split("<tr>")[1:]}
+        widths = {len(re.findall(r"<t[dh][ >]", row)) for row in table.split("<tr>")[1:]}
         assert len(widths) == 1, table
     assert "\u202e" not in said
     assert "\x1b" not in said
