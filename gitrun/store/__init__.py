@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from gitrun.store import attempts as attempts
     from gitrun.store import checkpoints as checkpoints
     from gitrun.store import claims as claims
+    from gitrun.store import columns as columns
     from gitrun.store import commits as commits
     from gitrun.store import foreign as foreign
     from gitrun.store import index as index

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from gitrun.model.trial_counts import TrialCounts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+FIELDS = (
+    "head", "operation", "kind", "command", "cwd", "flags", "params", "status", "created", "source", "started", "stopped",
+    "duration", "exit_status", "metrics", "base", "branch", "dirty", "batch", "trial", "pruned", "counts", "carried", "skipped",
+    "files", "ended", "result", "author", "conflicts", "submodules", "given", "content", "worker", "reason", "label", "tags",
+    "comments", "marked", "unreadable",
+)  # fmt: skip
+"""Names of what the array of `encode_row` holds, in its order."""
 
 
 def index_row(run: Run | BrokenRun) -> tuple[object, ...]:

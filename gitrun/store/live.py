@@ -313,6 +313,16 @@ def shown_metrics(state: Path, run_id: str) -> Metrics | None:
         return None
 
 
+def shown_metrics_token(state: Path, run_id: str) -> str:
+    """Returns a text that changes whenever the metrics so far of a run do; empty if there are none."""
+    try:
+        status = (directory_of(state, run_id) / SHOWN_METRICS).stat()
+    except OSError:
+        return ""
+    # the file is replaced each time, so that its inode changes too
+    return f"{status.st_ino}.{status.st_mtime_ns}"
+
+
 def process_birth(pid: int) -> str:
     """Returns boot id and start time of a process; empty if unknown. Together they survive reuse of the process id."""
     try:
