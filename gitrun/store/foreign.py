@@ -53,7 +53,7 @@ class ForeignRuns:
         # a run that was received and trusted later keeps the time of its arrival
         if run.attempt.id not in self._received and names <= self._trusted:
             return run
-        if not names <= self._received.keys() | self._trusted:
+        if not all(map(self._is_known, names)):
             self._measure(run)
             self._prove_carried(run.attempt, attempt)
         when = credible_start(run.attempt.created, attempt.time, self._received.get(run.attempt.id))
@@ -70,7 +70,7 @@ class ForeignRuns:
         now = datetime.fromtimestamp(round(time.time(), 6), timezone.utc)
         # oldest first, so that the times given here keep the order of the makers' times
         names = (name for run in sorted(fresh, key=list_order) for name in (run.attempt.id, run.attempt.result) if name)
-        given = record_received(self._git, [name for name in names if name not in self._trusted | self._received.keys()], now)
+        given = record_received(self._git, [name for name in names if not self._is_known(name)], now)
         return [
             replace(run, attempt=replace(run.attempt, created=min(run.attempt.created, given[run.attempt.id])))
             if run.attempt.id in given
@@ -79,14 +79,17 @@ class ForeignRuns:
         ]
 
     def _is_new(self, attempt: Attempt) -> bool:
-        names = {attempt.id, attempt.result} - {""}
-        return not names <= self._trusted | self._received.keys()
+        return not all(map(self._is_known, {attempt.id, attempt.result} - {""}))
+
+    def _is_known(self, name: str) -> bool:
+        """Returns whether an attempt or result is trusted, or was received earlier."""
+        # a union of both would copy all their ids for each run
+        return name in self._trusted or name in self._received
 
     def _measure(self, run: Run) -> None:
         """Raises BadRun unless all unchecked trees of the run, and those of its bases, are small enough to unfold."""
-        known = self._trusted | self._received.keys()
         for commit in commits_of_run(self._objects, run):
-            if commit.id in known:
+            if self._is_known(commit.id):
                 continue
             self._measurer.require_small(commit.tree)
             before = own_parents(commit.id, commit.kind, commit.parents, run.id)
