@@ -8,7 +8,8 @@
  *   table.text(name)     the same as text, as gitrun prints it: 1.0 stays 1.0
  *   table.flags, table.metrics   names, the most frequent first;  table.has(name)  whether any run has a value for it
  *   table.load(names, comparisons, signal)   loads what only these names of a filter need; a promise
- *   table.listen(listener, signal)   calls listener(slots) when rows have come or changed; slots is null after many
+ *   table.listen(listener, signal)   calls listener(slots) after rows have come (none is a change), or these have changed;
+ *                        slots is null after everything has
  */
 'use strict';
 gitrun.columns = (() => {
@@ -194,7 +195,7 @@ gitrun.columns = (() => {
           const block = await gitrun.data.runsBlock({ start: this.at, limit: BLOCK, stamp }, signal);
           if (this.stamp !== stamp) break;
           this.place(block, BLOCK);
-          this.tell(null);
+          this.tell([]);
         }
         if (this.isStale) this.refresh(signal);
       } catch (error) {

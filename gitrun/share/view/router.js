@@ -19,7 +19,7 @@ gitrun.router = (() => {
   const pages = [];
   /** The scripts of each page. They are loaded when it is opened; a site of one file has them all inside. */
   const SCRIPTS = [
-    ['/', ['filter.js', 'filterbox.js', 'columns.js', 'table.js', 'charts.js', 'panel.js', 'runs.js']],
+    ['/', ['filter.js', 'filterbox.js', 'columns.js', 'survey.js', 'table.js', 'charts.js', 'cells.js', 'panel.js', 'runs.js']],
     ['/runs/:id', []],
     ['/compare', []],
     ['/diff/:a/:b', []],

@@ -7,94 +7,20 @@
 'use strict';
 (() => {
   const { element, fill, link, announce, command } = gitrun.dom;
-  const { text } = gitrun;
-  const MOST_FLAGS = 6, MOST_METRICS = 4, NEWEST = 8, MOST_SELECTED = 50, MOST_VALUES = 20;
-  /** Metrics of which a small value is a good one. */
-  const LEAST = /loss|err|mse|mae|rmse|perplexity|ppl|nll|cost|time|latency|regret|wer|cer|fid|divergence|distance/i;
-  const SUMS = /^(.+):(first|last|min|max|count)$/;
-
-  // which runs, in which order
-
-  function isListed(table, query) {
-    if (query.q || query.op || query.sort) return () => true;
-    // as in `git run list`, a trial is shown with its batch, or by a filter
-    const batch = table.column('batch').values;
-    return slot => batch[slot] === null || !table.batches.has(batch[slot]);
-  }
-
-  function sortSlots(slots, read, isDown) {
-    const known = [], rest = [];
-    for (const slot of slots) {
-      const value = read(slot);
-      if (value === null || Number.isNaN(value)) rest.push(slot);
-      else known.push([typeof value === 'boolean' ? Number(value) : value, slot]);
-    }
-    const isNumber = value => typeof value === 'number' || typeof value === 'bigint';
-    const order = (a, b) => {
-      if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : 0;
-      if (isNumber(a) !== isNumber(b)) return isNumber(a) ? -1 : 1;
-      return String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0;
-    };
-    known.sort(isDown ? (a, b) => order(b[0], a[0]) : (a, b) => order(a[0], b[0]));
-    return [...known.map(([, slot]) => slot), ...rest];
-  }
-
-  /** A metric is meant where a name is a flag too, as with --sort. */
-  function sortReader(table, key) {
-    return table.reader(!gitrun.columns.PROPERTIES.includes(key) && !/^(flag|metric):/.test(key) && hasMetric(table, key) ? `metric:${key}` : key);
-  }
-
-  const hasMetric = (table, key) => table.metrics.includes(SUMS.exec(key)?.[1] ?? key);
-
-  // which columns
-
-  /** Tells 'differs', 'equal' or 'empty' of the values of a column. */
-  function variety(read, slots) {
-    let first, count = 0, differs = false;
-    for (const slot of slots) {
-      const value = read(slot);
-      if (value === null) continue;
-      if (!count++) first = value;
-      else if (!differs && value !== first && text.value(value) !== text.value(first)) differs = true;
-      if (differs) return 'differs';
-    }
-    return !count ? 'empty' : count < slots.length ? 'differs' : 'equal';
-  }
-
-  function surveyFlags(table, slots) {
-    const sorts = table.flags.map(name => [name, variety(table.reader(`flag:${name}`), slots)]);
-    const named = sort => sorts.filter(([, own]) => own === sort).map(([name]) => name);
-    const isBoth = name => table.metrics.includes(name) || gitrun.columns.PROPERTIES.includes(name);
-    return { flags: named('differs').map(name => isBoth(name) ? `flag:${name}` : name), equal: named('equal') };
-  }
-
-  function surveyMetrics(table, slots) {
-    const count = name => {
-      const read = table.reader(`metric:${name}`);
-      let have = 0;
-      for (const slot of slots) if (read(slot) !== null) have++;
-      return have;
-    };
-    const known = table.metrics.map(name => [name, count(name)]).filter(([, have]) => have);
-    // the metric that most runs have is the main one; sorting keeps the order of the others
-    return known.sort((a, b) => b[1] - a[1]).map(([name]) => name);
-  }
-
-  const metricKey = (table, name) => table.flags.includes(name) || gitrun.columns.PROPERTIES.includes(name) ? `metric:${name}` : name;
-
-  // the page
+  const { text, survey } = gitrun;
+  const MOST_FLAGS = 6, NEWEST = 8, MOST_SELECTED = 50, MOST_VALUES = 20, LARGE = 5000;
 
   class RunsPage {
     constructor(view, table) {
-      Object.assign(this, { view, table, signal: view.signal, query: view.query, version: 0, last: {} });
+      Object.assign(this, { view, table, signal: view.signal, query: view.query, version: 0 });
       this.selected = [];
-      this.hiddenChange = 0;
+      this.sparks = new Map();
       this.build();
       this.listenKeys();
       table.listen(slots => this.tableChanged(slots), this.signal);
       // relative times grow old
       const timer = setInterval(() => this.grid.redraw(), 30_000);
-      this.signal.addEventListener('abort', () => clearInterval(timer));
+      this.signal.addEventListener('abort', () => [timer, this.redoTimer, this.panelTimer, this.sparkTimer].forEach(clearTimeout));
     }
 
     build() {
@@ -119,12 +45,17 @@
         pick: slot => this.toggle(id(slot)), name: slot => this.nameRun(slot),
       });
       this.picker = element('details', { class: 'picker' }, element('summary', {}, 'Columns'));
-      this.picker.addEventListener('toggle', () => this.picker.open && this.fillPicker());
-      const help = element('button', { type: 'button', 'aria-label': 'Keys', title: 'Keys (?)', click: () => this.showHelp() }, '?');
+      this.picker.addEventListener('toggle', () => this.picker.open && this.use(tools => tools.fillPicker(this)));
+      const help = element('button', { type: 'button', 'aria-label': 'Keys', title: 'Keys (?)', click: () => this.use(tools => tools.showHelp()) }, '?');
       fill(this.view.main, element('h1', { class: 'unseen' }, 'Runs'), element('div', { class: 'runs' },
         element('div', { class: 'list' }, element('div', { class: 'tools' }, this.box.node, this.count, this.picker, help),
           this.chips, this.bestLine, this.grid.node, this.equal, this.chosen, this.foot), this.panel.node));
       this.view.main.firstChild.parentNode.classList.add('wide');
+    }
+
+    async use(act) {
+      await gitrun.router.load('tools.js');
+      act(gitrun.tools);
     }
 
     names() {
@@ -171,40 +102,24 @@
     }
 
     choose(test) {
-      const { table, query } = this, operation = table.reader('operation'), listed = isListed(table, query);
+      const { table, query } = this, operation = table.reader('operation'), listed = survey.isListed(table, query);
       const matching = table.order.filter(slot => listed(slot) && (!test || test(slot)));
       this.operations = new Map();
       for (const slot of matching) this.operations.set(operation(slot), (this.operations.get(operation(slot)) ?? 0) + 1);
       this.slots = query.op ? matching.filter(slot => operation(slot) === query.op) : matching;
       const key = query.sort?.replace(/^-/, '');
-      this.rows = key ? sortSlots(this.slots, sortReader(table, key), query.sort[0] === '-') : this.slots;
+      this.rows = key ? survey.sort(this.slots, survey.sortReader(table, key), query.sort[0] === '-') : this.slots;
       this.survey();
       this.show();
     }
 
     survey() {
       const { table, slots, query } = this;
-      const survey = surveyFlags(table, slots);
-      this.flags = survey.flags;
-      this.equalFlags = survey.equal;
-      this.metrics = surveyMetrics(table, slots);
+      const { differing, equal } = survey.flags(table, slots);
+      Object.assign(this, { flags: differing, equalFlags: equal, metrics: survey.metrics(table, slots) });
       this.metric = this.metrics.includes(query.y) ? query.y : this.metrics[0] ?? null;
-      this.isLeast = query.best ? query.best === 'least' : this.metric !== null && LEAST.test(this.metric);
-      this.best = this.findBest();
-    }
-
-    /** Finds the run with the best value, as `git run select --min` does: runs that are running may still change. */
-    findBest() {
-      if (this.metric === null) return null;
-      const read = this.table.reader(`metric:${this.metric}`), status = this.table.reader('status');
-      let best = null;
-      // of equal ones the newest, which comes first
-      for (const slot of this.slots) {
-        const value = read(slot);
-        if (typeof value !== 'number' || Number.isNaN(value) || status(slot) === 'running') continue;
-        if (best === null || (this.isLeast ? value < read(best) : value > read(best))) best = slot;
-      }
-      return best;
+      this.isLeast = query.best ? query.best === 'least' : this.metric !== null && survey.isLeast(this.metric);
+      this.best = this.metric === null ? null : survey.best(table, slots, this.metric, this.isLeast);
     }
 
     show() {
@@ -213,7 +128,7 @@
       const pinned = query.pin ? table.slotOf(query.pin) ?? null : null;
       const read = table.reader(`metric:${this.metric}`);
       this.drawn = picked.length ? picked : this.slots.slice(0, 200).filter(slot => read(slot) !== null).slice(0, NEWEST);
-      const columns = this.makeColumns();
+      const columns = this.chooseColumns();
       this.grid.update({ columns, rows: this.rows, selected: new Set(this.selected), pinned, sort: query.sort ?? null });
       this.showCount();
       this.showChips();
@@ -222,10 +137,27 @@
       this.showChosen(picked);
       this.showFoot();
       this.showEmpty();
-      this.panel.show({
+      this.showPanel({
         table, query, slots: this.slots, drawn: this.drawn, metrics: this.metrics, flags: this.flags.slice(0, MOST_FLAGS), metric: this.metric,
         x: query.x ?? this.mostVariedFlag(), isLeast: this.isLeast, describe: slot => this.describe(slot), stamp: this.version,
       });
+    }
+
+    /** The pictures of many runs take longer than their table, and come after it. */
+    showPanel(given) {
+      clearTimeout(this.panelTimer);
+      if (this.slots.length < LARGE) this.panel.show(given);
+      else this.panelTimer = setTimeout(() => this.panel.show(given), 100);
+    }
+
+    /** The columns; the same ones as before if they would not differ, because their elements are kept. */
+    chooseColumns() {
+      const names = this.query.cols ? this.query.cols.split(',').filter(Boolean) : gitrun.cells.usual(this);
+      const columns = gitrun.cells.make(this, names);
+      const key = JSON.stringify(columns.map(({ label, kind, width }) => [label, kind, width]));
+      if (key === this.columnKey && this.grid.columns.length) return this.grid.columns.map((column, at) => Object.assign(column, columns[at])) && this.grid.columns;
+      this.columnKey = key;
+      return columns;
     }
 
     /** The flag with numbers of which the runs have tried most. */
@@ -235,128 +167,16 @@
       return this.flags.map(name => [name, values(name)]).filter(([, count]) => count).sort((a, b) => b[1] - a[1])[0]?.[0] ?? '';
     }
 
-    // columns
-
-    makeColumns() {
-      const wanted = this.query.cols ? this.query.cols.split(',') : this.defaultColumns();
-      const key = JSON.stringify([wanted, this.metric, this.query.pin, this.drawn.length]);
-      const columns = [this.signColumn(), ...wanted.map(name => this.makeColumn(name))];
-      // the same columns keep their elements, so that typing does not make them anew
-      if (this.columnKey === key + columns.map(column => column.width)) return this.grid.columns;
-      this.columnKey = key + columns.map(column => column.width);
-      return columns;
-    }
-
-    defaultColumns() {
-      const has = name => this.slots.slice(0, 5000).some(slot => { const value = this.table.reader(name)(slot); return Array.isArray(value) ? value.length : value; });
-      const metrics = this.metrics.slice(0, MOST_METRICS).map(name => metricKey(this.table, name));
-      return ['id', ...(has('label') || has('tags') ? ['label'] : []), ...(this.operations.size > 1 && !this.query.op ? ['operation'] : []),
-        'started', 'status', ...metrics.slice(0, 1), ...(metrics.length ? ['spark'] : []), ...this.flags.slice(0, MOST_FLAGS), ...metrics.slice(1), 'duration'];
-    }
-
-    makeColumn(name) {
-      const special = { id: () => this.idColumn(), label: () => this.labelColumn(), started: () => this.startedColumn(),
-        spark: () => this.sparkColumn(), duration: () => this.plainColumn('duration', value => text.duration(value), 'number'),
-        status: () => this.statusColumn() };
-      if (special[name]) return special[name]();
-      const metric = name.replace(/^metric:/, '');
-      if (!this.table.flags.includes(name) && (hasMetric(this.table, metric) || name.startsWith('metric:'))) return this.metricColumn(name, metric);
-      return this.plainColumn(name, null, this.isNumeric(name) ? 'number' : 'text');
-    }
-
-    isNumeric(name) {
-      const read = this.table.reader(name), some = this.slots.slice(0, 100).map(read).filter(value => value !== null);
-      return some.length > 0 && some.every(value => typeof value === 'number' || typeof value === 'bigint');
-    }
-
-    /** The width that most of the texts need, in characters. */
-    widthOf(title, show, most = 24) {
-      let width = title.length + 1;
-      for (const slot of this.slots.slice(0, 100)) width = Math.max(width, show(slot).length);
-      return Math.min(width, most);
-    }
-
-    plainColumn(name, format, kind) {
-      const read = this.table.reader(name), title = name.replace(/^(flag|metric):/, '');
-      const show = format ? slot => format(read(slot)) : this.table.text(name);
-      const draw = (cell, slot) => {
-        const value = show(slot);
-        put(cell, value, value);
-        const base = this.grid.pinned;
-        cell.classList.toggle('differs', base !== null && base !== slot && this.table.flags.includes(title) && value !== show(base));
-      };
-      return { key: name, title, label: name, kind, width: this.widthOf(title, show), draw };
-    }
-
-    metricColumn(key, name) {
-      const read = this.table.reader(`metric:${name}`), hasBase = Boolean(this.query.pin);
-      const draw = (cell, slot) => {
-        const value = read(slot), base = this.grid.pinned === null || this.grid.pinned === slot ? null : read(this.grid.pinned);
-        const isBest = name === this.metric && slot === this.best;
-        cell.classList.toggle('winner', isBest);
-        if (base === null || value === null) return put(cell, value === null ? '' : text.number(value), value === null ? '' : text.exact(value));
-        const delta = value - base;
-        put(cell, [text.number(value), element('span', { class: 'delta' }, `${delta < 0 ? '−' : '+'}${text.number(Math.abs(Number(delta.toPrecision(3))))}`)], `${text.exact(value)}, baseline ${text.exact(base)}`);
-      };
-      return { key, title: name, label: key, kind: 'number', width: Math.max(name.length + 1, hasBase ? 17 : 8), draw };
-    }
-
-    signColumn() {
-      const draw = (cell, slot) => {
-        if (slot === this.grid.pinned && cell.closest('.pin')) return put(cell, 'base', 'Baseline: the others show how they differ');
-        const at = this.drawn.indexOf(slot), isPicked = this.selected.includes(this.table.id(slot));
-        cell.classList.toggle('picked', isPicked);
-        put(cell, at < 0 ? '' : [gitrun.charts.swatch(at)], isPicked ? 'Selected' : at < 0 ? 'Select' : 'Drawn; select to keep it');
-      };
-      return { key: null, title: '', label: 'Selection', kind: 'sign', width: 3.5, draw };
-    }
-
-    idColumn() {
-      const id = slot => this.table.id(slot), marked = this.table.reader('marked');
-      const draw = (cell, slot) => put(cell, [link(`/runs/${id(slot)}`, { class: 'id', tabindex: -1 }, id(slot).slice(0, 8)),
-        marked(slot) && element('span', { class: 'star', title: 'marked' }, '★')], '');
-      return { key: null, title: 'run', label: 'run', kind: 'text', width: 9.5, draw };
-    }
-
-    labelColumn() {
-      const label = this.table.reader('label'), tags = this.table.reader('tags');
-      const shape = slot => [label(slot) ?? '', ...(tags(slot) ?? []).map(tag => `#${tag}`)].filter(Boolean).join(' ');
-      const draw = (cell, slot) => put(cell, [label(slot) && element('span', { class: 'badge' }, label(slot)),
-        (tags(slot) ?? []).map(tag => element('span', { class: 'tag' }, `#${tag}`))], shape(slot));
-      return { key: 'label', title: 'label', label: 'label', kind: 'text', width: this.widthOf('label', shape, 22), draw };
-    }
-
-    startedColumn() {
-      const moment = slot => this.table.column('created').values[slot];
-      const draw = (cell, slot) => put(cell, text.age(moment(slot)), text.time(moment(slot)));
-      return { key: 'started', title: 'started', label: 'started', kind: 'text', width: 10, draw };
-    }
-
-    statusColumn() {
-      const read = this.table.reader('status');
-      const draw = (cell, slot) => { cell.classList.add('status'); put(cell, read(slot), ''); };
-      return { key: 'status', title: 'status', label: 'status', kind: 'text', width: 10, draw };
-    }
-
-    sparkColumn() {
-      const draw = (cell, slot) => {
-        const series = this.sparks?.get(slot);
-        put(cell, series ? [gitrun.charts.spark(thin(series.values))] : '', '');
-      };
-      return { key: null, title: 'curve', label: 'curve', kind: 'text', width: 7, draw };
-    }
-
     /** Asks for the curves of the rows in sight, once they have been in sight for a moment. */
     askSparks() {
       clearTimeout(this.sparkTimer);
       if (!this.grid.columns.some(column => column.label === 'curve')) return;
-      const wanted = this.grid.inSight().filter(slot => !this.sparks?.has(slot) && this.table.reader(`metric:${this.metric}`)(slot) !== null);
+      const wanted = this.grid.inSight().filter(slot => !this.sparks.has(slot) && this.table.reader(`metric:${this.metric}`)(slot) !== null);
       if (!wanted.length) return;
       this.sparkTimer = setTimeout(async () => {
         const own = this.metric;
         const series = await this.panel.series(wanted, own, this.signal).catch(() => null);
         if (!series || own !== this.metric) return;
-        this.sparks ??= new Map();
         for (const slot of wanted) this.sparks.set(slot, series.get(slot) ?? null);
         this.grid.redraw();
       }, 120);
@@ -395,7 +215,7 @@
 
     bestFew() {
       const read = this.table.reader(`metric:${this.metric}`);
-      return sortSlots(this.slots.filter(slot => read(slot) !== null), read, !this.isLeast).slice(0, 5).map(slot => this.table.id(slot));
+      return survey.sort(this.slots.filter(slot => read(slot) !== null), read, !this.isLeast).slice(0, 5).map(slot => this.table.id(slot));
     }
 
     showEqual() {
@@ -423,8 +243,8 @@
       const line = words.filter(Boolean).join(' ');
       if (this.footLine === line) return;
       this.footLine = line;
-      fill(this.foot, command(line), element('button', { type: 'button', click: () => this.save('csv') }, 'CSV'),
-        element('button', { type: 'button', click: () => this.save('json') }, 'JSON'));
+      fill(this.foot, command(line), element('button', { type: 'button', click: () => this.use(tools => tools.save(this, 'csv')) }, 'CSV'),
+        element('button', { type: 'button', click: () => this.use(tools => tools.save(this, 'json')) }, 'JSON'));
     }
 
     showEmpty() {
@@ -458,8 +278,8 @@
     }
 
     sortBy(key) {
-      const sort = this.query.sort, isMetric = hasMetric(this.table, key.replace(/^metric:/, ''));
-      const first = (isMetric && !LEAST.test(key)) || key === 'started' ? `-${key}` : key;
+      const sort = this.query.sort, isMetric = survey.hasMetric(this.table, key.replace(/^metric:/, ''));
+      const first = (isMetric && !survey.isLeast(key)) || key === 'started' ? `-${key}` : key;
       const second = first === key ? `-${key}` : key;
       gitrun.router.setQuery({ sort: sort === first ? second : sort === second ? null : first }, { push: true });
     }
@@ -482,7 +302,7 @@
     }
 
     brushed(name, low, high, texts) {
-      const axis = this.flags.includes(name) || name.startsWith('metric:') ? name : metricKey(this.table, name);
+      const axis = this.flags.includes(name) || name.startsWith('metric:') ? name : survey.metricKey(this.table, name);
       const round = value => text.number(value);
       const range = texts ? `${axis} in [${texts.join(', ')}]` : `${axis}>=${round(low)} and ${axis}<=${round(high)}`;
       const words = this.query.q ? `${/ or /.test(this.query.q) ? `(${this.query.q})` : this.query.q} and ${range}` : range;
@@ -504,77 +324,30 @@
       }, { signal: this.signal });
     }
 
-    showHelp() {
-      const rows = [['/', 'filter'], ['j k ↑ ↓', 'next or previous run'], ['PgUp PgDn Home End', 'move further'], ['Space', 'select'], ['x', 'clear the selection'],
-        ['p', 'baseline: differences to this run'], ['c', 'compare the selected'], ['d', 'diff of two'], ['Enter', 'open'], ['Esc', 'back to the table'], ['?', 'this help']];
-      const dialog = element('dialog', { 'aria-label': 'Keys', close: () => dialog.remove() }, element('table', {}, element('tbody', {},
-        rows.map(([keys, words]) => element('tr', {}, element('th', { scope: 'row' }, keys.split(' ').map(key => [element('kbd', {}, key), ' '])), element('td', {}, words))))),
-        element('button', { type: 'button', click: () => dialog.close() }, 'Close'));
-      document.body.append(dialog);
-      dialog.showModal();
-    }
-
     pin() {
       const id = this.grid.active;
       if (id) gitrun.router.setQuery({ pin: this.query.pin === id ? null : id });
     }
 
-    fillPicker() {
-      const shown = new Set(this.grid.columns.slice(1).map(column => column.label === 'curve' ? 'spark' : column.label === 'run' ? 'id' : column.label));
-      const { table } = this;
-      const all = ['id', 'label', 'operation', 'started', 'status', 'duration', 'branch', 'exit_status', 'trial', 'spark',
-        ...table.metrics.map(name => metricKey(table, name)), ...table.flags.map(name => table.metrics.includes(name) || gitrun.columns.PROPERTIES.includes(name) ? `flag:${name}` : name)];
-      const search = element('input', { type: 'search', 'aria-label': 'Search columns', placeholder: 'Search', input: () => narrow() });
-      const items = all.map(name => element('label', {}, this.makeCheck(name, shown), ` ${name === 'spark' ? 'curve' : name}`));
-      const narrow = () => items.forEach(item => { item.hidden = !item.textContent.toLowerCase().includes(search.value.toLowerCase()); });
-      this.picker.querySelector('div')?.remove();
-      this.picker.append(element('div', {}, search, element('div', { class: 'choices' }, items),
-        element('button', { type: 'button', click: () => { gitrun.router.setQuery({ cols: null }, { push: true }); this.fillPicker(); } }, 'As usual')));
-      search.focus();
-    }
-
-    makeCheck(name, shown) {
-      const check = element('input', { type: 'checkbox', change: () => {
-        if (check.checked) shown.add(name);
-        else shown.delete(name);
-        gitrun.router.setQuery({ cols: [...shown].join(',') });
-      } });
-      check.checked = shown.has(name);
-      return check;
-    }
-
-    /** Hands over the rows and columns that are seen, as a file. */
-    save(kind) {
-      const names = this.grid.columns.slice(1).map(column => column.label).filter(name => name !== 'curve').map(name => name === 'run' ? 'id' : name);
-      const readers = names.map(name => name === 'started' ? slot => this.isoTime(slot) : this.table.reader(name));
-      const rows = this.rows.map(slot => readers.map(read => read(slot)));
-      const words = kind === 'json'
-        ? JSON.stringify(rows.map(row => Object.fromEntries(row.map((value, at) => [names[at], value]))), plainValue, 1)
-        : [names, ...rows].map(row => row.map(quoteCell).join(',')).join('\r\n') + '\r\n';
-      const address = URL.createObjectURL(new Blob([words], { type: kind === 'json' ? 'application/json' : 'text/csv' }));
-      const anchor = element('a', { href: address, download: `runs.${kind}` });
-      anchor.click();
-      setTimeout(() => URL.revokeObjectURL(address), 1000);
-    }
-
-    isoTime(slot) {
-      return new Date(this.table.column('created').values[slot]).toISOString();
-    }
-
     // what happens meanwhile
 
     tableChanged(slots) {
-      this.version++;
-      this.sparks && (slots ? slots.forEach(slot => this.sparks.delete(slot)) : this.sparks.clear());
-      this.panel.forget(slots);
-      this.columnKey = null;
-      this.filter();
+      if (slots) slots.forEach(slot => this.sparks.delete(slot));
+      else this.sparks.clear();
+      if (!slots || slots.length) {
+        this.version++;
+        this.panel.forget(slots);
+      }
+      // blocks of rows come faster than many rows are sorted
+      clearTimeout(this.redoTimer);
+      if (this.table.isWhole) this.filter();
+      else this.redoTimer = setTimeout(() => this.filter(), 300);
     }
   }
 
   const KEYS = {
     '/': page => { page.box.input.focus(); page.box.input.select(); },
-    '?': page => page.showHelp(),
+    '?': page => page.use(tools => tools.showHelp()),
     Escape: page => page.grid.node.focus(),
     x: page => page.select([]),
     c: page => page.selected.length > 1 && gitrun.router.go(page.compareAddress()),
@@ -588,26 +361,6 @@
     p: page => page.pin(),
     Enter: page => page.grid.active && page.open(page.grid.active),
   };
-
-  /** Puts text or nodes into a cell, unless they are there. */
-  function put(cell, content, title) {
-    if (typeof content === 'string' && cell.words === content && cell.title === title) return;
-    cell.words = typeof content === 'string' ? content : null;
-    fill(cell, content);
-    cell.title = text.safe(title);
-  }
-
-  function thin(values) {
-    const stride = Math.ceil(values.length / 60);
-    return values.filter((_, at) => at % stride === 0 || at === values.length - 1);
-  }
-
-  const plainValue = (_, value) => typeof value === 'bigint' ? Number(value) : typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
-
-  function quoteCell(value) {
-    const words = value === null ? '' : Array.isArray(value) ? value.join(' ') : typeof value === 'number' ? text.exact(value) : String(value);
-    return /[",\r\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
-  }
 
   async function render(view) {
     gitrun.router.title('Runs');
