@@ -18,6 +18,7 @@ from gitrun.model.run import short_id
 from gitrun.model.settings import parse_duration
 from gitrun.model.text import count_text, safe_text
 from gitrun.process.streams import FileStream
+from gitrun.render.diff_json import compare_environments
 from gitrun.render.text import run_json
 from gitrun.views.diff import DiffStyle
 from gitrun.views.gates import parse_gate
@@ -87,7 +88,7 @@ def compare_ends(project: Project, found: Bisection) -> View | None:
     if not found.passing.run or not found.failing.run:
         return None
     pair = project.runs.pair_runs(found.passing.run, found.failing.run)
-    return commands.diff.View(project, pair, project.runs.compare(pair), commands.diff.environment(project, pair))
+    return commands.diff.View(project, pair, project.runs.compare(pair), compare_environments(project, pair.runs))
 
 
 def print_bisection(project: Project, found: Bisection, condition: str) -> None:

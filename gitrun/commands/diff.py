@@ -16,19 +16,14 @@ from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
 from gitrun.model.run import short_id
 from gitrun.model.run_names import LATEST
-from gitrun.model.text import encode_path, exact_text, safe_text
-from gitrun.views.diff import (
-    DiffStyle,
-    Pair,
-    differing_values,
-    flatten,
-)
+from gitrun.model.text import exact_text, safe_text
+from gitrun.render.diff_json import compare_environments, differences_json
+from gitrun.views.diff import DiffStyle, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gitrun.project import Project
-    from gitrun.views.contents import Change
     from gitrun.views.diff import Differences, Differing
 
 FLAGS, NEEDS, SOURCE, METRICS, FILES, OUTPUT, ENV = "flags", "needs", "source", "metrics", "files", "output", "env"
@@ -66,7 +61,8 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
     if len(pair.runs) < 2:
         options = require_source_only(options)
     shown = [part for option in options or (FLAGS, NEEDS, SOURCE, OUTPUT) for part in ASKED[option]]
-    view = View(project, pair, project.runs.compare(pair), environment(project, pair) if ENV in shown or as_json else {})
+    environment = compare_environments(project, pair.runs) if ENV in shown or as_json else {}
+    view = View(project, pair, project.runs.compare(pair), environment)
     if as_json:
         print_json(view.as_json())
     else:
@@ -96,18 +92,6 @@ def require_source_only(options: Sequence[str]) -> list[str]:
     return [SOURCE]
 
 
-def environment(project: Project, pair: Pair) -> Differing:
-    """Returns the differences between the environments of two runs."""
-    if len(pair.runs) < 2:
-        return {}
-    old, new = (project.environment(run) for run in pair.runs)
-    for one, other in ((old, new), (new, old)):
-        # one side recorded no packages: a list of all packages of the other would not help
-        if "packages" not in other and isinstance(one.get("packages"), dict):
-            one["packages"] = f"{len(one['packages']):,} recorded"
-    return differing_values(flatten(old), flatten(new))
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """A pair to show."""
@@ -123,13 +107,7 @@ class View:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the differences as a JSON value."""
-        return {
-            "runs": [run.id for run in self.pair.runs], "flags": self.found.flags, "needs": self.found.needs,
-            "metrics": self.found.metrics,
-            "source": list(map(change_json, self.found.source)), "carried": list(map(change_json, self.found.carried)),
-            "files": list(map(change_json, self.found.files)),
-            "output": self.found.output, "environment": self.environment,
-        }  # fmt: skip
+        return differences_json(self.pair, self.found, self.environment)
 
     def show(self, shown: Sequence[str], look: DiffStyle) -> None:
         """Prints the differences in these parts, under headings if there are several."""
@@ -212,8 +190,3 @@ def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever an environment has
 def needed_text(value: Any) -> str:  # noqa: ANN401 - as for the others
     """Formats as `value_text`, but shortens ids and hashes."""
     return "-" if value is None else safe_text(short_id(value))
-
-
-def change_json(change: Change) -> dict[str, str]:
-    """Returns the change of a path as a JSON value."""
-    return {"path": encode_path(change.path), "change": change.what}

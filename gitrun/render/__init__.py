@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitrun.render import axes as axes
     from gitrun.render import batch_charts as batch_charts
+    from gitrun.render import diff_json as diff_json
     from gitrun.render import feed as feed
+    from gitrun.render import feed_pages as feed_pages
     from gitrun.render import guide as guide
     from gitrun.render import html as html
     from gitrun.render import junit as junit

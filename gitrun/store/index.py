@@ -129,6 +129,11 @@ class Index:
         """Returns the number of runs that `visible_runs` finds without a limit."""
         return self._number(f"SELECT count(*) FROM runs WHERE {VISIBLE}")  # noqa: S608 - ours
 
+    def running(self) -> list[Run]:
+        """Returns the running runs, newest first."""
+        known = [run for run in map(self.get, self._live) if isinstance(run, Run)]
+        return sorted(known, key=lambda run: (run.attempt.created, run.id), reverse=True)
+
     def trials_of(self, batch: str) -> list[Run]:
         """Returns the trials of the batch that are here, by number."""
         found = self._sound("WHERE batch = ? AND broken IS NULL", (batch,))
@@ -213,6 +218,11 @@ class Index:
     def of_operation(self, operation: str) -> list[Run]:
         """Returns the runs of the operation, newest first."""
         return self._sound(f"WHERE operation = ? AND broken IS NULL {ORDER}", (operation,))
+
+    def run_before(self, run: Run) -> Run | None:
+        """Returns the run of the same operation that was started last before this one; None if it is the first."""
+        where = "operation = ? AND broken IS NULL AND (created, id) < (SELECT created, id FROM runs WHERE id = ?)"
+        return self._one(f"WHERE {where} {ORDER} LIMIT 1", (run.operation, run.id))
 
     def made_of(self, tree: str, limit: int = -1) -> list[Run]:
         """Returns at most `limit` runs whose source is exactly this tree, newest first."""

@@ -27,12 +27,23 @@ if TYPE_CHECKING:
     Differing: TypeAlias = dict[str, tuple[Any, Any]]
 
 
+PLAIN = (
+    "--patch", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--unified=3", "--src-prefix=a/",
+    "--dst-prefix=b/", "--diff-algorithm=histogram", "--submodule=short", "--no-color-moved", "--ignore-submodules=none",
+)  # fmt: skip
+"""Options of `git diff` for a plain format."""
+
+
 @dataclass(frozen=True, slots=True)
 class DiffStyle:
-    """The format of git's differences: a statistic of `stat` columns (None for line by line), in colour or not."""
+    """The format of git's differences: a statistic of `stat` columns (None for line by line), in colour or not.
+
+    A plain one depends on no setting of the user, and starts no program that the settings name.
+    """
 
     stat: int | None = None
     colour: bool = False
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +173,8 @@ def diff_output(git: Git, pair: Pair, look: DiffStyle) -> Iterator[bytes]:
 
 def diff_options(look: DiffStyle) -> tuple[str, ...]:
     """Returns the options of `git diff` for a format."""
+    if look.is_plain:
+        return PLAIN
     stat = () if look.stat is None else (f"--stat={look.stat}",)
     # git writes into a pipe, and would never colour on its own
     return (f"--color={'always' if look.colour else 'never'}", *stat)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,8 @@ class Commit:
     author: str
     time: datetime
     subject: str
-    exact: tuple[Run, ...]
-    changed: tuple[Run, ...]
+    exact: tuple[Run, ...] = ()
+    changed: tuple[Run, ...] = ()
 
 
 def is_commit(git: Git, name: str) -> bool:
@@ -57,12 +57,25 @@ def read_history(git: Git, index: Index, revisions: str, limit: int | None = Non
     # --end-of-options: a revision that begins with a dash is no option
     words = ("--no-commit-header", "--encoding=UTF-8", f"--format={FORM}", *most, "--end-of-options", revisions, "--")
     for line in git.lines("rev-list", *words):
-        commit, tree, stamp, author, subject = line[:-1].decode(errors="replace").split("\0", 4)
+        commit, tree = parse_commit(line)
         exact = index.made_of(tree)
         # a run of exactly this tree may also be made from this commit
         known = {run.id for run in exact}
-        changed = tuple(run for run in index.made_from(commit) if run.id not in known)
-        yield Commit(commit, author, commit_time(stamp), subject, tuple(exact), changed)
+        changed = tuple(run for run in index.made_from(commit.id) if run.id not in known)
+        yield replace(commit, exact=tuple(exact), changed=changed)
+
+
+def parse_commit(line: bytes) -> tuple[Commit, str]:
+    """Returns the commit, without runs, and its tree, of a line in the format FORM."""
+    commit, tree, stamp, author, subject = line.removesuffix(b"\n").decode(errors="replace").split("\0", 4)
+    return Commit(commit, author, commit_time(stamp), subject), tree
+
+
+def read_commit(git: Git, commit: str) -> Commit | None:
+    """Returns a commit without its runs; None if the repository does not have it."""
+    words = ("--max-count=1", "--no-commit-header", "--encoding=UTF-8", f"--format={FORM}", "--end-of-options")
+    line = git.attempt("rev-list", *words, commit, "--").stdout
+    return parse_commit(line)[0] if line else None
 
 
 def membership_test(git: Git, revisions: str) -> Callable[[Run], bool]:

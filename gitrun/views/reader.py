@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from gitrun.model.run import Attempt, Run
     from gitrun.store.commits import Signature
     from gitrun.store.index import Index
+    from gitrun.views.batches import RankedBatch
     from gitrun.views.contents import Change, Content
     from gitrun.views.curves import Curve
     from gitrun.views.diff import Differences, DiffStyle, Pair
+    from gitrun.views.family import Family
     from gitrun.views.gates import Checked, Gate
     from gitrun.views.history import Commit, Range
     from gitrun.views.report import Report
@@ -65,6 +67,10 @@ class RunReader:
     def read_subject(self, commit: str) -> str:
         """Returns the subject of a commit; "" if the repository does not have the commit."""
         return views.history.commit_subject(self._git, commit)
+
+    def read_commit(self, commit: str) -> Commit | None:
+        """Returns a commit without its runs; None if the repository does not have it."""
+        return views.history.read_commit(self._git, commit)
 
     def read_author(self, attempt: Attempt) -> str:
         """Returns the author of the attempt as `.mailmap` has it; "" if none is recorded."""
@@ -145,6 +151,21 @@ class RunReader:
     def membership_test(self, revisions: str) -> Callable[[Run], bool]:
         """Returns a test that tells whether a run was made of, or from, one of these commits. Raises UsageError."""
         return views.history.membership_test(self._git, revisions)
+
+    def run_before(self, run: Run) -> Run | None:
+        """Returns the run of the same operation that was started last before this one; None if it is the first."""
+        with self._index() as index:
+            return index.run_before(run)
+
+    def build_family(self, run: Run) -> Family:
+        """Returns what the run rests on, what rests on it, and its earlier attempts. Raises BadRun."""
+        with self._index() as index:
+            return views.family.build_family(self._git, index, run)
+
+    def rank_batch(self, batch: Run) -> RankedBatch | None:
+        """Returns a batch with its trials that are here; None if it cannot be read, or has none."""
+        with self._index() as index:
+            return views.batches.rank_batch(self._git, index, batch)
 
     def build_report(self, asked: Range | Sequence[Run]) -> Report:
         """Returns the report on the commits of a range, or on some runs."""

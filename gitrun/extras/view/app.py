@@ -22,7 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from gitrun.errors import BadRun, CannotRun, GitrunError, UnknownRun, UsageError
 from gitrun.extras.view.gate import HEADERS, TOKEN, Gate, answer
 from gitrun.model.text import escape_surrogates, hide_passwords
-from gitrun.render import feed
+from gitrun.render import feed, feed_pages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -180,7 +180,17 @@ async def show_missing(*_: object) -> Response:
     return answer(404, "there is no such page")
 
 
-ANSWERS: dict[str, Callable[..., Any]] = {"/api/runs/{run_id:run}": feed.run_answer}
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "/api/runs/{run_id:run}": feed.run_answer,
+    "/api/runs/{run_id:run}/context": feed_pages.context_answer,
+    "/api/runs/{run_id:run}/files": feed_pages.files_answer,
+    "/api/live": feed_pages.live_answer,
+    "/api/diff/{old:run}/{new:side}": feed_pages.diff_answer,
+    "/api/diff/{old:run}/{new:side}/patch": feed_pages.patch_answer,
+    "/api/lineage/{run_id:run}": feed_pages.lineage_answer,
+    "/api/batches/{run_id:run}": feed_pages.batch_answer,
+    "/api/commits": feed_pages.commits_answer,
+}
 """The addresses of answers in JSON, with what makes them."""
 
 
