@@ -64,6 +64,8 @@ gitrun.charts = (() => {
       plot = null;
       place.replaceChildren();
       if (!shown?.lines.length || !place.clientWidth) return fill(values);
+      // it is large, and the table needs none of it
+      if (!window.uPlot) return gitrun.router.load('uPlot.iife.min.js').then(draw);
       plot = new uPlot(curveOptions(shown, place, at => list(at)), curveData(shown), place);
       list(null);
     }

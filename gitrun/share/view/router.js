@@ -60,15 +60,15 @@ gitrun.router = (() => {
       loaded.set(name, new Promise((resolve, reject) => {
         const script = gitrun.dom.element('script', { load: resolve, error: () => reject(new Error(`cannot load ${name}`)) });
         script.src = directory + name;
+        // all at once, but executed in their order
+        script.async = false;
         document.head.append(script);
       }));
     }
     return loaded.get(name);
   }
 
-  async function load(...names) {
-    for (const name of names) await loadOne(name);
-  }
+  const load = (...names) => Promise.all(names.map(loadOne));
 
   /** Loads the scripts of a page, the last of which calls `page`, and draws it. */
   const loading = (pattern, scripts) => async view => {

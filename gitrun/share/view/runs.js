@@ -8,7 +8,7 @@
 (() => {
   const { element, fill, link, announce, command } = gitrun.dom;
   const { text, survey } = gitrun;
-  const MOST_FLAGS = 6, NEWEST = 8, MOST_SELECTED = 50, MOST_VALUES = 20, LARGE = 5000;
+  const MOST_FLAGS = 6, NEWEST = 8, MOST_SELECTED = 50, MOST_VALUES = 20, MOST_COMPARED = 5, LARGE = 5000;
 
   class RunsPage {
     constructor(view, table) {
@@ -102,24 +102,36 @@
     }
 
     choose(test) {
-      const { table, query } = this, operation = table.reader('operation'), listed = survey.isListed(table, query);
+      const { table, query } = this, key = query.sort?.replace(/^-/, '');
+      const known = JSON.stringify([query.q, query.op, Boolean(key), this.version, table.order.length]);
+      if (known !== this.known) {
+        this.known = known;
+        this.match(test);
+      }
+      this.survey(known);
+      this.rows = key ? survey.sort(this.slots, survey.sortReader(table, key), query.sort[0] === '-') : this.slots;
+      this.show();
+    }
+
+    match(test) {
+      const { table, query } = this, operation = table.reader('operation'), status = table.reader('status'), listed = survey.isListed(table, query);
       const matching = table.order.filter(slot => listed(slot) && (!test || test(slot)));
       this.operations = new Map();
       for (const slot of matching) this.operations.set(operation(slot), (this.operations.get(operation(slot)) ?? 0) + 1);
       this.slots = query.op ? matching.filter(slot => operation(slot) === query.op) : matching;
-      const key = query.sort?.replace(/^-/, '');
-      this.rows = key ? survey.sort(this.slots, survey.sortReader(table, key), query.sort[0] === '-') : this.slots;
-      this.survey();
-      this.show();
+      this.live = table.order.filter(slot => status(slot) === 'running').length;
     }
 
-    survey() {
+    survey(known) {
       const { table, slots, query } = this;
-      const { differing, equal } = survey.flags(table, slots);
-      Object.assign(this, { flags: differing, equalFlags: equal, metrics: survey.metrics(table, slots) });
+      if (known !== this.surveyed) {
+        const { differing, equal } = survey.flags(table, slots);
+        Object.assign(this, { flags: differing, equalFlags: equal, metrics: survey.metrics(table, slots), surveyed: known });
+      }
       this.metric = this.metrics.includes(query.y) ? query.y : this.metrics[0] ?? null;
       this.isLeast = query.best ? query.best === 'least' : this.metric !== null && survey.isLeast(this.metric);
-      this.best = this.metric === null ? null : survey.best(table, slots, this.metric, this.isLeast);
+      this.bestFew = this.metric === null ? [] : survey.best(table, slots, this.metric, this.isLeast, MOST_COMPARED);
+      this.best = this.bestFew[0] ?? null;
     }
 
     show() {
@@ -145,6 +157,9 @@
 
     /** The pictures of many runs take longer than their table, and come after it. */
     showPanel(given) {
+      const { y, x, best, log, smooth, share } = this.query, key = JSON.stringify([this.known, y, x, best, log, smooth, share, this.drawn]);
+      if (key === this.panelKey) return;
+      this.panelKey = key;
       clearTimeout(this.panelTimer);
       if (this.slots.length < LARGE) this.panel.show(given);
       else this.panelTimer = setTimeout(() => this.panel.show(given), 100);
@@ -186,7 +201,7 @@
 
     showCount() {
       const all = this.table.total, shown = this.rows.length;
-      const words = shown === all ? text.count(all, 'run') : `${shown.toLocaleString('en')} of ${all.toLocaleString('en')}`;
+      const words = shown === all ? text.count(all, 'run') : `${text.whole(shown)} of ${text.whole(all)}`;
       const full = this.table.isWhole ? words : `${words}, loading…`;
       if (this.count.textContent !== full) fill(this.count, full);
     }
@@ -195,9 +210,9 @@
       const chip = ([name, count]) => element('button', {
         type: 'button', class: 'chip', 'aria-pressed': String(this.query.op === name),
         click: () => gitrun.router.setQuery({ op: this.query.op === name ? null : name }, { push: true }),
-      }, name, element('span', { class: 'soft' }, ` ${count.toLocaleString('en')}`));
+      }, name, element('span', { class: 'soft' }, ` ${text.whole(count)}`));
       const sorted = [...this.operations].sort((a, b) => b[1] - a[1]).slice(0, 12);
-      const live = this.table.order.filter(slot => this.table.reader('status')(slot) === 'running').length;
+      const live = this.live;
       this.chips.hidden = sorted.length < 2 && !this.query.op && !live;
       fill(this.chips, sorted.map(chip), live > 0 && link('/live', { class: 'running' }, `● ${live} running`));
     }
@@ -210,12 +225,7 @@
         .map(name => [' ', element('code', {}, `${name.replace('flag:', '')}=${text.value(this.table.reader(name)(this.best))}`)]);
       fill(this.bestLine, element('strong', {}, `${this.isLeast ? 'Lowest' : 'Highest'} ${this.metric} `),
         element('span', { class: 'value' }, text.number(this.table.reader(`metric:${this.metric}`)(this.best))), ' ', this.nameRun(this.best), flags,
-        ' ', link(`/runs/${id}?tab=code`, {}, 'code'), ' ', link(gitrun.router.address('/compare', { r: this.bestFew().join(',') }), {}, 'compare the best'));
-    }
-
-    bestFew() {
-      const read = this.table.reader(`metric:${this.metric}`);
-      return survey.sort(this.slots.filter(slot => read(slot) !== null), read, !this.isLeast).slice(0, 5).map(slot => this.table.id(slot));
+        ' ', link(`/runs/${id}?tab=code`, {}, 'code'), ' ', link(gitrun.router.address('/compare', { r: this.bestFew.map(slot => this.table.id(slot)).join(',') }), {}, 'compare the best'));
     }
 
     showEqual() {

@@ -6,7 +6,7 @@
  *   flags(table, slots)            { differing, equal }: names for filters of flags that differ, names of those that do not
  *   metrics(table, slots)          names of metrics, those that most runs have first
  *   metricKey(table, name), flagKey(table, name)   a name for filters, with its sort before it where that is needed
- *   best(table, slots, metric, isLeast)   the slot with the best value, or null
+ *   best(table, slots, metric, isLeast, count)   the slots with the best values, the best first
  *   isLeast(metric)                whether a small value is a good one
  */
 'use strict';
@@ -92,15 +92,18 @@ gitrun.survey = (() => {
   }
 
   /** As `git run select --min` does: a run that is running may still change, and of equal ones the newest counts. */
-  function best(table, slots, metric, wantsLeast) {
-    const read = table.reader(`metric:${metric}`), status = table.reader('status');
-    let top = null, most = null;
+  function best(table, slots, metric, wantsLeast, count) {
+    const read = table.reader(`metric:${metric}`), status = table.reader('status'), sign = wantsLeast ? 1 : -1;
+    const top = [];
     for (const slot of slots) {
       const value = read(slot);
       if (typeof value !== 'number' || Number.isNaN(value) || status(slot) === 'running') continue;
-      if (top === null || (wantsLeast ? value < most : value > most)) [top, most] = [slot, value];
+      if (top.length === count && sign * value >= top.at(-1).rank) continue;
+      const after = top.findLastIndex(({ rank }) => rank <= sign * value);
+      top.splice(after + 1, 0, { slot, rank: sign * value });
+      top.length = Math.min(top.length, count);
     }
-    return top;
+    return top.map(({ slot }) => slot);
   }
 
   return { isListed, sort, sortReader, hasMetric, metricKey, flagKey, flags, metrics, best, isLeast };

@@ -39,6 +39,7 @@ gitrun.table = (() => {
       this.node.setAttribute('aria-rowcount', this.rows.length + 1);
       this.positions = null;
       this.drawPinned();
+      this.body.style.setProperty('height', `${this.rows.length * this.rowHeight}px`);
       this.draw(true);
     }
 
@@ -72,12 +73,16 @@ gitrun.table = (() => {
 
     get rowHeight() { return this.head.offsetHeight || 24; }
 
+    /** Reads sizes once, before anything is written: to read them between writes makes the browser lay out again and again. */
+    measure() {
+      this.size = { row: this.rowHeight, above: this.body.offsetTop, height: this.node.clientHeight, scroll: this.node.scrollTop };
+      return this.size;
+    }
+
     /** Puts an element at each row in sight, and draws those that are new there, or all. */
     draw(isAll = false) {
-      const height = this.rowHeight, top = this.body.offsetTop;
-      this.body.style.setProperty('height', `${this.rows.length * height}px`);
-      const first = Math.max(0, Math.floor((this.node.scrollTop - top) / height) + 1 - BEYOND);
-      const count = Math.min(MOST, Math.ceil(this.node.clientHeight / height) + 2 * BEYOND, this.rows.length - first);
+      const { row: height, height: room } = this.measure(), first = Math.max(0, this.firstInSight - BEYOND);
+      const count = Math.min(MOST, Math.ceil(room / height) + 2 * BEYOND, this.rows.length - first);
       const wanted = new Map(Array.from({ length: Math.max(0, count) }, (_, at) => [this.rows[first + at], first + at]));
       const spare = [...this.drawn].filter(([slot]) => !wanted.has(slot));
       for (const [slot, at] of wanted) {
@@ -148,10 +153,10 @@ gitrun.table = (() => {
       row.id += '-pinned';
     }
 
-    inSight() {
-      const top = this.node.scrollTop, height = this.rowHeight, first = Math.max(0, Math.floor((top - this.body.offsetTop) / height) + 1);
-      return this.rows.slice(first, first + Math.ceil(this.node.clientHeight / height) + 1);
-    }
+    // the head covers one row
+    get firstInSight() { return Math.max(0, Math.floor((this.size.scroll - this.size.above) / this.size.row) + 1); }
+
+    inSight() { return this.rows.slice(this.firstInSight, this.firstInSight + Math.ceil(this.size.height / this.size.row) + 1); }
 
     get at() {
       this.positions ??= new Map();
@@ -167,9 +172,9 @@ gitrun.table = (() => {
       const wanted = Math.min(Math.max(at, 0), this.rows.length - 1);
       this.active = this.idOf(this.rows[wanted]);
       this.positions = null;
-      const height = this.rowHeight, above = this.body.offsetTop, y = above + wanted * height;
-      if (y - above < this.node.scrollTop) this.node.scrollTop = y - above;
-      else if (y + height > this.node.scrollTop + this.node.clientHeight) this.node.scrollTop = y + height - this.node.clientHeight;
+      const { row, above, height, scroll } = this.measure(), y = wanted * row;
+      if (y < scroll) this.node.scrollTop = y;
+      else if (above + y + row > scroll + height) this.node.scrollTop = above + y + row - height;
       this.draw();
     }
 
