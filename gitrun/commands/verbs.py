@@ -29,6 +29,7 @@ GROUPS = {
     "compare runs": {
         "diff": "show how two runs differ: flags, source, output",
         "compare": "show many runs side by side",
+        "plot": "draw metrics over steps, or runs against each other",
     },
     "keep, name and delete runs": {
         "checkout": "copy what a run produced into the working tree",
@@ -94,7 +95,7 @@ MANUAL = "git-run"
 """Topic that is the man page, with every option and setting."""
 PLUMBING = frozenset({"hook"})
 """Verbs for gitrun's own hook scripts, not for people."""
-LOOKING = frozenset({"list", "show", "log", "diff", "compare", "ls"})
+LOOKING = frozenset({"list", "show", "log", "diff", "compare", "plot", "ls"})
 """Verbs with paged and coloured output. They start no user program."""
 
 

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from gitrun.render import man_page as man_page
     from gitrun.render import markdown as markdown
     from gitrun.render import palette as palette
+    from gitrun.render import plot_json as plot_json
+    from gitrun.render import plot_svg as plot_svg
+    from gitrun.render import plot_text as plot_text
     from gitrun.render import report_json as report_json
     from gitrun.render import report_table as report_table
     from gitrun.render import report_text as report_text
     from gitrun.render import run_page as run_page
     from gitrun.render import text as text
+    from gitrun.render import tokens as tokens
 else:
     from gitrun.lazy import lazy_modules
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 SLOTS = {
     "id": "33", "completed": "32", "error": "31", "terminated": "35", "pruned": "35", "running": "36", "staged": "34",
     "pending": "34", "unreadable": "1;31", "heading": "1",
+    "curve-1": "36", "curve-2": "33", "curve-3": "32", "curve-4": "35", "curve-5": "34", "curve-6": "31",
 }  # fmt: skip
 """Default colour (SGR code) of each slot."""
 # git resets colours in this form

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gitrun.views import history as history
     from gitrun.views import lineage as lineage
     from gitrun.views import paths as paths
+    from gitrun.views import plot_subjects as plot_subjects
+    from gitrun.views import plots as plots
     from gitrun.views import reader as reader
     from gitrun.views import report as report
     from gitrun.views import select as select

@@ -40,17 +40,22 @@ class Curve:
     values: Sequence[float]
 
 
-def read_curves(git: Git, runs: Iterable[Run], metrics: Collection[str], points: int = MOST_POINTS) -> list[Curve]:
+def read_curves(
+    git: Git, runs: Iterable[Run], metrics: Collection[str], points: int = MOST_POINTS, *, smoothing: float = 0.0
+) -> list[Curve]:
     """Returns the curves of these metrics, run by run; none for a metric that a run does not have.
 
     A curve has at most `points` points (7 or more). A running run has the points that it has logged or printed so far.
+    `smoothing` is the weight of `smooth_values`.
     """
     names = list(dict.fromkeys(metrics))
     curves: list[Curve] = []
     with Objects(git) as objects:
         for run in runs:
             known = read_live(git.state, run.id, names) if run.status == RUNNING else read_record(objects, run, names)
-            curves += [draw_curve(run.id, name, known[name], points) for name in names if name in known]
+            for name in (name for name in names if name in known):
+                smooth = Points(known[name].steps, smooth_values(known[name].values, smoothing))
+                curves.append(draw_curve(run.id, name, smooth, points))
     return curves
 
 
@@ -110,6 +115,21 @@ def draw_curve(run_id: str, metric: str, points: Points, most: int) -> Curve:
     """Returns the curve of these points, thinned to at most `most`."""
     places = list(thin_places(points.values, most))
     return Curve(run_id, metric, tuple(points.steps[at] for at in places), tuple(points.values[at] for at in places))
+
+
+def smooth_values(values: Sequence[float], weight: float) -> Sequence[float]:
+    """Returns the exponential moving average of the values, without the pull of its start (as TensorBoard draws it).
+
+    `weight` is that of the values before, from 0 (nothing changes) to below 1. Leaves nan and infinities as they are.
+    """
+    if not weight:
+        return values
+    smooth, average, share = [], 0.0, 0.0
+    for value in values:
+        if math.isfinite(value):
+            average, share = weight * average + (1 - weight) * value, weight * share + (1 - weight)
+        smooth.append(average / share if math.isfinite(value) else value)
+    return smooth
 
 
 def thin_places(values: Sequence[float], most: int) -> Sequence[int]:

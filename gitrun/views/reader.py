@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gitrun.views.family import Family
     from gitrun.views.gates import Checked, Gate
     from gitrun.views.history import Commit, Range
+    from gitrun.views.plot_subjects import PlotRequest, PlotSubject
+    from gitrun.views.plots import Plot, PlotLook
     from gitrun.views.report import Report
     from gitrun.views.select import Query
 
@@ -91,6 +93,15 @@ class RunReader:
     def read_curves(self, runs: Iterable[Run], metrics: Collection[str], points: int | None = None) -> list[Curve]:
         """Returns how these metrics went in each run, in at most `points` points that keep each peak (default: 1,000)."""
         return views.curves.read_curves(self._git, runs, metrics, points or views.curves.MOST_POINTS)
+
+    def find_plotted(self, request: PlotRequest) -> PlotSubject:
+        """Returns the metrics and runs that the words of a plot mean. Raises UsageError, UnknownRun."""
+        with self._index() as index:
+            return views.plot_subjects.find_subject(self._git, index, request)
+
+    def plot(self, subject: PlotSubject, look: PlotLook) -> Plot:
+        """Returns what a plot of the subject shows. Raises UsageError if nothing of it can be drawn."""
+        return views.plots.build_plot(self._git, subject, look)
 
     def replace_paths(self, run: Run, output: bytes) -> bytes:
         """Returns the output with the user's file paths in place of those in the run's workspace."""

@@ -28,6 +28,7 @@ CASES = {
     "log": [(), ("3",), ("HEAD",), ("HEAD~1..HEAD",)],
     "ls": [(), ("2",), ("--source",)],
     "compare": [("--all",), ("1:3", "--columns", "id,lr,loss")],
+    "plot": [("loss",), ("worst", "best"), ("lr:loss", "--where", "lr<1"), ("--best", "loss")],
     "diff": [("2", "1"), ("1",), ("1", "--working"), ("3", "2", "--env")],
     "worker": [(".", "--once", "1")],
     "doctor": [()],

@@ -24,6 +24,7 @@ CALLS = {
     "log": "log HEAD",
     "diff": "diff 2 1",
     "compare": "compare",
+    "plot": "plot loss",
     "ls": "ls 1",
     "cat": "cat --output 1",
     "select": "select --all",
