@@ -13,7 +13,7 @@
  */
 'use strict';
 gitrun.columns = (() => {
-  const FIRST = 200, BLOCK = 5000, LARGE = 50_000, DIGITS = 17;
+  const FIRST = 200, BLOCK = 5000, DIGITS = 17;
   const ASPECT = /^(.+):(first|last|min|max|count)$/s;
   const PROPERTIES = ['id', 'operation', 'op', 'status', 'label', 'tag', 'tags', 'marked', 'branch', 'base', 'batch', 'trial',
     'started', 'stopped', 'duration', 'exit_status'];
@@ -166,8 +166,8 @@ gitrun.columns = (() => {
     async load(names, comparisons, signal) {
       const wanted = [...new Set([...names.flatMap(name => this.missing(name)), ...this.unsure(comparisons)])];
       if (!wanted.length) return;
-      for (let start = 0; start < this.total; start += LARGE) {
-        this.put(await gitrun.data.runsBlock({ start, limit: LARGE, stamp: this.stamp, columns: wanted, digits: DIGITS }, signal));
+      for (let start = 0; start < this.total; start += BLOCK) {
+        this.put(await gitrun.data.runsBlock({ start, limit: BLOCK, stamp: this.stamp, columns: wanted, digits: DIGITS }, signal));
       }
     }
 

@@ -17,16 +17,17 @@
 'use strict';
 gitrun.router = (() => {
   const pages = [];
-  /** The scripts of each page. They are loaded when it is opened; a site of one file has them all inside. */
+  /** The scripts of each page, in the order in which they build on each other. They are loaded when it is opened; a site of
+   *  one file has them all inside. */
   const SCRIPTS = [
-    ['/', ['filter.js', 'filterbox.js', 'columns.js', 'survey.js', 'table.js', 'charts.js', 'cells.js', 'panel.js', 'runs.js']],
-    ['/runs/:id', []],
-    ['/compare', []],
-    ['/diff/:a/:b', []],
-    ['/live', []],
-    ['/lineage/:id', []],
-    ['/batches/:id', []],
-    ['/commits', []],
+    ['/', ['columns.js', 'filter.js', 'survey.js', 'table.js', 'charts.js', 'cells.js', 'filterbox.js', 'panel.js', 'runs.js']],
+    ['/runs/:id', ['charts.js', 'files.js', 'parts.js', 'output.js', 'diff.js', 'lineage.js', 'run.js']],
+    ['/compare', ['charts.js', 'files.js', 'parts.js', 'compare.js']],
+    ['/diff/:a/:b', ['parts.js', 'diff.js']],
+    ['/live', ['charts.js', 'files.js', 'parts.js', 'output.js', 'live.js']],
+    ['/lineage/:id', ['parts.js', 'lineage.js']],
+    ['/batches/:id', ['charts.js', 'parts.js', 'batch.js']],
+    ['/commits', ['parts.js', 'commits.js']],
   ];
   const loaded = new Map();
   const directory = document.currentScript.src.replace(/[^/]*$/, '');

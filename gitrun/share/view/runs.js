@@ -50,7 +50,6 @@
       fill(this.view.main, element('h1', { class: 'unseen' }, 'Runs'), element('div', { class: 'runs' },
         element('div', { class: 'list' }, element('div', { class: 'tools' }, this.box.node, this.count, this.picker, help),
           this.chips, this.bestLine, this.grid.node, this.equal, this.chosen, this.foot), this.panel.node));
-      this.view.main.firstChild.parentNode.classList.add('wide');
     }
 
     async use(act) {
