@@ -56,8 +56,11 @@ BRIEF = ("id", "operation", "status", "label", "marked", "flags", "metrics", "du
 def live_answer(project: Project, query: Query | None = None) -> dict[str, Any]:  # noqa: ARG001
     """Returns the running runs, and those that ended last, newest first."""
     with project.index() as index:
-        running, newest = index.running(), index.readable_runs(ENDED * 4)
-    ended = sorted((run for run in newest if run.attempt.stopped), key=lambda run: str(run.attempt.stopped), reverse=True)
+        running, newest = index.running(), index.readable_runs(ENDED * 20)
+    shown = {run.id for run in newest}
+    # of a batch that is named, the trials are not
+    ended = [run for run in newest if run.attempt.stopped and run.attempt.batch not in shown]
+    ended.sort(key=lambda run: rfc3339_text(run.attempt.stopped) or "", reverse=True)
     value: dict[str, Any] = json_safe(
         {"running": list(map(brief_json, running)), "ended": list(map(brief_json, ended[:ENDED]))}
     )

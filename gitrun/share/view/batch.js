@@ -18,7 +18,7 @@
     history.show({ x: null, y, slots, marked, isLeast: objective ? objective.minimize : true, describe });
     const lines = gitrun.charts.coordinates(signal, () => {});
     lines.show({ axes: [...batch.flags.map(name => axis(name, trial => trial.flags[name])), y], slots, marked });
-    return element('div', { class: 'grid' }, section(`${metric} by trial, and the best so far`, history.node), section('Parallel coordinates', lines.node));
+    return element('div', { class: 'tiles' }, section(`${metric} by trial, and the best so far`, history.node), section('Parallel coordinates', lines.node));
   }
 
   /** Shows the trials, best first; those without a value follow by number. */

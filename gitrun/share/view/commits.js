@@ -1,26 +1,17 @@
 /* The page /commits?range=main..HEAD: commits, newest first, with the runs that were made of them. */
 'use strict';
 (() => {
-  const { element, fill, link } = gitrun.dom;
+  const { element, fill } = gitrun.dom;
   const { text } = gitrun;
-  const { short, status, runLink } = gitrun.parts;
-  const MOST = 4, STEP = 100;
-
-  const metricsOf = run => Object.entries(run.metrics).slice(0, MOST).map(([name, value]) => [element('span', { class: 'soft' }, name), ` ${text.number(value)}  `]);
-  const flagsOf = run => Object.entries(run.flags).map(([name, value]) => `${name}=${text.value(value)}`).join(' ');
-
-  const rowOf = (run, kind) => element('tr', { data: { run: run.id } },
-    [runLink(run), run.operation, status(run), metricsOf(run), [kind === 'changed' && element('span', { class: 'badge' }, 'with changes'),
-      element('span', { class: 'flags' }, flagsOf(run))]].map(value => element('td', {}, value)));
+  const { short } = gitrun.parts;
+  const STEP = 100;
 
   function commitOf(commit) {
     const [name] = commit.author.split(' <'), at = Date.parse(commit.time);
-    const rows = ['exact', 'changed'].flatMap(kind => commit[kind].map(run => rowOf(run, kind)));
-    const heads = ['run', 'operation', 'status', 'metrics', 'flags'].map(words => element('th', { scope: 'col' }, words));
+    const rows = ['exact', 'changed'].flatMap(kind => commit[kind].map(run => [run, kind === 'changed' && 'with changes']));
     return element('li', { data: { commit: commit.id } }, element('h2', {}, commit.subject),
       element('p', { class: 'soft' }, element('span', { class: 'id' }, short(commit.id)), ` ${name} `, element('time', { datetime: commit.time, title: text.time(at) }, text.relative(at))),
-      rows.length ? element('div', { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': `Runs of ${short(commit.id)}` }, element('table', {},
-        element('thead', { class: 'unseen' }, element('tr', {}, heads)), element('tbody', {}, rows))) : element('p', { class: 'soft' }, 'no runs'),
+      rows.length ? gitrun.parts.runTable(`Runs of ${short(commit.id)}`, rows) : element('p', { class: 'soft' }, 'no runs'),
       commit.more > 0 && element('p', { class: 'remark' }, `${text.count(commit.more, 'run')} more`));
   }
 

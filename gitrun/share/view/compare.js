@@ -6,7 +6,7 @@
   const PROPERTIES = ['operation', 'status', 'label', 'started', 'duration', 'exit_status', 'branch', 'base', 'source'];
   const MOST_CURVES = 6;
 
-  const digest = file => file.sha256 ? short(file.sha256) : gitrun.text.size(file.size);
+  const digest = file => file.sha256 ? short(file.sha256) : 'from an earlier attempt';
   const GROUPS = {
     Flags: run => run.flags,
     Metrics: run => run.metrics,
@@ -70,7 +70,7 @@
   function curves(runs, signal) {
     const counts = new Map();
     for (const run of runs) for (const [name, { count }] of Object.entries(run.series)) if (count > 2) counts.set(name, (counts.get(name) || 0) + 1);
-    const names = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a)).slice(0, MOST_CURVES), body = element('div', { class: 'grid' });
+    const names = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a)).slice(0, MOST_CURVES), body = element('div', { class: 'tiles' });
     if (!names.length) return null;
     gitrun.data.series(runs.slice(0, 50).map(run => run.id), names, signal).then(series => fill(body, names.map(metric => {
       const curve = gitrun.charts.curves(signal);

@@ -53,7 +53,7 @@ gitrun.diff = (() => {
       && !['flags', 'metrics', 'needs', 'environment'].some(part => Object.keys(found[part]).length);
     fill(target,
       isSame && element('p', {}, b === 'base' ? 'Nothing differs: the source is exactly that of the commit.' : 'Nothing differs.'),
-      element('div', { class: 'grid' }, named('Flags', heads, found.flags), named('Metrics', heads, found.metrics),
+      element('div', { class: 'tiles' }, named('Flags', heads, found.flags), named('Metrics', heads, found.metrics),
         named('Needed runs', heads, found.needs), environment(heads, found.environment)),
       section('Produced files', changes(found.files)),
       found.output && element('p', {}, 'The outputs differ: ', gitrun.dom.link(`/runs/${a}?tab=output`, {}, short(a)), ' and ',

@@ -36,8 +36,8 @@ gitrun.lineage = (() => {
     for (let column = 0; column <= Math.max(...ranks.values()); column++) {
       const own = nodes.filter(node => ranks.get(node.id) === column).map(node => {
         const rows = links.filter(one => one.to === node.id && places.has(one.from)).map(one => places.get(one.from).y);
-        return { node, row: rows.length ? rows.reduce((sum, y) => sum + y) / rows.length : 0 };
-      }).sort((a, b) => a.row - b.row);
+        return { node, row: rows.length ? rows.reduce((sum, y) => sum + y) / rows.length : Infinity };
+      }).sort((a, b) => a.row < b.row ? -1 : a.row > b.row ? 1 : 0);
       own.forEach(({ node }, row) => places.set(node.id, { x: BOX.edge + column * BOX.across, y: BOX.edge + row * BOX.down }));
     }
     return places;

@@ -1,7 +1,7 @@
 /* The page /live: a card for each running run, with the end of its output and its metrics; above them the newest ended runs. */
 'use strict';
 (() => {
-  const { element, fill, link } = gitrun.dom;
+  const { element, fill } = gitrun.dom;
   const { text } = gitrun;
   const { short, status, runLink } = gitrun.parts;
   const LINES = 5, METRICS = 4, EVERY = 2000;
@@ -21,7 +21,7 @@
 
     update(run) {
       this.run = run;
-      const flags = Object.entries(run.flags).map(([name, value]) => `${name}=${text.value(value)}`).join(' ');
+      const flags = gitrun.parts.flagsText(run);
       const head = element('header', {}, element('h2', {}, run.operation, ' ', runLink(run)),
         element('p', {}, status(run), ' for ', this.elapsed), flags && element('p', { class: 'flags' }, flags));
       if (this.node.firstChild) this.node.firstChild.replaceWith(head);
@@ -44,7 +44,7 @@
 
   gitrun.router.page('/live', async view => {
     gitrun.router.title('Live');
-    const { signal } = view, cards = new Map(), ended = element('ul', { class: 'plain' }), grid = element('div', { class: 'cards' });
+    const { signal } = view, cards = new Map(), ended = element('div', {}), grid = element('div', { class: 'cards' });
     const state = element('p', { role: 'status' }), title = element('h2', {}, 'Ended last');
     fill(view.main, element('h1', {}, 'Live'), title, ended, state, grid, gitrun.parts.foot('git run watch --all', 'git run list --status running'));
 
@@ -64,8 +64,7 @@
         }
       }
       title.hidden = !found.ended.length;
-      fill(ended, found.ended.map(run => element('li', { data: { run: run.id } }, runLink(run), ' ', run.operation, ' ', status(run), ' ',
-        text.duration(run.duration), ' ', Object.entries(run.metrics).slice(0, METRICS).map(([name, value]) => `${name} ${text.number(value)} `))));
+      fill(ended, found.ended.length > 0 && gitrun.parts.runTable('Ended last', found.ended.map(run => [run])));
       fill(state, cards.size ? `${text.count(cards.size, 'run')} running` : 'Nothing is running. Runs appear here as soon as they start.');
       await measure();
     }

@@ -6,7 +6,7 @@
 'use strict';
 gitrun.output = (() => {
   const { element, fill } = gitrun.dom;
-  const TAIL = 1 << 18, MOST = 2000;
+  const TAIL = 1 << 18, FOLLOWED = 4 << 20, MOST = 2000;
 
   /** The lines of an output in a <pre>, at most `most` of them at a time. */
   class Lines {
@@ -90,7 +90,7 @@ gitrun.output = (() => {
   }
 
   function listen(lines, id, signal, tell) {
-    gitrun.data.tail(id, 0, { text: words => { lines.add(words); tell?.(); } }, signal);
+    gitrun.data.tail(id, -FOLLOWED, { text: words => { lines.add(words); tell?.(); } }, signal);
   }
 
   const follow = (node, id, most, signal, tell) => listen(new Lines(node, most), id, signal, tell);

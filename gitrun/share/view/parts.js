@@ -8,10 +8,12 @@
  *   runLink(run)           the short id of a run and its label
  *   status(run)            status with a sign
  *   badges(run)            label, tags, mark
+ *   runTable(label, rows)  a table of runs, rows as [run, remark]: operation, status, duration, metrics, flags
  *   SIGNS                  a sign for each status
  *   foot(...commands)      the commands that show the same in the terminal
  *   section(title, ...children)   a part of a page; nothing without children
- *   watch(id, view, draw)  calls draw(run) now and after each change of the run; says if the run is deleted
+ *   watch(id, view, draw)  calls draw(run) now and after each change of the run, for a running one also of its metrics;
+ *       says if the run is deleted
  *   same(a, b)             whether two values are equal: numbers by value, lists by their items
  *   flat(table)            a nested table with names such as python.version
  *   delta(value, base)     +0.1 or -0.1; empty if there is nothing to compare
@@ -21,6 +23,7 @@ gitrun.parts = (() => {
   const { element, link, command } = gitrun.dom;
   const text = gitrun.text;
   const SIGNS = { completed: '✔', error: '✘', terminated: '■', running: '●', pruned: '✂', pending: '○', staged: '○' };
+  const PAUSE = 2000, MOST_METRICS = 4;
   const short = id => id.slice(0, 8);
   const isNumber = value => typeof value === 'number';
 
@@ -61,21 +64,40 @@ gitrun.parts = (() => {
   const badges = run => [run.marked && element('span', { role: 'img', 'aria-label': 'marked' }, '★'),
     run.label && element('span', { class: 'badge' }, run.label), run.tags.map(tag => element('span', { class: 'badge' }, `#${tag}`))];
 
+  const flagsText = run => Object.entries(run.flags).map(([name, value]) => `${name}=${text.value(value)}`).join(' ');
+  const metricsOf = run => Object.entries(run.metrics).slice(0, MOST_METRICS).map(([name, value]) =>
+    [element('span', { class: 'soft' }, name), ` ${text.number(value)} `]);
+
+  function runTable(label, rows) {
+    const heads = ['run', 'operation', 'status', 'duration', 'metrics', 'flags'].map(name => element('th', { scope: 'col' }, name));
+    const body = rows.map(([run, remark]) => element('tr', { data: { run: run.id } }, [
+      [link(`/runs/${run.id}`, { class: 'id' }, short(run.id)), ' ', run.label && element('span', { class: 'badge' }, run.label)],
+      run.operation, status(run), text.duration(run.duration), metricsOf(run),
+      [remark && element('span', { class: 'badge' }, remark), element('span', { class: 'flags' }, flagsText(run))]].map(value => element('td', {}, value))));
+    return element('div', { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': label }, element('table', { class: 'runs' },
+      element('thead', { class: 'unseen' }, element('tr', {}, heads)), element('tbody', {}, body)));
+  }
+
   const foot = (...commands) => element('footer', { class: 'foot' }, element('h2', {}, 'The same in the terminal'), commands.map(command));
 
   const section = (title, ...children) => children.flat().some(Boolean) && element('section', {}, element('h2', {}, title), children);
 
   async function watch(id, view, draw) {
-    let last = '';
-    const look = async () => {
-      const run = await gitrun.data.run(id, view.signal);
-      if (JSON.stringify(run) !== last) draw(run);
-      last = JSON.stringify(run);
-    };
-    await look();
-    gitrun.data.listen('changed', () => look().catch(error => {
+    let last = '', timer = 0;
+    async function look() {
+      const run = await gitrun.data.run(id, view.signal), now = JSON.stringify(run);
+      if (now !== last) await draw(run);
+      last = now;
+      clearTimeout(timer);
+      // metrics of a running program change without a change of its run
+      if (run.status === 'running' && !gitrun.data.isStatic) timer = setTimeout(again, PAUSE);
+    }
+    const again = () => look().catch(error => {
       if (error.status === 404) showDeleted(id, view);
-    }), view.signal);
+    });
+    view.signal.addEventListener('abort', () => clearTimeout(timer));
+    await look();
+    gitrun.data.listen('changed', again, view.signal);
   }
 
   function showDeleted(id, view) {
@@ -94,5 +116,5 @@ gitrun.parts = (() => {
     return `${value > base ? '+' : ''}${text.number(value - base)}`;
   }
 
-  return { SIGNS, short, cell, closeTexts, table, pairs, status, runLink, badges, foot, section, watch, same, flat, delta };
+  return { SIGNS, short, cell, closeTexts, table, pairs, status, runLink, badges, runTable, flagsText, foot, section, watch, same, flat, delta };
 })();

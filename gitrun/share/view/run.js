@@ -19,8 +19,9 @@
       page.run = run;
       if (isFirst) fill(view.main, head, tabs, panel);
       fill(head, headOf(run));
-      // files, code and lineage are read again only when their tab is opened
-      if (isFirst || ['overview', 'attempts'].includes(tabOf(page.view))) open(page, tabs);
+      // other tabs are read again only when they are opened
+      if (isFirst || tabOf(page.view) === 'attempts') open(page, tabs);
+      else if (tabOf(page.view) === 'overview') page.refresh?.(run);
     });
     tabs.addEventListener('keydown', event => moveAlong(event, tabs));
     return next => {
@@ -44,7 +45,8 @@
     // what the tab began ends with the tab, and with the page
     const signal = AbortSignal.any([page.view.signal, page.controller.signal]);
     fill(panel);
-    Promise.resolve(TABS[chosen](panel, run, page.view.query, signal)).catch(error => {
+    page.refresh = null;
+    Promise.resolve(TABS[chosen](panel, run, page.view.query, signal)).then(refresh => { page.refresh = refresh; }, error => {
       if (error.name !== 'AbortError') fill(panel, gitrun.dom.fault(error));
     });
   }
@@ -68,15 +70,42 @@
   }
 
   async function showOverview(panel, run, query, signal) {
-    const about = element('div', {}), curves = element('div', {});
-    fill(panel, element('div', { class: 'columns' }, element('div', {}, about), element('div', {}, curves)),
-      foot(`git run show ${short(run.id)}`));
-    const names = Object.keys(run.series).filter(name => run.series[name].count > 2);
-    const [context, series] = await Promise.all([
-      gitrun.data.get(`/api/runs/${run.id}/context`, { signal }),
-      names.length ? gitrun.data.series([run.id], names.slice(0, 50), signal) : {}]);
-    fill(about, flagTable(run, context.defaults), sourceOf(run, context), commands(run), comments(run), environment(run));
-    fill(curves, metricTable(run, series[run.id] || {}), curvesOf(series[run.id] || {}, signal));
+    const flags = element('div', {}), metrics = element('div', {}), about = element('div', {}), curves = new Curves(signal);
+    fill(panel, element('div', { class: 'columns' }, flags, element('div', {}, metrics, curves.node), about), foot(`git run show ${short(run.id)}`));
+    const [context] = await Promise.all([gitrun.data.get(`/api/runs/${run.id}/context`, { signal }), measure(run)]);
+    const tell = given => {
+      fill(flags, flagTable(given, context.defaults));
+      fill(about, sourceOf(given, context), commands(given), comments(given), environment(given));
+    };
+    tell(run);
+    return given => {
+      if (given.status !== run.status || given.status !== 'running') tell(given);
+      measure(given).catch(() => {}); // the head of the page says that the server is gone
+    };
+
+    async function measure(given) {
+      const names = Object.keys(given.series).filter(name => given.series[name].count > 2).slice(0, 50);
+      const series = names.length ? (await gitrun.data.series([given.id], names, signal))[given.id] || {} : {};
+      fill(metrics, metricTable(given, series));
+      curves.show(series);
+    }
+  }
+
+  /** A curve for each of the first metrics. */
+  class Curves {
+    constructor(signal) {
+      Object.assign(this, { signal, node: element('div', {}), known: new Map() });
+    }
+
+    show(series) {
+      for (const [metric, [steps, values]] of Object.entries(series).slice(0, MOST_CURVES)) {
+        if (!this.known.has(metric)) {
+          this.known.set(metric, gitrun.charts.curves(this.signal));
+          this.node.append(section(metric, this.known.get(metric).node));
+        }
+        this.known.get(metric).show({ metric, lines: [{ name: metric, hue: [...this.known.keys()].indexOf(metric), steps, values }] });
+      }
+    }
   }
 
   function flagTable(run, defaults) {
@@ -93,15 +122,6 @@
     return rows.length ? table('Metrics', ['metric', ...ASPECTS, 'curve'], rows) : element('p', { class: 'soft' }, 'No metrics.');
   }
 
-  /** Draws a curve for each of the first metrics. */
-  function curvesOf(series, signal) {
-    return Object.entries(series).slice(0, MOST_CURVES).map(([metric, [steps, values]], at) => {
-      const curve = gitrun.charts.curves(signal);
-      curve.show({ metric, lines: [{ name: metric, hue: at, steps, values }] });
-      return section(metric, curve.node);
-    });
-  }
-
   function sourceOf(run, context) {
     const { base, changes } = context, code = gitrun.router.address(`/runs/${run.id}`, { tab: 'code' });
     return section('Source', pairs([
@@ -111,7 +131,7 @@
       ['changes', changes.length ? link(code, {}, text.count(changes.length, 'uncommitted file')) : 'none: exactly the commit'],
       ['left out', context.left_out.join(', ')],
       ['lent', context.lent.join(', ')],
-      ['command', element('code', {}, context.command.map(text.quote).join(' '))],
+      ['command', element('code', {}, context.command.map(word => word === '{python}' ? 'python' : text.quote(word)).join(' '))],
       ...run.needs.map(need => ['needs', [link(`/runs/${need.run}`, { class: 'id' }, short(need.run)), ` ${need.operation}`]]),
       ...run.inputs.map(input => ['input', input.path]),
     ]));
