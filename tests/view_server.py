@@ -35,6 +35,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Event:
+    """A server-sent event: its name, its value, and its id (-1 without one)."""
+
+    name: str
+    value: Any
+    number: int
+
+
+@dataclass(frozen=True)
 class ViewServer:
     """A server that has printed its address."""
 
@@ -70,11 +79,30 @@ class ViewServer:
         with self.open(path, headers, method) as response:
             return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Iterator[Event]]:
+        """The server-sent events of an address, as they arrive."""
+        with self.open(path, headers) as response:
+            assert response.getheader("content-type", "").startswith("text/event-stream"), response.read()
+            yield events(response)
+
     def end(self, number: int = signal.SIGTERM) -> int:
         """The exit status after a signal."""
         os.killpg(self.process.pid, number)
         self.process.communicate(timeout=20)
         return self.process.returncode
+
+
+def events(response: HTTPResponse) -> Iterator[Event]:
+    """The events of a stream, as a browser takes them."""
+    fields: dict[str, str] = {}
+    for line in iter(response.readline, b""):
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        if name:
+            fields[name] = value
+        elif "data" in fields:
+            yield Event(fields.get("event", "message"), json.loads(fields["data"]), int(fields.get("id", -1)))
+            fields = {}
 
 
 @contextmanager

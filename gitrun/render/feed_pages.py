@@ -24,7 +24,7 @@ from gitrun.errors import GitrunError, UsageError
 from gitrun.model.run import BATCH, as_json, attempt_as_json, rfc3339_text
 from gitrun.model.text import encode_path
 from gitrun.render.diff_json import change_list, compare_environments, differences_json
-from gitrun.render.feed import find_run
+from gitrun.render.feed import find_run, read_number
 from gitrun.render.run_page import sampler_text
 from gitrun.render.text import json_safe
 from gitrun.views.contents import PARTS
@@ -194,11 +194,3 @@ def brief_json(run: Run) -> dict[str, Any]:
     """Returns the keys of a run that an answer about many runs has."""
     whole = as_json(run)
     return {key: whole[key] for key in BRIEF}
-
-
-def read_number(query: Query | None, name: str, default: int) -> int:
-    """Returns a number in an address. Raises UsageError."""
-    text = (query or {}).get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise UsageError(f"{name} must be a number, not '{text}'")
-    return int(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import signal
 import socket
@@ -15,12 +16,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import uvicorn
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gitrun.errors import BadRun, CannotRun, GitrunError, UnknownRun, UsageError
+from gitrun.extras.view import files
 from gitrun.extras.view.gate import HEADERS, TOKEN, Gate, answer
+from gitrun.extras.view.live import LARGEST, Stopping, Tail
+from gitrun.extras.view.watcher import Watcher
 from gitrun.model.text import escape_surrogates, hide_passwords
 from gitrun.render import feed, feed_pages
 
@@ -49,6 +53,8 @@ STATUS = {UnknownRun: 404, UsageError: 400, BadRun: 422}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 1
 """Seconds that requests have to end when the server ends."""
+WORTH_PACKING = 1_000
+"""Bytes from which an answer is compressed."""
 AT_ONCE = 4
 """Answers that are made at a time. Each may start git."""
 
@@ -86,7 +92,8 @@ class View:
         self._socket = listen(port)
         self.port: int = self._socket.getsockname()[1]
         self._gate = Gate(self.build_app(), self.port)
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots, self._stopping = asyncio.Semaphore(AT_ONCE), Stopping()
+        self._watcher = Watcher(project, self.in_thread, self._stopping)
 
     def address(self, page: str, *, once: bool = False) -> str:
         """Returns the address of a page with the token; with `once`, one that opens the page a single time."""
@@ -108,6 +115,7 @@ class View:
 
         def end(number: int) -> None:
             arrived.append(number)
+            self._stopping.stop()
             server.should_exit = True
 
         loop = asyncio.get_running_loop()
@@ -115,22 +123,62 @@ class View:
             # under nohup, SIGHUP stays ignored
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, end, number)
+        watching = asyncio.create_task(self._watcher.watch())
         await server.serve([self._socket])
+        await watching
         return arrived[0] if arrived else 0
 
     def build_app(self) -> Starlette:
         """Returns the addresses with what answers them."""
         pages = [Route(path, show_page) for path in PAGES]
         answers = [Route(path, self.answering(make)) for path, make in ANSWERS.items()]
-        return Starlette(routes=[*pages, Route("/static/{name}", send_asset), *answers], exception_handlers={404: show_missing})
+        routes = (
+            Route("/static/{name}", send_asset),
+            Route("/api/runs", self.send_columns),
+            Route("/api/changes", self.send_changes),
+            Route("/api/events", self.send_events),
+            Route("/api/runs/{run_id:run}/output", self.answering(files.send_output)),
+            Route("/api/runs/{run_id:run}/tail", self.send_tail),
+            Route("/files/{run_id:run}/{path:path}", self.answering(files.send_file)),
+        )
+        return Starlette(routes=[*pages, *routes, *answers], exception_handlers={404: show_missing})
 
     def answering(self, make: Callable[..., Any]) -> Callable[[Request], Awaitable[Response]]:
-        """Returns what answers a request with the JSON that `make` returns for the project and the names in the address."""
+        """Returns what answers a request with what `make` returns for the project and the names in the address."""
 
         async def send(request: Request) -> Response:
             return await self.in_thread(lambda: make_answer(self._project, make, request))
 
         return send
+
+    async def send_columns(self, request: Request) -> Response:
+        """Answers with runs as columns."""
+        try:
+            answer = await self._watcher.columns(request.query_params)
+        except GitrunError as error:
+            return error_answer(error)
+        gone = {"kind": "unknown-stamp", "message": "this server does not know the stamp", "hint": ""}
+        return packed(request, json_answer(gone, 410) if answer is None else json_answer(answer))
+
+    async def send_changes(self, request: Request) -> Response:
+        """Answers with the runs that have changed since a stamp."""
+        return packed(request, json_answer(await self._watcher.changes(request.query_params.get("since", ""))))
+
+    async def send_events(self, _request: Request) -> Response:
+        """Answers with changes of the runs as they happen."""
+        return StreamingResponse(self._watcher.events(), media_type="text/event-stream")
+
+    async def send_tail(self, request: Request) -> Response:
+        """Answers with the output of a run while it is written, from where the browser lost it or from where it asks."""
+        try:
+            # an event id that this server has sent is a number
+            lost = {"from": request.headers["last-event-id"]} if "last-event-id" in request.headers else request.query_params
+            start = feed.read_number(lost, "from", 0, least=-LARGEST)
+            run = await self.in_thread(lambda: feed.find_run(self._project, request.path_params["run_id"]))
+        except GitrunError as error:
+            return error_answer(error)
+        tail = Tail(self._project, run.id, start, self.in_thread, self._stopping)
+        return StreamingResponse(tail.events(), media_type="text/event-stream")
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Returns what `work` returns. It runs in a thread that does not keep this process alive."""
@@ -148,20 +196,36 @@ class View:
 
 
 def make_answer(project: Project, make: Callable[..., Any], request: Request) -> Response:
-    """Returns the JSON that `make` returns, or the error that it raises."""
+    """Returns what `make` returns, a value as JSON, or the error that it raises."""
     try:
-        return json_answer(make(project, **request.path_params, query=request.query_params))
+        value = make(project, **request.path_params, query=request.query_params)
     except GitrunError as error:
-        status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
-        words = {"message": error.message, "hint": error.hint}
-        shown = {name: escape_surrogates(hide_passwords(text)) for name, text in words.items()}
-        return json_answer({"kind": error.kind, **shown}, status)
+        return error_answer(error)
+    return value if isinstance(value, Response) else json_answer(value)
+
+
+def error_answer(error: GitrunError) -> Response:
+    """Returns an error as `--json` prints it, but for the exit code."""
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+    words = {"message": error.message, "hint": error.hint}
+    shown = {name: escape_surrogates(hide_passwords(text)) for name, text in words.items()}
+    return json_answer({"kind": error.kind, **shown}, status)
 
 
 def json_answer(value: Mapping[str, Any], status: int = 200) -> Response:
     """Returns a JSON value as an answer."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return Response(text, status, media_type="application/json", headers={"version": feed.VERSION})
+
+
+def packed(request: Request, response: Response) -> Response:
+    """Returns a large answer compressed, if the browser takes that."""
+    if "gzip" in request.headers.get("accept-encoding", "") and len(response.body) > WORTH_PACKING:
+        # level 1: a third of the time of the usual level, and nearly as small
+        response.body = gzip.compress(response.body, 1, mtime=0)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["content-length"] = str(len(response.body))
+    return response
 
 
 async def show_page(_request: Request) -> Response:
@@ -190,6 +254,7 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "/api/lineage/{run_id:run}": feed_pages.lineage_answer,
     "/api/batches/{run_id:run}": feed_pages.batch_answer,
     "/api/commits": feed_pages.commits_answer,
+    "/api/series": feed.series_answer,
 }
 """The addresses of answers in JSON, with what makes them."""
 

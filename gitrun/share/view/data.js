@@ -81,7 +81,7 @@ gitrun.data = (() => {
   /** Follows the output of a run. EventSource resumes by itself at the byte of its last event. */
   data.tail = (id, from, { text, end }, signal) => {
     const tail = new EventSource(gitrun.router.address(`/api/runs/${part(id)}/tail`, { from }));
-    tail.addEventListener('message', event => text(event.data));
+    tail.addEventListener('message', event => text(JSON.parse(event.data)));
     tail.addEventListener('end', () => { tail.close(); end?.(); });
     signal?.addEventListener('abort', () => tail.close());
     return () => tail.close();
