@@ -18,10 +18,12 @@ from gitrun.commands.screen import print_line
 from gitrun.commands.selecting import open_project
 from gitrun.errors import MissingPackage, UsageError
 from gitrun.model.filters import parse_filter
+from gitrun.model.settings import parse_duration
 
 if TYPE_CHECKING:
     from gitrun.project import Project
 
+IDLE = "8h"
 PACKAGES = ("starlette", "uvicorn")
 MODULE = "gitrun.extras.view.app"
 INSTALL = "To install them: pip install 'git-run-tracker[view]'"
@@ -33,7 +35,8 @@ INSTALL = "To install them: pip install 'git-run-tracker[view]'"
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Listen on port N (default: a free one).")
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
 @click.option("--print-url", is_flag=True, help="Print nothing but the address, and do not open a browser.")
-def command(name: str | None, *, expression: str | None, port: int, no_open: bool, print_url: bool) -> int:
+@click.option("--idle", default=IDLE, metavar="DURATION", help=f"End when no page was open for 30m or 2h (default: {IDLE}).")
+def command(name: str | None, *, expression: str | None, port: int, idle: str, **quiet: bool) -> int:
     r"""Shows runs in a browser, as they are and as they change. Only this machine can connect, and only to read.
 
     Prints the address, which has a secret token, and serves until Ctrl-C.
@@ -46,18 +49,19 @@ def command(name: str | None, *, expression: str | None, port: int, no_open: boo
     """
     if name is not None and expression is not None:
         raise UsageError("--where cannot be combined with a run or commits")
+    seconds = parse_duration(idle)
     missing = [package for package in PACKAGES if find_spec(package) is None]
     if missing:
         raise MissingPackage(f"git run view needs {' and '.join(missing)}", INSTALL)
     project = open_project()
     page = find_page(project, name, expression)
-    view = import_module(MODULE).View(project, port)  # an extra: the core needs none of it
+    view = import_module(MODULE).View(project, port, seconds)  # an extra: the core needs none of it
     print_line(view.address(page))
     sys.stdout.flush()
     is_remote = "SSH_CONNECTION" in os.environ
-    if not print_url:
+    if not quiet["print_url"]:
         describe(project, view.port, is_remote=is_remote)
-    if sys.stdout.isatty() and not (is_remote or no_open or print_url):
+    if sys.stdout.isatty() and not (is_remote or any(quiet.values())):
         open_browser(view.address(page, once=True))
     number: int = view.serve()
     return 128 + number if number else 0

@@ -67,6 +67,7 @@ def test_first_page_is_the_one_asked_for(repo) -> None:
         (["--where", "x <"], 129, "x <"),
         (["nothing"], 128, "no run 'nothing'"),
         (["--where", "x<1", "1"], 129, "cannot be combined"),
+        (["--idle", "soon"], 129, "'soon' is not a duration"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_before_serving(repo, words, status, message) -> None:
@@ -74,6 +75,16 @@ def test_what_cannot_be_shown_is_refused_before_serving(repo, words, status, mes
     assert ended.returncode == status
     assert message in ended.stderr
     assert ended.stdout == ""
+
+
+def test_server_ends_by_itself_when_no_page_is_open(repo) -> None:
+    with serve_view(repo, "--idle", "1s") as server:
+        # an open page listens
+        with server.stream("/api/events") as stream:
+            assert next(stream).name == "live"
+            time.sleep(2)
+            assert server.process.poll() is None
+        assert server.process.wait(20) == 0
 
 
 def test_port_in_use_is_named(repo) -> None:

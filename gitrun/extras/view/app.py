@@ -8,6 +8,7 @@ import json
 import signal
 import socket
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import nullcontext
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gitrun.project import Project
 
@@ -51,6 +53,8 @@ PAGES = (
 STATUS = {UnknownRun: 404, UsageError: 400, BadRun: 422}
 """Status codes of errors; others have 500."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOOK = 60.0
+"""Seconds between two looks at whether a page is open."""
 GRACE = 1
 """Seconds that requests have to end when the server ends."""
 WORTH_PACKING = 1_000
@@ -86,12 +90,13 @@ register_url_convertor("side", SideConvertor())
 class View:
     """A server on a port of this machine; it serves until a signal arrives."""
 
-    def __init__(self, project: Project, port: int) -> None:
-        """Listens on a port; 0 takes a free one. Raises CannotRun."""
+    def __init__(self, project: Project, port: int, idle: float) -> None:
+        """Listens on a port; 0 takes a free one. Ends after `idle` seconds without a page. Raises CannotRun."""
         self._project = project
         self._socket = listen(port)
         self.port: int = self._socket.getsockname()[1]
-        self._gate = Gate(self.build_app(), self.port)
+        self._activity = Activity(self.build_app())
+        self._gate, self._idle = Gate(self._activity, self.port), idle
         self._slots, self._stopping = asyncio.Semaphore(AT_ONCE), Stopping()
         self._watcher = Watcher(project, self.in_thread, self._stopping)
 
@@ -102,7 +107,7 @@ class View:
         return f"http://127.0.0.1:{self.port}{page}{between}{TOKEN}={token}"
 
     def serve(self) -> int:
-        """Serves until a signal arrives. Returns its number."""
+        """Serves until a signal arrives, or nobody has looked for long. Returns the number of the signal, or 0."""
         return asyncio.run(self._serve())
 
     async def _serve(self) -> int:
@@ -111,10 +116,10 @@ class View:
             proxy_headers=False, timeout_graceful_shutdown=GRACE,
         )  # fmt: skip
         server = Server(config)
-        arrived: list[int] = []
+        reasons: list[int] = []
 
         def end(number: int) -> None:
-            arrived.append(number)
+            reasons.append(number)
             self._stopping.stop()
             server.should_exit = True
 
@@ -123,10 +128,16 @@ class View:
             # under nohup, SIGHUP stays ignored
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, end, number)
-        watching = asyncio.create_task(self._watcher.watch())
+        tasks = [asyncio.create_task(work) for work in (self._watcher.watch(), self.end_when_idle(lambda: end(0)))]
         await server.serve([self._socket])
-        await watching
-        return arrived[0] if arrived else 0
+        await asyncio.gather(*tasks)
+        return reasons[0] if reasons else 0
+
+    async def end_when_idle(self, end: Callable[[], None]) -> None:
+        """Ends the server when no page has been open for long."""
+        while await self._stopping.pause(min(self._idle, LOOK)):
+            if self._activity.idle_for() > self._idle:
+                end()
 
     def build_app(self) -> Starlette:
         """Returns the addresses with what answers them."""
@@ -257,6 +268,26 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "/api/series": feed.series_answer,
 }
 """The addresses of answers in JSON, with what makes them."""
+
+
+class Activity:
+    """Knows since when nobody has looked. A page that is open listens to changes, and so keeps a request open."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._open, self._last = app, 0, time.monotonic()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Counts a request while it is answered."""
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+            self._last = time.monotonic()
+
+    def idle_for(self) -> float:
+        """Returns the seconds since the last request ended; 0 while one is open."""
+        return 0.0 if self._open else time.monotonic() - self._last
 
 
 class Server(uvicorn.Server):
