@@ -27,16 +27,16 @@ def log(values: Mapping[str, float], step: int | None = None) -> None:
     # the caller may never log: programs outside a run do not pay for json
     import json
 
-    read = {str(name): as_number(value) for name, value in values.items()}
-    told = {name: value for name, value in read.items() if value is not None}
-    for name in read.keys() - told.keys():
+    numbers = {str(name): as_number(value) for name, value in values.items()}
+    metrics = {name: value for name, value in numbers.items() if value is not None}
+    for name in numbers.keys() - metrics.keys():
         warn_once("metrics must be numbers", f"{name!r} is left out")
-    given = told.get("step") if step is None else as_number(step)
-    is_step = given is not None and given - given == 0  # neither nan nor infinite
-    number = _steps["next"] if given is None or not is_step else given if step is None else int(given)
+    step_number = metrics.get("step") if step is None else as_number(step)
+    is_step = step_number is not None and step_number - step_number == 0  # neither nan nor infinite
+    number = _steps["next"] if step_number is None or not is_step else step_number if step is None else int(step_number)
     _steps["next"] = int(number) + 1
     try:
-        append_line(path, json.dumps({**told, "step": number}).encode() + b"\n")
+        append_line(path, json.dumps({**metrics, "step": number}).encode() + b"\n")
     except OSError as error:
         warn_once("gitrun cannot record metrics", str(error.strerror))
 

@@ -154,8 +154,8 @@ class Project:
         run_id, outcome = started.run_id, started.outcome
         for path in (
             path
-            for brought in workspace.checkout.check_out_outputs(self.session(), request, run_id, outcome)
-            for path in (*brought.left, *brought.gone)
+            for copied in workspace.checkout.check_out_outputs(self.session(), request, run_id, outcome)
+            for path in (*copied.left, *copied.gone)
         ):
             self.say(f"note: not overwritten: {path}")
         if outcome and outcome.reason and outcome.exit_status == -signal.SIGINT:
@@ -204,11 +204,11 @@ class Project:
         with source.snapshot.private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
             yield lifecycle.decide.LaunchRequest(session, request, prompts, index, lifecycle.decide.stamp_now(), looks=True)
 
-    def bisect(self, asked: BisectRequest) -> Bisection:
+    def bisect(self, request: BisectRequest) -> Bisection:
         """Finds the first commit for which a condition fails, and runs the commits that decide it. Raises GitrunError."""
-        model.plan.check_request(asked.request)
+        model.plan.check_request(request.request)
         self.recover()
-        return lifecycle.bisect.bisect(self.session(), asked)
+        return lifecycle.bisect.bisect(self.session(), request)
 
     def list_runs(self) -> list[Run]:
         """Returns all valid runs, newest attempt first."""
@@ -248,8 +248,8 @@ class Project:
     def trials_of(self, runs: Sequence[Run | BrokenRun]) -> list[Run]:
         """Returns the trials of the batches among these runs, without those that are among them already."""
         batches = [run for run in runs if isinstance(run, model.run.Run) and run.attempt.kind == model.run.BATCH]
-        known = {run.id for run in runs}
-        return [trial for batch in batches for trial in self.trials(batch) if trial.id not in known]
+        run_ids = {run.id for run in runs}
+        return [trial for batch in batches for trial in self.trials(batch) if trial.id not in run_ids]
 
     def broken(self) -> list[BrokenRun]:
         """Returns the refs under refs/runs that are not valid runs."""
@@ -272,8 +272,8 @@ class Project:
 
     def find_colour(self, setting: str, default: str = "") -> str | None:
         """Returns the escape sequence of a colour setting, or of `default` if it is unset; None if git knows no such colour."""
-        done = self.git.attempt("config", "--get-color", setting, default)
-        return None if done.returncode or default.startswith("-") else done.stdout.decode()
+        result = self.git.attempt("config", "--get-color", setting, default)
+        return None if result.returncode or default.startswith("-") else result.stdout.decode()
 
     def path_from_top(self, path: str) -> str:
         """Returns a path relative to the directory of this object as a path from the top of the repository."""
@@ -457,8 +457,8 @@ class Project:
         """Shows a run's output until it ends, or the recorded output. Returns the run afterwards."""
         # the run may end before this process can follow it
         if not lifecycle.attach.follow_output(self.git, run.id, stream):
-            with protect_terminal(stream) as shown:
-                shown.write(self.read_file(run, "output"))
+            with protect_terminal(stream) as protected:
+                protected.write(self.read_file(run, "output"))
         return self.find(run.id)
 
     def watch_remote(self, run: Run, remote: str, stream: Stream) -> Run:
@@ -467,8 +467,8 @@ class Project:
         The worker reports it there at most every `gitrun.progressInterval` seconds. Raises GitFailed.
         """
         # anybody who can push to the remote can write a report
-        with protect_terminal(stream) as shown:
-            lifecycle.remote_runs.follow_output(self.session(), remote, run.id, shown)
+        with protect_terminal(stream) as protected:
+            lifecycle.remote_runs.follow_output(self.session(), remote, run.id, protected)
         return self.find(run.id)
 
     def stop_remote(self, run: Run, remote: str) -> None:
@@ -477,8 +477,8 @@ class Project:
 
     def print_runs(self, *, flags: bool = False, status: bool = False, among: Iterable[Run] | None = None) -> None:
         """Prints a line for each run, newest attempt first: operation, flags, status, in aligned columns."""
-        shown = self.list_runs() if among is None else among
-        rows = [compress((safe_text(run.operation), run.flags.text(), run.status), (True, flags, status)) for run in shown]
+        runs = self.list_runs() if among is None else among
+        rows = [compress((safe_text(run.operation), run.flags.text(), run.status), (True, flags, status)) for run in runs]
         for line in align_columns([list(row) for row in rows]):
             print(line)
 

@@ -65,12 +65,12 @@ def command(
     request = replace(request, stop_after=parse_duration(limit) if limit else None)
     # the program's output goes to stderr: stdout is for the result
     project = open_project(FileStream(2), FileStream(2))
-    found = project.bisect(BisectRequest(condition, request, good, bad))
+    bisection = project.bisect(BisectRequest(condition, request, good, bad))
     if as_json:
-        print_json(bisection_json(project, found, condition.text))
+        print_json(bisection_json(project, bisection, condition.text))
     else:
-        print_bisection(project, found, condition.text)
-    return 0 if found.is_found else 1
+        print_bisection(project, bisection, condition.text)
+    return 0 if bisection.is_found else 1
 
 
 def build_request(words: Sequence[str], rest: tuple[str, ...], module: str | None) -> Request:
@@ -83,22 +83,22 @@ def build_request(words: Sequence[str], rest: tuple[str, ...], module: str | Non
     return Request(operation=names[0] if names else None, command=rest, flags=flags)
 
 
-def compare_ends(project: Project, found: Bisection) -> View | None:
+def compare_ends(project: Project, bisection: Bisection) -> View | None:
     """Returns the differences between the last run that passed and the first that failed."""
-    if not found.passing.run or not found.failing.run:
+    if not bisection.passing.run or not bisection.failing.run:
         return None
     pair = project.runs.pair_runs(found.passing.run, found.failing.run)
     return commands.diff.View(project, pair, project.runs.compare(pair), compare_environments(project, pair.runs))
 
 
-def print_bisection(project: Project, found: Bisection, condition: str) -> None:
+def print_bisection(project: Project, bisection: Bisection, condition: str) -> None:
     """Prints the commit, or those that are left, then both runs and their difference."""
-    if found.is_found:
-        print_line(f"first commit that fails {safe_text(condition)}: {describe_commit(project, found.failing.commit)}")
+    if bisection.is_found:
+        print_line(f"first commit that fails {safe_text(condition)}: {describe_commit(project, bisection.failing.commit)}")
     else:
-        skipped = {one.commit: one.reason for one in found.skipped}
+        skipped = {one.commit: one.reason for one in bisection.skipped}
         print_line(
-            f"the first commit that fails {safe_text(condition)} is one of {count_text(len(found.candidates), 'commit')}:"
+            f"the first commit that fails {safe_text(condition)} is one of {count_text(len(bisection.candidates), 'commit')}:"
         )
         table(
             [
@@ -106,11 +106,11 @@ def print_bisection(project: Project, found: Bisection, condition: str) -> None:
                     f"  {describe_commit(project, commit)}",
                     f"skipped: {safe_text(skipped[commit])}" if commit in skipped else "failed",
                 ]
-                for commit in found.candidates
+                for commit in bisection.candidates
             ]
         )
-    table([judged_row("passed", found.passing), judged_row("failed", found.failing)])
-    view = compare_ends(project, found)
+    table([judged_row("passed", bisection.passing), judged_row("failed", bisection.failing)])
+    view = compare_ends(project, bisection)
     if view is None:
         return
     parts = [part for option in (commands.diff.FLAGS, commands.diff.NEEDS, commands.diff.SOURCE, commands.diff.OUTPUT)
@@ -128,22 +128,22 @@ def describe_commit(project: Project, commit: str) -> str:
 def judged_row(verdict: str, judged: JudgedCommit) -> list[str]:
     """Returns a judged commit as cells: verdict, run, commit, and the metric with its limit."""
     run = f"run {short_id(judged.run.id)}" if judged.run else ""
-    said = describe_result(judged.result) if judged.result else judged.reason
-    return [f"  {verdict}", run, f"commit {short_id(judged.commit)}", safe_text(said)]
+    reason = describe_result(judged.result) if judged.result else judged.reason
+    return [f"  {verdict}", run, f"commit {short_id(judged.commit)}", safe_text(reason)]
 
 
-def bisection_json(project: Project, found: Bisection, condition: str) -> dict[str, Any]:
+def bisection_json(project: Project, bisection: Bisection, condition: str) -> dict[str, Any]:
     """Returns the result as a JSON value."""
-    view = compare_ends(project, found)
+    view = compare_ends(project, bisection)
     return {
-        "found": found.is_found,
-        "commit": found.failing.commit if found.is_found else None,
+        "found": bisection.is_found,
+        "commit": bisection.failing.commit if bisection.is_found else None,
         "condition": condition,
-        "candidates": list(found.candidates),
-        "passed": judged_json(found.passing),
-        "failed": judged_json(found.failing),
-        "skipped": [judged_json(one) for one in found.skipped],
-        "started": found.started,
+        "candidates": list(bisection.candidates),
+        "passed": judged_json(bisection.passing),
+        "failed": judged_json(bisection.failing),
+        "skipped": [judged_json(one) for one in bisection.skipped],
+        "started": bisection.started,
         "difference": view.as_json() if view else None,
     }
 

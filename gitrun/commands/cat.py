@@ -44,19 +44,19 @@ def command(run: str, place: str | None, what: str, path: str | None) -> None:
     if place is not None and path is not None:
         raise UsageError(f"'{path}' and '{place}' cannot be combined", "Give one file")
     project = open_project()
-    found, inside = split_run_and_path(project, run, place if place is not None else path)
+    run_name, inside = split_run_and_path(project, run, place if place is not None else path)
     path = inside
     if what == "source" and path is None:
         raise UsageError("--sourcecode needs a file", "To name it: -p PATH")
     # paths are stored from the top of the repository; in a subdirectory, a path as typed there comes first
     here = path and project.path_from_top(path)
     try:
-        print_file(project, found, what, here)
+        print_file(project, run_name, what, here)
     except UnknownRun:
         # at the top there is no second meaning to try
         if here == path:
             raise
-        print_file(project, found, what, path)
+        print_file(project, run_name, what, path)
 
 
 def split_run_and_path(project: Project, name: str, path: str | None) -> tuple[Run, str | None]:

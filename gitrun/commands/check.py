@@ -67,21 +67,21 @@ def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | Non
         raise UsageError(
             "cannot check several runs at once", "To choose a run by its flags: git run check --commit OPERATION NAME=VALUE"
         )
-    found = project.runs.check(gates, words[0] if words else None, base)
-    return print_results(project, found, gates, as_json=as_json)
+    checked = project.runs.check(gates, words[0] if words else None, base)
+    return print_results(project, checked, gates, as_json=as_json)
 
 
-def print_results(project: Project, found: Checked, gates: Sequence[Gate], *, as_json: bool) -> int:
+def print_results(project: Project, checked: Checked, gates: Sequence[Gate], *, as_json: bool) -> int:
     """Prints the judgement. Returns the exit code: 0 if passed, else 1."""
     # two limits on one metric give one note
     for metric in dict.fromkeys(gate.metric for gate in gates):
-        if is_flag_and_metric((found.run,), metric):
+        if is_flag_and_metric((checked.run,), metric):
             project.say(f"note: {metric!r} is a metric and a flag; --metric uses the metric. To say so: metric:{metric}")
     if as_json:
-        print_json(checked_json(found))
+        print_json(checked_json(checked))
     else:
-        print_checked(found)
-    return 0 if found.passed else 1
+        print_checked(checked)
+    return 0 if checked.passed else 1
 
 
 def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], base: str | None, *, as_json: bool) -> int:
@@ -91,11 +91,11 @@ def check_commit(project: Project, words: Sequence[str], gates: Sequence[Gate], 
         # without limits a program that fails is bad; one that was stopped says nothing about the commit
         if run.status != COMPLETED and (gates or run.status != ERROR):
             return report_skip(project, f"run {short_id(run.id)} is {run.status}: only completed runs can be checked")
-        found = project.runs.judge(run, gates, base)
+        checked = project.runs.judge(run, gates, base)
     except GitrunError as error:
         # an exit code of 128 or more would end git bisect run; with 125 it skips the commit
         return report_skip(project, error.message + (f". {error.hint}" if error.hint else ""))
-    return print_results(project, found, gates, as_json=as_json)
+    return print_results(project, checked, gates, as_json=as_json)
 
 
 def report_skip(project: Project, reason: str) -> int:
@@ -128,28 +128,28 @@ def run_commit(project: Project, words: Sequence[str], gates: Sequence[Gate]) ->
     return project.find(started.run_id)
 
 
-def print_checked(found: Checked) -> None:
+def print_checked(checked: Checked) -> None:
     """Prints a line for the run, and one for each gate."""
-    print_line(f"{'passed' if found.passed else 'failed'}: run {safe_text(describe_run(found.run))}")
-    if found.gates:
-        table([result_row(gate, found) for gate in found.gates])
+    print_line(f"{'passed' if checked.passed else 'failed'}: run {safe_text(describe_run(checked.run))}")
+    if checked.gates:
+        table([result_row(gate, checked) for gate in checked.gates])
 
 
-def result_row(gate: GateResult, found: Checked) -> list[str]:
+def result_row(gate: GateResult, checked: Checked) -> list[str]:
     """Returns a gate as cells: result, text, values and base."""
     # formatted together, so that rounding does not hide which number is larger
     value, limit, base = numbers_text([gate.value, gate.limit, gate.base])
-    beside = f"(base {base}, run {short_id(found.base.id)})" if gate.base is not None and found.base else ""
-    said = "passed" if gate.passed else "failed"
-    return [f"  {said}", safe_text(gate.text), f"{safe_text(gate.metric)} is {value}, limit {limit}", beside]
+    beside = f"(base {base}, run {short_id(checked.base.id)})" if gate.base is not None and checked.base else ""
+    verdict = "passed" if gate.passed else "failed"
+    return [f"  {verdict}", safe_text(gate.text), f"{safe_text(gate.metric)} is {value}, limit {limit}", beside]
 
 
-def checked_json(found: Checked) -> dict[str, Any]:
+def checked_json(checked: Checked) -> dict[str, Any]:
     """Returns the judgement as a JSON value."""
     return {
-        "passed": found.passed,
-        "run": run_json(found.run),
-        "base": run_json(found.base) if found.base else None,
+        "passed": checked.passed,
+        "run": run_json(checked.run),
+        "base": run_json(checked.base) if checked.base else None,
         "gates": [
             {
                 "gate": one.text,
@@ -159,6 +159,6 @@ def checked_json(found: Checked) -> dict[str, Any]:
                 "base": one.base,
                 "passed": one.passed,
             }
-            for one in found.gates
+            for one in checked.gates
         ],
     }

@@ -32,24 +32,23 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
       git run checkout 3fa2c1d8 --source --to /tmp/then
     """
     project = open_project()
-    found = project.find(run)
-    brought = project.bring(found.id, CheckoutRequest(paths, to and to.absolute(), source=source, force=force))
+    run_found = project.find(run)
+    result = project.bring(run_found.id, CheckoutRequest(paths, to and to.absolute(), source=source, force=force))
     what = " of its source" if source else ""
-    if not (brought.done or brought.left or brought.gone):
-        project.say(f"run {short_id(found.id)} {'has' if source else 'produced'} no files{what}")
+    if not (result.done or result.left or result.gone):
+        project.say(f"run {short_id(run_found.id)} {'has' if source else 'produced'} no files{what}")
         return 0
-    project.say(
-        f"copied {count_text(len(brought.done), 'file')}{what} of run {short_id(found.id)}{'' if to is None else f' to {to}'}"
-    )
+    target = "" if to is None else f" to {to}"
+    project.say(f"copied {count_text(len(result.done), 'file')}{what} of run {short_id(run_found.id)}{target}")
     # files above the repository (`../data.csv`) can be recorded, but are never written back
-    beside = [path for path in brought.left if path.startswith(PARENT)]
-    left = [path for path in brought.left if path not in beside]
+    beside = [path for path in result.left if path.startswith(PARENT)]
+    skipped = [path for path in result.left if path not in beside]
     if beside:
-        how = f"git run cat {short_id(found.id)} {beside[0]}"
+        how = f"git run cat {short_id(run_found.id)} {beside[0]}"
         project.say(f"not copied, outside the repository: {', '.join(beside)}. To read one: {how}")
-    if left:
-        project.say(f"not overwritten: {', '.join(left)}. To overwrite: --force")
-    if brought.gone:
-        project.say(f"not on this machine: {', '.join(brought.gone)}")
+    if skipped:
+        project.say(f"not overwritten: {', '.join(skipped)}. To overwrite: --force")
+    if result.gone:
+        project.say(f"not on this machine: {', '.join(result.gone)}")
     # a script must notice that it did not get all files
-    return 1 if brought.left or brought.gone else 0
+    return 1 if result.left or result.gone else 0

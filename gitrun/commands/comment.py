@@ -28,12 +28,12 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
       git run comment 2:5
     """
     project = open_project()
-    chosen = select_runs(project, runs, build_query(options))
+    selected = select_runs(project, runs, build_query(options))
     if message is None:
         # a script has no terminal for the editor
         if not sys.stdin.isatty():
             raise UsageError("no comment given", "To give it: -m TEXT")
-        what = f"run {chosen[0].id[:8]}" if len(chosen) == 1 else f"{len(chosen)} runs"
+        what = f"run {selected[0].id[:8]}" if len(selected) == 1 else f"{len(selected)} runs"
         text = project.edit_text("RUN_COMMENT", HINT.format(what))
         # as in a commit message, lines that begin with # are for the user who writes it
         message = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
@@ -41,5 +41,5 @@ def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:
     if not message.strip():
         raise UsageError("the comment is empty: nothing was changed")
     comment = Comment(message.strip(), project.author(), datetime.now(timezone.utc))
-    changed = project.annotate(chosen, lambda notes: replace(notes, comments=(*notes.comments, comment)), "comment")
-    report_changed(project, chosen, changed, "commented")
+    changed = project.annotate(selected, lambda notes: replace(notes, comments=(*notes.comments, comment)), "comment")
+    report_changed(project, selected, changed, "commented")

@@ -73,35 +73,35 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     # by the medians of points, which no order of runs gives
     by_points = bool(points) and not is_sorted
     selection = project.select(runs, question, -1 if by_points else limit or few)
-    found = [run for _, run in selection.runs]
+    selected = [run for _, run in selection.runs]
     if by_points:
-        found = order_by_points(found, points)[: limit or None]
+        selected = order_by_points(selected, points)[: limit or None]
     if names is not None:
-        report_doubts(project, found, [name.strip() for name in names.split(",")])
+        report_doubts(project, selected, [name.strip() for name in names.split(",")])
     columns = (
-        chosen_columns(names, found)
-        if names is not None and found
-        else columns_of(found, list_needs(project, found), equal=equal, order=question.sort or "")
+        chosen_columns(names, selected)
+        if names is not None and selected
+        else columns_of(selected, list_needs(project, selected), equal=equal, order=question.sort or "")
     )
     if points and names is None:
         columns.append(median_column(points))
     if as_json:
         print_json(
-            [{c.name: plain_cell(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, found)]
+            [{c.name: plain_cell(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, selected)]
         )
     elif as_csv:
-        print_csv(columns, found)
+        print_csv(columns, selected)
     else:
         print_table(
-            columns[:WIDEST] if names or not found else drop_equal_properties(columns[:WIDEST], found),
-            found,
+            columns[:WIDEST] if names or not selected else drop_equal_properties(columns[:WIDEST], selected),
+            selected,
             read_palette(project),
         )
         if len(columns) > WIDEST:
             project.say(f"{len(columns) - WIDEST:,} more columns. To see them: --columns NAMES, or --csv")
     if selection.more and not limit:
         project.say(f"{selection.more} more. To compare all: --all")
-    if not found:
+    if not selected:
         is_empty = not runs and question.is_plain
         project.say("no runs here yet. To make one: git run <script>" if is_empty else explain_no_match(project, question))
 
@@ -113,13 +113,13 @@ def as_trials(project: Project, names: tuple[str, ...], question: Query) -> tupl
     """
     if len(names) != 1 or question.batch:
         return names, question
-    found = [run for _, run in project.select(names).runs]
-    if len(found) != 1 or found[0].attempt.kind != BATCH:
+    trials = [run for _, run in project.select(names).runs]
+    if len(trials) != 1 or trials[0].attempt.kind != BATCH:
         return names, question
-    order = question.sort or best_order(project, found[0])
+    order = question.sort or best_order(project, trials[0])
     if order is None:
         project.say("the batch has no objective, so its trials are in order. To show the best first: --min METRIC, or --max")
-    return (), replace(question, batch=found[0].id, sort=order or "trial")
+    return (), replace(question, batch=trials[0].id, sort=order or "trial")
 
 
 def best_order(project: Project, batch: Run) -> str | None:
@@ -142,8 +142,8 @@ def repeated_points(project: Project, question: Query) -> list[RepeatedPoint]:
 
 def order_by_points(trials: Sequence[Run], points: Sequence[RepeatedPoint]) -> list[Run]:
     """Returns the trials in the order of their points, each by number; those without a value last."""
-    places = {trial.id: place for place, point in enumerate(points) for trial in point.trials}
-    return sorted(trials, key=lambda run: (places.get(run.id, len(points)), run.attempt.trial or 0))
+    positions = {trial.id: position for position, point in enumerate(points) for trial in point.trials}
+    return sorted(trials, key=lambda run: (positions.get(run.id, len(points)), run.attempt.trial or 0))
 
 
 def median_column(points: Sequence[RepeatedPoint]) -> Column:
@@ -231,8 +231,8 @@ def exact_cell(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
 
 def shown_cell(value: Any) -> str | float:  # noqa: ANN401 - whatever a run has
     """Converts as `exact_cell`, but makes the text safe for a terminal."""
-    found = exact_cell(value)
-    return safe_text(found) if isinstance(found, str) else found
+    cell = exact_cell(value)
+    return safe_text(cell) if isinstance(cell, str) else cell
 
 
 def cell_texts(name: str, values: Sequence[Any], now: datetime) -> list[str]:

@@ -35,14 +35,14 @@ OPTIONS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "share", "com
 def complete_flags(words: list[str]) -> str:
     """Returns operations, or the flags of the operation in `words`, as lines; empty if it is unknown."""
     try:
-        found = list(
+        completions = list(
             source.catalog.complete_operation(git.exe.open_repository(Path.cwd(), os.environ), words[0] if words else None)
         )
     except (GitrunError, OSError):
         # a message would appear in the middle of the line that the user is typing
         return ""
     # a flag's help with control characters would reach the terminal through the shell
-    return "\n".join(line for line in found if line.isprintable())
+    return "\n".join(line for line in completions if line.isprintable())
 
 
 def complete_words(verb: str) -> str:
@@ -54,8 +54,8 @@ def complete_words(verb: str) -> str:
         return " ".join([*VERBS, *TOPICS])
     # a line of the file: watch --latest
     with open(OPTIONS, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes as long to import as all else here
-        known = dict(line.rstrip("\n").split(" ", 1) for line in file if " " in line)
-    words = known.get(verb, "").strip()
+        words_known = dict(line.rstrip("\n").split(" ", 1) for line in file if " " in line)
+    words = words_known.get(verb, "").strip()
     # both a verb and an option may follow `git run`
     return " ".join([*VERBS, words]) if verb == "run" else words
 
@@ -66,10 +66,10 @@ def complete_values(words: Sequence[str]) -> str:
     try:
         repository = git.exe.open_repository(Path.cwd(), os.environ)
         # many runs share an operation or a tag: each is offered once, in the order of the runs
-        found = list(dict.fromkeys(KINDS[kind](repository, rest))) if kind in KINDS else []
+        values = list(dict.fromkeys(KINDS[kind](repository, rest))) if kind in KINDS else []
     except (GitrunError, OSError):
         return ""
-    lines = ((word, " ".join(about.split())[:WIDEST]) for word, about in found)
+    lines = ((word, " ".join(about.split())[:WIDEST]) for word, about in values)
     # one candidate a line: the word, a tab, its description
     return "\n".join(f"{word}\t{about}" for word, about in lines if TYPED.fullmatch(word) and about.isprintable())
 

@@ -81,22 +81,24 @@ def command(*, keep: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):  # the default action would skip `finally`
         signal.signal(number, signal.default_int_handler)
     # the temporary directory of macOS is reached through a link, and git reports resolved paths
-    place = Path(tempfile.mkdtemp(prefix="git-run-demo-")).resolve()
-    kept = False
+    directory = Path(tempfile.mkdtemp(prefix="git-run-demo-")).resolve()
+    keeps = False
     try:
-        stage = Stage(place, demo_environment(os.environ))
+        stage = Stage(directory, demo_environment(os.environ))
         play_story(stage)
-        kept = keep
-        stage.say(f"The repository is {place}" if keep else "The repository is deleted now. To keep it: git run demo --keep")
+        keeps = keep
+        stage.say(
+            f"The repository is {directory}" if keep else "The repository is deleted now. To keep it: git run demo --keep"
+        )
     finally:
-        if not kept:
-            shutil.rmtree(place, ignore_errors=True)
+        if not keeps:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def demo_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment of the demo: git reads no user settings, and PATH begins with this `git-run`."""
     # a git outside its compiled-in place finds its programs only through GIT_EXEC_PATH
-    kept = {
+    variables = {
         name: value
         for name, value in environment_for_programs(environ).items()
         if not name.startswith("GIT_") or name == "GIT_EXEC_PATH"
@@ -104,17 +106,17 @@ def demo_environment(environ: Mapping[str, str]) -> dict[str, str]:
     own = Path(sys.argv[0]).absolute()
     # git looks for `git run` on PATH, and must find this gitrun, not another installation
     if own.name == "git-run" and own.is_file():
-        kept["PATH"] = os.pathsep.join(filter(None, [str(own.parent), kept.get("PATH")]))
+        variables["PATH"] = os.pathsep.join(filter(None, [str(own.parent), variables.get("PATH")]))
     # a pager would stop the story at git diff
     own_words = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_PAGER": "cat"}
-    return kept | own_words
+    return variables | own_words
 
 
 class Stage:
     """The scratch repository. Commands are shown as typed, and really run."""
 
-    def __init__(self, place: Path, environ: Mapping[str, str]) -> None:
-        self.place, self.environ, self.output = place, environ, FileStream(1)
+    def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
+        self.place, self.environ, self.output = directory, environ, FileStream(1)
         # an empty --template keeps hooks of the user's template directory out
         self.prepare("init", "--quiet", "--initial-branch=main", "--template=")
         for name, value in SETTINGS.items():
@@ -130,9 +132,9 @@ class Stage:
 
     def prepare(self, *words: str) -> None:
         """Runs git silently. Raises CannotRun."""
-        done = run_git(words, self.environ, self.place)
-        if done.returncode:
-            raise CannotRun(f"the demo failed: git {words[0]}: {failure_reason(done.stderr)}")
+        result = run_git(words, self.environ, self.place)
+        if result.returncode:
+            raise CannotRun(f"the demo failed: git {words[0]}: {failure_reason(result.stderr)}")
 
     def say(self, words: str) -> None:
         """Prints a line for the reader."""

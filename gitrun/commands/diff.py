@@ -67,8 +67,8 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
         print_json(view.as_json())
     else:
         width = shutil.get_terminal_size().columns if stat else None
-        view.show(shown, DiffStyle(width, is_on(project.config)))
-    return int(exit_code and any(view.differs(part) for part in shown))
+        view.show(parts_shown, DiffStyle(width, is_on(project.config)))
+    return int(exit_code and any(view.differs(part) for part in parts_shown))
 
 
 def find_pair(project: Project, names: Sequence[str], *, working: bool) -> Pair:
@@ -78,10 +78,10 @@ def find_pair(project: Project, names: Sequence[str], *, working: bool) -> Pair:
             "--working compares one run" if working else "too many runs",
             "To compare many: git run compare",
         )
-    found = [project.find(name) for name in names or (LATEST,)]
+    runs = [project.find(name) for name in names or (LATEST,)]
     if working:
-        return project.runs.pair_with_worktree(found[0], project.working_snapshot())
-    return project.runs.pair_runs(*found) if len(found) == 2 else project.runs.pair_with_base(found[0])
+        return project.runs.pair_with_worktree(runs[0], project.working_snapshot())
+    return project.runs.pair_runs(*runs) if len(runs) == 2 else project.runs.pair_with_base(runs[0])
 
 
 def require_source_only(options: Sequence[str]) -> list[str]:
@@ -109,9 +109,9 @@ class View:
         """Returns the differences as a JSON value."""
         return differences_json(self.pair, self.found, self.environment)
 
-    def show(self, shown: Sequence[str], look: DiffStyle) -> None:
+    def show(self, parts: Sequence[str], look: DiffStyle) -> None:
         """Prints the differences in these parts, under headings if there are several."""
-        for number, part in enumerate(part for part in shown if self.differs(part)):
+        for number, part in enumerate(part for part in parts if self.differs(part)):
             if number:
                 print_line("")
             if part in {FLAGS, METRICS}:
@@ -124,7 +124,7 @@ class View:
                 self.show_environment()
                 continue
             # --source shows CARRIED too: of these two, only the second needs a heading
-            if part == CARRIED or len([one for one in shown if one != CARRIED]) > 1:
+            if part == CARRIED or len([one for one in parts if one != CARRIED]) > 1:
                 print_line(read_palette(self.project).paint("heading", part))
             if part in {FILES, CARRIED}:
                 table([[f"  {change.what}", safe_text(change.path)] for change in getattr(self.found, part)])
@@ -133,8 +133,8 @@ class View:
                 calm = replace(look, colour=False)
                 # if the text has colours of its own, git's could not be distinguished from them
                 own = look.colour and is_read_by_person() and any(b"\x1b[" in line for line in lines(self.pair, calm))
-                seen = calm if own else look
-                print_lines(lines(self.pair, seen), colour=seen.colour)
+                style = calm if own else look
+                print_lines(lines(self.pair, style), colour=style.colour)
 
     def show_environment(self) -> None:
         """Prints the differences in the environment; packages last, changed versions first."""
@@ -149,11 +149,11 @@ class View:
             changed = sorted(packages.items(), key=lambda item: (None in item[1], item[1][0] is None, item[0]))
             self.show_values("packages", {name.removeprefix(PACKAGES): both for name, both in changed}, plain_text)
 
-    def show_values(self, title: str, values: Differing, said: Callable[[Any], str] | None = None) -> None:
+    def show_values(self, title: str, values: Differing, describe: Callable[[Any], str] | None = None) -> None:
         """Prints names with both values, under the short ids of the runs."""
         colours = read_palette(self.project)
         head = [colours.cell("heading", title), *(colours.cell("id", short_id(run.id)) for run in self.pair.runs)]
-        table([head, *([f"  {safe_text(name)}", *map(said or value_text, both)] for name, both in values.items())])
+        table([head, *([f"  {safe_text(name)}", *map(describe or value_text, both)] for name, both in values.items())])
 
 
 def print_lines(lines: Iterable[bytes], *, colour: bool) -> None:

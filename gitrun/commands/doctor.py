@@ -35,8 +35,8 @@ def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
       git run doctor --remote origin
     """
     project = open_project()
-    asked = project.sharing.default_remote(push=True) if remote == ANY else remote
-    report = project.upkeep.examine(project.upkeep.trash_expiry(), asked, mend=fix)
+    remote_name = project.sharing.default_remote(push=True) if remote == ANY else remote
+    report = project.upkeep.examine(project.upkeep.trash_expiry(), remote_name, mend=fix)
     if as_json:
         print_json([finding_json(one, fixed=one in report.mended) for one in (*report.mended, *report.findings)])
     else:

@@ -27,13 +27,13 @@ HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an em
 
 def edit_flags(project: Project, request: Request) -> Request:
     """Returns the request with the flags as saved in git's editor. Raises UsageError."""
-    operation, given, space = flags_before(project, request)
+    operation, flags_given, space = flags_before(project, request)
     by_name = {flag.name: flag for flag in list_known_flags(project, operation, request.at)}
     # declared flags in the order of the script, then given ones that it does not declare
-    flags = [*by_name.values(), *(Flag(name) for name in given if name not in by_name)]
+    flags = [*by_name.values(), *(Flag(name) for name in flags_given if name not in by_name)]
     if not flags:
         raise UsageError(f"{operation} has no flags to edit", "To give flags: NAME=VALUE")
-    sheet = format_sheet(operation, flags, given)
+    sheet = format_sheet(operation, flags, flags_given)
     # editors choose the highlighting by the suffix
     text = project.edit_text("RUN_FLAGS.toml", sheet)
     values = parse_sheet(text)
@@ -42,7 +42,7 @@ def edit_flags(project: Project, request: Request) -> Request:
         raise UsageError("nothing was run: the list of flags is empty", "To run: save it with flags")
     # lists and ranges of a batch are read as typed words are, and only where they were changed
     searched = {name: values.pop(name) for name in space if name in values}
-    values |= {name: Typed(format_words(value)) for name, value in searched.items() if value != given.get(name)}
+    values |= {name: Typed(format_words(value)) for name, value in searched.items() if value != flags_given.get(name)}
     # one flag at a time, so that the error can name its line
     for name, value in values.items():
         if name in space:
@@ -62,11 +62,11 @@ def flags_before(project: Project, request: Request) -> tuple[str, Mapping[str, 
         # with --needed the plan could be an earlier run instead of the flags
         plan = project.plan(replace(request, needed=False, needed_source=False))
     except UsageError:
-        known = list_known_flags(project, request.operation or "", request.at)
-        if not any(flag.required and flag.default is None for flag in known):
+        flags = list_known_flags(project, request.operation or "", request.at)
+        if not any(flag.required and flag.default is None for flag in flags):
             raise
         # required flags may be missing: the user fills them in
-        return request.operation or "", default_values(known), ()
+        return request.operation or "", default_values(flags), ()
     if isinstance(plan, Skip):
         return "", {}, ()
     space = plan.batch_definition.space if plan.batch_definition else ()
@@ -96,16 +96,16 @@ def format_sheet(operation: str, flags: Sequence[Flag], values: Mapping[str, Val
 def parse_sheet(text: str) -> dict[str, Any]:
     """Parses the edited TOML. Raises UsageError with the line number."""
     try:
-        found = load_toml(text)
+        table = load_toml(text)
     except (ValueError, RecursionError) as error:
         # a list can be nested deeper than the parser recurses
         raise BadValue(f"nothing was run: the list of flags is not TOML: {error}") from error
-    return found
+    return table
 
 
-def check_line(text: str, flag: Flag | None, operation: str, given: tuple[str, Any]) -> None:
+def check_line(text: str, flag: Flag | None, operation: str, entry: tuple[str, Any]) -> None:
     """Raises UsageError with the line number if the flag does not accept the value."""
-    name, value = given
+    name, value = entry
     try:
         resolve_flags([flag] if flag else None, {name: copy_value(name, value)}, operation=operation)
     except UsageError as error:

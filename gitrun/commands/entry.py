@@ -26,7 +26,7 @@ def main() -> None:
 
 def forget_given_path() -> None:
     """Removes the directories of PYTHONPATH from `sys.path`, if gitrun was not started through `git-run`."""
-    if given := os.environ.get("PYTHONPATH"):
+    if python_path := os.environ.get("PYTHONPATH"):
         # an empty entry of PYTHONPATH is the current directory
-        apart = {os.path.abspath(entry) for entry in given.split(os.pathsep)}  # noqa: PTH100 - pathlib is not loaded yet
+        apart = {os.path.abspath(entry) for entry in python_path.split(os.pathsep)}  # noqa: PTH100 - pathlib is not loaded yet
         sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in apart]  # noqa: PTH100

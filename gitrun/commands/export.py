@@ -43,9 +43,9 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
             "no runs given", "To export runs: git run export 3fa2 FILE, or: git run export --status completed FILE"
         )
     runs = select_with_dependencies(project, names, options)
-    held = {} if with_submodules else project.sharing.held_back(run.id for run in runs)
-    if held:
-        run, path = next(iter(held.items()))
+    held_back = {} if with_submodules else project.sharing.held_back(run.id for run in runs)
+    if held_back:
+        run, path = next(iter(held_back.items()))
         raise UsageError(
             f"run {short_id(run)} has files of submodule {safe_text(path)}",
             "To export the code of submodules too: git run export --with-submodules",

@@ -86,10 +86,10 @@ def pre_push(words: Sequence[str]) -> int:
     project.require_settings("pre_push")
     # pre-commit gives hooks no arguments
     remote, stdin = (words[0], sys.stdin.buffer.read()) if words else read_pre_commit(project)
-    said = project.hooks.pre_push(remote, hook_files.parse_pre_push(stdin))
-    for line in said.lines:
+    message = project.hooks.pre_push(remote, hook_files.parse_pre_push(stdin))
+    for line in message.lines:
         project.say(line)
-    return hook_files.BLOCKED if said.blocks else 0
+    return hook_files.BLOCKED if message.blocks else 0
 
 
 def read_pre_commit(project: Project) -> tuple[str, bytes]:

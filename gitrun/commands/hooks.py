@@ -50,7 +50,7 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
         raise UsageError(f"no action '{deed}' for hooks", f"Use one of: {', '.join(DEEDS)}")
     project = open_project()
     hooks = project.hooks.files
-    meant = hooks.names(names)
+    hook_names = hooks.names(names)
     # a manager writes hook files itself, or points git to a directory of its own
     if deed == "install" and not chain and (manager := hooks.manager()):
         project.say(
@@ -58,25 +58,25 @@ def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) ->
             "To write hook files anyway: git run hooks install --chain"
         )
         # on stdout, so that the lines can be redirected into a file
-        click.echo(snippet_for_manager(manager, meant))
+        click.echo(snippet_for_manager(manager, hook_names))
         return 0
     # the states before tell what is new and what was there already
-    before = {name: hooks.status(name) for name in meant}
-    done = {name: hooks.install(name, chain=chain) if deed == "install" else before[name] for name in meant}
+    before = {name: hooks.status(name) for name in hook_names}
+    states = {name: hooks.install(name, chain=chain) if deed == "install" else before[name] for name in hook_names}
     if deed == "uninstall":
-        for name in meant:
+        for name in hook_names:
             hooks.uninstall(name)
-        done = {name: hooks.status(name) for name in meant}
+        states = {name: hooks.status(name) for name in hook_names}
     if as_data:
-        print_json(hooks_as_json(done))
+        print_json(hooks_as_json(states))
     else:
-        print_states(project, deed, before, done)
-    return 1 if deed == "install" and any(hook.status == FOREIGN for hook in done.values()) else 0
+        print_states(project, deed, before, states)
+    return 1 if deed == "install" and any(hook.status == FOREIGN for hook in states.values()) else 0
 
 
-def print_states(project: Project, deed: str, before: dict[str, Hook], done: dict[str, Hook]) -> None:
+def print_states(project: Project, deed: str, before: dict[str, Hook], states: dict[str, Hook]) -> None:
     """Prints the state of hooks, or reports a change on stderr."""
-    for name, hook in done.items():
+    for name, hook in states.items():
         path = display_path(hook.path)
         if deed == "status":
             click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else '  ' + path}".rstrip())
@@ -96,8 +96,10 @@ def print_states(project: Project, deed: str, before: dict[str, Hook], done: dic
 
 def display_path(path: str) -> str:
     """Returns the path of a hook, relative if below the current directory; safe on a terminal."""
-    place = Path(path)
-    return safe_text(str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path or "a setting of git")
+    directory = Path(path)
+    return safe_text(
+        str(directory.relative_to(Path.cwd())) if directory.is_relative_to(Path.cwd()) else path or "a setting of git"
+    )
 
 
 def describe_state(hook: Hook) -> str:

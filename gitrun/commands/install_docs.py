@@ -34,19 +34,19 @@ def command(*, uninstall: bool) -> int:
 
     You need this if man and the shell do not find them, as with pipx and uv tool. Files of others are not overwritten.
     """
-    left = 0
-    for name, place in PLACES.items():
-        file = data_home() / place
-        done = remove(file) if uninstall else install((SHARE / name).read_bytes(), file)
-        say(f"{done}: {safe_text(str(file))}")
-        left += done.startswith("left")
+    skipped = 0
+    for name, directory in PLACES.items():
+        file = data_home() / directory
+        outcome = remove(file) if uninstall else install((SHARE / name).read_bytes(), file)
+        say(f"{outcome}: {safe_text(str(file))}")
+        skipped += outcome.startswith("left")
     if not uninstall:
         # zsh searches only $fpath, which has no directory below the home directory by default
         zsh = data_home() / "zsh/site-functions"
         say(f"note: zsh needs this line in ~/.zshrc, before compinit: fpath=({safe_text(str(zsh))} $fpath)")
-    if left:
-        say(f"{count_text(left, 'file')} not written by gitrun. To install ours: move them away first")
-    return 1 if left else 0
+    if skipped:
+        say(f"{count_text(skipped, 'file')} not written by gitrun. To install ours: move them away first")
+    return 1 if skipped else 0
 
 
 def say(words: str) -> None:
@@ -56,9 +56,9 @@ def say(words: str) -> None:
 
 def data_home() -> Path:
     """Returns the user's data directory (XDG_DATA_HOME)."""
-    named = os.environ.get("XDG_DATA_HOME", "")
+    directory = os.environ.get("XDG_DATA_HOME", "")
     # the XDG specification ignores relative paths
-    return Path(named) if named.startswith("/") else Path.home() / ".local/share"
+    return Path(directory) if directory.startswith("/") else Path.home() / ".local/share"
 
 
 def is_foreign(file: Path) -> bool:

@@ -67,33 +67,33 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     if options["trials"]:
         runs = (*runs, options["trials"])
     if options["deleted"]:
-        found = print_deleted(project, most)
+        listed = print_deleted(project, most)
     else:
-        found = print_existing(project, runs, question, most)
+        listed = print_existing(project, runs, question, most)
         if options["trials"] is not None:
-            found = with_trials(project, found)
+            listed = with_trials(project, listed)
     if as_json:
-        print_json([*(run_json(run) for _, run in found.runs), *map(run_json, found.broken)])
+        print_json([*(run_json(run) for _, run in listed.runs), *map(run_json, listed.broken)])
     elif options["form"] is not None:
-        print_lines([run for _, run in found.runs], project, options["form"], zero=options["zero"])
+        print_lines([run for _, run in listed.runs], project, options["form"], zero=options["zero"])
     elif options["columns"]:
         names = [name.strip() for name in options["columns"].split(",")]
-        shown = [run for _, run in found.runs]
-        report_doubts(project, shown, names)
-        print_columns(shown, names, read_palette(project))
+        runs_shown = [run for _, run in listed.runs]
+        report_doubts(project, runs_shown, names)
+        print_columns(runs_shown, names, read_palette(project))
     else:
-        print_rows(found, read_palette(project))
+        print_rows(listed, read_palette(project))
     # on stderr, so that a pipe gets runs only
-    if found.more:
-        click.echo(f"gitrun: {found.more} more. To show all: --all", err=True)
-    if not found.runs and not found.broken and not as_json:
+    if listed.more:
+        click.echo(f"gitrun: {listed.more} more. To show all: --all", err=True)
+    if not listed.runs and not listed.broken and not as_json:
         click.echo(f"gitrun: {explain_nothing(project, question, deleted=options['deleted'])}", err=True)
 
 
 def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
     """Raises UsageError if the options request two output formats at once."""
-    asked = {"--json": as_json, "--format": options["form"] is not None, "--columns": bool(options["columns"])}
-    shapes = [name for name, is_asked in asked.items() if is_asked]
+    options_given = {"--json": as_json, "--format": options["form"] is not None, "--columns": bool(options["columns"])}
+    shapes = [name for name, is_asked in options_given.items() if is_asked]
     if len(shapes) > 1:
         raise UsageError(f"{shapes[0]} and {shapes[1]} cannot be combined")
     if options["zero"] and shapes != ["--format"]:
@@ -111,29 +111,29 @@ class Listed:
 
 def print_existing(project: Project, names: Sequence[str], question: Query, limit: int) -> Listed:
     """Returns the selected runs; if all are listed, also unreadable ones."""
-    found = project.select(names, question, limit)
+    selection = project.select(names, question, limit)
     # an unreadable run has no flags or times, so no filter can match it
-    broken = project.broken() if not names and question.is_plain and not found.more else []
-    shown = broken if limit < 0 else broken[:limit]
-    return Listed(found.runs, shown, found.more + len(broken) - len(shown))
+    broken = project.broken() if not names and question.is_plain and not selection.more else []
+    broken_shown = broken if limit < 0 else broken[:limit]
+    return Listed(selection.runs, broken_shown, selection.more + len(broken) - len(broken_shown))
 
 
-def with_trials(project: Project, found: Listed) -> Listed:
+def with_trials(project: Project, listed: Listed) -> Listed:
     """Adds the trials of each listed batch under its line."""
-    shown: list[tuple[int, Run]] = []
-    for number, run in found.runs:
-        shown.append((number, run))
+    pairs: list[tuple[int, Run]] = []
+    for number, run in listed.runs:
+        pairs.append((number, run))
         if run.attempt.kind == BATCH:
-            shown += ((0, trial) for trial in project.trials(run))
-    return replace(found, runs=shown)
+            pairs += ((0, trial) for trial in project.trials(run))
+    return replace(listed, runs=pairs)
 
 
 def print_deleted(project: Project, limit: int) -> Listed:
     """Returns the runs in the trash."""
-    found = project.trash.list_runs()
-    shown = found if limit < 0 else found[:limit]
-    numbered = [(number, run) for number, run in enumerate(shown, 1) if isinstance(run, Run)]
-    return Listed(numbered, [run for run in shown if isinstance(run, BrokenRun)], len(found) - len(shown))
+    runs = project.trash.list_runs()
+    runs_shown = runs if limit < 0 else runs[:limit]
+    numbered = [(number, run) for number, run in enumerate(runs_shown, 1) if isinstance(run, Run)]
+    return Listed(numbered, [run for run in runs_shown if isinstance(run, BrokenRun)], len(runs) - len(runs_shown))
 
 
 def explain_nothing(project: Project, question: Query, *, deleted: bool) -> str:
@@ -143,25 +143,25 @@ def explain_nothing(project: Project, question: Query, *, deleted: bool) -> str:
     return "no runs here yet. To make one: git run <script>" if question.is_plain else explain_no_match(project, question)
 
 
-def print_rows(found: Listed, colours: Palette) -> None:
+def print_rows(listed: Listed, colours: Palette) -> None:
     """Prints the runs as a table for people, unreadable ones last."""
     bases: dict[str, set[str | None]] = {}
-    for _, run in found.runs:
+    for _, run in listed.runs:
         if run.attempt.batch:
             bases.setdefault(run.attempt.batch, set()).add(run.attempt.base)
     several = {batch for batch, commits in bases.items() if len(commits) > 1}
-    rows = [run_row(number, run, colours, names_commit=run.attempt.batch in several) for number, run in found.runs]
-    rows += [broken_row(run, colours) for run in found.broken]
+    rows = [run_row(number, run, colours, names_commit=run.attempt.batch in several) for number, run in listed.runs]
+    rows += [broken_row(run, colours) for run in listed.broken]
     if rows:
         table(rows, RUNS)
 
 
-def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) -> None:
+def print_columns(runs: Sequence[Run], names: Sequence[str], colours: Palette) -> None:
     """Prints chosen columns; for people with headings and readable ids and times. Raises UsageError."""
     now, person = datetime.now(timezone.utc), is_read_by_person()
     # programs get full ids and exact times
     cells = [column_renderer(FOR_PERSONS.get(name, name) if person else name) for name in names]
-    rows = [[safe_text(cell(run, now)) for cell in cells] for run in found]
+    rows = [[safe_text(cell(run, now)) for cell in cells] for run in runs]
     # without runs there are no columns to check, hence not strict; a misspelt name is empty in all runs
     for name, texts in zip(names, zip(*rows, strict=True), strict=False):
         if name not in ATOMS and ":" not in name and not any(texts):
@@ -171,13 +171,13 @@ def print_columns(found: Sequence[Run], names: Sequence[str], colours: Palette) 
         table([*head, *rows], Shape(gives=names.index("operation") if "operation" in names else None))
 
 
-def print_lines(found: Sequence[Run], project: Project, form: str, *, zero: bool) -> None:
+def print_lines(runs: Sequence[Run], project: Project, form: str, *, zero: bool) -> None:
     """Prints the runs in the given format, byte for byte like git's `--format`. Raises UsageError."""
     # with -z even a terminal gets the exact bytes
     safe = safe_text if is_read_by_person() and not zero else str
     line, now = read_format(form, lambda name: find_colour(project, name), safe), datetime.now(timezone.utc)
     sys.stdout.flush()
-    for run in found:
+    for run in runs:
         # a path that is not UTF-8 gets its own bytes back
         sys.stdout.buffer.write(line(run, now).encode(errors="surrogateescape") + (b"\0" if zero else b"\n"))
     sys.stdout.buffer.flush()

@@ -80,11 +80,11 @@ def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette
     name, status = colours.paint("id", short_id(attempt.id)), colours.paint(attempt.shown_status, status_text(attempt, now))
     print_line(GAP.join((f"attempt {number}", name, when, status)))
     print_line(f"    {safe_text(attempt.operation)}  {safe_text(attempt.brief_text)}".rstrip())
-    written = safe_lines(attempt.output)
-    left_out = max(len(written) - max(lines, 0), 0)
+    output_lines = safe_lines(attempt.output)
+    left_out = max(len(output_lines) - max(lines, 0), 0)
     if left_out:
         print_line(f"    | … {count_text(left_out, 'line')} before")
-    for line in written[left_out:]:
+    for line in output_lines[left_out:]:
         print_line(f"    | {line}".rstrip())
 
 

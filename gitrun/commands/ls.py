@@ -36,17 +36,17 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
       git run ls 3fa2c1d8 --produced
     """
     project = open_project()
-    found = project.runs.list_files(project.find(run), [part for part in PARTS if parts[part]] or PARTS)
+    files = project.runs.list_files(project.find(run), [part for part in PARTS if parts[part]] or PARTS)
     if as_json:
         # JSON is text, and paths are bytes
-        print_json([asdict(content) | {"path": encode_path(content.path)} for content in found])
+        print_json([asdict(content) | {"path": encode_path(content.path)} for content in files])
     elif zero:
         sys.stdout.flush()
-        sys.stdout.buffer.writelines(os.fsencode(content.path) + b"\0" for content in found)
+        sys.stdout.buffer.writelines(os.fsencode(content.path) + b"\0" for content in files)
         sys.stdout.buffer.flush()
     else:
         colours = read_palette(project)
-        for content in found:
+        for content in files:
             print_line(file_line(content, colours))
 
 

@@ -112,12 +112,12 @@ def invoke_with_script_options(verb: str, words: list[str]) -> int:
 
 def explain_system_error(error: OSError) -> str:
     """Describes what the system refused. A read-only gitrun directory is reported as a read-only repository."""
-    place, reason = os.fsdecode(error.filename or ""), error.strerror or str(error)
-    is_ours = ".git/" in place and "/gitrun/" in place and error.errno in {errno.EROFS, errno.EACCES}
+    path, reason = os.fsdecode(error.filename or ""), error.strerror or str(error)
+    is_ours = ".git/" in path and "/gitrun/" in path and error.errno in {errno.EROFS, errno.EACCES}
     # one file that cannot be written, in a directory that can, is another problem
-    if is_ours and not os.access(place.rpartition("/")[0], os.W_OK):
+    if is_ours and not os.access(path.rpartition("/")[0], os.W_OK):
         return f"cannot write to this repository: {reason}"
-    return f"{place}: {reason}" if place else reason
+    return f"{path}: {reason}" if path else reason
 
 
 def resolve_help(verb: str, words: list[str]) -> tuple[str, list[str]]:
@@ -139,16 +139,16 @@ def invoke_verb(verb: str, words: list[str]) -> int:
     rest: tuple[str, ...] = ()
     # click drops `--`, and operation and the program's arguments would be one list
     if verb in {"run", "bisect"} and "--" in words:
-        place = words.index("--")
-        words, rest = words[:place], tuple(words[place + 1 :])
+        end = words.index("--")
+        words, rest = words[:end], tuple(words[end + 1 :])
     if verb in LOOKING:  # `--color` takes no value from the next word, as in git
         words = ["--color=always" if word == "--color" else word for word in words]
     # not command.main(): it exits with 1 on a broken pipe
     with command.make_context(f"git run {verb}", [*words], obj=rest) as context, open_pager(verb):
-        found: Any = command.invoke(context)
+        result: Any = command.invoke(context)
         # a closed pipe must be noticed here, while it can still be reported
         sys.stdout.flush()
-    return found if isinstance(found, int) else 0
+    return result if isinstance(result, int) else 0
 
 
 def open_pager(verb: str) -> AbstractContextManager[None]:

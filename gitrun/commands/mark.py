@@ -24,11 +24,11 @@ def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # n
       git run mark --clear 3fa2c1d8
     """
     project = open_project()
-    chosen = select_runs(project, runs, build_query(options))
+    selected = select_runs(project, runs, build_query(options))
     if clear:
-        report_changed(project, chosen, project.unmark_runs(chosen), "no longer marked")
+        report_changed(project, selected, project.unmark_runs(selected), "no longer marked")
         return
-    changed, earlier = project.mark_runs(chosen)
-    report_changed(project, chosen, changed, "marked")
+    changed, earlier = project.mark_runs(selected)
+    report_changed(project, selected, changed, "marked")
     for run in earlier:
         project.say(f"run {short_id(run.id)} {run.operation} is no longer marked")

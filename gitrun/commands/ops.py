@@ -40,16 +40,16 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
         return 0
 
     project = open_project()
-    found = project.list_operations(names)
+    operations = project.list_operations(names)
     if as_json:
-        print_json([offer_json(offer) for offer in found])
-    elif found:
-        table([row for offer in found for row in offer_rows(offer)])
+        print_json([offer_json(offer) for offer in operations])
+    elif operations:
+        table([row for offer in operations for row in offer_rows(offer)])
     else:
         project.say(NOTHING)
     for word in project.note_other_tools() if not (names or as_json) else ():
         project.say(word)
-    broken = [offer for offer in found if offer.error]
+    broken = [offer for offer in operations if offer.error]
     for offer in broken if not as_json else ():
         project.say(f"error: {offer.name} cannot be run: {offer.error}")
     return 1 if broken else 0

@@ -37,17 +37,17 @@ def move_options(words: Sequence[str]) -> list[str] | None:
         return None
     front: list[str] = []
     behind: list[str] = []
-    kept: list[str] = []
+    own_words: list[str] = []
     at = 0
     while at < len(ours):
         name, equals, _ = ours[at].partition("=")
         if is_known(name, takes):
             # `--tag x` are two words, `--tag=x` is one
             count = 2 if takes.get(name) and not equals else 1
-            kept += ours[at : at + count]
+            own_words += ours[at : at + count]
         elif not name.startswith("-"):
             count = 1
-            kept += ours[at : at + 1]
+            own_words += ours[at : at + 1]
         else:
             inner = False
             flag = find_flag(name, offer.flags or ())
@@ -61,7 +61,7 @@ def move_options(words: Sequence[str]) -> list[str] | None:
                 raise UsageError(f"option {name} of {offer.name} needs a value", f"To give it: {flag.name}=VALUE")
             (behind if inner else front).extend(ours[at : at + count])
         at += count
-    return [*kept, "--", *front, *rest, *behind]
+    return [*own_words, "--", *front, *rest, *behind]
 
 
 def hydra_words(operation: str, words: Sequence[str], commit: str | None = None) -> list[str]:
@@ -69,10 +69,10 @@ def hydra_words(operation: str, words: Sequence[str], commit: str | None = None)
 
     The script is that of the commit, or of the working tree.
     """
-    found = [word for word in words if word.startswith(SIGNS)]
+    assignments = [word for word in words if word.startswith(SIGNS)]
     # the script is read only for words that could be Hydra's
-    offer = find_offer(operation, commit) if found else None
-    return found if offer and offer.frontend == HYDRA else []
+    offer = find_offer(operation, commit) if assignments else None
+    return assignments if offer and offer.frontend == HYDRA else []
 
 
 def run_options() -> list[click.Option]:

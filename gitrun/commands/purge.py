@@ -35,17 +35,17 @@ def command(runs: tuple[str, ...], older_than: str | None, *, everything: bool, 
     if not runs and not everything and not older_than and question.is_plain:
         raise UsageError("no deleted runs given", "To purge all: git run purge --all. To list them: git run list --deleted")
     project = open_project()
-    chosen = add_deleted_trials(project, project.trash.find(runs, question, older_than), only=only)
-    if not chosen:
+    selected = add_deleted_trials(project, project.trash.find(runs, question, older_than), only=only)
+    if not selected:
         project.say("nothing to purge")
         return 0
     if dry_run:
-        report_runs(project, "would purge", chosen)
+        report_runs(project, "would purge", selected)
         return 0
     # in a script nobody can answer
     if sys.stdin.isatty() and not yes:
-        report_runs(project, "to be purged:", chosen)
-        click.confirm(f"gitrun: {count_text(len(chosen), 'run')} will be deleted for good. Continue?", abort=True, err=True)
-    project.trash.purge(chosen)
-    report_runs(project, "purged", chosen)
+        report_runs(project, "to be purged:", selected)
+        click.confirm(f"gitrun: {count_text(len(selected), 'run')} will be deleted for good. Continue?", abort=True, err=True)
+    project.trash.purge(selected)
+    report_runs(project, "purged", selected)
     return 0

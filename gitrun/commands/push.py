@@ -66,25 +66,25 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
     if not runs:
         project.say(NO_STAGED if staged else NO_FINISHED)
         return 0
-    held = {} if options["with_submodules"] else project.sharing.held_back(runs)
-    report_held_back(project, held)
-    runs = {run: tip for run, tip in runs.items() if run not in held}
+    held_back = {} if options["with_submodules"] else project.sharing.held_back(runs)
+    report_held_back(project, held_back)
+    runs = {run: tip for run, tip in runs.items() if run not in held_back}
     # all runs may be held back
     if options["dry_run"] or not runs:
         report_some(project, f"would push to {remote}", runs)
         if runs:
             report_commits(project, runs, project.sharing.published(remote), remote)
-        return int(bool(held))
+        return int(bool(held_back))
     there = project.sharing.published(remote)
     report_commits(project, runs, there, remote)
     if not options["no_scan"]:
         # what has been pushed once cannot be taken back
         require_no_secrets(project.sharing.secrets(runs, there), "push")
     code = report_push(
-        project, project.sharing.push(remote, runs, shown=is_progress_shown(options)), remote, quiet=options["quiet"]
+        project, project.sharing.push(remote, runs, progress=is_progress_shown(options)), remote, quiet=options["quiet"]
     )
     # a script must not believe that everything was pushed
-    return code or int(bool(held))
+    return code or int(bool(held_back))
 
 
 def select_runs(project: Project, names: Sequence[str], options: dict[str, Any], *, everything: bool) -> Mapping[str, str]:
@@ -95,8 +95,8 @@ def select_runs(project: Project, names: Sequence[str], options: dict[str, Any],
     if everything:
         return project.sharing.all_tips()
     # runs that were fetched from elsewhere are for others to push
-    found = project.sharing.made_here(project.list_runs()) if is_plain else select_with_dependencies(project, names, options)
-    return {run.id: run.tip for run in found}
+    selected = project.sharing.made_here(project.list_runs()) if is_plain else select_with_dependencies(project, names, options)
+    return {run.id: run.tip for run in selected}
 
 
 def select_staged(project: Project, names: Sequence[str], options: dict[str, Any]) -> Mapping[str, str]:
@@ -105,62 +105,62 @@ def select_staged(project: Project, names: Sequence[str], options: dict[str, Any
     A batch stands for its trials. Raises NoMatch, UnknownRun.
     """
     if names or not options["question"].is_plain or options["revisions"] is not None:
-        found = [run for run in select_with_dependencies(project, names, options) if run.status == STAGED]
-        if not found:
+        selected = [run for run in select_with_dependencies(project, names, options) if run.status == STAGED]
+        if not selected:
             raise NoMatch("none of these runs is staged", "To stage one again: git run --stage --restart RUN")
     else:
         own = project.sharing.attempts_made_here()
-        found = [run for run in project.list_runs() if run.status == STAGED and run.attempt.id in own]
-    return {run.id: run.tip for run in found}
+        selected = [run for run in project.list_runs() if run.status == STAGED and run.attempt.id in own]
+    return {run.id: run.tip for run in selected}
 
 
-def report_held_back(project: Project, held: Mapping[str, str]) -> None:
+def report_held_back(project: Project, held_back: Mapping[str, str]) -> None:
     """Reports runs that are not pushed because they contain files of submodules."""
-    for run, path in islice(held.items(), MOST):
+    for run, path in islice(held_back.items(), MOST):
         project.say(f"warning: run {short_id(run)} is not pushed: it contains files of submodule {path}")
-    if len(held) > MOST:
-        project.say(f"warning: {count_text(len(held), 'run')} are not pushed: they contain files of submodules")
-    if held:
+    if len(held_back) > MOST:
+        project.say(f"warning: {count_text(len(held_back), 'run')} are not pushed: they contain files of submodules")
+    if held_back:
         project.say("To push the code of submodules too: git run push --with-submodules")
 
 
 def report_commits(project: Project, runs: Mapping[str, str], there: frozenset[str], remote: str) -> None:
     """Reports commits new to the remote that go along, because runs are based on them."""
-    found = project.sharing.unpublished(runs, there)
-    if found:
-        named = "; ".join(found[:NAMED]) + (f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else "")
-        project.say(f"note: {count_text(len(found), 'commit')} that {remote} does not have will be pushed too: {named}")
+    commits = project.sharing.unpublished(runs, there)
+    if commits:
+        names = "; ".join(commits[:NAMED]) + (f"; and {len(commits) - NAMED:,} more" if len(commits) > NAMED else "")
+        project.say(f"note: {count_text(len(commits), 'commit')} that {remote} does not have will be pushed too: {names}")
 
 
-def report_push(project: Project, found: Pushed, remote: str, *, quiet: bool) -> int:
+def report_push(project: Project, pushed: Pushed, remote: str, *, quiet: bool) -> int:
     """Reports the outcome of the push. Returns the exit code."""
-    report_rejected(project, found, remote)
+    report_rejected(project, pushed, remote)
     if not quiet:
-        done = len(found.fresh) + len(found.forward)
-        same = f", {found.same:,} already there" if found.same else ""
-        new = f" ({len(found.fresh):,} new)" if found.forward and found.fresh else ""
-        if done or not found.rejected:
-            project.say(f"pushed {count_text(done, 'run')}{new} to {remote}{same}")
-        report_local_files(project, (*found.fresh, *found.forward))
-    return 1 if found.rejected else 0
+        count = len(pushed.fresh) + len(pushed.forward)
+        same = f", {pushed.same:,} already there" if pushed.same else ""
+        new = f" ({len(pushed.fresh):,} new)" if pushed.forward and pushed.fresh else ""
+        if count or not pushed.rejected:
+            project.say(f"pushed {count_text(count, 'run')}{new} to {remote}{same}")
+        report_local_files(project, (*pushed.fresh, *pushed.forward))
+    return 1 if pushed.rejected else 0
 
 
 def report_local_files(project: Project, runs: Sequence[str]) -> None:
     """Reports files too large to be pushed, which stay on this machine."""
-    found = project.sharing.left_behind(runs)
-    if found:
-        named = ", ".join(
-            f"{safe_text(file.path)} of run {short_id(run)} ({size_text(file.size)})" for run, file in found[:MOST]
+    files = project.sharing.left_behind(runs)
+    if files:
+        names = ", ".join(
+            f"{safe_text(file.path)} of run {short_id(run)} ({size_text(file.size)})" for run, file in files[:MOST]
         )
-        more = f" and {len(found) - MOST:,} more" if len(found) > MOST else ""
+        more = f" and {len(files) - MOST:,} more" if len(files) > MOST else ""
         project.say(
-            f"note: {count_text(len(found), 'large file')} {'is' if len(found) == 1 else 'are'} not pushed: {named}{more}"
+            f"note: {count_text(len(files), 'large file')} {'is' if len(files) == 1 else 'are'} not pushed: {names}{more}"
         )
 
 
-def report_rejected(project: Project, found: Pushed, remote: str) -> None:
+def report_rejected(project: Project, pushed: Pushed, remote: str) -> None:
     """Reports rejected runs, grouped by reason, and messages of the other side."""
-    reasons = group_by_reason(found.rejected)
+    reasons = group_by_reason(pushed.rejected)
     for reason, runs in list(reasons.items())[:MOST]:
         names = " ".join(map(short_id, runs[:MOST]))
         # with more runs than are named, the advice is to pull all
@@ -171,8 +171,8 @@ def report_rejected(project: Project, found: Pushed, remote: str) -> None:
         )
         project.say(f"error: {what} {'is' if len(runs) == 1 else 'are'} rejected: {reason}{advice}")
     if len(reasons) > MOST:
-        left = sum(map(len, list(reasons.values())[MOST:]))
-        project.say(f"error: {count_text(left, 'more run')} rejected for other reasons")
+        hidden = sum(map(len, list(reasons.values())[MOST:]))
+        project.say(f"error: {count_text(hidden, 'more run')} rejected for other reasons")
     # written by hooks of the other side
-    for line in found.told:
+    for line in pushed.told:
         project.say(f"{remote} says: {line}")

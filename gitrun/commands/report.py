@@ -47,14 +47,14 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
       git run report v1.0..HEAD --junit runs.xml
     """
     project = open_project()
-    asked = find_subject(project, words)
-    found = project.runs.build_report(asked)
+    subject = find_subject(project, words)
+    report = project.runs.build_report(subject)
     by_name = SUFFIXES.get(out.suffix.lower() if out else "", "md")
     form = "json" if options["as_json"] else options["form"] or by_name
-    text = render_report(found, form, FORMATS[form] if options["budget"] is None else options["budget"])
+    text = render_report(report, form, FORMATS[form] if options["budget"] is None else options["budget"])
     if junit:
         # text mode could write in another encoding, the locale's
-        junit.write_bytes(render.junit.render_junit(found).encode())
+        junit.write_bytes(render.junit.render_junit(report).encode())
     if out:
         out.write_bytes(text.encode())
     else:  # as UTF-8, whatever the locale is
@@ -76,10 +76,10 @@ def find_subject(project: Project, words: Sequence[str]) -> Range | list[Run]:
         raise
 
 
-def render_report(found: Report, form: str, budget: int) -> str:
+def render_report(report: Report, form: str, budget: int) -> str:
     """Renders the report in a format."""
     if form == "json":
-        return render.report_json.report_data(found)
+        return render.report_json.report_data(report)
     if form == "html":
-        return render.html.render_page(found, budget)
-    return md.render_markdown(found, budget)
+        return render.html.render_page(report, budget)
+    return md.render_markdown(report, budget)

@@ -31,13 +31,13 @@ def command(runs: tuple[str, ...], *, everything: bool, only: bool, **options: A
     project = open_project()
     # a plain call undoes the last `git run rm`, however many runs that deleted
     is_last = not runs and not everything and question.is_plain
-    chosen = project.trash.list_last() if is_last else project.trash.find(runs, question)
-    chosen = add_deleted_trials(project, chosen, only=only or is_last)
-    if not chosen:
+    selected = project.trash.list_last() if is_last else project.trash.find(runs, question)
+    selected = add_deleted_trials(project, selected, only=only or is_last)
+    if not selected:
         project.say("nothing to restore")
         return 0
-    restored = project.trash.restore(chosen)
-    report_runs(project, "restored", [run for run in chosen if run.id in restored.back])
+    restored = project.trash.restore(selected)
+    report_runs(project, "restored", [run for run in selected if run.id in restored.back])
     # the run may have been fetched again since, with other commits
     for run in restored.left:
         project.say(

@@ -38,19 +38,19 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, only: b
         raise UsageError("no runs given", "To delete runs: git run rm 3fa2, or: git run rm --status error")
     project = open_project()
     # finds unreadable runs too, by their ids
-    found = project.runs_to_delete(runs, question)
+    selected = project.runs_to_delete(runs, question)
     if not only:
-        found = [*found, *project.trials_of(found)]
-    if not found:
+        selected = [*selected, *project.trials_of(selected)]
+    if not selected:
         raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
     if dry_run:
-        report_runs(project, "would delete", found)
+        report_runs(project, "would delete", selected)
         return 0
-    lost = project.trash.remove(found)
-    report_runs(project, "deleted", found)
+    lost = project.trash.remove(selected)
+    report_runs(project, "deleted", selected)
     for run in sorted(lost):
         project.say(f"note: run {short_id(run)} had only its ref: its last commit is not here, so it is not in the trash")
-    back = [run.id for run in found if run.id not in lost]
+    back = [run.id for run in selected if run.id not in lost]
     if back:
         name, them = (short_id(back[0]), "it") if len(back) == 1 else ("RUNS", "them")
         project.say(f"To restore {them}: git run restore {name}")

@@ -171,31 +171,31 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
         options = {**options, "module": None, "max_trials": options["max_trials"] or int(options["module"])}
     files = tuple(word.removeprefix(FILE) for word in words if word.startswith(FILE))
     words = tuple(word for word in words if not word.startswith(FILE))
-    named = [word for word in words if "=" not in word]
+    names = [word for word in words if "=" not in word]
     # Hydra's `+a=1` would count as a flag, and `~a` as an operation
     if any(word.startswith(("+", "~")) for word in words):
-        operation = f"-m {options['module']}" if options["module"] else next(iter(named), "")
+        operation = f"-m {options['module']}" if options["module"] else next(iter(names), "")
         own = commands.options.hydra_words(operation, words, options["at"])
         words, rest = tuple(word for word in words if word not in own), (*own, *rest)
-        named = [word for word in named if word not in own]
+        names = [word for word in names if word not in own]
     if options["module"]:
-        if named:
-            raise UsageError(f"-m {options['module']} and '{named[0]}' cannot be combined")
-        named = [f"-m {options['module']}"]
-    if len(named) > 1:
+        if names:
+            raise UsageError(f"-m {options['module']} and '{names[0]}' cannot be combined")
+        names = [f"-m {options['module']}"]
+    if len(names) > 1:
         raise commands.usage_errors.explain_stray_word(words)
     flags = {name: Typed(text) for name, text in map(split_assignment, (word for word in words if "=" in word))}
     # the options are named like the fields of a request
-    kept = {name: value for name, value in options.items() if name in Request.__slots__}
+    request_options = {name: value for name, value in options.items() if name in Request.__slots__}
     # None: not given, so that a restart keeps the run's own patterns
-    kept["metrics"] = options["metrics"] or None
-    kept["resources"] = options["resources"] or None
-    kept["opt_flags"] = options["opt_flags"] or None
-    kept |= {name: ",".join(options[name]) or None for name in ("minimize", "maximize")}
-    kept["stop_after"] = parse_duration(options["stop_after"]) if options["stop_after"] else None
+    request_options["metrics"] = options["metrics"] or None
+    request_options["resources"] = options["resources"] or None
+    request_options["opt_flags"] = options["opt_flags"] or None
+    request_options |= {name: ",".join(options[name]) or None for name in ("minimize", "maximize")}
+    request_options["stop_after"] = parse_duration(options["stop_after"]) if options["stop_after"] else None
     if "" in files:
         raise UsageError(f"{FILE} names no file", f"To make a trial of each row of a file: {FILE}points.csv")
-    return Request(operation=named[0] if named else None, command=rest, flags=flags, points=files, **kept)
+    return Request(operation=names[0] if names else None, command=rest, flags=flags, points=files, **request_options)
 
 
 def confirm(question: str) -> bool:
@@ -227,11 +227,11 @@ def report_outcome(project: Project, request: Request, run: str, outcome: Outcom
             else f"run {name} runs in the background. To follow it: git run watch {name}"
         )
         return 0
-    made = [file.path for file in outcome.files]
+    paths = [file.path for file in outcome.files]
     words = f"run {short_id(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
-    if made:
-        words += f", {count_text(len(made), 'file')}: {', '.join(made[:3])}{', …' if len(made) > 3 else ''}"
-    project.say(words + (copy_produced(project, request, run, outcome) if made or outcome.steps else ""))
+    if paths:
+        words += f", {count_text(len(paths), 'file')}: {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}"
+    project.say(words + (copy_produced(project, request, run, outcome) if paths or outcome.steps else ""))
     # subprocess gives -15 for a program that SIGTERM ended, a shell 143
     return outcome.exit_status if outcome.exit_status >= 0 else 128 - outcome.exit_status
 
@@ -242,13 +242,13 @@ def copy_produced(project: Project, request: Request, run: str, outcome: Outcome
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
-        found = workspace.checkout.check_out_outputs(project.session(), request, run, outcome)
-        left = [path for brought in found for path in (*brought.left, *brought.gone)]
-        done = sum(len(brought.done) for brought in found)
-        return f". Copied: {count_text(done, 'file')}" + (f". Not overwritten: {', '.join(left[:3])}" if left else "")
-    made = [file.path for file in outcome.files if not file.path.startswith(PARENT)]
-    if made or not outcome.files:
-        return f". To get {'it' if len(made) == 1 else 'them'}: git run checkout {short_id(run)}" if made else ""
+        results = workspace.checkout.check_out_outputs(project.session(), request, run, outcome)
+        skipped = [path for result in results for path in (*result.left, *result.gone)]
+        count = sum(len(result.done) for result in results)
+        return f". Copied: {count_text(count, 'file')}" + (f". Not overwritten: {', '.join(skipped[:3])}" if skipped else "")
+    paths = [file.path for file in outcome.files if not file.path.startswith(PARENT)]
+    if paths or not outcome.files:
+        return f". To get {'it' if len(paths) == 1 else 'them'}: git run checkout {short_id(run)}" if paths else ""
     return f". To read it: git run cat {short_id(run)} {shlex.quote(outcome.files[0].path)}"
 
 

@@ -36,9 +36,9 @@ MANNERS = {"LESS": "FRX", "LV": "-c"}
 def open_pager() -> Iterator[None]:
     """Sends stdout through the user's pager, if there is one, until the end of the `with`. Waits for the pager."""
     # git weighs GIT_PAGER, core.pager, PAGER and its built-in pager
-    named = os.fsdecode(git.exe.run_git(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
+    pager = os.fsdecode(git.exe.run_git(("var", "GIT_PAGER"), os.environ, Path.cwd()).stdout).strip()
     # to git too, these two mean no pager
-    if named in {"", "cat"}:
+    if pager in {"", "cat"}:
         yield
         return
     os.environ["COLUMNS"] = str(shutil.get_terminal_size().columns)  # programs behind a pipe cannot ask the terminal
@@ -46,7 +46,7 @@ def open_pager() -> Iterator[None]:
     # as in git: messages on a terminal would be written over the pager's screen
     streams = (1, 2) if sys.stderr.isatty() else (1,)
     # the user's own LESS and LV win
-    with process.run.page_output(named, {**MANNERS, **os.environ}, streams) as is_shown:
+    with process.run.page_output(pager, {**MANNERS, **os.environ}, streams) as is_shown:
         if is_shown:
             os.environ[IN_USE] = "true"
         try:
@@ -103,20 +103,20 @@ def read_colour(project: Project, slot: str, default: str) -> str:
     name = f"color.run.{slot}"
     if name not in project.config:
         return f"\x1b[{default}m"
-    found = project.find_colour(name)
-    if found is None:
+    colour = project.find_colour(name)
+    if colour is None:
         raise BadSetting(f"setting {name} must be a colour such as 'bold red', not '{project.config[name][-1]}'")
-    return found
+    return colour
 
 
 def find_colour(project: Project, name: str) -> str:
     """Returns the escape sequence of a colour such as `bold red`; empty without colours. Raises UsageError."""
-    found = project.find_colour("", name)
-    if found is None:
+    colour = project.find_colour("", name)
+    if colour is None:
         raise BadValue(
             f"no colour '{name}'", "%(color:<colour>) takes the colours of git config, such as red or bold blue, and reset"
         )
-    return found if is_on(project.config) else ""
+    return colour if is_on(project.config) else ""
 
 
 def is_on(config: Mapping[str, tuple[str, ...]]) -> bool:

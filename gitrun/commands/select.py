@@ -36,20 +36,20 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
     project = open_project()
     # without names this means run number 1, with the same error if there is none
     names = runs or ((LATEST,) if question.is_plain and not everything else ())
-    found = project.select(names, question, -1 if runs or everything else 1)
-    if not found.runs:
+    selection = project.select(names, question, -1 if runs or everything else 1)
+    if not selection.runs:
         # no output without an error would shorten the command line in which this is a $(...)
         raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
     if as_json:
-        print_json([run_json(run) for _, run in found.runs])
+        print_json([run_json(run) for _, run in selection.runs])
         return
-    for _, run in found.runs:
+    for _, run in selection.runs:
         print_line(run.id)
 
 
 def require_one_wish(question: Query, *, everything: bool) -> None:
     """Raises UsageError if the options request the smallest, the largest or all runs at once."""
-    given = {"--min": question.least, "--max": question.most, "--all": everything}
-    asked = [name for name, is_asked in given.items() if is_asked]
-    if len(asked) > 1:
-        raise UsageError(f"{asked[0]} and {asked[1]} cannot be combined")
+    wishes = {"--min": question.least, "--max": question.most, "--all": everything}
+    names_given = [name for name, is_asked in wishes.items() if is_asked]
+    if len(names_given) > 1:
+        raise UsageError(f"{names_given[0]} and {names_given[1]} cannot be combined")

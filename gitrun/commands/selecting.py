@@ -76,8 +76,8 @@ def build_query(options: dict[str, Any]) -> Query:
 def select_runs(project: Project, names: Sequence[str], question: Query) -> list[Run]:
     """Returns the runs that names and filters select; without either, the newest. Raises UnknownRun."""
     # with a filter but no name, all runs are meant, not the newest
-    asked = names or (() if not question.is_plain else (LATEST,))
-    runs = [run for _, run in project.select(asked, question).runs]
+    names_or_latest = names or (() if not question.is_plain else (LATEST,))
+    runs = [run for _, run in project.select(names_or_latest, question).runs]
     if not runs:
         raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
     return runs
@@ -103,22 +103,22 @@ def report_changed(project: Project, runs: Sequence[Run], changed: Sequence[str]
         words = f"is {state}" if changed else "is unchanged"
         project.say(f"run {short_id(runs[0].id)} {runs[0].operation} {words}")
         return
-    done = frozenset(changed)
-    names = [f"{short_id(run.id)} {run.operation}" for run in runs if run.id in done]
-    named = ", ".join(names[:MOST]) + (f" and {len(names) - MOST:,} more" if len(names) > MOST else "")
+    changed_ids = frozenset(changed)
+    names = [f"{short_id(run.id)} {run.operation}" for run in runs if run.id in changed_ids]
+    names_text = ", ".join(names[:MOST]) + (f" and {len(names) - MOST:,} more" if len(names) > MOST else "")
     same = len(runs) - len(changed)
     words = f"{count_text(len(changed), 'run')} {state}" + (f", {same} unchanged" if same else "")
-    project.say(words + (f": {named}" if named else ""))
+    project.say(words + (f": {names_text}" if names_text else ""))
 
 
-def add_deleted_trials(project: Project, chosen: Sequence[Run | BrokenRun], *, only: bool) -> list[Run | BrokenRun]:
+def add_deleted_trials(project: Project, runs: Sequence[Run | BrokenRun], *, only: bool) -> list[Run | BrokenRun]:
     """Returns deleted runs with the deleted trials of the batches among them; without these if `only` is set."""
-    batches = {run.id for run in chosen if isinstance(run, Run) and run.attempt.kind == BATCH}
+    batches = {run.id for run in runs if isinstance(run, Run) and run.attempt.kind == BATCH}
     if only or not batches:
-        return list(chosen)
-    known = {run.id for run in chosen}
-    deleted = (run for run in project.trash.list_runs() if isinstance(run, Run) and run.id not in known)
-    return [*chosen, *(run for run in deleted if run.attempt.batch in batches)]
+        return list(runs)
+    run_ids = {run.id for run in runs}
+    deleted = (run for run in project.trash.list_runs() if isinstance(run, Run) and run.id not in run_ids)
+    return [*runs, *(run for run in deleted if run.attempt.batch in batches)]
 
 
 def report_runs(project: Project, verb: str, runs: Sequence[Run | BrokenRun], now: datetime | None = None) -> None:
@@ -145,12 +145,12 @@ def open_project(stdout: Stream | None = None, stderr: Stream | None = None) -> 
     return Project(stdout=stdout, stderr=stderr, on_progress=show_progress if sys.stderr.isatty() else None)
 
 
-def show_progress(done: int, total: int) -> None:
+def show_progress(count: int, total: int) -> None:
     """Redraws the bar in its line on stderr, and erases it at the end."""
     if total <= MANY:
         return
-    filled = WIDTH * done // total
-    line = f"gitrun: reading runs [{'#' * filled}{'.' * (WIDTH - filled)}] {done:,} of {total:,}"
+    filled = WIDTH * count // total
+    line = f"gitrun: reading runs [{'#' * filled}{'.' * (WIDTH - filled)}] {count:,} of {total:,}"
     # blanks erase the bar on every terminal, without escape sequences
-    sys.stderr.write(f"\r{line}" if done < total else f"\r{' ' * len(line)}\r")
+    sys.stderr.write(f"\r{line}" if count < total else f"\r{' ' * len(line)}\r")
     sys.stderr.flush()

@@ -55,21 +55,21 @@ def require_run(project: Project, word: str) -> None:
         raise
 
 
-def require_no_secrets(found: Sequence[SecretFinding], verb: str) -> None:
+def require_no_secrets(findings: Sequence[SecretFinding], verb: str) -> None:
     """Asks the user about possible secrets. Raises UsageError without a terminal, Abort if the answer is no."""
-    if not found:
+    if not findings:
         return
     error = UsageError(
-        f"nothing was {verb}ed: {count_text(len(found), 'file')} in these runs may hold secrets",
+        f"nothing was {verb}ed: {count_text(len(findings), 'file')} in these runs may hold secrets",
         f"To delete a run: git run rm. To {verb} anyway: git run {verb} --no-scan",
     )
-    error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in found)
+    error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in findings)
     # a script must not publish what may be a secret
     if not sys.stdin.isatty():
         raise error
     for line in error.detail.splitlines():
         click.echo(line, err=True)
-    question = f"gitrun: {count_text(len(found), 'file')} in these runs may hold secrets. {verb.capitalize()} anyway?"
+    question = f"gitrun: {count_text(len(findings), 'file')} in these runs may hold secrets. {verb.capitalize()} anyway?"
     click.confirm(question, abort=True, err=True)
 
 
@@ -89,11 +89,11 @@ def receive_with_trials(project: Project, receive: Callable[[FetchRequest], Rece
 
     `receive` takes runs from a remote, or from a file.
     """
-    found = receive(order)
+    received = receive(order)
     if not order.names and not order.pick:
-        return found
+        return received
     with project.index() as index:
-        come = [index.get(run_id) for run_id in (*found.fresh, *found.forward, *found.merged)]
+        come = [index.get(run_id) for run_id in (*received.fresh, *received.forward, *received.merged)]
         trials: dict[str, None] = {}
         batches = [run for run in come if isinstance(run, Run) and run.attempt.kind == BATCH]
         for run in batches:
@@ -106,8 +106,8 @@ def receive_with_trials(project: Project, receive: Callable[[FetchRequest], Rece
     if unnamed:
         rest.append(replace(order, names=(), pick=lambda runs: {run.id for run in runs if run.attempt.batch in unnamed}))
     for more in map(receive, rest):
-        found = replace(found, fresh=[*found.fresh, *more.fresh], refused={**found.refused, **more.refused})
-    return found
+        received = replace(received, fresh=[*received.fresh, *more.fresh], refused={**received.refused, **more.refused})
+    return received
 
 
 def pick_function(project: Project, question: Query, revisions: str | None) -> Pick:
@@ -116,8 +116,8 @@ def pick_function(project: Project, question: Query, revisions: str | None) -> P
     belongs = project.runs.membership_test(revisions) if revisions is not None else None
 
     def pick(runs: Sequence[Run]) -> Collection[str]:
-        chosen = (run for _, run in project.runs.choose(enumerate(runs, 1), question))
-        return {run.id for run in chosen if belongs is None or belongs(run)}
+        matches = (run for _, run in project.runs.choose(enumerate(runs, 1), question))
+        return {run.id for run in matches if belongs is None or belongs(run)}
 
     return pick
 
@@ -135,18 +135,18 @@ def select_with_dependencies(project: Project, names: Sequence[str], options: di
 
 def list_dependencies(project: Project, runs: Sequence[Run]) -> list[Run]:
     """Returns the other local runs that these depend on: their steps, their trials, and runs whose files they took."""
-    found, front = {run.id for run in runs}, list(runs)
+    run_ids, front = {run.id for run in runs}, list(runs)
     more: list[Run] = []
     # needed runs may have needs themselves
     while front:
-        names = dict.fromkeys(name for name in dependency_ids(project, front) if name not in found)
+        names = dict.fromkeys(name for name in dependency_ids(project, front) if name not in run_ids)
         if not names:
             break
         with project.index() as index:
             # a needed run may be deleted or unreadable
             front = [run for run in map(index.get, names) if isinstance(run, Run)]
         # the missing ones too: the next round must not look for them again
-        found |= names.keys()
+        run_ids |= names.keys()
         more += front
     return more
 
@@ -172,29 +172,29 @@ def is_progress_shown(options: dict[str, Any]) -> bool:
     return sys.stderr.isatty() and not options["quiet"]
 
 
-def report_received(project: Project, found: Received, source: str, *, quiet: bool) -> int:
+def report_received(project: Project, received: Received, source: str, *, quiet: bool) -> int:
     """Reports the outcome for incoming runs. Returns the exit code."""
-    wrong = [f"error: run {short_id(run)} is refused: {reason}" for run, reason in found.refused.items()]
+    wrong = [f"error: run {short_id(run)} is refused: {reason}" for run, reason in received.refused.items()]
     wrong += [
         f"error: run {short_id(run)} has new attempts here and on the remote. To merge them: git run pull {short_id(run)}"
-        for run in found.diverged
+        for run in received.diverged
     ]
-    wrong += [f"error: run {short_id(run)} is running here. To fetch it: wait until it ends" for run in found.running]
+    wrong += [f"error: run {short_id(run)} is running here. To fetch it: wait until it ends" for run in received.running]
     report_first(project, wrong)
     if quiet:
         return 1 if wrong else 0
-    for words, runs in (("new", found.fresh), ("updated", found.forward), ("merged", found.merged)):
+    for words, runs in (("new", received.fresh), ("updated", received.forward), ("merged", received.merged)):
         report_some(project, words, runs)
     # a fetch of all runs does not bring back what was deleted here
-    if found.deleted:
+    if received.deleted:
         project.say(
-            f"note: {count_text(len(found.deleted), 'run')} deleted here exist{'s' * (len(found.deleted) == 1)} there. "
+            f"note: {count_text(len(received.deleted), 'run')} deleted here exist{'s' * (len(received.deleted) == 1)} there. "
             "To fetch one again: git run fetch RUN"
         )
-    brought = len(found.fresh) + len(found.forward) + len(found.merged)
-    if found.ahead:
-        project.say(f"note: {count_text(len(found.ahead), 'run')} changed here only. To send: git run push")
-    if not brought and not wrong:
+    count = len(received.fresh) + len(received.forward) + len(received.merged)
+    if received.ahead:
+        project.say(f"note: {count_text(len(received.ahead), 'run')} changed here only. To send: git run push")
+    if not count and not wrong:
         project.say(f"nothing new from {source}")
     return 1 if wrong else 0
 
@@ -206,8 +206,8 @@ def report_some(project: Project, words: str, ids: Iterable[str]) -> None:
         return
     with project.index() as index:
         for run in runs[:MOST]:
-            found = index.get(run)
-            project.say(f"{words}: run {describe_run(found) if found else short_id(run)}")
+            run_found = index.get(run)
+            project.say(f"{words}: run {describe_run(run_found) if run_found else short_id(run)}")
     if len(runs) > MOST:
         project.say(f"{words}: {count_text(len(runs), 'run')}")
 
@@ -222,10 +222,10 @@ def report_first(project: Project, lines: Sequence[str]) -> None:
 
 def group_by_reason(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Groups the ids of rejected runs by reason."""
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for run, reason in rejected:
-        found.setdefault(reason, []).append(run)
-    return found
+        groups.setdefault(reason, []).append(run)
+    return groups
 
 
 def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Query], *, dry_run: bool, only: bool) -> int:
@@ -244,25 +244,25 @@ def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Qu
     doomed = project.sharing.known(names)
     if not only:
         with project.index() as index:
-            found = [run for run in map(index.get, doomed) if run]
-        if trials := project.trials_of(found):
+            selected = [run for run in map(index.get, doomed) if run]
+        if trials := project.trials_of(selected):
             doomed |= project.sharing.known([trial.id for trial in trials])
     if dry_run:
         report_some(project, f"would delete on {remote}", doomed)
         return 0
     # the remote first: a run that it keeps is kept here too
-    done = project.sharing.delete(remote, doomed)
-    for reason, runs in group_by_reason(done.rejected).items():
+    result = project.sharing.delete(remote, doomed)
+    for reason, runs in group_by_reason(result.rejected).items():
         names = " ".join(map(short_id, runs[:MOST])) + (f" and {len(runs) - MOST:,} more" if len(runs) > MOST else "")
         advice = (
             f". To fetch it: git run fetch {remote} {names}" if reason == REASONS["stale info"] and len(runs) <= MOST else ""
         )
         project.say(f"error: run {names} is not deleted, neither on {remote} nor here: {reason}{advice}")
-    for line in done.told:
+    for line in result.told:
         project.say(f"{remote} says: {line}")
-    still = [name for name in done.forward if project.sharing.is_here(name)]
+    still = [name for name in result.forward if project.sharing.is_here(name)]
     here = project.runs_to_delete(still, question) if still else []
     project.trash.remove(here)
-    for run in done.forward:
+    for run in result.forward:
         project.say(f"deleted run {short_id(run)} on {remote}{'' if run not in {one.id for one in here} else ' and here'}")
-    return 1 if done.rejected else 0
+    return 1 if result.rejected else 0

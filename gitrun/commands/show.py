@@ -41,18 +41,18 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
       git run show --traceback
     """
     project = open_project()
-    found = select_runs(project, runs, build_query(options))
+    selected = select_runs(project, runs, build_query(options))
     if traceback:
-        for run in found:
+        for run in selected:
             print_openable(project, run)
         return
     if as_json:
         shown = [render.feed.full_json(project, run) for run in found]
         # one run is an object, so that a program need not take it out of an array
-        print_json(shown[0] if len(shown) == 1 else shown)
+        print_json(tables[0] if len(tables) == 1 else tables)
         return
     colours = read_palette(project)
-    for number, run in enumerate(found):
+    for number, run in enumerate(selected):
         if number:
             print_line("")
         print_run(project, run, colours)

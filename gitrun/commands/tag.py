@@ -37,6 +37,6 @@ def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  #
 
     project = open_project()
     runs = select_runs(project, words[1:], build_query(options))
-    named = ", ".join(sorted(tags))
-    changed = project.annotate(runs, change, f"{'untag' if delete else 'tag'} {named}")
-    report_changed(project, runs, changed, f"{'no longer tagged' if delete else 'tagged'} {named}")
+    tags_text = ", ".join(sorted(tags))
+    changed = project.annotate(runs, change, f"{'untag' if delete else 'tag'} {tags_text}")
+    report_changed(project, runs, changed, f"{'no longer tagged' if delete else 'tagged'} {tags_text}")

@@ -73,11 +73,11 @@ def open_target(text: str, own: str) -> int:
     # git accepts the descriptors 2 to 9
     if text.isdigit() and 2 <= int(text) <= 9:
         return int(text)
-    place = os.path.join(text, own) if os.path.isdir(text) else text  # noqa: PTH112, PTH118 - as git reads it
+    path = os.path.join(text, own) if os.path.isdir(text) else text  # noqa: PTH112, PTH118 - as git reads it
     with suppress(OSError):
         # git takes absolute paths only
-        if os.path.isabs(place):  # noqa: PTH117
-            return os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        if os.path.isabs(path):  # noqa: PTH117
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     return -1
 
 

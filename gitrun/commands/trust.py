@@ -78,14 +78,14 @@ def proven_trials(project: Project, runs: Sequence[Run]) -> list[Run]:
     alone.
     """
     trials: list[Run] = []
-    known = {run.id for run in runs}
+    run_ids = {run.id for run in runs}
     for run in runs:
         if run.attempt.kind == BATCH:
             with suppress(BadRun):
-                named = {trial.run_id: trial.tip for trial in project.runs.read_trials(run) if trial.run_id not in known}
+                tips_by_id = {trial.run_id: trial.tip for trial in project.runs.read_trials(run) if trial.run_id not in run_ids}
                 with project.index() as index:
-                    found = [(index.get(run_id), tip) for run_id, tip in sorted(named.items()) if run_id and tip]
-                trials += (one for one, tip in found if isinstance(one, Run) and project.sharing.proves(tip, one))
+                    trial_tips = [(index.get(run_id), tip) for run_id, tip in sorted(tips_by_id.items()) if run_id and tip]
+                trials += (one for one, tip in trial_tips if isinstance(one, Run) and project.sharing.proves(tip, one))
     return trials
 
 

@@ -103,9 +103,9 @@ def explain_unknown_option(error: click.NoSuchOption) -> str:
 
 def find_near_options(error: click.NoSuchOption) -> list[str]:
     """Returns the long options that resemble the given one. Dashes do not count."""
-    given = error.option_name.lstrip("-")
+    name_given = error.option_name.lstrip("-")
     near = (option for option in error.possibilities or () if option.startswith("--"))
-    return [option for option in near if SequenceMatcher(None, given, option.lstrip("-")).ratio() >= NEAR]
+    return [option for option in near if SequenceMatcher(None, name_given, option.lstrip("-")).ratio() >= NEAR]
 
 
 def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
@@ -114,20 +114,22 @@ def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str
     if name in GUILD_OPTIONS:
         return f"no option '{name}'", GUILD_OPTIONS[name]
     # click does not tell the place
-    place = next((place for place, word in enumerate(words) if is_option(word, name)), len(words))
+    position = next((at for at, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
     # before an operation it was meant for git run, after it for the script
-    if not find_operation_word(words[:place], options) and not any(word.partition("=")[0] in RUN for word in words[:place]):
-        if verb := find_verb(name, words[place + 1 :]):
+    if not find_operation_word(words[:position], options) and not any(
+        word.partition("=")[0] in RUN for word in words[:position]
+    ):
+        if verb := find_verb(name, words[position + 1 :]):
             return explain_option_order(verb)
         return explain_unknown_option(error), hint if near else f"To set a flag: NAME=VALUE. {hint}"
-    typed, _, value = words[place].partition("=") if place < len(words) else (name, "", "")
-    after = words[place + 1] if place + 1 < len(words) else ""
-    given = value or (after if after and "=" not in after and (after[0] != "-" or NUMBER.match(after)) else "")
-    flag, shown = name.lstrip("-"), typed + ("=" if value else " ") * bool(given) + given
-    written = shlex.quote(f"{flag}={given or 'true'}") if len(flag) > 1 else "name=value"
+    typed, _, value = words[position].partition("=") if position < len(words) else (name, "", "")
+    after = words[position + 1] if position + 1 < len(words) else ""
+    value_given = value or (after if after and "=" not in after and (after[0] != "-" or NUMBER.match(after)) else "")
+    flag, option_text = name.lstrip("-"), typed + ("=" if value else " ") * bool(value_given) + value_given
+    assignment = shlex.quote(f"{flag}={value_given or 'true'}") if len(flag) > 1 else "name=value"
     more = f". A similar option of git run: {either_text(near)}" if near else ""
-    return f"flags are written {written}, not {shown}", f"To pass it to the program: put it after --{more}"
+    return f"flags are written {assignment}, not {option_text}", f"To pass it to the program: put it after --{more}"
 
 
 def is_option(word: str, name: str) -> bool:
@@ -154,11 +156,11 @@ def explain_stray_word(words: Sequence[str]) -> UsageError:
     offer = find_offer(first)
     if offer and (pair := guess_flag([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
         return UsageError("a flag and its value must be one word", f"Did you mean {pair}?")
-    said = f"'{word}' is neither a flag nor an option"
+    fact = f"'{word}' is neither a flag nor an option"
     if first.isdecimal() and word in VERBS and not offer:  # the number is the value of an option such as -n 3
         return UsageError(*explain_option_order(word))
     if offer:
-        return UsageError(said, f"To set a flag: NAME=VALUE. To pass an argument: git run {first} -- {word}")
+        return UsageError(fact, f"To set a flag: NAME=VALUE. To pass an argument: git run {first} -- {word}")
     if first in VERBS:
         return verb_is_no_operation(first)
     if first in HABITS:
@@ -167,17 +169,17 @@ def explain_stray_word(words: Sequence[str]) -> UsageError:
     if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
         return UsageError(f"no script, program or verb '{first}' here", f"Did you mean {either_text(near)}?")
     if find_offer(word):
-        return UsageError(said, f"To run {word}: git run {rest}. To run it as a command: {command}")
-    return UsageError(said, f"To set a flag: NAME=VALUE. To run any program: {command}")
+        return UsageError(fact, f"To run {word}: git run {rest}. To run it as a command: {command}")
+    return UsageError(fact, f"To set a flag: NAME=VALUE. To run any program: {command}")
 
 
 def guess_flag(words: Sequence[str], flags: Collection[str]) -> str:
     """Returns a flag that was written as `lr 0.1`, `lr =0.1`, `lr= 0.1` or `lr:0.1` in the form `lr=0.1`; else empty."""
-    for place, word in enumerate(words):
+    for position, word in enumerate(words):
         name, sign, value = word.partition(":" if "=" not in word else "=")
         if name not in flags or (sign and value and sign != ":"):
             continue
-        after = [word for word in words[place + 1 :] if word != "="][:1]
+        after = [word for word in words[position + 1 :] if word != "="][:1]
         return shlex.quote(f"{name}={value or ''.join(after).removeprefix('=') or 'VALUE'}")
     return ""
 

@@ -119,13 +119,13 @@ def verb_module_name(verb: str) -> str:
 
 def load_command(verb: str) -> click.Command:
     """Imports the verb and returns its click command."""
-    found: click.Command = import_module(f"gitrun.commands.{verb_module_name(verb)}").command
+    command: click.Command = import_module(f"gitrun.commands.{verb_module_name(verb)}").command
     if verb in LOOKING:
         # one process may load a verb several times, and the module keeps its options
-        found.params.extend(
-            option for option in commands.screen.colour_options() if option.name not in {known.name for known in found.params}
+        command.params.extend(
+            option for option in commands.screen.colour_options() if option.name not in {param.name for param in command.params}
         )
-    return found
+    return command
 
 
 def print_help(verb: str, command: click.Command) -> int:

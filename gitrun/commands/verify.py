@@ -69,19 +69,19 @@ def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...],
     return 0 if verdict.is_good else 1
 
 
-def print_batch_verdict(project: Project, batch: Run, found: BatchVerdict) -> None:
+def print_batch_verdict(project: Project, batch: Run, batch_verdict: BatchVerdict) -> None:
     """Prints the verdict on a batch, and below it those on its trials."""
-    proposals = found.proposals
+    proposals = batch_verdict.proposals
     if proposals.reason:
         checked = f"proposals not compared: {proposals.reason}"
     elif proposals.differing:
-        shown = " ".join(f"#{number}" for number in proposals.differing[:10])
-        checked = f"{len(proposals.differing)} of {count_text(proposals.compared, 'proposal')} differ: {shown}"
+        numbers = " ".join(f"#{number}" for number in proposals.differing[:10])
+        checked = f"{len(proposals.differing)} of {count_text(proposals.compared, 'proposal')} differ: {numbers}"
     else:
         checked = f"{count_text(proposals.compared, 'proposal')} made again"
-    words = f"{count_text(len(found.trials), 'trial')} executed, {checked}"
-    print_line(f"{found.word}: run {safe_text(describe_run(batch))} ({safe_text(words)})")
-    for trial in found.trials:
+    words = f"{count_text(len(batch_verdict.trials), 'trial')} executed, {checked}"
+    print_line(f"{batch_verdict.word}: run {safe_text(describe_run(batch))} ({safe_text(words)})")
+    for trial in batch_verdict.trials:
         print_verdict(project, trial.verdict, f"{GAP}#{trial.number} ")
 
 
@@ -89,8 +89,8 @@ def print_verdict(project: Project, verdict: Verdict, indent: str = "") -> None:
     """Prints the verdict, and below it the differences or the verdict on each step."""
     counted = ["status", *(count_text(n, noun) for n, noun in ((verdict.metrics, "metric"), (verdict.files, "file")) if n)]
     compared = count_text(len(verdict.steps), "step") if verdict.steps else ", ".join(counted)
-    said = "" if verdict.same_output else "; the output differs, which is allowed"
-    print_line(f"{indent}{verdict.word}: run {safe_text(describe_run(project.find(verdict.run)))} ({compared}{said})")
+    note = "" if verdict.same_output else "; the output differs, which is allowed"
+    print_line(f"{indent}{verdict.word}: run {safe_text(describe_run(project.find(verdict.run)))} ({compared}{note})")
     if verdict.differences:
         table([[f"{indent}  what", "name", "recorded", "again"], *difference_rows(verdict, indent)])
     if verdict.kept:
@@ -116,14 +116,14 @@ def format_side(one: Difference, value: Compared) -> str:
     return repr(value)
 
 
-def batch_verdict_json(found: BatchVerdict) -> dict[str, Any]:
+def batch_verdict_json(batch_verdict: BatchVerdict) -> dict[str, Any]:
     """Returns the verdict on a batch as a JSON value."""
     return {
-        "run": found.run, "attempt": found.attempt, "verdict": found.word,
-        "trials": [{"trial": trial.number, **verdict_json(trial.verdict)} for trial in found.trials],
+        "run": batch_verdict.run, "attempt": batch_verdict.attempt, "verdict": batch_verdict.word,
+        "trials": [{"trial": trial.number, **verdict_json(trial.verdict)} for trial in batch_verdict.trials],
         "proposals": {
-            "compared": found.proposals.compared, "differing": list(found.proposals.differing),
-            "reason": found.proposals.reason or None,
+            "compared": batch_verdict.proposals.compared, "differing": list(batch_verdict.proposals.differing),
+            "reason": batch_verdict.proposals.reason or None,
         },
     }  # fmt: skip
 

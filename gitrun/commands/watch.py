@@ -40,10 +40,12 @@ def command(run: str | None, *, latest: bool, remote: str | None) -> None:
     project = open_project(FileStream(1), FileStream(2))
     # the output goes to the descriptor, around Python's buffer
     sys.stdout.flush()
-    meant = find_running(project) if latest else project.find(run or LATEST)
-    if meant.status == RUNNING and meant.metrics:
-        project.say(f"run {short_id(meant.id)} is running{format_metrics(meant)}")
-    watched = project.watch(meant, project.stdout) if remote is None else project.watch_remote(meant, remote, project.stdout)
+    run_found = find_running(project) if latest else project.find(run or LATEST)
+    if run_found.status == RUNNING and run_found.metrics:
+        project.say(f"run {short_id(run_found.id)} is running{format_metrics(run_found)}")
+    watched = (
+        project.watch(run_found, project.stdout) if remote is None else project.watch_remote(run_found, remote, project.stdout)
+    )
     project.say(f"run {short_id(watched.id)} {watched.attempt.ending}{format_metrics(watched)}")
 
 

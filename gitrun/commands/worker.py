@@ -79,8 +79,8 @@ def build_request(project: Project, remote: str | None, options: dict[str, Any])
     name = options["name"] or os.uname().nodename
     if not is_text(name) or not name.isprintable():
         raise BadValue("--name must be printable text")
-    kept = {key: value for key, value in options.items() if value is not None}
-    return WorkerRequest(**{**kept, **durations, "remote": remote or project.sharing.default_remote(), "name": name})
+    request_options = {key: value for key, value in options.items() if value is not None}
+    return WorkerRequest(**{**request_options, **durations, "remote": remote or project.sharing.default_remote(), "name": name})
 
 
 def report_work(project: Project, work: Work, remote: str, *, as_json: bool) -> int:

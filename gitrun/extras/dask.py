@@ -219,26 +219,26 @@ class DaskCluster:
             return TaskEnd(key, None, problem=GONE, is_cluster_gone=True)
         try:
             worker = next(iter(next(iter(self._client.who_has([future]).values()), ())), "")
-            done = future.result()
+            answer = future.result()
         except (OSError, TimeoutError, RuntimeError, distributed.CancelledError, distributed.KilledWorker) as error:
             is_gone = self._client.status != "running" or isinstance(error, distributed.CancelledError)
             return TaskEnd(key, None, problem=GONE if is_gone else first_line(error), is_cluster_gone=is_gone)
-        return TaskEnd(key, done.returncode, done.stdout or b"", done.stderr or b"", worker)
+        return TaskEnd(key, answer.returncode, answer.stdout or b"", answer.stderr or b"", worker)
 
     def ask_workers(self, words: Sequence[str], workers: Collection[str] | None = None) -> Mapping[str, TaskEnd]:
         """Runs the words at once on all workers, or on those given. Returns the end by address, of those that answer."""
         try:
-            found = self._client.run(
+            answers = self._client.run(
                 run_words, list(words), workers=None if workers is None else list(workers), on_error="return",
                 **OPTIONS,
             )  # fmt: skip
         except (OSError, TimeoutError, RuntimeError, ValueError):
             return {}
         return {
-            address: TaskEnd("", done.returncode, done.stdout, done.stderr, address)
-            if hasattr(done, "returncode")
-            else TaskEnd("", None, problem=first_line(done), worker=address)
-            for address, done in found.items()
+            address: TaskEnd("", answer.returncode, answer.stdout, answer.stderr, address)
+            if hasattr(answer, "returncode")
+            else TaskEnd("", None, problem=first_line(answer), worker=address)
+            for address, answer in answers.items()
         }
 
     def close(self) -> None:
@@ -259,16 +259,16 @@ def lacks_resources(client: distributed.Client, resources: Mapping[str, str]) ->
 
 def read_resources(resources: Mapping[str, str]) -> dict[str, float]:
     """Returns the amounts of resources: numbers, or bytes such as `8 GB`. Raises BadValue."""
-    found = {}
+    amounts = {}
     for name, text in resources.items():
         try:
-            found[name] = float(text)
+            amounts[name] = float(text)
         except ValueError:
             try:
-                found[name] = float(parse_bytes(text))
+                amounts[name] = float(parse_bytes(text))
             except (ValueError, KeyError):
                 raise BadValue(f"resource {name} must be a number or bytes such as 8 GB, not '{text}'") from None
-    return found
+    return amounts
 
 
 def first_line(error: BaseException | None) -> str:

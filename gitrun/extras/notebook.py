@@ -61,16 +61,16 @@ class Client(NotebookClient):
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:  # noqa: ANN401 - as nbclient has it
         """Shows and returns the output that a message added to the cell."""
-        found = super().process_message(msg, cell, cell_index)
-        if found:
-            show_output(found)
-        return found
+        message = super().process_message(msg, cell, cell_index)
+        if message:
+            show_output(message)
+        return message
 
 
-def run_notebook(place: str) -> None:
-    """Executes the notebook that the JSON file at `place` describes. Exits with the notebook's status."""
+def run_notebook(directory: str) -> None:
+    """Executes the notebook that the JSON file at `directory` describes. Exits with the notebook's status."""
     warnings.simplefilter("ignore")  # nbformat warns about files that Jupyter itself wrote
-    spec = json.loads(Path(place).read_bytes())
+    spec = json.loads(Path(directory).read_bytes())
     sys.exit(asyncio.run(execute_notebook(spec)))
 
 
@@ -99,8 +99,8 @@ async def execute_notebook(spec: Mapping[str, Any]) -> int:
     target = source.with_suffix(".out.ipynb")
     save_copy(copy, target)  # replaces the copy of an earlier attempt
     stop = Stop()
-    with tempfile.TemporaryDirectory(prefix="gitrun-") as place:
-        manager = make_manager(spec, place)
+    with tempfile.TemporaryDirectory(prefix="gitrun-") as directory:
+        manager = make_manager(spec, directory)
         client = Client(copy, km=manager, record_timing=False, coalesce_streams=True)
         handle_signals(stop, manager, spec["grace"])
         try:
@@ -117,8 +117,8 @@ async def execute_notebook(spec: Mapping[str, Any]) -> int:
 
 def copy_without_outputs(source: Path, flags: Mapping[str, Any]) -> Any:  # noqa: ANN401 - nbformat has no type for it
     """Returns the notebook with the values of its flags and without earlier outputs."""
-    found = set_notebook_flags(parse_notebook(source.read_bytes(), source.name), flags)
-    copy = nbformat.reads(json.dumps(found), as_version=4)  # type: ignore[no-untyped-call]
+    notebook = set_notebook_flags(parse_notebook(source.read_bytes(), source.name), flags)
+    copy = nbformat.reads(json.dumps(notebook), as_version=4)  # type: ignore[no-untyped-call]
     for cell in copy.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -133,14 +133,14 @@ def save_copy(copy: Any, target: Path) -> None:  # noqa: ANN401 - nbformat has n
     fresh.replace(target)
 
 
-def make_manager(spec: Mapping[str, Any], place: str) -> AsyncKernelManager:
+def make_manager(spec: Mapping[str, Any], directory: str) -> AsyncKernelManager:
     """Returns the manager of the kernel: the user's Python, or the kernel that the notebook names."""
     if not spec["kernel"]:
         return AsyncKernelManager(kernel_name=spec["name"])
     # sockets in a private directory: no port that another process could take or probe
-    manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{place}/kernel")
+    manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{directory}/kernel")
     manager.kernel_spec_manager = SingleKernel(spec["kernel"])
-    manager.connection_file = f"{place}/kernel.json"
+    manager.connection_file = f"{directory}/kernel.json"
     return manager
 
 
@@ -171,18 +171,18 @@ def handle_signals(stop: Stop, manager: AsyncKernelManager, grace: float) -> Non
 async def execute_cells(client: Client, manager: AsyncKernelManager, stop: Stop, target: Path) -> int:
     """Executes the cells until one fails or a signal orders the end. Returns the exit status."""
     client.reset_execution_trackers()
-    saved = time.monotonic()
+    saved_at = time.monotonic()
     try:
         await manager.start_kernel()
         await client.async_start_new_kernel_client()
-        for place, cell in enumerate(client.nb.cells):
+        for number, cell in enumerate(client.nb.cells):
             # no cell could catch a Ctrl-C that came before the first one
             if stop.is_order or (stop.number and not client.code_cells_executed):
                 return 1
-            await client.async_execute_cell(cell, place, execution_count=client.code_cells_executed + 1)
-            if time.monotonic() - saved > SAVE_EVERY:
+            await client.async_execute_cell(cell, number, execution_count=client.code_cells_executed + 1)
+            if time.monotonic() - saved_at > SAVE_EVERY:
                 save_copy(client.nb, target)
-                saved = time.monotonic()
+                saved_at = time.monotonic()
         client.set_widgets_metadata()
     except CellExecutionError:
         return 1  # the client has shown its traceback

@@ -101,17 +101,17 @@ class OptunaSampler:
         """The trials of the study, each with its place in the storage; None: not at all, or not running."""
         self._asked: dict[int, tuple[int, Mapping[str, Value] | None]] = {}
 
-    def _tell(self, told: Sequence[Trial]) -> None:
+    def _tell(self, finished: Sequence[Trial]) -> None:
         """Brings the study to the given trials, which are in the order of their numbers."""
-        if not continues(self._told, told) or self._asked.keys() - {trial.number for trial in told}:
+        if not continues(self._told, finished) or self._asked.keys() - {trial.number for trial in finished}:
             self._begin_study()
-        for index in range(len(self._told), len(told)):
-            trial = told[index]
+        for index in range(len(self._told), len(finished)):
+            trial = finished[index]
             if self._definition.sampler in NOTE_KEEPERS and trial.number > 0:
-                self._ask_once_more(trial, told[:index])
+                self._ask_once_more(trial, finished[:index])
             else:
                 self._add(trial, {})
-        self._end_trials(told, ())
+        self._end_trials(finished, ())
 
     def _ask_once_more(self, trial: Trial, before: Sequence[Trial]) -> None:
         """Tells of a trial of a sampler that keeps notes: asks for it, knowing what was known then, unless that was done."""
@@ -159,11 +159,11 @@ class OptunaSampler:
             self._storage.set_trial_state_values(trial_id, state, values)
             self._ids[index] = None
 
-    def _propose_flags(self, number: int, known: Sequence[Trial]) -> Mapping[str, Value] | None:
+    def _propose_flags(self, number: int, finished: Sequence[Trial]) -> Mapping[str, Value] | None:
         """Asks for flags until no trial has them."""
         points = self._points
         flags: Mapping[str, Value] | None
-        keys = set() if points.allows_repeats else points.known_keys(number, known)
+        keys = set() if points.allows_repeats else points.known_keys(number, finished)
         for again in range(TRIES + 1):
             trial_id, flags = self._ask(number, again)
             if points.point_key(flags) not in keys:
@@ -172,7 +172,7 @@ class OptunaSampler:
                 self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
         else:
             # few points are left, and the sampler is after others
-            proposal = self._random.propose(number, known)
+            proposal = self._random.propose(number, finished)
             flags = proposal.flags if proposal else None
         if self._definition.sampler in NOTE_KEEPERS:
             self._asked[number] = trial_id, flags
@@ -188,14 +188,14 @@ class OptunaSampler:
         seed = seed_of_proposal(self._definition.seed, number, again)
         self._study.sampler = make_sampler(self._definition.sampler, self._settings, seed)
         trial = self._study.ask()
-        chosen: dict[str, Value] = {}
+        flags: dict[str, Value] = {}
         row: Any = self._codes[ROW].ask(trial, ROW) if ROW in self._codes else 0
-        chosen.update(self._points.row_flags(row))
+        flags.update(self._points.row_flags(row))
         for name in self._points.order:
-            if self._points.exists(name, chosen):
-                chosen[name] = self._codes[name].ask(trial, name)
+            if self._points.exists(name, flags):
+                flags[name] = self._codes[name].ask(trial, name)
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number)
-        return trial_id, chosen
+        return trial_id, flags
 
     def _encode(self, flags: Mapping[str, Value]) -> dict[str, Any] | None:
         """Returns the flags of a trial as Optuna's parameters; None if the trial is outside of the space."""
@@ -315,7 +315,7 @@ def check_options(name: str, options: Mapping[str, Value]) -> None:
 
 def read_settings(name: str, options: Mapping[str, Value]) -> dict[str, Any]:
     """Returns the settings of a sampler by the names of Optuna. Raises BadValue."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     kinds = setting_kinds(SAMPLERS[name])
     for typed, value in options.items():
         option = typed.replace("-", "_")
@@ -324,8 +324,8 @@ def read_settings(name: str, options: Mapping[str, Value]) -> dict[str, Any]:
             continue
         if option == "prev_trials":
             raise BadValue(f"optimizer {name} has no setting {typed!r}", "To choose what earlier runs it learns from: --learn")
-        found[option] = read_setting(f"optimizer {name}", kinds, option, value)
-    return found
+        settings[option] = read_setting(f"optimizer {name}", kinds, option, value)
+    return settings
 
 
 def read_setting(owner: str, kinds: Mapping[str, frozenset[str]], name: str, value: Value) -> Value:
@@ -343,14 +343,14 @@ def read_setting(owner: str, kinds: Mapping[str, frozenset[str]], name: str, val
 
 def setting_kinds(function: Any) -> dict[str, frozenset[str]]:  # noqa: ANN401 - any class
     """Returns the settings that a class takes as plain values, each with the names of its types."""
-    found = {}
+    kinds_by_name = {}
     for parameter in inspect.signature(function).parameters.values():
         annotation = parameter.annotation
         text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
         kinds = frozenset(text.replace(" ", "").split("|")) - {"None"}
         if kinds and kinds <= WORDS.keys() and parameter.name != "seed" and not parameter.name.startswith("warn_"):
-            found[parameter.name] = kinds
-    return found
+            kinds_by_name[parameter.name] = kinds
+    return kinds_by_name
 
 
 def make_sampler(name: str, settings: Mapping[str, Any], seed: int) -> BaseSampler:

@@ -54,9 +54,9 @@ class OptunaPruner:
         told = [each for each in told if each.number > 0]
         with quiet_optuna(), errors_of(f"pruner {self._definition.prune}", "To search without it: --prune none"):
             # a trial that has begun again, or whose past has changed since, changes what was decided
-            if not self._continue(told):
+            if not self._continue(finished):
                 self._begin_study()
-            for each in told:
+            for each in finished:
                 self._feed(each)
         return trial.number in self._hopeless
 
@@ -69,7 +69,7 @@ class OptunaPruner:
         self._fed: dict[int, Trial] = {}
         self._hopeless: set[int] = set()
 
-    def _continue(self, told: Sequence[Trial]) -> bool:
+    def _continue(self, finished: Sequence[Trial]) -> bool:
         """Returns whether trials have only been added, grown or ended since."""
         return all(
             each.number not in self._fed
@@ -79,7 +79,7 @@ class OptunaPruner:
                 not is_ended(self._fed[each.number])
                 and each.series[: len(self._fed[each.number].series)] == self._fed[each.number].series
             )
-            for each in told
+            for each in finished
         )
 
     def _feed(self, trial: Trial) -> None:
@@ -89,12 +89,12 @@ class OptunaPruner:
         if before is trial:
             return
         trial_id = self._find_trial(trial.number)
-        seen = {step for step, _ in before.series} if before else set()
+        steps = {step for step, _ in before.series} if before else set()
         for step, value in trial.series[len(before.series) if before else 0 :]:
             # as Trial.report: the first value of a step counts
-            if step in seen or step < 0:
+            if step in steps or step < 0:
                 continue
-            seen.add(step)
+            steps.add(step)
             self._storage.set_trial_intermediate_value(trial_id, step, value)
             if is_judged and self._judge(trial_id):
                 self._hopeless.add(trial.number)
@@ -121,15 +121,15 @@ def check_options(name: str, options: Mapping[str, Value]) -> None:
 
 def make_pruner(name: str, options: Mapping[str, Value]) -> BasePruner:
     """Returns a pruner of Optuna with those options that begin with `prune_`. Raises BadValue."""
-    owner, found = f"pruner {name}", dict(OWN_SETTINGS.get(name, {}))
+    owner, settings = f"pruner {name}", dict(OWN_SETTINGS.get(name, {}))
     kinds = {f"{PRUNER_PREFIX}{setting}": kind for setting, kind in setting_kinds(PRUNERS[name]).items()}
     for typed, value in options.items():
         option = typed.replace("-", "_")
         if option.startswith(PRUNER_PREFIX):
-            found[option.removeprefix(PRUNER_PREFIX)] = read_setting(owner, kinds, option, value)
+            settings[option.removeprefix(PRUNER_PREFIX)] = read_setting(owner, kinds, option, value)
     try:
         with quiet_optuna():
-            return PRUNERS[name](**found)
+            return PRUNERS[name](**settings)
     except (TypeError, ValueError) as error:
         raise BadValue(f"{owner}: {error}", f"Its settings are {', '.join(sorted(kinds))}") from error
 

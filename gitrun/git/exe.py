@@ -118,28 +118,28 @@ class Git:
         if process.returncode:
             raise GitFailed(f"git {words[0]} ended with {process.returncode}")
 
-    def run_remote(self, *words: str, shown: bool) -> RemoteAnswer:
+    def run_remote(self, *words: str, progress: bool) -> RemoteAnswer:
         """Runs `git <words>`, which talks to another repository, and returns its answer, whatever its exit status.
 
-        With `shown`, git's stderr reaches the user at once.
+        With `progress`, git's stderr reaches the user at once.
         """
         with subprocess.Popen(
             ("git", *self.steady, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=self.held,
         ) as process:  # fmt: skip
             assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - both are PIPEs above
-            hearing = StderrReader(process.stderr, shown=shown)
+            hearing = StderrReader(process.stderr, progress=progress)
             data = process.stdout.read()
-            said = hearing.end()
-        return RemoteAnswer(process.returncode, data, transport_reason(said), remote_messages(said), is_seen=shown)
+            reason = hearing.end()
+        return RemoteAnswer(process.returncode, data, transport_reason(reason), remote_messages(reason), is_seen=progress)
 
     def pipe(self, first: tuple[str, ...], second: tuple[str, ...], stdin: bytes) -> Iterator[bytes]:
         """Yields the output of `git <first> | git <second>` in pieces. Raises GitFailed if the first one fails."""
-        place, env, out, quiet = self.worktree or self.git_dir, self.variables(), subprocess.PIPE, subprocess.DEVNULL
+        directory, env, out, quiet = self.worktree or self.git_dir, self.variables(), subprocess.PIPE, subprocess.DEVNULL
         words, more = ("git", *self.steady, *first), ("git", *self.steady, *second)
         with (
-            subprocess.Popen(words, cwd=place, env=env, stdin=subprocess.PIPE, stdout=out, stderr=quiet) as one,
-            subprocess.Popen(more, cwd=place, env=env, stdin=one.stdout, stdout=out, stderr=quiet) as two,
+            subprocess.Popen(words, cwd=directory, env=env, stdin=subprocess.PIPE, stdout=out, stderr=quiet) as one,
+            subprocess.Popen(more, cwd=directory, env=env, stdin=one.stdout, stdout=out, stderr=quiet) as two,
         ):
             assert one.stdin is not None and one.stdout is not None and two.stdout is not None  # noqa: S101, PT018 - they are PIPEs
             # or the first git would not notice the end of the second one
@@ -168,7 +168,7 @@ class Git:
             except BaseException:
                 process.kill()
                 raise
-            said = failure_reason(process.stderr.read())
+            reason = failure_reason(process.stderr.read())
         if process.returncode:
             raise GitFailed(unwritable_message(said) or f"git {command_name(words)} failed: {said}")
 
@@ -182,8 +182,8 @@ class Git:
     @property
     def durable(self) -> tuple[str, ...]:
         """Options that make git's writes survive a power cut; none if `gitrun.fsync` is false."""
-        asked = self.config.get("gitrun.fsync", ("true",))[-1].lower()
-        return () if asked in {"false", "no", "off", "0"} else DURABLE
+        mode = self.config.get("gitrun.fsync", ("true",))[-1].lower()
+        return () if mode in {"false", "no", "off", "0"} else DURABLE
 
     def variables(self, index: Path | None = None) -> dict[str, str]:
         """Returns the environment in which git uses exactly this repository and worktree, and `index` if given."""
@@ -212,11 +212,11 @@ class Git:
     def identity(self) -> dict[str, str]:
         """Returns fallback author and committer variables for what is not configured, so that commits never fail."""
         user = self.environ.get("LOGNAME") or self.environ.get("USER") or "gitrun"
-        named = {"NAME": user, "EMAIL": self.environ.get("EMAIL") or f"{user}@localhost"}
+        defaults = {"NAME": user, "EMAIL": self.environ.get("EMAIL") or f"{user}@localhost"}
         return {
             f"GIT_{role}_{part}": value
             for role in ("AUTHOR", "COMMITTER")
-            for part, value in named.items()
+            for part, value in defaults.items()
             if not {f"user.{part.lower()}", f"{role.lower()}.{part.lower()}"} & self.config.keys()
         }
 
@@ -226,16 +226,16 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     if not directory.is_dir():
         raise NotARepository(f"no such directory: {directory}")
     # the last two fail in a bare repository and inside .git, after the others were printed
-    asked = (
+    options = (
         "--path-format=absolute", "--show-object-format", "--is-bare-repository",
         "--git-dir", "--git-common-dir", "--show-toplevel", "--show-prefix",
     )  # fmt: skip
-    done = run_git(("rev-parse", *asked), environ, directory)
-    lines = os.fsdecode(done.stdout).removesuffix("\n").split("\n")
+    result = run_git(("rev-parse", *options), environ, directory)
+    lines = os.fsdecode(result.stdout).removesuffix("\n").split("\n")
     if len(lines) < 4:
-        reason = failure_reason(done.stderr)
+        reason = failure_reason(result.stderr)
         raise NotARepository(
-            reason, "To make one: git init" if "not a git repository" in reason else recommended_command(done.stderr)
+            reason, "To make one: git init" if "not a git repository" in reason else recommended_command(result.stderr)
         )
     # git answers each question with one line, so further lines are part of a path
     if len(lines) > 6:
@@ -267,10 +267,10 @@ def read_config(git: Git) -> dict[str, tuple[str, ...]]:
 def read_settings(environ: Mapping[str, str], directory: Path) -> dict[str, tuple[str, ...]]:
     """Returns the settings that git sees in a directory, which need not be in a repository. Raises NotARepository."""
     settings: dict[str, tuple[str, ...]] = {}
-    done = run_git(("config", "-z", "--list"), environ, directory)
-    if done.returncode:
-        raise NotARepository(f"git cannot read its configuration: {failure_reason(done.stderr)}")
-    for entry in done.stdout.split(b"\0")[:-1]:
+    result = run_git(("config", "-z", "--list"), environ, directory)
+    if result.returncode:
+        raise NotARepository(f"git cannot read its configuration: {failure_reason(result.stderr)}")
+    for entry in result.stdout.split(b"\0")[:-1]:
         name, _, value = os.fsdecode(entry).partition("\n")
         settings[name] = (*settings.get(name, ()), value)
     return settings
@@ -298,15 +298,15 @@ def environment_for_programs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_git(
-    words: Iterable[str], environ: Mapping[str, str], directory: Path, stdin: bytes = b"", held: tuple[int, ...] = ()
+    words: Iterable[str], environ: Mapping[str, str], directory: Path, stdin: bytes = b"", held_files: tuple[int, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs git to its end and returns the process. Raises NotARepository if git is not installed.
 
-    Git inherits the locks on the descriptors `held`, so they outlive us if we are killed.
+    Git inherits the locks on the descriptors `held_files`, so they outlive us if we are killed.
     """
     try:
         return subprocess.run(
-            ("git", *words), cwd=directory, env=environ, input=stdin, capture_output=True, check=False, pass_fds=held
+            ("git", *words), cwd=directory, env=environ, input=stdin, capture_output=True, check=False, pass_fds=held_files
         )
     except FileNotFoundError as error:
         if not directory.is_dir():
@@ -357,21 +357,21 @@ def failure_reason(stderr: bytes) -> str:
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     # hints and warnings surround the line that matters
     fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
-    said = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
-    if said.rstrip().endswith(":"):  # the lines after it complete the sentence
-        behind = lines[lines.index(said) + 1 :]
+    reason = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
+    if reason.rstrip().endswith(":"):  # the lines after it complete the sentence
+        behind = lines[lines.index(reason) + 1 :]
         about = [line for line in behind if line.startswith("\t")] or behind[:1]
-        said = " ".join([said.rstrip(), *(line.strip().removeprefix("error: ") for line in about)])
-    return said.removeprefix("fatal: ").removeprefix("error: ")
+        reason = " ".join([reason.rstrip(), *(line.strip().removeprefix("error: ") for line in about)])
+    return reason.removeprefix("fatal: ").removeprefix("error: ")
 
 
 class StderrReader(threading.Thread):
     """A thread that reads a git's stderr. With `shown`, it copies that to ours, without control characters."""
 
-    def __init__(self, stream: IO[bytes], *, shown: bool) -> None:
+    def __init__(self, stream: IO[bytes], *, progress: bool) -> None:
         # a thread, because git blocks on a full pipe while we read its stdout
         super().__init__(daemon=True)
-        self._stream, self._shown = stream, shown
+        self._stream, self._shown = stream, progress
         self._said = bytearray()
         self.start()
 
@@ -393,33 +393,33 @@ class StderrReader(threading.Thread):
 
 def transport_reason(stderr: bytes) -> str:
     """Returns the reason why git could not talk to another repository: git's message, or that of the transport (ssh)."""
-    said = failure_reason(stderr)
-    if not said.startswith(("Could not read from remote", "the remote end hung up", "early EOF")):
-        return said
+    reason = failure_reason(stderr)
+    if not reason.startswith(("Could not read from remote", "the remote end hung up", "early EOF")):
+        return reason
     lines = [line.strip() for line in re.split(r"[\r\n]+", stderr.decode(errors="replace")) if line.strip()]
     mine = ("fatal: ", "error: ", "warning: ", "hint: ", "remote: ", "Please make sure", "and the repository exists")
     other = [line for line in lines if not line.startswith(mine) and not PROGRESS.match(line)]
-    return "; ".join(other[-3:]) or said
+    return "; ".join(other[-3:]) or reason
 
 
 def remote_messages(stderr: bytes) -> tuple[str, ...]:
     """Returns the lines that the other side sent, without its progress."""
     lines = re.split(r"[\r\n]+", stderr.decode(errors="replace"))
-    told = (line.removeprefix("remote: ").rstrip() for line in lines if line.startswith("remote: "))
-    return tuple(line for line in told if line and not PROGRESS.match(line))
+    messages = (line.removeprefix("remote: ").rstrip() for line in lines if line.startswith("remote: "))
+    return tuple(line for line in messages if line and not PROGRESS.match(line))
 
 
-def unwritable_message(said: str) -> str:
+def unwritable_message(explanation: str) -> str:
     """Returns a message if git's stderr means that the repository is not writable; else empty."""
-    reasons = (reason for reason in map(os.strerror, (errno.EROFS, errno.EACCES)) if said.endswith(reason))
-    reason = next(reasons, "") if "create" in said else ""
+    reasons = (reason for reason in map(os.strerror, (errno.EROFS, errno.EACCES)) if explanation.endswith(reason))
+    reason = next(reasons, "") if "create" in explanation else ""
     return reason and f"cannot write to this repository: {reason}"
 
 
 def recommended_command(stderr: bytes) -> str:
     """Returns the command that git recommends, for example for a repository of another owner; else empty."""
-    found = (line.strip() for line in stderr.decode(errors="replace").splitlines() if line.startswith("\tgit "))
-    return next(found, "")
+    commands = (line.strip() for line in stderr.decode(errors="replace").splitlines() if line.startswith("\tgit "))
+    return next(commands, "")
 
 
 class KeptProcesses:
@@ -473,8 +473,8 @@ def keep_processes(git: Git) -> Iterator[Git]:
     if git.kept:
         yield git
         return
-    with KeptProcesses() as kept:
-        yield replace(git, kept=kept)
+    with KeptProcesses() as processes:
+        yield replace(git, kept=processes)
 
 
 OneCoprocess = TypeVar("OneCoprocess", bound="Coprocess")

@@ -32,11 +32,11 @@ def hold_off_gc(git: Git) -> Iterator[None]:
     After PATIENCE seconds, or if the lock cannot be written, the `with` proceeds without it.
     """
     path = git.common_dir / "gc.pid"
-    held = acquire_gc_lock(path)
+    lock_held = acquire_gc_lock(path)
     try:
         yield
     finally:
-        if held:
+        if lock_held:
             path.unlink(missing_ok=True)
 
 

@@ -94,16 +94,16 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def make_private_directory(place: Path) -> None:
+def make_private_directory(directory: Path) -> None:
     """Makes a directory with mode 0700. Its parents follow `make_shared_directory`."""
-    make_shared_directory(place.parent)
-    place.mkdir(mode=0o700, exist_ok=True)
+    make_shared_directory(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
 
 
-def make_shared_directory(place: Path) -> None:
+def make_shared_directory(directory: Path) -> None:
     """Makes a directory and its parents, writable for the group if the directory above is (`core.sharedRepository`)."""
-    if place.is_dir():
+    if directory.is_dir():
         return
-    make_shared_directory(place.parent)
-    is_shared = place.parent.stat().st_mode & stat.S_IWGRP
-    place.mkdir(mode=0o777 if is_shared else 0o700, exist_ok=True)
+    make_shared_directory(directory.parent)
+    is_shared = directory.parent.stat().st_mode & stat.S_IWGRP
+    directory.mkdir(mode=0o777 if is_shared else 0o700, exist_ok=True)

@@ -83,14 +83,14 @@ class ObjectMemory:
         if isinstance(name, bytes):
             return None
         object_id = name.removesuffix("^{tree}")
-        found = self._objects.get(object_id)
-        if found and found.kind == "commit" and object_id != name:
-            found = self._objects.get(tree_of_commit(found.data or b""))
-        if found is None or (object_id != name and found.kind != "tree"):
+        content = self._objects.get(object_id)
+        if content and content.kind == "commit" and object_id != name:
+            content = self._objects.get(tree_of_commit(content.data or b""))
+        if content is None or (object_id != name and content.kind != "tree"):
             return None
         # what is read again and again stays
-        self._objects[found.id] = self._objects.pop(found.id)
-        return found if found.size <= limit else Object(found.id, found.kind, found.size, None)
+        self._objects[content.id] = self._objects.pop(content.id)
+        return content if content.size <= limit else Object(content.id, content.kind, content.size, None)
 
 
 def object_memory(git: Git) -> ObjectMemory | None:
@@ -125,15 +125,15 @@ class Objects(Coprocess):
         """
         if self._memory is None:
             return self._read_many(names, limit)
-        wanted = list(names)
-        found = [self._memory.get(name, limit) for name in wanted]
-        if None not in found:
-            return found
-        rest = self._read_many([name for name, one in zip(wanted, found, strict=True) if one is None], limit)
+        names_asked = list(names)
+        contents = [self._memory.get(name, limit) for name in names_asked]
+        if None not in contents:
+            return contents
+        rest = self._read_many([name for name, one in zip(names_asked, contents, strict=True) if one is None], limit)
         for one in filter(None, rest):
             self._memory.keep(one)
         missing = iter(rest)
-        return [one or next(missing) for one in found]
+        return [one or next(missing) for one in contents]
 
     def _read_many(self, names: Iterable[str | bytes], limit: int) -> list[Object | None]:
         encoded = [os.fsencode(name) for name in names]
@@ -171,10 +171,10 @@ class Objects(Coprocess):
 
 def require_object(objects: Objects, name: str) -> Object:
     """Returns the object that a commit or tree names. Raises ObjectsGone if it is not in the repository."""
-    found = objects.read(name)
-    if found is None:
+    content = objects.read(name)
+    if content is None:
         raise ObjectsGone(f"git gc deleted {name} while gitrun wrote it", "Try again")
-    return found
+    return content
 
 
 def entry_at(objects: Objects, tree_id: str, path: bytes) -> Entry | None:
@@ -246,13 +246,13 @@ class TreeMaker(Coprocess):
             entry.mode.encode() + b" " + object_kind(entry.mode) + b" " + entry.id.encode() + b"\t" + name + b"\0"
             for name, entry in tree.items()
         )
-        made = self.ask(b"".join(lines) + b"\0").readline().strip().decode()
-        if len(made) != 40:
+        object_id = self.ask(b"".join(lines) + b"\0").readline().strip().decode()
+        if len(object_id) != 40:
             raise GitFailed("git mktree refused a tree", "To check the repository: git fsck")
         if self._durable:
             # git 2.39: mktree reads no settings and never fsyncs
-            fsync(self._objects / made[:2] / made[2:])
-        return made
+            fsync(self._objects / object_id[:2] / object_id[2:])
+        return object_id
 
 
 class Loose:
@@ -279,17 +279,17 @@ class Loose:
     def write(self, kind: str, data: bytes) -> str:
         """Writes an object of this kind atomically and returns its id. Raises OSError."""
         whole = b"%s %d\0" % (kind.encode(), len(data)) + data
-        made: str = sha1(whole).hexdigest()
-        self.ids.append(made)
-        self._write_whole(made, whole)
+        object_id: str = sha1(whole).hexdigest()
+        self.ids.append(object_id)
+        self._write_whole(object_id, whole)
         if self._memory:
-            self._memory.keep(Object(made, kind, len(data), data))
-        return made
+            self._memory.keep(Object(object_id, kind, len(data), data))
+        return object_id
 
-    def _write_whole(self, made: str, whole: bytes) -> None:
+    def _write_whole(self, object_id: str, whole: bytes) -> None:
         """Writes an object with its header, unless it is there."""
-        directory = self._place + b"/" + made[:2].encode()
-        path = directory + b"/" + made[2:].encode()
+        directory = self._place + b"/" + object_id[:2].encode()
+        path = directory + b"/" + object_id[2:].encode()
         with suppress(OSError):
             if os.stat(path).st_size:  # a power cut can leave an object empty
                 os.utime(path)  # git prune spares young objects; somebody else's is written again, as git does
@@ -356,32 +356,32 @@ def edit_tree(objects: Objects, maker: TreeWriter, tree_id: str | None, changes:
 
 def edit_or_drop(objects: Objects, maker: TreeWriter, tree_id: str | None, changes: Mapping[bytes, Entry | None]) -> str | None:
     """Edits as `edit_tree`, but returns None for an empty tree."""
-    found = objects.tree(tree_id) if tree_id else {}
+    entries = objects.tree(tree_id) if tree_id else {}
     below: dict[bytes, dict[bytes, Entry | None]] = {}
     for path, entry in changes.items():
         first, _, rest = path.partition(b"/")
         if rest:
             below.setdefault(first, {})[rest] = entry
         elif entry:
-            found[first] = entry
+            entries[first] = entry
         else:
-            found.pop(first, None)
+            entries.pop(first, None)
     for name, inner in below.items():
-        old = found.get(name)
-        made = edit_or_drop(objects, maker, old.id if old and old.mode == TREE else None, inner)
-        if made:
-            found[name] = Entry(TREE, made)
+        old = entries.get(name)
+        entry_id = edit_or_drop(objects, maker, old.id if old and old.mode == TREE else None, inner)
+        if entry_id:
+            entries[name] = Entry(TREE, entry_id)
         elif old and old.mode == TREE:
-            del found[name]
-    return maker.make(found) if found else None
+            del entries[name]
+    return maker.make(entries) if entries else None
 
 
 def tree_of_commit(data: bytes) -> str:
     """Returns the tree id in the content of a commit; empty if its first line has none."""
-    named = TREE_LINE.match(data)
-    return named[1].decode() if named else ""
+    match = TREE_LINE.match(data)
+    return match[1].decode() if match else ""
 
 
 def parse_tree_ids(tree: bytes) -> dict[bytes, str]:
     """Returns the ids in a tree object's bytes, by name."""
-    return {name: made.hex() for name, made in ENTRY.findall(tree)}
+    return {name: object_id.hex() for name, object_id in ENTRY.findall(tree)}

@@ -73,11 +73,11 @@ def list_lock_files(git: Git) -> Iterator[Path]:
 def is_abandoned(git: Git, path: Path) -> bool:
     """Returns whether the holder of a lock file is dead. Waits up to a second for a young one to go."""
     try:
-        seen = path.lstat()
-        age = time.time() - seen.st_mtime
+        stat = path.lstat()
+        age = time.time() - stat.st_mtime
         if 0 <= age < MIN_AGE:
             time.sleep(MIN_AGE - age)
-            if path.lstat().st_ino != seen.st_ino:
+            if path.lstat().st_ino != stat.st_ino:
                 return False
     except OSError:  # it was released
         return False
@@ -88,11 +88,11 @@ def is_abandoned(git: Git, path: Path) -> bool:
 
 def is_git_at_work(git: Git) -> bool:
     """Returns whether a git works in this repository, or may do so: another user's git whose directory is hidden."""
-    known = list_processes()
-    ours = list_ancestors(os.getpid(), known)
-    wrappers = {parent for parent, name in known.values() if name.startswith("git-run")}
-    places = tuple(map(os.path.realpath, (git.common_dir, *list_worktrees(git))))
-    for pid, (_, name) in known.items():
+    processes = list_processes()
+    ours = list_ancestors(os.getpid(), processes)
+    wrappers = {parent for parent, name in processes.values() if name.startswith("git-run")}
+    directories = tuple(map(os.path.realpath, (git.common_dir, *list_worktrees(git))))
+    for pid, (_, name) in processes.items():
         # the `git` that waits for our own `git-run` holds no lock
         if not name.startswith("git") or name.startswith("git-run") or pid in ours or pid in wrappers:
             continue
@@ -102,7 +102,7 @@ def is_git_at_work(git: Git) -> bool:
             continue
         except OSError:
             return True
-        if any(directory == known or directory.startswith(f"{known}/") for known in places):
+        if any(directory == tree or directory.startswith(f"{tree}/") for tree in directories):
             return True
     return False
 
@@ -131,10 +131,10 @@ def list_processes() -> dict[int, tuple[int, str]]:
     return processes
 
 
-def list_ancestors(pid: int, known: dict[int, tuple[int, str]]) -> set[int]:
+def list_ancestors(pid: int, processes: dict[int, tuple[int, str]]) -> set[int]:
     """Returns the process and all its ancestors, as ids."""
     ancestors: set[int] = set()
-    while pid in known and pid not in ancestors:
+    while pid in processes and pid not in ancestors:
         ancestors.add(pid)
-        pid = known[pid][0]
+        pid = processes[pid][0]
     return ancestors

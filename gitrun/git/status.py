@@ -53,13 +53,13 @@ def read_status(git: Git, index: Path | None = None, *, ignored: bool = True, mo
         f"--ignore-submodules={modules}",
     )
     options = ("--ignored=matching",) if ignored else ()
-    done = git.attempt("status", *words, *options, index=index)
-    if done.returncode:
-        raise GitFailed(f"git status failed: {failure_reason(done.stderr)}")
-    paths, heads = parse_status(done.stdout)
-    untracked, passed = paths.get("?", []), paths.get("!", [])
+    result = git.attempt("status", *words, *options, index=index)
+    if result.returncode:
+        raise GitFailed(f"git status failed: {failure_reason(result.stderr)}")
+    paths, heads = parse_status(result.stdout)
+    untracked, ignored_paths = paths.get("?", []), paths.get("!", [])
     # git only warns, in the user's language, about a directory that it cannot open
-    closed = unreadable_directories(os.fsencode(git.worktree or "."), {*untracked, *passed}) if done.stderr else []
+    closed = unreadable_directories(os.fsencode(git.worktree or "."), {*untracked, *ignored_paths}) if result.stderr else []
     base, branch = heads.get(b"branch.oid", ""), heads.get(b"branch.head", "")
     return WorktreeStatus(
         base=None if base.startswith("(") else base,
@@ -69,7 +69,7 @@ def read_status(git: Git, index: Path | None = None, *, ignored: bool = True, mo
         conflicts=tuple(paths.get("conflict", [])),
         untracked=tuple(path for path in untracked if not path.endswith(b"/")),
         nested=tuple(path for path in untracked if path.endswith(b"/")),
-        ignored=tuple(passed),
+        ignored=tuple(ignored_paths),
         dirty_modules=tuple(paths.get("module", [])),
         unread=tuple(closed),
     )
@@ -91,8 +91,8 @@ def parse_status(status: bytes) -> tuple[dict[str, list[bytes]], dict[bytes, str
     return paths, heads
 
 
-def unreadable_directories(top: bytes, passed: Collection[bytes]) -> list[bytes]:
-    """Returns the directories below `top` that cannot be listed, except those in `passed`, which end with `/`."""
+def unreadable_directories(top: bytes, ignored_paths: Collection[bytes]) -> list[bytes]:
+    """Returns the directories below `top` that cannot be listed, except those in `ignored_paths`, which end with `/`."""
     closed, queue = [], [b""]
     for directory in queue:
         try:
@@ -101,7 +101,7 @@ def unreadable_directories(top: bytes, passed: Collection[bytes]) -> list[bytes]
         except OSError:
             closed.append(directory)
         else:
-            queue += [path for path in inner if path not in passed and path != b".git/"]
+            queue += [path for path in inner if path not in ignored_paths and path != b".git/"]
     return sorted(closed)
 
 

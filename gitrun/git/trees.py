@@ -46,9 +46,9 @@ class DirectoryTree(ABC):
 
     def names(self, path: str, endings: tuple[str, ...] = ANY) -> tuple[str, ...]:
         """Returns the names of the directories in a directory, and of the others those with one of the endings."""
-        wanted = tuple(map(os.fsencode, endings))
-        listed = self._directory(path).items()
-        return tuple(os.fsdecode(name) for name, entry in listed if entry.mode == TREE or name.endswith(wanted))
+        suffixes = tuple(map(os.fsencode, endings))
+        entries = self._directory(path).items()
+        return tuple(os.fsdecode(name) for name, entry in entries if entry.mode == TREE or name.endswith(suffixes))
 
     def identity(self, path: str) -> str:
         """Returns the blob id or the file stamp of a regular file; empty if there is none."""
@@ -69,10 +69,10 @@ class DirectoryTree(ABC):
         for name in path.split("/") if path else ():
             if above not in self._directories:
                 self._directories[above] = self._list(above, entry)
-            found = self._directories[above].get(os.fsencode(name))
-            if found is None or found.mode != TREE:
+            entry_found = self._directories[above].get(os.fsencode(name))
+            if entry_found is None or entry_found.mode != TREE:
                 return {}
-            above, entry = f"{above}/{name}" if above else name, found
+            above, entry = f"{above}/{name}" if above else name, entry_found
         self._directories[path] = self._list(path, entry)
         return self._directories[path]
 
@@ -88,10 +88,10 @@ class GitTree(DirectoryTree):
         return self._objects.tree(entry.id if path else self.name)
 
     def _content(self, path: str, entry: Entry, limit: int) -> bytes | None:  # noqa: ARG002 - an id says enough
-        found = self._objects.read(entry.id, limit)
-        if found is None:
+        content = self._objects.read(entry.id, limit)
+        if content is None:
             raise ObjectsGone(f"git gc deleted {entry.id} while gitrun read it", "Try again")
-        return found.data if found.kind == "blob" else None
+        return content.data if content.kind == "blob" else None
 
 
 class WorkTree(DirectoryTree):
@@ -102,8 +102,8 @@ class WorkTree(DirectoryTree):
         self._top = top
 
     def _list(self, path: str, entry: Entry) -> Mapping[bytes, Entry]:  # noqa: ARG002 - as above
-        with os.scandir(os.fsencode(self._top / path)) as found:
-            return {each.name: stat_stamp(each) for each in found if each.name != b".git"}
+        with os.scandir(os.fsencode(self._top / path)) as entries:
+            return {each.name: stat_stamp(each) for each in entries if each.name != b".git"}
 
     def _content(self, path: str, entry: Entry, limit: int) -> bytes | None:  # noqa: ARG002 - as above
         try:
@@ -114,10 +114,10 @@ class WorkTree(DirectoryTree):
         return data if len(data) <= limit else None
 
 
-def stat_stamp(found: os.DirEntry[bytes]) -> Entry:
+def stat_stamp(entry: os.DirEntry[bytes]) -> Entry:
     """Returns mode and stamp of a file: its size, time of change and inode stand for its content."""
     # the inode too: editors replace files, and a replaced file can keep size and time
-    status = found.stat(follow_symlinks=False)
+    status = entry.stat(follow_symlinks=False)
     stamp = f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
     if stat.S_ISREG(status.st_mode):
         return Entry(EXECUTABLE if status.st_mode & stat.S_IXUSR else FILE, stamp)

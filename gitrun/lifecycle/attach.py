@@ -64,8 +64,8 @@ def stop_run(git: Git, run_id: str) -> None:
         raise NotRunning(f"a thread of this program runs {short_id(run_id)}, and signals do not reach threads")
     ask_to_end(git.state, run_id)
     # the lock proves that its holder lives, but the recorded owner may be an earlier one whose pid was reused
-    asked = [send_signal_if(pid, number, lambda: bool(birth) and process_birth(pid) == birth) for number in STOP_SIGNALS]
-    if not asked[0] and is_live(git.state, run_id):
+    signalled = [send_signal_if(pid, number, lambda: bool(birth) and process_birth(pid) == birth) for number in STOP_SIGNALS]
+    if not signalled[0] and is_live(git.state, run_id):
         raise NotRunning(f"gitrun cannot identify the process of run {short_id(run_id)}")
 
 

@@ -229,8 +229,8 @@ class BatchRunner:
     def run_trials(self) -> None:
         """Runs the trials of `tasks` and waits for them."""
         # an error leaves the records of running trials to the next command, without our locks on them
-        with ExitStack() as left, self.pool:
-            left.callback(self.leave)
+        with ExitStack() as stack, self.pool:
+            stack.callback(self.leave)
             while self.start_trials() or self.count_running():
                 self.show_progress()
                 self.await_trials()
@@ -286,8 +286,8 @@ class BatchRunner:
     def show_progress(self) -> None:
         """Draws the line that tells how far the batch is, if there is one and it is due."""
         if self.line and not self.line.patience:
-            known, now = list(self.trials.values()), time.monotonic()
-            self.line.draw(progress_parts(known, max(self.total, len(known)), self.definition.objectives, self.pace, now))
+            trials, now = list(self.trials.values()), time.monotonic()
+            self.line.draw(progress_parts(trials, max(self.total, len(trials)), self.definition.objectives, self.pace, now))
 
     @property
     def meters(self) -> dict[int, Meter]:
@@ -483,8 +483,8 @@ class BatchRunner:
         """Prints the line of an ended trial."""
         flags = self.trials[number].flags
         space = " ".join(f"{name}={format_value(flags[name])}" for name in self.queue.points.names if name in flags)
-        shown = [objective.metric for objective in self.definition.objectives] or ["loss"]
-        numbers = [f"{name}={number_text(value)}" for name in shown if (value := outcome.metrics.ask(name)) is not None]
+        metrics = [objective.metric for objective in self.definition.objectives] or ["loss"]
+        numbers = [f"{name}={number_text(value)}" for name in metrics if (value := outcome.metrics.ask(name)) is not None]
         commit = trial.task.point.commit
         words = [f"#{number}", short_id(trial.run_id), f"commit {short_id(commit.commit)}" if commit else "", space]
         is_pruned = outcome.pruned is not None
@@ -513,9 +513,9 @@ class BatchRunner:
 
     def check_objectives(self, number: int, outcome: Outcome, *, is_first: bool) -> None:
         """Tells the user why a completed trial has no value. Ends the batch if the first one lacks a metric."""
-        wanted = [objective.metric for objective in self.definition.objectives]
-        values = {name: outcome.metrics.ask(name) for name in wanted}
-        missing = next((name for name in wanted if values[name] is None), "")
+        metrics = [objective.metric for objective in self.definition.objectives]
+        values = {name: outcome.metrics.ask(name) for name in metrics}
+        missing = next((name for name in metrics if values[name] is None), "")
         if not missing:
             odd = next(
                 (f"{name} is {value}" for name, value in values.items() if value is not None and not isfinite(value)), ""

@@ -43,6 +43,6 @@ def progress_parts(trials: Sequence[Trial], total: int, objectives: Sequence[Obj
     parts += [f"{counts.error} failed"] if counts.error else []
     if best := counts.best:
         parts.append(safe_text(f"best #{best.number} {objectives[0].metric}={number_text(best.value)}"))
-    if (left := pace.time_left(counts.pending, now)) is not None and counts.pending:
-        parts.append(f"{round(left)}s left" if left < 59.5 else f"{duration_text(left)} left")
+    if (seconds_left := pace.time_left(counts.pending, now)) is not None and counts.pending:
+        parts.append(f"{round(seconds_left)}s left" if seconds_left < 59.5 else f"{duration_text(seconds_left)} left")
     return parts

@@ -52,8 +52,8 @@ def count_wanted(definition: BatchDefinition) -> int:
 def objective_values(metrics: Metrics, objectives: Sequence[Objective]) -> tuple[float, ...]:
     """Returns the values of the objectives; empty unless all are there and finite: no number is better than nan."""
     values = [metrics.ask(objective.metric) for objective in objectives]
-    found = tuple(value for value in values if value is not None and math.isfinite(value))
-    return found if len(found) == len(values) else ()
+    numbers = tuple(value for value in values if value is not None and math.isfinite(value))
+    return numbers if len(numbers) == len(values) else ()
 
 
 def read_knowledge(session: Session, pairs: Iterable[tuple[Trial, Run]], definition: BatchDefinition) -> Iterator[Trial]:
@@ -64,20 +64,22 @@ def read_knowledge(session: Session, pairs: Iterable[tuple[Trial, Run]], definit
     keeps = definition.sampler not in {GRID, RANDOM}
     with Objects(session.git) as objects:
         for trial, run in pairs:
-            known = trial
+            trial_known = trial
             # what another batch kept with a trial is about trials of that batch
             if keeps and not trial.reused:
-                found = objects.read(f"{run.attempt.id}:{RUN}")
-                known = replace(known, attrs=model.batch_record.read_sampler(found.data if found else None))
+                data = objects.read(f"{run.attempt.id}:{RUN}")
+                trial_known = replace(trial_known, attrs=model.batch_record.read_sampler(data.data if data else None))
             if definition.objectives and (definition.prune or (keeps and trial.status == PRUNED)):
-                known = replace(known, series=read_series(objects, run.attempt.left, definition.objectives[0].metric))
-            yield known
+                trial_known = replace(
+                    trial_known, series=read_series(objects, run.attempt.left, definition.objectives[0].metric)
+                )
+            yield trial_known
 
 
 def read_series(objects: Objects, commit: str, metric: str) -> tuple[tuple[int, float], ...]:
     """Returns steps and values of a metric that a result has recorded."""
-    found = objects.read(f"{commit}:{METRICS}")
-    return lifecycle.pruning.read_points((found.data if found else None) or b"", metric)
+    data = objects.read(f"{commit}:{METRICS}")
+    return lifecycle.pruning.read_points((data.data if data else None) or b"", metric)
 
 
 def recorded_trials(session: Session, attempt_id: str) -> tuple[Trial, ...]:
@@ -103,10 +105,10 @@ def find_outdated(session: Session, plan: Plan, runs: Mapping[int, Run]) -> froz
     definition, basis = plan.batch_definition, plan.basis
     if not runs or basis is None or not basis.needs or (definition and definition.commits):
         return frozenset()
-    wanted = [(need.directory, need.files) for need in basis.needs]
+    files_needed = [(need.directory, need.files) for need in basis.needs]
     bases = views.lineage.read_bases(session.git, list(runs.values()))
-    found = ([(need.directory, need.files) for need in one.needs] for one in bases)
-    return frozenset(number for number, files in zip(runs, found, strict=True) if files != wanted)
+    recorded = ([(need.directory, need.files) for need in one.needs] for one in bases)
+    return frozenset(number for number, files in zip(runs, recorded, strict=True) if files != files_needed)
 
 
 def reused_trial(number: int, run: Run, objectives: Sequence[Objective]) -> Trial:
@@ -128,8 +130,8 @@ def read_reused(journal: Path) -> Iterator[Trial]:
         return
     for line in lines:
         with suppress(ValueError, TypeError, KeyError):
-            found = json.loads(line)
-            yield Trial(int(found["number"]), {}, COMPLETED, str(found["run"]), reused=True)
+            record = json.loads(line)
+            yield Trial(int(record["number"]), {}, COMPLETED, str(record["run"]), reused=True)
 
 
 def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -> Outcome:
@@ -138,11 +140,11 @@ def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -
         run = index.get(batch)
         if not isinstance(run, model.run.Run):
             return outcome
-        found = objects.read(f"{run.attempt.id}:{model.record_files.BATCH}")
+        data = objects.read(f"{run.attempt.id}:{model.record_files.BATCH}")
         rows = objects.read(f"{run.attempt.id}:{model.record_files.POINTS}")
-    if found is None or found.data is None:
+    if data is None or data.data is None:
         return outcome
-    definition = model.batch_record.decode_batch(found.data, rows.data if rows else None)
+    definition = model.batch_record.decode_batch(data.data, rows.data if rows else None)
     runs = trials_of(session, batch)
     trials = [trial_of(one, definition.objectives) for one in runs]
     # what still runs belonged to the dead process, and is about to be recorded as terminated
@@ -150,9 +152,9 @@ def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -
     recorded = recorded_trials(session, run.attempt.id)
     reused = reused_runs(session, (*recorded, *read_reused(journal)))
     trials += [reused_trial(number, one, definition.objectives) for number, one in reused.items()]
-    known = {one.number for one in trials}
+    numbers = {one.number for one in trials}
     # those that could not be planned have no run
-    trials += [one for one in recorded if one.reason and one.number not in known]
+    trials += [one for one in recorded if one.reason and one.number not in numbers]
     trials.sort(key=lambda one: one.number)
     total = max(count_wanted(definition), len(trials))
     return replace(outcome, trials=with_tips(session, trials), counts=count_batch(definition, trials, total))

@@ -73,10 +73,10 @@ def verify_batch(session: Session, batch: Run, rules: VerifyRules, *, sample: in
     store.trust.require_trusted(session.git, batch)
     definition = views.batches.read_definition(session.git, batch)
     runs = read_runs(session, batch)
-    chosen = choose_trials(batch, definition, runs, sample, seed)
+    trials = choose_trials(batch, definition, runs, sample, seed)
     check = check_proposals(session, batch, definition, runs)
     verdicts = []
-    for number in chosen:
+    for number in trials:
         session.say(f"trial #{number}, run {short_id(runs[number].id)}")
         verdicts.append(TrialVerdict(number, verify(session, runs[number], rules)))
     return BatchVerdict(batch.id, batch.attempt.id, tuple(verdicts), check)
@@ -160,11 +160,11 @@ def propose_again(
         return
     sampler = lifecycle.samplers.make_sampler(definition)
     trials = read_known(session, definition, runs)
-    for place, trial in enumerate(trials):
+    for position, trial in enumerate(trials):
         running = trial.attrs.get(LEARNED_FROM)
         then = running if isinstance(running, list) else []
-        known = [replace(one, status=RUNNING, values=()) if one.number in then else one for one in trials[:place]]
-        yield trial.number, sampler.propose(trial.number, known)
+        history = [replace(one, status=RUNNING, values=()) if one.number in then else one for one in trials[:position]]
+        yield trial.number, sampler.propose(trial.number, history)
 
 
 def read_known(session: Session, definition: BatchDefinition, runs: Mapping[int, Run]) -> Sequence[Trial]:

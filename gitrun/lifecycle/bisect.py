@@ -75,21 +75,21 @@ class Bisection:
         return len(self.candidates) == 1
 
 
-def bisect(session: Session, asked: BisectRequest) -> Bisection:
+def bisect(session: Session, request: BisectRequest) -> Bisection:
     """Finds the first commit for which the condition fails. Verifies both ends first.
 
     Reuses completed runs of the same tree, flags and words. Leaves HEAD, index, working tree and `refs/bisect` unchanged.
     Raises CannotBisect if the condition fails at the good end, or holds at the bad one.
     """
     git = session.git
-    good, bad = (source.commits.find_commit(git, name) for name in (asked.good, asked.bad))
-    refuse_batch(session, asked.request, good)
+    good, bad = (source.commits.find_commit(git, name) for name in (request.good, request.bad))
+    refuse_batch(session, request.request, good)
     bases = find_merge_bases(git, good, bad)
     if bad in bases:
         raise CannotBisect(
             f"--bad {short_id(bad)} is not newer than --good {short_id(good)}", "To search the other way: exchange them"
         )
-    judge = Judge(session, asked)
+    judge = Judge(session, request)
     passing = judge.judge_end(good, "good")
     failing = judge.judge_end(bad, "bad")
     # in a straight history the good end is the only one, and judged
@@ -97,7 +97,7 @@ def bisect(session: Session, asked: BisectRequest) -> Bisection:
     for base in bases:
         if judge.judge(base).failed:
             raise CannotBisect(
-                f"'{asked.condition.text}' fails at commit {short_id(base)}, from which both ends come",
+                f"'{request.condition.text}' fails at commit {short_id(base)}, from which both ends come",
                 "To search before it: name an older commit with --good",
             )
     return search(judge, passing, failing)
@@ -117,26 +117,27 @@ def search(judge: Judge, passing: JudgedCommit, failing: JudgedCommit) -> Bisect
     """Judges commits between the two, the best one first, until no other is left."""
     session, git = judge.session, judge.session.git
     judge.recall(rank_commits(git, failing.commit, [passing.commit]))
-    passed, skipped = {passing.commit: passing}, dict[str, JudgedCommit]()
+    passes, skipped = {passing.commit: passing}, dict[str, JudgedCommit]()
     while True:
-        ranked = rank_commits(git, failing.commit, passed)
-        left = [commit for commit in ranked if commit not in skipped]
-        if not left:
+        ranked = rank_commits(git, failing.commit, passes)
+        remaining = [commit for commit in ranked if commit not in skipped]
+        if not remaining:
             break
-        known = next((commit for commit in left if judge.is_known(commit)), None)
-        if known is None:
-            session.say(f"bisecting: {count_text(len(left), 'commit')} left, at most {count_text(most_runs(len(left)), 'run')}")
-        judged = judge.judge(known or left[0])
+        recalled = next((commit for commit in remaining if judge.is_known(commit)), None)
+        if recalled is None:
+            most = count_text(most_runs(len(remaining)), "run")
+            session.say(f"bisecting: {count_text(len(remaining), 'commit')} left, at most {most}")
+        judged = judge.judge(recalled or remaining[0])
         if judged.passed:
-            passed[judged.commit] = judged
+            passes[judged.commit] = judged
         elif judged.failed:
             failing = judged
         else:
             skipped[judged.commit] = judged
     # rev-list has the newest first
-    order = git.run("rev-list", "--topo-order", failing.commit, *(f"^{one}" for one in passed), "--").decode().split()
+    order = git.run("rev-list", "--topo-order", failing.commit, *(f"^{one}" for one in passes), "--").decode().split()
     parents = git.run("rev-parse", f"{failing.commit}^@").decode().split()
-    before = next((passed[one] for one in (*parents, *reversed(passed)) if one in passed), passing)
+    before = next((passes[one] for one in (*parents, *reversed(passes)) if one in passes), passing)
     # those on the other side of a later result no longer matter
     relevant = tuple(skipped[one] for one in reversed(order) if one in skipped)
     return Bisection(failing, before, tuple(reversed(order)), relevant, judge.started)
@@ -152,8 +153,8 @@ def rank_commits(git: Git, bad: str, goods: Iterable[str]) -> list[str]:
     # --bisect itself would also read refs/bisect, which belong to the user's own bisection
     output = git.run("rev-list", "--bisect-all", bad, *(f"^{good}" for good in goods), "--")
     # <commit> (dist=3)
-    found = (line.split()[0] for line in output.decode().splitlines())
-    return [commit for commit in found if commit != bad]
+    commits = (line.split()[0] for line in output.decode().splitlines())
+    return [commit for commit in commits if commit != bad]
 
 
 def find_merge_bases(git: Git, one: str, other: str) -> list[str]:
@@ -164,10 +165,10 @@ def find_merge_bases(git: Git, one: str, other: str) -> list[str]:
 class Judge:
     """Judges commits by the runs of their trees, each tree once. `started` counts the runs that it made."""
 
-    def __init__(self, session: Session, asked: BisectRequest) -> None:
+    def __init__(self, session: Session, request: BisectRequest) -> None:
         self.session = session
         self.started = 0
-        self._asked = asked
+        self._asked = request
         self._known: dict[str, JudgedCommit] = {}
         self._trees: dict[str, str] = {}
         self._base: Run | None = None
@@ -239,17 +240,19 @@ class Judge:
 
     def find_run(self, index: Index, plan: Plan) -> Run | None:
         """Returns the newest completed run that equals the plan. Prefers those with the metric, and of these a trusted one."""
-        found = [
+        candidates = [
             run
             for run in index.made_of(plan.source.tree)
             if run.status == COMPLETED and model.plan.skip_start(plan, (run,), same_source=True)
         ]
         metric = self._asked.condition.metric.removeprefix("metric:")
-        found = [run for run in found if run.metrics.ask(metric) is not None] or found
-        trusted = next(store.trust.trusted_runs(self.session.git, found), None)
-        if found and trusted is None:
-            self.session.say(f"warning: run {short_id(found[0].id)} was not made here and is not trusted. Its metrics are used")
-        return trusted or (found[0] if found else None)
+        candidates = [run for run in candidates if run.metrics.ask(metric) is not None] or candidates
+        trusted = next(store.trust.trusted_runs(self.session.git, candidates), None)
+        if candidates and trusted is None:
+            self.session.say(
+                f"warning: run {short_id(candidates[0].id)} was not made here and is not trusted. Its metrics are used"
+            )
+        return trusted or (candidates[0] if candidates else None)
 
     def run_commit(self, commit: str) -> Run:
         """Runs the commit to its end. Returns the run. Raises UsageError, CannotRun; KeyboardInterrupt after Ctrl-C."""

@@ -53,9 +53,9 @@ class TaskEnd:
         """Returns the object that `git run worker --json` printed about the run; empty without one."""
         for line in reversed(self.stdout.splitlines()):
             with suppress(ValueError):
-                found = json.loads(line)
-                if isinstance(found, dict) and is_id(str(found.get("run"))):
-                    return found
+                table = json.loads(line)
+                if isinstance(table, dict) and is_id(str(table.get("run"))):
+                    return table
         return {}
 
     @property

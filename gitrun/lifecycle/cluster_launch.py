@@ -96,8 +96,8 @@ def start_by_workers(session: Session, request: Request, prompts: Prompts) -> St
     ):  # fmt: skip
         if is_given:
             raise UsageError(f"{option} is for a cluster, and {remote} is a remote", f"Give it to its workers: {WORKERS_OWN}")
-    asked = replace(request, on=None, stage=True)
-    with lifecycle.launch.begin_request(session, asked, prompts) as begun:
+    place = replace(request, on=None, stage=True)
+    with lifecycle.launch.begin_request(session, place, prompts) as begun:
         if isinstance(begun, Skip):
             return begun
         with begun.attempt as attempt:

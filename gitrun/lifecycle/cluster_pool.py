@@ -179,8 +179,8 @@ class ClusterPool:
     def _end(self, arrival: Arrival) -> None:
         """Notes that a task is over."""
         run_id = arrival.task.run_id
-        for known in (self._tasks, self._due, self._later):
-            known.pop(run_id, None)
+        for tasks in (self._tasks, self._due, self._later):
+            tasks.pop(run_id, None)
         self._arrivals.append(arrival)
 
     def wait(self, patience: float) -> list[Arrival]:
@@ -310,9 +310,9 @@ class ClusterPool:
 
     def _trust_named(self, run: Run, answer: Mapping[str, Any]) -> None:
         """Trusts the last attempt and its result if the worker named both."""
-        named = (str(answer.get("attempt")), str(answer.get("result")))
-        if run.attempt.result and (run.attempt.id, run.attempt.result) == named:
-            trust.grant_trust(self._session.git, named)
+        commit_ids = (str(answer.get("attempt")), str(answer.get("result")))
+        if run.attempt.result and (run.attempt.id, run.attempt.result) == commit_ids:
+            trust.grant_trust(self._session.git, commit_ids)
 
     def _is_final(self, run: Run) -> bool:
         """Returns whether a run with a result needs no other attempt."""

@@ -93,8 +93,8 @@ def command_for(session: Session, program: Program, attempt: AttemptHandle, work
 
 def plan_in_workspace(session: Session, plan: Plan, tree: Path) -> Plan:
     """Returns the plan with absolute paths into the working tree replaced by paths into the workspace. Reports each."""
-    moved = move_words([*plan.command, *plan.arguments], session, tree)
-    return replace(plan, command=tuple(moved[: len(plan.command)]), arguments=tuple(moved[len(plan.command) :]))
+    words_there = move_words([*plan.command, *plan.arguments], session, tree)
+    return replace(plan, command=tuple(words_there[: len(plan.command)]), arguments=tuple(words_there[len(plan.command) :]))
 
 
 def command_words(plan: Plan, live: Live, tree: Path) -> list[str]:
@@ -114,12 +114,12 @@ def launcher_words(plan: Plan, live: Live, words: list[str], tree: Path) -> list
     Writes the constants to `launch.spec`, in marshal format 2, which every CPython reads.
     """
     is_module = words[0] == "-m"
-    said: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
+    settings: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
     if is_module:
         paths = (tree / path for path in module_paths(words[1], plan.cwd))
-        said |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
+        settings |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
     spec = live.directory / LAUNCH_SPEC
-    spec.write_bytes(marshal.dumps(said, 2))
+    spec.write_bytes(marshal.dumps(settings, 2))
     return [str(LAUNCHER), str(spec), *words[2 if is_module else 1 :]]
 
 

@@ -241,8 +241,8 @@ def list_new_commits(launch: LaunchRequest, objects: Objects, run: Run) -> tuple
         return ()
     if not source.commits.is_range(git, request.at):
         # names the error if there is no such commit
-        found = source.commits.find_commit(git, request.at)
-        raise UsageError(f"{run.operation} takes a range of commits, not one", f"For example: --at {short_id(found)}..HEAD")
+        commit = source.commits.find_commit(git, request.at)
+        raise UsageError(f"{run.operation} takes a range of commits, not one", f"For example: --at {short_id(commit)}..HEAD")
     return source.commits.list_sources(git, objects, request.at)
 
 
@@ -324,8 +324,8 @@ def with_parent(launch: LaunchRequest, plan: Plan) -> Plan:
     if launch.parent is None:
         return plan
 
-    given = tuple(name for name in plan.given if name in launch.parent.given)
-    return replace(plan, basis=replace(plan.basis or model.provenance.NO_BASIS, parent=launch.parent.run_id), given=given)
+    names = tuple(name for name in plan.given if name in launch.parent.given)
+    return replace(plan, basis=replace(plan.basis or model.provenance.NO_BASIS, parent=launch.parent.run_id), given=names)
 
 
 def with_needs(session: Session, objects: Objects, request: Request, plan: Plan) -> Plan:
@@ -366,7 +366,7 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     if request.needs_batch:
         raise UsageError(f"run {short_id(run.id)} is no batch", "To restart it: project.run(restart=...)")
     source.planning.require_no_batch_options(request)
-    plan, gone = plan_restart(session.git, tree, request, previous, PlanOrigin(recorded, launch.stamp, request.stage))
+    plan, dropped = plan_restart(session.git, tree, request, previous, PlanOrigin(recorded, launch.stamp, request.stage))
     plan = with_parent(launch, plan)
     if run.attempt.trial:
         recorded_run = require_object(objects, f"{run.attempt.id}:{record_files.RUN}").data
@@ -379,7 +379,7 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
     if skip:
         return skip
     words = tuple(f"note: {word}" for word in lent_changes(session, objects, run)) if lends_files(session, request) else ()
-    words += (f"note: {plan.operation} no longer has these flags, which are left out: {', '.join(gone)}",) if gone else ()
+    words += (f"note: {plan.operation} no longer has these flags, which are left out: {', '.join(dropped)}",) if dropped else ()
     if snapshot is None:
         snapshot = own_snapshot(launch, objects, plan)
     snapshot = replace(snapshot, words=(*snapshot.words, *words))
@@ -455,8 +455,8 @@ def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapsho
     apart = (*paths_to_link(session, launch.request), *entry_links(session, objects, plan))
     if not lends_files(session, launch.request) or session.git.worktree is None:
         return snapshot
-    outside, named, modules = find_outside(session.git, session.settings, apart)
-    snapshot = replace(snapshot, outside=outside, named=named)
+    outside, paths, modules = find_outside(session.git, session.settings, apart)
+    snapshot = replace(snapshot, outside=outside, named=paths)
     if modules or recorded.submodules:
         snapshot = source.submodules.add_lent_files(session.git, objects, snapshot, modules, session.settings)
     return snapshot

@@ -39,14 +39,14 @@ def read_earlier(
     begun, points = begun_at(session, batch) or plan.created, SearchPoints(definition)
     with store.index.Index(session.git) as index:
         runs = index.of_operation(plan.operation.removesuffix(PLUS))
-    known = [
+    trials = [
         trial
         for run in runs
         if not (batch and run.attempt.batch == batch) and run.attempt.stopped and run.attempt.stopped < begun
         and (definition.learn == LEARN_OPERATION or same_source(run.attempt.source, run.attempt.content, plan))
         and (trial := trial_of(run, definition.objectives)).values and points.contains(trial.flags, fixed)
     ]  # fmt: skip
-    return sorted((replace(trial, number=0) for trial in known[:MOST]), key=lambda trial: trial.run_id)
+    return sorted((replace(trial, number=0) for trial in trials[:MOST]), key=lambda trial: trial.run_id)
 
 
 def same_source(tree: str, content: str, plan: Plan) -> bool:
@@ -59,6 +59,6 @@ def begun_at(session: Session, batch: str) -> datetime | None:
     if not batch:
         return None
     with Objects(session.git) as objects:
-        found = objects.read(f"{batch}:{record_files.RUN}")
-    created = parse_toml(found.data, record_files.RUN).get("created") if found and found.data else None
+        data = objects.read(f"{batch}:{record_files.RUN}")
+    created = parse_toml(data.data, record_files.RUN).get("created") if data and data.data else None
     return created if isinstance(created, datetime) else None

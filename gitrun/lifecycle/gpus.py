@@ -40,8 +40,8 @@ class GpuPool:
 
         Raises CannotRun.
         """
-        held: list[str] = []
-        with ExitStack() as taken:
+        gpus: list[str] = []
+        with ExitStack() as locks:
             for name in self.names:
                 try:
                     lock = acquire(self.directory / quote(name, safe=""), wait=0)
@@ -49,11 +49,11 @@ class GpuPool:
                     hint = "To use another directory: set XDG_STATE_HOME"
                     raise CannotRun(f"cannot lock GPU {name} in {self.directory}: {error.strerror}", hint) from error
                 if lock:
-                    taken.enter_context(lock)
-                    held.append(name)
-                if len(held) == self.per_trial:
-                    stack.enter_context(taken.pop_all())
-                    return ",".join(held)
+                    locks.enter_context(lock)
+                    gpus.append(name)
+                if len(gpus) == self.per_trial:
+                    stack.enter_context(locks.pop_all())
+                    return ",".join(gpus)
         return None
 
 
@@ -89,9 +89,9 @@ def check_gpus(params: Params, per_trial: int | None) -> None:
 
 def lock_directory(environ: Mapping[str, str]) -> Path:
     """Returns the directory of this machine's lock files, which several machines with one home do not share."""
-    named = environ.get("XDG_STATE_HOME", "")
+    directory = environ.get("XDG_STATE_HOME", "")
     # the XDG specification ignores relative paths
-    state = Path(named) if os.path.isabs(named) else Path(environ.get("HOME") or "/tmp", ".local", "state")  # noqa: S108
+    state = Path(directory) if os.path.isabs(directory) else Path(environ.get("HOME") or "/tmp", ".local", "state")  # noqa: S108
     return state / "gitrun" / "gpus" / os.uname().nodename
 
 

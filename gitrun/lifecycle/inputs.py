@@ -151,11 +151,11 @@ def link_download(tree: Path, path: bytes, target: Path) -> None:
     top = os.fsencode(tree)
     if not make_parents(top, path):
         raise MissingInput(f"cannot copy input {os.fsdecode(path)} into the workspace")
-    place = top + b"/" + path
-    if os.path.lexists(place):
-        os.unlink(place)
+    full_path = top + b"/" + path
+    if os.path.lexists(full_path):
+        os.unlink(full_path)
     # no copy: a download is read-only, and many runs share it
-    os.symlink(target, place)
+    os.symlink(target, full_path)
 
 
 def write_config_files(plan: Plan, tree: Path) -> list[bytes]:

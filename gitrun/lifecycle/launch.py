@@ -198,25 +198,27 @@ def recent_surroundings(session: Session, request: Request, decision: Decision) 
     last = remembered.get(AttemptSurroundings)
     if isinstance(last, AttemptSurroundings) and now - last.time < RECENT and last.key == key:
         return last
-    seen = look_around(session, request, decision, key)
-    remembered[AttemptSurroundings] = seen
-    return seen
+    surroundings = look_around(session, request, decision, key)
+    remembered[AttemptSurroundings] = surroundings
+    return surroundings
 
 
 def look_around(session: Session, request: Request, decision: Decision, key: tuple[object, ...]) -> AttemptSurroundings:
     """Returns the surroundings as they are now. Raises GitrunError."""
-    now, plan, found = time.monotonic(), decision.plan, None
+    now, plan, surroundings = time.monotonic(), decision.plan, None
     python = find_python(session, plan)
     names, notices = tuple[str, ...](), tuple[str, ...]()
     if not request.in_place and plan.kind not in WITHOUT_PROGRAM and session.git.worktree is not None:
-        found = source.surroundings.find_surroundings(session, plan, python)
+        surroundings = source.surroundings.find_surroundings(session, plan, python)
         again = decision.run is not None or request.at is not None
-        names, notices = source.surroundings.find_not_isolated(session, plan, found, decision.snapshot.outside, again=again)
+        names, notices = source.surroundings.find_not_isolated(
+            session, plan, surroundings, decision.snapshot.outside, again=again
+        )
     lending = decide_lending(session, request, decision)
     files = {record_files.ENV: source.environment.encode_environment(session, python, decision.locks)}
     if lending.entries:
         files[record_files.LENT] = encode.encode_table(model.lent.encode_lent(lending.entries))
-    return AttemptSurroundings(key, now, python, found, names, notices, lending, files)
+    return AttemptSurroundings(key, now, python, surroundings, names, notices, lending, files)
 
 
 def with_not_isolated(plan: Plan, around: AttemptSurroundings) -> Plan:
@@ -417,8 +419,8 @@ def decide_lending(session: Session, request: Request, decision: Decision) -> Le
     lending_request = workspace.lending.LendingRequest(
         decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs
     )
-    found = workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state)
-    return replace(found, exact=is_here, bare=bare, is_full=is_full)
+    survey = workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state)
+    return replace(survey, exact=is_here, bare=bare, is_full=is_full)
 
 
 def share_directories(session: Session) -> None:

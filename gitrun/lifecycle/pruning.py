@@ -58,9 +58,9 @@ class TrialWatch:
         for number, series in changed:
             self._counts[number] = series.count
             trials[number] = replace(trials[number], series=points_of(series))
-        known = [trials[number] for number in sorted(trials)]
+        trials_in_order = [trials[number] for number in sorted(trials)]
         for number, _ in changed:
-            if self._pruner.should_stop(trials[number], known):
+            if self._pruner.should_stop(trials[number], trials_in_order):
                 yield number, trials[number].series[-1][0]
         if changed:
             self._due = time.monotonic() + PACE
@@ -68,7 +68,7 @@ class TrialWatch:
     def _list_changed(self, meters: Mapping[int, Meter]) -> Iterator[tuple[int, Series]]:
         """Yields the trials with values that the pruner has not seen."""
         for number, meter in meters.items() if self.is_active else ():
-            series = next((found for name in series_names(self._metric) if (found := meter.series_of(name))), None)
+            series = next((series_read for name in series_names(self._metric) if (series_read := meter.series_of(name))), None)
             if series and series.count != self._counts.get(number):
                 yield number, series
 

@@ -188,9 +188,9 @@ def lock_workspace(session: Session, run_id: str, owner: Owner | None, stack: Ex
     if state.run != run_id or state.attempt != owner.attempt:
         return None
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
-    given = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
+    stamps = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
     git, lent = bind_git(session.git, tree), read_manifest(slot)
-    return Workspace(tree, git, linked, frozenset(linked), given=given, outputs=owner.outputs, lent=lent)
+    return Workspace(tree, git, linked, frozenset(linked), given=stamps, outputs=owner.outputs, lent=lent)
 
 
 def last_write(live: Live) -> datetime:

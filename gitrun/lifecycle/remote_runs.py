@@ -25,12 +25,12 @@ MOST_FAILURES = 10
 
 def follow_output(session: Session, remote: str, run_id: str, stream: Stream) -> None:
     """Copies the output that a worker reports to `stream`, until the run has a result. Raises GitFailed, UnknownRun."""
-    shown, failures, attempt = 0, 0, ""
+    offset, failures, attempt = 0, 0, ""
     while True:
         try:
             run = fetch_run(session, remote, run_id)
             if run.attempt.id != attempt:
-                shown, attempt = 0, run.attempt.id
+                offset, attempt = 0, run.attempt.id
             if run.attempt.result:
                 break
             progress = fetch_progress(session.git, remote, run_id)
@@ -42,13 +42,13 @@ def follow_output(session: Session, remote: str, run_id: str, stream: Stream) ->
         else:
             if progress and progress.attempt == attempt:
                 # what lies between two reports is lost here, and is in the result
-                fresh = progress.output[max(shown - progress.start, 0) :]
+                fresh = progress.output[max(offset - progress.start, 0) :]
                 stream.write(fresh)
-                shown = progress.start + len(progress.output)
+                offset = progress.start + len(progress.output)
         time.sleep(PAUSE)
     with Objects(session.git) as objects:
         output = objects.read(f"{run.attempt.result}:{record_files.OUTPUT}", limit=1 << 25)
-    stream.write((output.data or b"")[shown:] if output else b"")
+    stream.write((output.data or b"")[offset:] if output else b"")
 
 
 def fetch_run(session: Session, remote: str, run_id: str) -> Run:

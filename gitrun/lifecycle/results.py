@@ -46,9 +46,9 @@ def collect_results(
     if not workspace.is_working_tree:
         write_worktree_record(workspace.git, attempt.id)  # the program may have removed the `.git` file of its worktree
     top = session.git.worktree
-    seen = replace(workspace, git=bind_content_git(session.git, workspace.git))
+    bound = replace(workspace, git=bind_content_git(session.git, workspace.git))
     keep = outputs.Keep(attempt.kept, attempt.inherited)
-    produced = outputs.collect_outputs(seen, keep, session.settings.max_produced, session.say)
+    produced = outputs.collect_outputs(bound, keep, session.settings.max_produced, session.say)
     # in the working tree `../x` is already where the user wants it
     outside = () if workspace.is_working_tree else outputs.collect_beside(top, workspace.tree, attempt.kept)
     # what is behind a link is not in the workspace, so only times show a change

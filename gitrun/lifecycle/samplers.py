@@ -35,12 +35,12 @@ FORESTS = ("forest", "gbrt")
 
 def find_sampler_name(name: str) -> str:
     """Returns the name of the sampler that `--optimizer NAME` means. Raises BadValue."""
-    found = FOREIGN_NAMES.get(name, name)
-    if found in FORESTS:
+    sampler_name = FOREIGN_NAMES.get(name, name)
+    if sampler_name in FORESTS:
         raise BadValue(f"Guild's {name} is not there; tpe searches the same spaces", "To use it: --optimizer tpe")
-    if found not in OPTIMIZERS:
+    if sampler_name not in OPTIMIZERS:
         raise BadValue(f"there is no optimizer {name!r}", f"The optimizers are {', '.join(OPTIMIZERS)}")
-    return found
+    return sampler_name
 
 
 def default_search() -> str:

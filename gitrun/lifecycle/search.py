@@ -186,8 +186,8 @@ class Search:
             raise CannotStart(runner.fault or f"trial {task.number} did not start")
         return self._project.find(trial.run_id)
 
-    def record_value(self, task: Task, value: GivenValue, asked: datetime) -> Run:
-        """Records the value of a trial, as `SearchTrial.tell` does. `asked` is the time at which the trial was proposed."""
+    def record_value(self, task: Task, value: GivenValue, asked_at: datetime) -> Run:
+        """Records the value of a trial, as `SearchTrial.tell` does. `asked_at` is the time at which the trial was proposed."""
         runner = self._runner
         metrics = read_metrics(value, [one.metric for one in runner.definition.objectives] if runner else [])
         runner = self._take(task)
@@ -195,12 +195,12 @@ class Search:
         plan = value_plan(decision.plan)
         begun = lifecycle.launch.begin_trial(runner.launch, replace(decision, plan=plan))
         with begun.attempt as attempt:
-            outcome = record_metrics(runner, attempt, metrics, asked)
+            outcome = record_metrics(runner, attempt, metrics, asked_at)
         values = objective_values(outcome.metrics, runner.definition.objectives)
         runner.trials[task.number] = Trial(task.number, plan.flags, COMPLETED, attempt.run_id, values, attrs=task.point.attrs)
         space = " ".join(f"{name}={format_value(plan.flags[name])}" for name in sorted(task.point.flags))
-        shown = "  ".join(f"{name}={number_text(number)}" for name, number in metrics.items())
-        runner.session.say(f"#{task.number}  {short_id(attempt.run_id)}  {space}  value given  {shown}")
+        text = "  ".join(f"{name}={number_text(number)}" for name, number in metrics.items())
+        runner.session.say(f"#{task.number}  {short_id(attempt.run_id)}  {space}  value given  {text}")
         return self._project.find(attempt.run_id)
 
     def _begin(self) -> BatchRunner:
@@ -280,11 +280,11 @@ def read_metrics(value: object, objectives: Sequence[str]) -> dict[str, float]:
             raise BadValue(f"the search needs {len(objectives)} numbers: {', '.join(objectives)}")
         value = dict(zip(objectives, numbers, strict=True))
     # numbers of numpy and torch give a float, a bool is none
-    given: dict[str, Any] = {str(name): one for name, one in value.items()}
-    found = {name: float(one) for name, one in given.items() if is_number(one)}
-    if missing := next((name for name in (*given, *objectives) if name not in found), None):
-        raise BadValue(f"the value of {missing} must be a number, not {given.get(missing)!r:.60}", 'No value: float("nan")')
-    return found
+    values: dict[str, Any] = {str(name): one for name, one in value.items()}
+    metrics = {name: float(one) for name, one in values.items() if is_number(one)}
+    if missing := next((name for name in (*values, *objectives) if name not in metrics), None):
+        raise BadValue(f"the value of {missing} must be a number, not {values.get(missing)!r:.60}", 'No value: float("nan")')
+    return metrics
 
 
 def is_number(value: object) -> bool:
@@ -294,7 +294,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) or hasattr(value, "__float__")
 
 
-def record_metrics(runner: BatchRunner, attempt: AttemptHandle, metrics: Mapping[str, float], asked: datetime) -> Outcome:
+def record_metrics(runner: BatchRunner, attempt: AttemptHandle, metrics: Mapping[str, float], asked_at: datetime) -> Outcome:
     """Records the given metrics as the result of the attempt, as a program's own log of them. Returns the outcome."""
     session, pid = runner.session, os.getpid()
     owner = Owner(pid, process_birth(pid), attempt.id, str(session.git.worktree or ""), in_place=True, started=time.time())
@@ -302,7 +302,7 @@ def record_metrics(runner: BatchRunner, attempt: AttemptHandle, metrics: Mapping
     append_line(str(attempt.live.metrics), json.dumps({**metrics, "step": 0}).encode() + b"\n")
     now = datetime.now(timezone.utc)
     outcome = Outcome(
-        COMPLETED, 0, asked, now, (now - asked).total_seconds(), reason="its caller computed the value", is_value=True
+        COMPLETED, 0, asked_at, now, (now - asked_at).total_seconds(), reason="its caller computed the value", is_value=True
     )
-    found = workspace.metrics.collect_metrics(attempt.live, outcome, None, session.say)
-    return record_end(attempt, Execution(outcome, runner.signals, lambda: Collected(replace(outcome, metrics=found), {})))
+    collected = workspace.metrics.collect_metrics(attempt.live, outcome, None, session.say)
+    return record_end(attempt, Execution(outcome, runner.signals, lambda: Collected(replace(outcome, metrics=collected), {})))

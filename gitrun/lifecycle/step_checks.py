@@ -84,8 +84,8 @@ class StepCheck:
                     f'To try values: {{ run = "{step.operation}", flags = {{ NAME = [VALUE, VALUE] }} }}',
                 )
             for point in space.probes():
-                given: dict[str, Any] = {**space.fixed, **point}
-                flags = Flags(resolve_flags(declared.flags, given, operation=operation.name, force=force))
+                point_flags: dict[str, Any] = {**space.fixed, **point}
+                flags = Flags(resolve_flags(declared.flags, point_flags, operation=operation.name, force=force))
                 lost = find_lost_flags(tree, operation, declared, flags)
                 require_reach(operation, declared, lost, flags)
             self.earlier[step.operation] = bool(space.space)
@@ -108,8 +108,8 @@ class StepCheck:
         for need in definition.needs:
             # the run of an earlier step does not exist yet
             if need.operation not in self.earlier:
-                named = dict(step.flags).get(need.operation)
-                source.dependencies.find_needs(self.session.git, self.objects, need, definition.name, named)
+                run_name = dict(step.flags).get(need.operation)
+                source.dependencies.find_needs(self.session.git, self.objects, need, definition.name, run_name)
             elif self.earlier[need.operation] and not need.takes_batch:
                 raise UsageError(
                     f"{definition.name} needs files of one run of {need.operation}, and step {need.operation} is a batch",

@@ -64,9 +64,9 @@ class Tee:
     def offer(self, data: bytes | memoryview) -> int:
         """Writes what the stream accepts without blocking, to both. Returns the number of bytes."""
         # the caller offers the rest again, so the file gets each byte once
-        taken = self._stream.offer(data)
-        self._file.write(data[:taken])
-        return taken
+        taken_bytes = self._stream.offer(data)
+        self._file.write(data[:taken_bytes])
+        return taken_bytes
 
     def descriptor(self) -> int | None:
         """Returns the stream's descriptor."""
@@ -88,8 +88,8 @@ class StepsExecutor:
         pid, worktree = os.getpid(), str(session.git.worktree or "")
         attempt.live.record(Owner(pid, process_birth(pid), attempt.id, worktree, in_place=True, started=time.time()))
         signals, runs = (outer.signals, outer.runs) if outer else (StepSignals(), dict[str, str]())
-        given = self.decision.plan.given
-        parent = ParentRun(self.decision.snapshot, attempt.run_id, signals, runs, attempt.live.journal, given)
+        names = self.decision.plan.given
+        parent = ParentRun(self.decision.snapshot, attempt.run_id, signals, runs, attempt.live.journal, names)
         with nullcontext() if outer else signals, attempt.live.output.open("ab", buffering=0) as output:
             # steps are named relative to the top
             git = replace(session.git, prefix="")
@@ -104,7 +104,7 @@ class StepsExecutor:
         steps = definition.steps if definition else ()
         begun, clock = datetime.now(timezone.utc), time.monotonic()
         limit = self.launch.request.stop_after or (definition.stop_after if definition else None)
-        done: list[StepRun] = []
+        runs_done: list[StepRun] = []
         earlier = earlier_steps(session, attempt)
         status, code, reason = COMPLETED, 0, ""
         for number, step in enumerate(steps):
@@ -115,9 +115,9 @@ class StepsExecutor:
                 break
             session.say(f"step {number + 1} of {len(steps)}: {step.operation}")
             before = earlier[number] if number < len(earlier) and earlier[number].operation == step.operation else None
-            left = limit - (time.monotonic() - clock) if limit else None
+            seconds_left = limit - (time.monotonic() - clock) if limit else None
             try:
-                request = self.step_request(step, before, parent.runs, left)
+                request = self.step_request(step, before, parent.runs, seconds_left)
                 deadline = clock + limit if limit else None
                 run = self.run_step(request, replace(parent, operation=step.operation, deadline=deadline))
             except GitrunError as error:
@@ -125,20 +125,20 @@ class StepsExecutor:
                 status, code, reason = ERROR, error.exit_code, f"step {step.operation}: {error.message}"
                 break
             attempt.renew()  # a step may have removed what the journal is written into
-            done.append(StepRun(step.operation, run.run_id, run.outcome.status if run.outcome else SKIPPED))
-            parent.record(done[-1])
+            runs_done.append(StepRun(step.operation, run.run_id, run.outcome.status if run.outcome else SKIPPED))
+            parent.record(runs_done[-1])
             parent.runs[step.operation] = run.run_id
             if run.outcome and (run.outcome.status != COMPLETED or run.outcome.exit_status):
                 # a batch of which no trial completed has an exit status, too
                 status, code = run.outcome.status if run.outcome.status != COMPLETED else ERROR, run.outcome.exit_status
                 reason = f"step {step.operation}: {run.outcome.reason if run.outcome.status == COMPLETED else status}"
                 break
-            if left is not None and left <= 0 and number + 1 < len(steps):
+            if seconds_left is not None and seconds_left <= 0 and number + 1 < len(steps):
                 # like a program that SIGTERM ended at its time limit
                 status, code, reason = TERMINATED, -15, "it ran longer than --stop-after"
                 break
         stopped = datetime.now(timezone.utc)
-        return Outcome(status, code, begun, stopped, time.monotonic() - clock, reason=reason, steps=tuple(done))
+        return Outcome(status, code, begun, stopped, time.monotonic() - clock, reason=reason, steps=tuple(runs_done))
 
     def run_step(self, request: Request, parent: ParentRun) -> StartedRun:
         """Starts the run of a step. A step that is not needed has its earlier run, and no outcome. Raises GitrunError."""
@@ -151,13 +151,13 @@ class StepsExecutor:
             session.say(f"run {short_id(started.run_id)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}")
         return started
 
-    def step_request(self, step: Step, before: StepRun | None, runs: Mapping[str, str], left: float | None) -> Request:
+    def step_request(self, step: Step, before: StepRun | None, runs: Mapping[str, str], seconds_left: float | None) -> Request:
         """Builds the request for a step: its own flags, the flags of the whole that it accepts, and the runs of earlier steps.
 
         `before` is the step's run in the previous attempt, which is restarted. `runs` maps operations to the runs so far.
-        `left` is the time left in seconds.
+        `seconds_left` is the time left in seconds.
         """
-        asked, plan, git = self.launch.request, self.decision.plan, self.launch.session.git
+        request, plan, git = self.launch.request, self.decision.plan, self.launch.session.git
         with Objects(git) as objects:
             tree = open_source(objects, plan.source.whole)
             operation = step_operation(tree, step.operation)
@@ -172,19 +172,19 @@ class StepsExecutor:
         # flags of the step win over those of the whole
         flags |= dict(step.flags)
         own = operation.definition.stop_after if operation.definition else None
-        limit = min((one for one in (left, own) if one), default=None) if left is not None else None
+        limit = min((one for one in (seconds_left, own) if one), default=None) if seconds_left is not None else None
         # a skipped step used another run, which gets no new attempt; a deleted run has no ref
         again = before.run_id if before and before.status != SKIPPED and is_restartable(git, before.run_id, is_batch) else None
         return Request(
-            operation=None if again else step.operation, restart=again, flags=flags, needed=asked.needed,
-            needed_source=asked.needed_source,
-            force_sourcecode=bool(again) and asked.force_sourcecode, clean=bool(again) and asked.clean,
-            in_place=asked.in_place, no_link=asked.no_link, outputs=plan.params.output,
+            operation=None if again else step.operation, restart=again, flags=flags, needed=request.needed,
+            needed_source=request.needed_source,
+            force_sourcecode=bool(again) and request.force_sourcecode, clean=bool(again) and request.clean,
+            in_place=request.in_place, no_link=request.no_link, outputs=plan.params.output,
             # zero would mean no limit
             stop_after=max(limit, 0.01) if limit is not None else None,
-            background=asked.background, force_flags=asked.force_flags, gpus=plan.params.gpus,
+            background=request.background, force_flags=request.force_flags, gpus=plan.params.gpus,
             no_gpus=plan.params.no_gpus or None, random_seed=plan.params.random_seed,
-            metrics=plan.params.metrics or None, at=None if again else asked.at, **options,
+            metrics=plan.params.metrics or None, at=None if again else request.at, **options,
         )  # fmt: skip
 
 

@@ -69,8 +69,8 @@ def preview_trials(launch: LaunchRequest) -> TrialPreview | None:
     recorded = views.batches.read_trials(launch.session.git, run) if run else ()
     queue = TrialQueue(launch.session, plan, launch.request, run.id if run else "", recorded)
     varied = queue.points.names
-    given = [name for name in plan.given if name in plan.flags and name not in varied]
-    fixed = {name: plan.flags[name] for name in given}
+    names = [name for name in plan.given if name in plan.flags and name not in varied]
+    fixed = {name: plan.flags[name] for name in names}
     with decision.reader or nullcontext():
         trials = tuple(
             PlannedTrial(
@@ -80,7 +80,7 @@ def preview_trials(launch: LaunchRequest) -> TrialPreview | None:
             for task in list_wanted(launch, decision, queue)
         )  # fmt: skip
     unset = tuple(name for name in plan.given if name not in plan.flags and name not in varied)
-    return TrialPreview(trials, (*given, *varied), queue.definition.sampler, unset)
+    return TrialPreview(trials, (*names, *varied), queue.definition.sampler, unset)
 
 
 def list_wanted(launch: LaunchRequest, decision: Decision, queue: TrialQueue) -> Iterator[Task]:

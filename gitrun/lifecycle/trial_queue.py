@@ -100,12 +100,12 @@ class TrialQueue:
         again = {ERROR} if request.retry_failed else set()
         again |= {COMPLETED, PRUNED, ERROR} if request.all_trials else set()
         number = self.last_number
-        for known, trial in sorted(self.trials.items()):
+        for other_number, trial in sorted(self.trials.items()):
             if trial.reused or trial.status == RUNNING or not self.is_wanted(trial):
                 continue
-            if trial.status not in COUNTED or trial.status in again or known in self.outdated:
+            if trial.status not in COUNTED or trial.status in again or other_number in self.outdated:
                 point = Proposal(self.points.select_flags(trial.flags), trial.attrs, self.commits.get(trial.tree))
-                yield Task(known, point, self.runs.get(known), self.seeds.get(known))
+                yield Task(other_number, point, self.runs.get(other_number), self.seeds.get(other_number))
         for proposal, seed in self.list_points() if self.definition.sampler == GRID else self.list_proposals(number):
             number += 1
             if seed is not None:
@@ -122,7 +122,7 @@ class TrialQueue:
     def list_points(self) -> Iterator[tuple[Proposal, int | None]]:
         """Yields the points of a grid that no trial has, with the seeds of their programs if each point is repeated."""
         definition, seeds = self.definition, self.repeat_seeds
-        known = Counter(
+        counts = Counter(
             (self.point_key(trial.flags, trial.tree), self.seeds.get(trial.number, definition.seed) if seeds else None)
             for trial in self.trials.values()
             if self.is_wanted(trial)
@@ -130,8 +130,8 @@ class TrialQueue:
         for at, proposal in enumerate(lay_points(definition)):
             seed = seeds[at % definition.repeat] if seeds else None
             key = (self.point_key(proposal.flags, proposal.commit.tree if proposal.commit else ""), seed)
-            if known[key]:
-                known[key] -= 1
+            if counts[key]:
+                counts[key] -= 1
             else:
                 yield proposal, seed
 
@@ -181,5 +181,5 @@ def lay_points(definition: BatchDefinition) -> Iterator[Proposal]:
     points = sample_points(count // definition.repeat, most, definition.seed)
     repeats = (point * definition.repeat + again for point in points for again in range(definition.repeat))
     for at in islice(repeats, definition.max_trials):
-        place, index = divmod(at, grid.count)
-        yield Proposal(grid.at(index), commit=commits[place])
+        position, index = divmod(at, grid.count)
+        yield Proposal(grid.at(index), commit=commits[position])

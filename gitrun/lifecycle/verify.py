@@ -127,10 +127,10 @@ def verify_and_keep(session: Session, run: Run, rules: VerifyRules) -> Verdict:
                 "To verify it: leave out --keep",
             )
     require_trusted(session.git, run)
-    done = start(replace(session, stdout=session.stderr), Request(restart=run.id, clean=True), Prompts())
+    verified = start(replace(session, stdout=session.stderr), Request(restart=run.id, clean=True), Prompts())
     with Index(session.git) as index:
         now = index.get(run.id)
-    if isinstance(done, Skip) or not isinstance(now, Run):
+    if isinstance(verified, Skip) or not isinstance(now, Run):
         raise CannotVerify(f"run {short_id(run.id)} cannot be executed again")
     same_output = now.attempt.output == run.attempt.output
     return replace(compare_attempts(run, now.attempt, rules, same_output=same_output), kept=now.attempt.id)
@@ -157,7 +157,7 @@ def execute_again(session: Session, run: Run) -> Repetition:
         linked = recorded_links(session, objects, run)
         for word in warn_of_submodules(session.git, list_linked_modules(objects, decision.plan.source)):
             session.say(word)
-        written = objects.read(f"{run.attempt.left}:{record_files.OUTPUT}", limit=2 * LARGEST_OUTPUT)
+        recorded_output = objects.read(f"{run.attempt.left}:{record_files.OUTPUT}", limit=2 * LARGEST_OUTPUT)
     # the record may come from another repository: no path may lead out of this one
     paths = tuple(os.fsencode(one.path) for one in lent if is_inside(one.path.rstrip("/")))
     if session.git.worktree:
@@ -178,7 +178,7 @@ def execute_again(session: Session, run: Run) -> Repetition:
             execution.release(collected)
     finally:
         live.close()
-    return Repetition(collected.outcome, output == (written.data if written else b""))
+    return Repetition(collected.outcome, output == (recorded_output.data if recorded_output else b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +208,8 @@ def collect_copies(session: Session, attempt: AttemptHandle, workspace: Workspac
     # the program may have moved HEAD or damaged git's record of the worktree
     write_worktree_record(workspace.git, attempt.id)
     with scratch_directory(session.git) as keep:
-        seen = replace(workspace, git=bind_content_git(session.git, workspace.git))
-        produced = outputs.collect_outputs(seen, outputs.Keep(keep), session.settings.max_produced)
+        bound = replace(workspace, git=bind_content_git(session.git, workspace.git))
+        produced = outputs.collect_outputs(bound, outputs.Keep(keep), session.settings.max_produced)
         outside = outputs.collect_beside(session.git.worktree, workspace.tree, keep)
     outcome = replace(ended, files=(*outside, *produced.files))
     outcome = replace(outcome, metrics=collect_metrics(attempt.live, outcome, workspace.tree, session.say))
@@ -234,12 +234,12 @@ def earlier_attempt(session: Session, objects: Objects, run: Run) -> str:
     before = read_attempts(session.git, objects, run)[:-1]
     if not before:
         return ""
-    kept = [file.path for file in before[-1].files if file.stored == "local"]
-    if not {file.path for file in run.attempt.files}.intersection(kept):  # a clean start, or nothing was kept
+    local_paths = [file.path for file in before[-1].files if file.stored == "local"]
+    if not {file.path for file in run.attempt.files}.intersection(local_paths):  # a clean start, or nothing was kept
         return ""
     restore_kept(session.git, run.id, before[-1])
     directory = kept_directory(session.git, run.id, before[-1].id)
-    missing = [path for path in kept if not os.path.lexists(directory / path)]
+    missing = [path for path in local_paths if not os.path.lexists(directory / path)]
     if missing:
         raise CannotVerify(f"run {short_id(run.id)} started from '{missing[0]}', which is only on the machine that made it")
     return before[-1].id
@@ -248,13 +248,13 @@ def earlier_attempt(session: Session, objects: Objects, run: Run) -> str:
 def recorded_links(session: Session, objects: Objects, run: Run) -> tuple[bytes, ...]:
     """Returns the paths that the run linked from the working tree and that still exist. Says which are missing."""
     result = objects.read(f"{run.attempt.left}:{record_files.RESULT}")
-    listed = decode.parse_toml((result.data if result else None) or b"", record_files.RESULT).get("linked")
-    paths = [decode_path(path) for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
+    linked = decode.parse_toml((result.data if result else None) or b"", record_files.RESULT).get("linked")
+    paths = [decode_path(path) for path in linked if isinstance(path, str)] if isinstance(linked, list) else []
     top = session.git.worktree
     here = [path for path in paths if top and is_inside(path) and os.path.lexists(top / path)]
-    gone = [path for path in paths if path not in here and not path.startswith(".gitrun")]
-    if gone and run.attempt.kind != STEPS:
-        session.say(f"note: the run linked these, which are not here: {', '.join(gone[:10])}")
+    missing = [path for path in paths if path not in here and not path.startswith(".gitrun")]
+    if missing and run.attempt.kind != STEPS:
+        session.say(f"note: the run linked these, which are not here: {', '.join(missing[:10])}")
     return tuple(map(os.fsencode, here))
 
 

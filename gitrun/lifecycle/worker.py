@@ -115,13 +115,13 @@ class Worker:
     def execute_all(self) -> Iterator[Work]:
         """Executes the runs that are handed out, one after the other, until there are none. Yields each."""
         self.deliver_results()
-        passed: set[str] = set()
+        passed_over: set[str] = set()
         executed = 0
         while not self.is_over and (self.request.most is None or executed < self.request.most):
-            run = self.find_next(passed)
+            run = self.find_next(passed_over)
             if run is None:
                 return
-            passed.add(run.tip)
+            passed_over.add(run.tip)
             try:
                 work = self.execute(self.fetch_run(run.id))
             except (NotHere, NotTrusted) as error:
@@ -141,11 +141,11 @@ class Worker:
         after = self.request.stop_after
         return None if after is None else after - (time.monotonic() - self.started)
 
-    def find_next(self, passed: set[str]) -> Run | None:
-        """Fetches the runs of the remote. Returns the next one to execute whose tip is not in `passed`."""
+    def find_next(self, passed_over: set[str]) -> Run | None:
+        """Fetches the runs of the remote. Returns the next one to execute whose tip is not in `passed_over`."""
         self.sharing.fetch(self.request.remote, FetchRequest(lenient=True))
         with Index(self.session.git) as index:
-            runs = [run for run in index.readable_runs() if self.is_open(run) and run.tip not in passed]
+            runs = [run for run in index.readable_runs() if self.is_open(run) and run.tip not in passed_over]
         batch = self.request.batch
         runs = [run for run in runs if not batch or (run.attempt.batch or "").startswith(batch)]
         # oldest first, and the trials of a batch by number
@@ -179,10 +179,10 @@ class Worker:
 
         That of an attempt proves its source and flags, that of a result also the files that the next attempt finds.
         """
-        named, attempt = {self.request.run, self.request.attempt}, run.attempt
-        if attempt.result and named & {attempt.result, run.tip}:
+        ids, attempt = {self.request.run, self.request.attempt}, run.attempt
+        if attempt.result and ids & {attempt.result, run.tip}:
             proven = trust.commits_to_trust(run)
-        elif attempt.id in named:
+        elif attempt.id in ids:
             proven = (attempt.id,)
         else:
             return

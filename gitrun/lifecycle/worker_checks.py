@@ -79,9 +79,9 @@ def fetch_lfs_files(session: Session, run: Run, remote: str) -> None:
         return
     if shutil.which("git-lfs", path=git.environ.get("PATH")) is None:
         raise NotHere(f"run {short_id(run.id)} needs git-lfs, which is not installed here")
-    done = git.run_remote("lfs", "fetch", remote, run.attempt.id, shown=False)
-    if done.status:
-        raise NotHere(f"git-lfs cannot fetch the files of run {short_id(run.id)}: {done.reason}")
+    result = git.run_remote("lfs", "fetch", remote, run.attempt.id, progress=False)
+    if result.status:
+        raise NotHere(f"git-lfs cannot fetch the files of run {short_id(run.id)}: {result.reason}")
 
 
 def environment_differences(session: Session, run: Run) -> list[str]:
@@ -115,7 +115,7 @@ def list_step_runs(session: Session, run: Run) -> tuple[str, ...]:
     except BadRun:
         return ()
     with store.index.Index(session.git) as index:
-        below = [found for step in steps if isinstance(found := index.get(step.run_id), model.run.Run)]
+        below = [step_run for step in steps if isinstance(step_run := index.get(step.run_id), model.run.Run)]
     return tuple(dict.fromkeys(one for step in below for one in (step.id, *list_step_runs(session, step))))
 
 

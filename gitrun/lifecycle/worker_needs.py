@@ -42,8 +42,8 @@ def describe_needs(session: Session, begun: BegunAttempt) -> Iterator[str]:
     if plan.kind == BATCH and plan.batch_definition:
         plan = replace(plan, kind=plan.batch_definition.kind)
     if top and workspace.session.lends_files(session, begun.launch.request):
-        wanted = workspace.lending.LendingRequest(decision.snapshot.outside, decision.snapshot.named, plan.outputs)
-        entries = workspace.lending.survey_ignored(top, wanted, session.settings, session.git.state).entries
+        lending_request = workspace.lending.LendingRequest(decision.snapshot.outside, decision.snapshot.named, plan.outputs)
+        entries = workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state).entries
         data = [one.path for one in entries if not lifecycle.worker_checks.is_machinery(one.path)]
         if data:
             yield (
@@ -78,10 +78,10 @@ def read_locks(session: Session, plan: model.plan.Plan) -> Iterator[tuple[str, M
         tree = source.source_tree.open_source(objects, plan.source.whole)
         for name, _ in source.environment.list_lock_files(tree):
             is_toml, is_text = name in TOML_LOCKS, name.endswith(".txt")
-            found = objects.read(f"{plan.source.whole}:{name}") if is_toml or is_text else None
-            if found and found.data:
+            data = objects.read(f"{plan.source.whole}:{name}") if is_toml or is_text else None
+            if data and data.data:
                 with suppress(BadRun, UnicodeDecodeError):
-                    yield name, parse_toml_lock(found.data, name) if is_toml else parse_requirements(found.data.decode())
+                    yield name, parse_toml_lock(data.data, name) if is_toml else parse_requirements(data.data.decode())
 
 
 def parse_toml_lock(data: bytes, name: str) -> dict[str, str]:
@@ -91,7 +91,7 @@ def parse_toml_lock(data: bytes, name: str) -> dict[str, str]:
     for one in packages if isinstance(packages, list) else ():
         if isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("version"), str):
             versions.setdefault(normalize(one["name"]), set()).add(one["version"])
-    return {name: next(iter(found)) for name, found in versions.items() if len(found) == 1}
+    return {name: next(iter(versions_found)) for name, versions_found in versions.items() if len(versions_found) == 1}
 
 
 def parse_requirements(text: str) -> dict[str, str]:
@@ -116,18 +116,18 @@ def require_publishable(session: Session, remote: str, tips: Mapping[str, str]) 
     What has been pushed once cannot be taken back.
     """
     sharing = Sharing(session.git, session.settings)
-    held = sharing.held_back(tips)
-    if held:
-        run_id, path = next(iter(held.items()))
+    held_back = sharing.held_back(tips)
+    if held_back:
+        run_id, path = next(iter(held_back.items()))
         raise UsageError(
             f"run {short_id(run_id)} is not pushed: it contains files of submodule {safe_text(path)}",
             "To push them: git config gitrun.pushSubmodules true",
         )
-    found = sharing.secrets(tips, sharing.published(remote))
-    if found:
+    secrets = sharing.secrets(tips, sharing.published(remote))
+    if secrets:
         error = UsageError(
-            f"nothing was pushed: {count_text(len(found), 'file')} in the runs may hold secrets",
+            f"nothing was pushed: {count_text(len(secrets), 'file')} in the runs may hold secrets",
             f"To push anyway: git run push {remote} --no-scan, then again",
         )
-        error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in found)
+        error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in secrets)
         raise error

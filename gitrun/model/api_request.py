@@ -25,8 +25,8 @@ def request_from(operation: object, options: Mapping[str, Any]) -> Request:
     for name, value in options.items():
         if name not in READERS:
             raise UsageError(f"run has no option '{name}'", f'To give a flag: flags={{"{name}": {value!r:.60}}}')
-    given = {"operation": operation, **options}
-    return Request(**{name: READERS[name](name, value) for name, value in given.items() if value is not None})
+    call = {"operation": operation, **options}
+    return Request(**{name: READERS[name](name, value) for name, value in call.items() if value is not None})
 
 
 def refuse_option(name: str, takes: str, value: object, hint: str = "") -> NoReturn:

@@ -124,15 +124,15 @@ def count_trials(trials: Sequence[Trial], total: int, objectives: Sequence[Objec
 
     Of equal values, that of the first trial is best.
     """
-    found = dict.fromkeys(ENDINGS, 0)
+    counts = dict.fromkeys(ENDINGS, 0)
     for trial in trials:
-        if trial.status in found:
-            found[trial.status] += 1
+        if trial.status in counts:
+            counts[trial.status] += 1
     valued = [trial for trial in trials if trial.status == COMPLETED and trial.values] if len(objectives) == 1 else []
     sign = 1 if objectives and objectives[0].minimize else -1
     best = min(valued, key=lambda trial: (sign * trial.values[0], trial.number), default=None)
     return TrialCounts(
-        total, **found, pending=max(total - sum(found.values()), 0),
+        total, **counts, pending=max(total - sum(counts.values()), 0),
         best=BestTrial(best.number, best.run_id, best.values[0]) if best else None,
     )  # fmt: skip
 

@@ -37,7 +37,7 @@ INT, FLOAT, CHOICE = "int", "float", "choice"
 
 def encode_batch(definition: BatchDefinition) -> dict[str, Any]:
     """Returns the table of batch.toml. The seed is in run.toml, the points are in a file of their own."""
-    found = {
+    table = {
         "format": FORMAT, "kind": definition.kind if definition.kind != SCRIPT else None, "sampler": definition.sampler,
         "engine": definition.engine or None,
         "max_trials": definition.max_trials, "prune": definition.prune or None, "learn": definition.learn,
@@ -49,7 +49,7 @@ def encode_batch(definition: BatchDefinition) -> dict[str, Any]:
         "commits": [{"commit": one.commit, "tree": one.tree} for one in definition.commits] or None,
         "space": {name: encode_domain(domain) for name, domain in sorted(definition.space.items())} or None,
     }  # fmt: skip
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def encode_domain(domain: Domain) -> dict[str, Any]:
@@ -77,30 +77,30 @@ def decode_batch(data: bytes, points: bytes | None = None, seed: int = 0) -> Bat
 
     `seed` is the parameter `random_seed` of the run. Unknown keys are ignored.
     """
-    found = parse_batch(data)
-    if (form := get_int(found, "format")) is None or form < 1:
+    table = parse_batch(data)
+    if (form := get_int(table, "format")) is None or form < 1:
         raise BadRun(f"{BATCH} has no valid format number")
     if form > FORMAT:
         raise BadRun(f"{BATCH} has format {form}, which is newer than this version of gitrun")
-    sampler = get_text(found, "sampler")
+    sampler = get_text(table, "sampler")
     if not sampler:
         raise BadRun(f"{BATCH} names no sampler")
-    limit, gpus = get_int(found, "max_trials"), get_int(found, "gpus_per_trial")
+    limit, gpus = get_int(table, "max_trials"), get_int(table, "gpus_per_trial")
     return BatchDefinition(
         sampler=sampler,
-        space=decode_space(get_table(found, "space")),
+        space=decode_space(get_table(table, "space")),
         points=decode_points(points or b""),
-        objectives=tuple(decode_objective(one) for one in get_tables(found, "objectives")),
+        objectives=tuple(decode_objective(one) for one in get_tables(table, "objectives")),
         max_trials=limit if limit is not None and limit > 0 else None,
         seed=seed,
-        prune=get_text(found, "prune") or "",
-        learn=get_text(found, "learn") or "batch",
-        repeat=max(get_int(found, "repeat") or 1, 1),
-        engine=get_text(found, "engine") or "",
-        kind=get_text(found, "kind") or SCRIPT,
+        prune=get_text(table, "prune") or "",
+        learn=get_text(table, "learn") or "batch",
+        repeat=max(get_int(table, "repeat") or 1, 1),
+        engine=get_text(table, "engine") or "",
+        kind=get_text(table, "kind") or SCRIPT,
         gpus_per_trial=gpus if gpus is not None and gpus > 0 else None,
-        options={name: read_value(name, value) for name, value in get_table(found, "options").items()},
-        commits=tuple(map(decode_commit, get_tables(found, "commits"))),
+        options={name: read_value(name, value) for name, value in get_table(table, "options").items()},
+        commits=tuple(map(decode_commit, get_tables(table, "commits"))),
     )
 
 
@@ -114,53 +114,53 @@ def parse_batch(data: bytes) -> dict[str, Any]:
         raise BadRun(f"{BATCH} is not TOML: {error}") from error
 
 
-def decode_space(found: Mapping[str, Any]) -> Space:
+def decode_space(table: Mapping[str, Any]) -> Space:
     """Reads the tables of the flags. Raises BadRun: a batch without one of its flags would be another batch."""
-    return {name: decode_domain(name, get_table(found, name)) for name in found}
+    return {name: decode_domain(name, get_table(table, name)) for name in table}
 
 
-def decode_domain(name: str, found: Mapping[str, Any]) -> Domain:
+def decode_domain(name: str, table: Mapping[str, Any]) -> Domain:
     """Reads the table of one flag. Raises BadRun."""
-    kind = get_text(found, "kind")
-    when = {flag: read_values(flag, values) for flag, values in get_table(found, "when").items()}
+    kind = get_text(table, "kind")
+    when = {flag: read_values(flag, values) for flag, values in get_table(table, "when").items()}
     if kind == CHOICE:
-        return Choice(read_values(name, found.get("values")), when)
+        return Choice(read_values(name, table.get("values")), when)
     get = {INT: get_int, FLOAT: get_number}.get(kind or "")
     if get is None:
         raise BadRun(f"flag {name!r} in {BATCH} has the unknown kind {kind!r:.60}")
-    low, high = get(found, "low"), get(found, "high")
+    low, high = get(table, "low"), get(table, "high")
     if low is None or high is None:
         raise BadRun(f"flag {name!r} in {BATCH} has no valid bounds")
-    return Range(kind or "", low, high, found.get("log") is True, get(found, "step"), get(found, "initial"), when)
+    return Range(kind or "", low, high, table.get("log") is True, get(table, "step"), get(table, "initial"), when)
 
 
-def decode_objective(found: Mapping[str, Any]) -> Objective:
+def decode_objective(table: Mapping[str, Any]) -> Objective:
     """Reads an objective. Raises BadRun: the wrong direction would make the worst trial the best one."""
-    metric, direction = get_text(found, "metric"), get_text(found, "direction")
+    metric, direction = get_text(table, "metric"), get_text(table, "direction")
     if not metric or direction not in {MINIMIZE, MAXIMIZE}:
         raise BadRun(f"{BATCH} has an objective without a metric or direction")
     return Objective(metric, direction == MINIMIZE)
 
 
-def decode_commit(found: Mapping[str, Any]) -> CommitTree:
+def decode_commit(table: Mapping[str, Any]) -> CommitTree:
     """Reads a commit that is the source of trials. Raises BadRun: a batch without one of its commits would be another batch."""
-    commit, tree = get_text(found, "commit") or "", get_text(found, "tree") or ""
+    commit, tree = get_text(table, "commit") or "", get_text(table, "tree") or ""
     if not (is_id(commit) and is_id(tree)):
         raise BadRun(f"{BATCH} has a commit without a valid id")
     return CommitTree(commit, tree)
 
 
-def read_values(name: str, found: object) -> tuple[Value, ...]:
+def read_values(name: str, raw: object) -> tuple[Value, ...]:
     """Returns the items of a list as values of flags. Raises BadRun."""
-    if not isinstance(found, list):
+    if not isinstance(raw, list):
         raise BadRun(f"flag {name!r} in {BATCH} has no list of values")
-    return tuple(read_value(name, item) for item in found)
+    return tuple(read_value(name, item) for item in raw)
 
 
-def read_value(name: str, found: object) -> Value:
+def read_value(name: str, raw: object) -> Value:
     """Returns a value as a flag can hold it. Raises BadRun."""
     try:
-        return copy_value(name, found)
+        return copy_value(name, raw)
     except UsageError as error:
         raise BadRun(f"{BATCH}: {error.message}") from error
 
@@ -176,12 +176,12 @@ def decode_points(data: bytes) -> tuple[Mapping[str, Value], ...]:
 def decode_point(line: bytes, number: int) -> Mapping[str, Value]:
     """Reads one row of points.jsonl. Raises BadRun."""
     try:
-        found = json.loads(line)
+        table = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise BadRun(f"{POINTS}, line {number} is not JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(table, dict):
         raise BadRun(f"{POINTS}, line {number} is not an object")
-    return {name: read_value(name, value) for name, value in found.items()}
+    return {name: read_value(name, value) for name, value in table.items()}
 
 
 def encode_outcome(outcome: Outcome) -> dict[str, Any]:
@@ -210,24 +210,24 @@ def read_trials(data: bytes | None) -> tuple[Trial, ...]:
     data = data or b""
     # all that stands before the trials is left out
     tail = data[start + 1 :] if (start := data.find(TRIALS_HEADER)) >= 0 else b""
-    found = (one for piece in split_long_result(tail) for one in get_tables(parse_toml(piece, RESULT), "trials"))
-    return tuple(trial for one in found if (trial := read_trial(one)))
+    tables = (one for piece in split_long_result(tail) for one in get_tables(parse_toml(piece, RESULT), "trials"))
+    return tuple(trial for one in tables if (trial := read_trial(one)))
 
 
-def read_trial(found: Mapping[str, Any]) -> Trial | None:
+def read_trial(table: Mapping[str, Any]) -> Trial | None:
     """Reads a trial of a result; None if it has no number."""
-    number, run_id = get_int(found, "number"), get_text(found, "run") or ""
+    number, run_id = get_int(table, "number"), get_text(table, "run") or ""
     if number is None or number < 1:
         return None
-    several = found.get("values")
-    asked: Sequence[object] = [found["value"]] if "value" in found else several if isinstance(several, list) else []
-    values = tuple(value for value in map(as_float, asked) if value is not None)
-    reason = get_text(found, "reason") or ""
-    flags = {name: read_value(name, value) for name, value in get_table(found, "flags").items()} if reason else {}
-    tip = get_text(found, "tip") or ""
+    several = table.get("values")
+    numbers: Sequence[object] = [table["value"]] if "value" in table else several if isinstance(several, list) else []
+    values = tuple(value for value in map(as_float, numbers) if value is not None)
+    reason = get_text(table, "reason") or ""
+    flags = {name: read_value(name, value) for name, value in get_table(table, "flags").items()} if reason else {}
+    tip = get_text(table, "tip") or ""
     return Trial(
-        number, flags, get_text(found, "status") or PENDING, run_id if is_id(run_id) else "", values,
-        reused=found.get("reused") is True, tree=get_text(found, "tree") or "", reason=reason,
+        number, flags, get_text(table, "status") or PENDING, run_id if is_id(run_id) else "", values,
+        reused=table.get("reused") is True, tree=get_text(table, "tree") or "", reason=reason,
         tip=tip if is_id(tip) else "",
     )  # fmt: skip
 

@@ -63,7 +63,7 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
 
 def parse_long_result(data: bytes) -> dict[str, Any]:
     """Parses a long result piece by piece; keys after its files are dropped, trials too. Raises BadRun."""
-    found: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     files: list[dict[str, Any]] = []
     for piece in split_long_result(data):
         some = parse_toml(piece, RESULT)
@@ -72,8 +72,8 @@ def parse_long_result(data: bytes) -> dict[str, Any]:
             {key: file[key] for key in FILE_KEYS if isinstance(file.get(key), str | int)} for file in get_tables(some, "files")
         )
         # the first piece has everything that stands before the files
-        found = found or some
-    return {**found, "files": files}
+        table = table or some
+    return {**table, "files": files}
 
 
 def split_long_result(data: bytes) -> Iterator[bytes]:
@@ -103,7 +103,7 @@ class Origin:
     result: str
 
 
-def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: bool, written: Written | None) -> Attempt:
+def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: bool, times: Written | None) -> Attempt:
     """Builds an attempt from its files (path -> content). Raises BadRun if run.toml is missing or invalid."""
     if (run_bytes := parts.get(RUN)) is None:
         raise BadRun(f"{RUN} is missing")
@@ -147,7 +147,7 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
         content=content if is_id(content := get_text(source, "content") or "") else "",
         files=tuple(map(read_file, get_tables(result, "files"))),
         # the output is recorded together with the result
-        written=written if result else None,
+        written=times if result else None,
         result=origin.result,
         trial=trial if trial > 0 else None,
         pruned=pruned if status == TERMINATED else None,
@@ -158,53 +158,53 @@ def read_attempt(origin: Origin, parts: Mapping[str, bytes | None], *, live: boo
     return as_running(attempt) if live else attempt
 
 
-def read_counts(found: Mapping[str, Any], best: Mapping[str, Any]) -> TrialCounts | None:
+def read_counts(table: Mapping[str, Any], best: Mapping[str, Any]) -> TrialCounts | None:
     """Returns the counts of a batch in its result; None if it has none."""
-    if (total := get_int(found, "total")) is None:
+    if (total := get_int(table, "total")) is None:
         return None
     number, value = get_int(best, "trial"), get_number(best, "value")
-    known = None
+    best_trial = None
     if number is not None and value is not None:
-        known = model.trial_counts.BestTrial(number, get_text(best, "run") or "", value)
-    counts = {name: max(get_int(found, name) or 0, 0) for name in (*ENDINGS, PENDING)}
-    return model.trial_counts.TrialCounts(max(total, 0), **counts, best=known)
+        best_trial = model.trial_counts.BestTrial(number, get_text(best, "run") or "", value)
+    counts = {name: max(get_int(table, name) or 0, 0) for name in (*ENDINGS, PENDING)}
+    return model.trial_counts.TrialCounts(max(total, 0), **counts, best=best_trial)
 
 
-def read_metrics(found: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:
+def read_metrics(table: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> Metrics:
     """Returns the metrics of a result, without numbers that no float can hold."""
-    numbers = {name: as_float(value) for name, value in found.items()}
+    numbers = {name: as_float(value) for name, value in table.items()}
     last = {name: value for name, value in numbers.items() if value is not None}
-    known = {name: read_summary(get_table(series or {}, name), value) for name, value in last.items()}
-    return Metrics(last, {name: summary for name, summary in known.items() if summary})
+    summaries = {name: read_summary(get_table(series or {}, name), value) for name, value in last.items()}
+    return Metrics(last, {name: summary for name, summary in summaries.items() if summary})
 
 
-def read_summary(found: Mapping[str, Any], last: float) -> Summary | None:
+def read_summary(table: Mapping[str, Any], last: float) -> Summary | None:
     """Returns the summary of a metric; None unless it is complete."""
-    first, least, most = (as_float(found.get(name)) for name in (FIRST, LEAST, MOST))
-    count = get_int(found, COUNT)
+    first, least, most = (as_float(table.get(name)) for name in (FIRST, LEAST, MOST))
+    count = get_int(table, COUNT)
     if first is None or least is None or most is None or count is None:
         return None
     return Summary(first, last, least, most, count)
 
 
-def read_skipped(found: Mapping[str, Any]) -> Skipped:
+def read_skipped(table: Mapping[str, Any]) -> Skipped:
     """Returns a file that the snapshot left out."""
     # an entry without a path is still counted and shown
-    return Skipped(decode_path(get_text(found, "path") or "?"), get_int(found, "size") or 0, get_text(found, "reason") or "")
+    return Skipped(decode_path(get_text(table, "path") or "?"), get_int(table, "size") or 0, get_text(table, "reason") or "")
 
 
-def read_submodules(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def read_submodules(table: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Returns the submodules of a source: path and commit of each."""
-    return tuple((decode_path(path), commit) for path, commit in found.items() if isinstance(commit, str))
+    return tuple((decode_path(path), commit) for path, commit in table.items() if isinstance(commit, str))
 
 
-def read_file(found: Mapping[str, Any]) -> File:
+def read_file(table: Mapping[str, Any]) -> File:
     """Returns a produced file."""
     return File(
-        decode_path(get_text(found, "path") or "?"),
-        get_int(found, "size") or 0,
-        get_text(found, "sha256") or "",
-        get_text(found, "stored") or "git",
+        decode_path(get_text(table, "path") or "?"),
+        get_int(table, "size") or 0,
+        get_text(table, "sha256") or "",
+        get_text(table, "stored") or "git",
     )
 
 
@@ -222,12 +222,12 @@ def read_flags(data: bytes | None) -> Flags:
     """Returns the flags in flags.toml; none if the file is missing. Drops values that no flag can hold."""
     if data is None:
         return Flags({})
-    found = parse_toml(data, FLAGS)
+    table = parse_toml(data, FLAGS)
     try:
         # the usual case: testing each value by itself copies all of them twice
-        return Flags(found)
+        return Flags(table)
     except UsageError:  # a date, a table or a list that is nested too deeply
-        return Flags({name: value for name, value in found.items() if can_be_flag(name, value)})
+        return Flags({name: value for name, value in table.items() if can_be_flag(name, value)})
 
 
 def can_be_flag(name: str, value: object) -> bool:
@@ -273,46 +273,46 @@ def read_notes(data: bytes | None) -> Notes:
     return Notes(get_text(notes, "label"), get_texts(notes, "tags"), tuple(comments), notes.get("marked") is True)
 
 
-def get_text(found: Mapping[str, Any], key: str) -> str | None:
+def get_text(table: Mapping[str, Any], key: str) -> str | None:
     """Returns a string; None for any other value."""
-    value = found.get(key)
+    value = table.get(key)
     return value if isinstance(value, str) else None
 
 
-def get_texts(found: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def get_texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """Returns the strings of a list, without other items."""
-    value = found.get(key)
+    value = table.get(key)
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
-def get_table(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def get_table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Returns a table; an empty one for any other value."""
-    value = found.get(key)
+    value = table.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def get_tables(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def get_tables(table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     """Returns the tables of a list, without other items."""
-    value = found.get(key)
+    value = table.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def get_number(found: Mapping[str, Any], key: str) -> float | None:
+def get_number(table: Mapping[str, Any], key: str) -> float | None:
     """Returns a finite number that is not a boolean; None for any other value."""
-    value = as_float(found.get(key))
+    value = as_float(table.get(key))
     return value if value is not None and math.isfinite(value) else None
 
 
-def get_int(found: Mapping[str, Any], key: str) -> int | None:
+def get_int(table: Mapping[str, Any], key: str) -> int | None:
     """Returns an integer that fits in 64 bits; None for any other value."""
-    value = found.get(key)
+    value = table.get(key)
     # TOML promises integers of 64 bits, and a bool is an int in Python
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
 
 
-def get_time(found: Mapping[str, Any], key: str) -> datetime | None:
+def get_time(table: Mapping[str, Any], key: str) -> datetime | None:
     """Returns a time in UTC; None for any other value. A time without a zone is in UTC."""
-    value = found.get(key)
+    value = table.get(key)
     if not isinstance(value, datetime) or not 1 < value.year < 9999:  # years 1 and 9999: conversion to another zone overflows
         return None
     # gitrun writes its times in UTC

@@ -37,12 +37,12 @@ class Diagnostic:
     cure: str = ""
 
 
-def check_version(said: str) -> Iterator[Diagnostic]:
+def check_version(text: str) -> Iterator[Diagnostic]:
     """Yields a finding if `git version` reports a version that is too old."""
     # git version 2.39.5 (Apple Git-154)
-    found = re.search(r"(\d+)\.(\d+)", said)
-    if found and (int(found[1]), int(found[2])) < OLDEST_GIT:
-        yield Diagnostic("old-git", f"{said.strip()} is older than 2.36", "Install a newer git")
+    match = re.search(r"(\d+)\.(\d+)", text)
+    if match and (int(match[1]), int(match[2])) < OLDEST_GIT:
+        yield Diagnostic("old-git", f"{text.strip()} is older than 2.36", "Install a newer git")
 
 
 def check_settings(config: Config) -> Iterator[Diagnostic]:
@@ -73,9 +73,9 @@ def check_own_settings(config: Config) -> Iterator[Diagnostic]:
         yield Diagnostic("setting", error.message, error.hint, name)
     for name in unknown_settings(config):
         # the name from git is in lower case, the documentation has gitrun.maxUntracked
-        like = [known for known in NAMES if get_close_matches(name, [known.lower()])]
-        meant = f"Did you mean {like[0]}? " if like else ""
-        yield Diagnostic("setting", f"no setting {name}", f"{meant}To list the settings: git run help settings", name)
+        like = [name_known for name_known in NAMES if get_close_matches(name, [name_known.lower()])]
+        suggestion = f"Did you mean {like[0]}? " if like else ""
+        yield Diagnostic("setting", f"no setting {name}", f"{suggestion}To list the settings: git run help settings", name)
 
 
 def check_durability(config: Config) -> Iterator[Diagnostic]:

@@ -182,5 +182,5 @@ def quote_unprintable(text: str) -> str:
 
 def series_table(metrics: Metrics) -> dict[str, dict[str, float]]:
     """Returns first, least, greatest value and count of each metric with a summary."""
-    asked = (FIRST, LEAST, MOST, COUNT)
-    return {name: {aspect: known.aspect(aspect) for aspect in asked} for name, known in metrics.summaries.items()}
+    measures = (FIRST, LEAST, MOST, COUNT)
+    return {name: {aspect: summary.aspect(aspect) for aspect in measures} for name, summary in metrics.summaries.items()}

@@ -88,28 +88,28 @@ class Definition:
         return self.flags_to.removeprefix(FILE_PREFIX) if self.flags_to.startswith(FILE_PREFIX) else ""
 
 
-def override_flags(found: Sequence[Flag], said: Iterable[Flag]) -> tuple[Flag, ...]:
+def override_flags(overrides_of_operation: Sequence[Flag], declared: Iterable[Flag]) -> tuple[Flag, ...]:
     """Returns the flags found in a program, overridden by those of the entry; flags only in the entry come last."""
-    by_name = {flag.name: flag for flag in said}
+    by_name = {flag.name: flag for flag in declared}
     # pop leaves the flags that only the entry has
-    both = [override_flag(flag, by_name.pop(flag.name)) if flag.name in by_name else flag for flag in found]
+    both = [override_flag(flag, by_name.pop(flag.name)) if flag.name in by_name else flag for flag in overrides_of_operation]
     return (*both, *by_name.values())
 
 
-def override_flag(found: Flag, said: Flag) -> Flag:
+def override_flag(own: Flag, declared: Flag) -> Flag:
     """Returns the flag that was found, overridden by the keys that the entry sets."""
     # `int` or `float` from the program says more than `number` from the entry
-    says_less = said.kind == "any" or (said.kind == "number" and found.kind in {"int", "float"})
-    kind = found.kind if says_less else said.kind
+    says_less = declared.kind == "any" or (declared.kind == "number" and own.kind in {"int", "float"})
+    kind = own.kind if says_less else declared.kind
     return replace(
-        found,
-        default=found.default if said.default is None else said.default,
+        own,
+        default=own.default if declared.default is None else declared.default,
         kind=kind,
-        choices=said.choices or found.choices,
-        help=said.help or found.help,
+        choices=declared.choices or own.choices,
+        help=declared.help or own.help,
         # a default in the entry makes a required flag optional
-        required=said.required or (found.required and said.default is None),
-        least=found.least if said.least is None else said.least,
-        most=found.most if said.most is None else said.most,
-        when=said.when or found.when,
+        required=declared.required or (own.required and declared.default is None),
+        least=own.least if declared.least is None else declared.least,
+        most=own.most if declared.most is None else declared.most,
+        when=declared.when or own.when,
     )

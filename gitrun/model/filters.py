@@ -60,10 +60,10 @@ TEXT_PROPERTIES = frozenset({"id", "operation", "op", "status", "label", "tag", 
 TIME_PROPERTIES = frozenset({"started", "stopped"})
 
 
-def unreadable_filter(words: str, text: str, place: int, hint: str = EXAMPLE) -> FilterError:
+def unreadable_filter(words: str, text: str, position: int, hint: str = EXAMPLE) -> FilterError:
     """Makes the error for an expression that does not parse; its detail marks the place."""
     error = FilterError(f"cannot read the filter: {words}", hint)
-    error.detail = f"  {safe_text(text)}\n  {' ' * count_columns(safe_text(text[:place]))}^"
+    error.detail = f"  {safe_text(text)}\n  {' ' * count_columns(safe_text(text[:position]))}^"
     return error
 
 
@@ -107,9 +107,9 @@ class FilterParser:
 
     def consume(self) -> Token:
         """Consumes the next token and returns it; the end is never consumed."""
-        found = self.tokens[self.at]
-        self.at += found.sort != "end"
-        return found
+        token = self.tokens[self.at]
+        self.at += token.sort != "end"
+        return token
 
     def is_word(self, *words: str) -> bool:
         """Returns whether the next token is one of these words."""
@@ -163,17 +163,17 @@ class FilterParser:
         if value.sort not in {"word", "value"}:
             raise unreadable_filter(f"expected a value after '{operator}'", self.text, value.place)
         # a label `1.10` must not become the number 1.1
-        wanted = parse_as_text(value.text) if name.text in TEXT_PROPERTIES | TIME_PROPERTIES else parse_value(value.text)
+        wanted_value = parse_as_text(value.text) if name.text in TEXT_PROPERTIES | TIME_PROPERTIES else parse_value(value.text)
         if name.text in TIME_PROPERTIES:
-            self.require_times(wanted, operator, value)
-        return make_comparison(name.text, operator, wanted)
+            self.require_times(wanted_value, operator, value)
+        return make_comparison(name.text, operator, wanted_value)
 
-    def require_times(self, wanted: Any, operator: str, value: Token) -> None:  # noqa: ANN401
+    def require_times(self, wanted_value: Any, operator: str, value: Token) -> None:  # noqa: ANN401
         """Raises FilterError unless each wanted value is a date that the operator can compare with."""
-        for one in wanted if isinstance(wanted, list) else [wanted]:
+        for one in wanted_value if isinstance(wanted_value, list) else [wanted_value]:
             # equality takes the beginning of a date, 2026-11, but an order needs a whole one
-            known = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else parse_iso_time(one)
-            if not known:
+            time = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else parse_iso_time(one)
+            if not time:
                 raise unreadable_filter(f"'{one}' is not a date", self.text, value.place, DATES)
 
     def operator(self) -> str:
@@ -191,20 +191,20 @@ class FilterParser:
 
 def split_tokens(text: str) -> list[Token]:
     """Splits an expression into tokens, followed by one of sort `end`. Raises FilterError."""
-    found, at = [], 0
+    tokens, at = [], 0
     while text[at:].strip():
-        place = at + len(text[at:]) - len(text[at:].lstrip())
+        start = at + len(text[at:]) - len(text[at:].lstrip())
         # lists nest, as in [a, [1]*3], which a regular expression cannot follow
-        if (end := list_end(text, place)) > place:
-            found.append(Token("value", text[place:end], place))
+        if (end := list_end(text, start)) > start:
+            tokens.append(Token("value", text[start:end], start))
             at = end
             continue
         match = TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            raise unreadable_filter(f"unexpected '{text[place]}'", text, place)
-        found.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
+            raise unreadable_filter(f"unexpected '{text[start]}'", text, start)
+        tokens.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         at = match.end()
-    return [*found, Token("end", "", len(text))]
+    return [*tokens, Token("end", "", len(text))]
 
 
 def parse_as_text(text: str) -> Any:  # noqa: ANN401 - a text, or a list of texts
@@ -227,47 +227,47 @@ def look_up_value(run: Run, name: str) -> Any:  # noqa: ANN401 - whatever a run 
     return run.flags[name] if name in run.flags else run.metrics.ask(name)
 
 
-def make_comparison(name: str, operator: str, wanted: Any) -> RunTest:  # noqa: ANN401 - a value as flags have
-    """Returns the test that compares a run's value under `name` with `wanted`."""
+def make_comparison(name: str, operator: str, operand: Any) -> RunTest:  # noqa: ANN401 - a value as flags have
+    """Returns the test that compares a run's value under `name` with `operand`."""
     negated = operator.startswith("not ")
     test = COMPARISONS[operator.removeprefix("not ")]
 
     def is_so(run: Run) -> bool:
-        found = look_up_value(run, name)
+        value = look_up_value(run, name)
         # without a value nothing matches, not even a negated test
-        return found is not None and test(found, wanted) != negated
+        return value is not None and test(value, operand) != negated
 
     return is_so
 
 
-def is_equal(found: Any, wanted: Any) -> bool:  # noqa: ANN401
+def is_equal(value: Any, operand: Any) -> bool:  # noqa: ANN401
     """Returns whether two values are equal.
 
     A list of tags equals any of its tags. A time equals any prefix of its ISO form.
     """
-    if isinstance(found, datetime):
+    if isinstance(value, datetime):
         # a date without a time means the whole day
-        text = str(wanted).replace(" ", "T")
-        return found.isoformat(timespec="microseconds").startswith(text) or parse_iso_time(text) == found
-    if isinstance(found, list) and not isinstance(wanted, list):
-        return any(same_value(item, wanted) for item in found)
-    return same_value(found, wanted)
+        text = str(operand).replace(" ", "T")
+        return value.isoformat(timespec="microseconds").startswith(text) or parse_iso_time(text) == value
+    if isinstance(value, list) and not isinstance(operand, list):
+        return any(same_value(item, operand) for item in value)
+    return same_value(value, operand)
 
 
-def order_values(found: Any, wanted: Any) -> int | None:  # noqa: ANN401
-    """Returns less than 0, 0 or more than 0 as `found` is before, equal to or after `wanted`; None if not comparable."""
-    if isinstance(found, datetime):
-        return order_times(found, wanted)
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (found, wanted))
-    if numbers or (isinstance(found, str) and isinstance(wanted, str)):
-        return (found > wanted) - (found < wanted) if found == found and wanted == wanted else None  # noqa: PLR0124 - nan
+def order_values(value: Any, operand: Any) -> int | None:  # noqa: ANN401
+    """Returns less than 0, 0 or more than 0 as `value` is before, equal to or after `operand`; None if not comparable."""
+    if isinstance(value, datetime):
+        return order_times(value, operand)
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (value, operand))
+    if numbers or (isinstance(value, str) and isinstance(operand, str)):
+        return (value > operand) - (value < operand) if value == value and operand == operand else None  # noqa: PLR0124 - nan
     return None
 
 
-def order_times(found: datetime, wanted: Any) -> int | None:  # noqa: ANN401
+def order_times(time: datetime, operand: Any) -> int | None:  # noqa: ANN401
     """Compares a time with a date or time as text, as `order_values` does. Text without a zone is in UTC."""
-    moment = parse_iso_time(str(wanted))
-    return (found > moment) - (found < moment) if moment else None
+    moment = parse_iso_time(str(operand))
+    return (time > moment) - (time < moment) if moment else None
 
 
 def parse_iso_time(text: str) -> datetime | None:
@@ -280,25 +280,25 @@ def parse_iso_time(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def make_order_test(*wanted: int) -> Callable[[Any, Any], bool]:
+def make_order_test(*order: int) -> Callable[[Any, Any], bool]:
     """Returns a test: whether the order of two values (see `order_values`) is one of these."""
-    return lambda found, value: order_values(found, value) in wanted
+    return lambda sign, value: order_values(sign, value) in order
 
 
-def contains_value(found: Any, wanted: Any) -> bool:  # noqa: ANN401
+def contains_value(value: Any, operand: Any) -> bool:  # noqa: ANN401
     """Returns whether a list contains the value, or a text the text."""
-    if isinstance(found, list):
-        return any(same_value(item, wanted) for item in found)
-    return isinstance(found, str) and str(wanted) in found
+    if isinstance(value, list):
+        return any(same_value(item, operand) for item in value)
+    return isinstance(value, str) and str(operand) in value
 
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": is_equal,
-    "!=": lambda found, wanted: not is_equal(found, wanted),
+    "!=": lambda value, operand: not is_equal(value, operand),
     "<": make_order_test(-1),
     "<=": make_order_test(-1, 0),
     ">": make_order_test(1),
     ">=": make_order_test(0, 1),
-    "in": lambda found, wanted: isinstance(wanted, list) and any(is_equal(found, item) for item in wanted),
+    "in": lambda value, operand: isinstance(operand, list) and any(is_equal(value, item) for item in operand),
     "contains": contains_value,
 }

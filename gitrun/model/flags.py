@@ -194,8 +194,8 @@ def describe_names(declared: Sequence[Flag]) -> str:
 
 def find_nested_name(declared: Iterable[Flag], name: str) -> str:
     """Returns the only declared flag whose dotted name ends with this name, such as `model.lr` for `lr`; "" without one."""
-    found = {flag.name for flag in declared if flag.name.endswith(f".{name}")}
-    return found.pop() if len(found) == 1 else ""
+    matches = {flag.name for flag in declared if flag.name.endswith(f".{name}")}
+    return matches.pop() if len(matches) == 1 else ""
 
 
 def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
@@ -206,7 +206,7 @@ def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
 
 def resolve_flags(
     declared: Sequence[Flag] | None,
-    given: Mapping[str, Value | Typed | None],
+    values: Mapping[str, Value | Typed | None],
     *,
     operation: str,
     force: bool = False,
@@ -219,7 +219,7 @@ def resolve_flags(
     Raises UsageError. With `force` it does so only for what no flag can be called or hold.
     """
     settled: dict[str, Value | None] = {}
-    for name, value in given.items():
+    for name, value in values.items():
         flag = find_declared(declared or (), name)
         if flag is None and declared is not None and not (force or partial):
             raise UnknownFlag(f"{operation} has no flag {name!r}", f"{hint_for_unknown(declared, name)}. {_FORCE}")
@@ -232,34 +232,34 @@ def resolve_flags(
     return settled
 
 
-def resolve_flag(flag: Flag, given: Value | Typed | None, *, operation: str, force: bool = False) -> Value | None:
+def resolve_flag(flag: Flag, given_value: Value | Typed | None, *, operation: str, force: bool = False) -> Value | None:
     """Returns the value of one flag, as `resolve_flags` does."""
-    value = read_typed(flag, given) if isinstance(given, Typed) else given
+    value = read_typed(flag, given_value) if isinstance(given_value, Typed) else given_value
     value = None if value is None else copy_value(flag.name, value)
     # a default is always allowed: programs have defaults that their own choices exclude
     if force or value is None or same_value(value, flag.default) or _accepts(flag, value):
         return value
     takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0] + _range_text(flag)
-    shown = given.text if isinstance(given, Typed) else given
-    raise BadValue(f"flag {flag.name!r} of {operation} must be {takes}, not {shown!r}", _FORCE)
+    text = given_value.text if isinstance(given_value, Typed) else given_value
+    raise BadValue(f"flag {flag.name!r} of {operation} must be {takes}, not {text!r}", _FORCE)
 
 
-def read_typed(flag: Flag, given: Typed) -> Value | None:
+def read_typed(flag: Flag, typed: Typed) -> Value | None:
     """Returns the value that a typed text has for this flag; accepts what the flag would refuse."""
     # 007 and true stay as typed for a program that takes text
     if flag.kind == "str":
-        return given.text
+        return typed.text
     # choices, or a default that is a number, tell how the program reads the value
-    as_typed = flag.as_typed or (given.as_typed if flag.kind == "any" else "")
+    as_typed = flag.as_typed or (typed.as_typed if flag.kind == "any" else "")
     if not as_typed or flag.choices or isinstance(flag.default, bool | int | float):
-        return parse_value(given.text)
+        return parse_value(typed.text)
     if flag.kind == "list":
-        return parse_texts(given.text)
-    value = parse_spelled(given.text)
+        return parse_texts(typed.text)
+    value = parse_spelled(typed.text)
     if not isinstance(value, bool) or as_typed == "numbers":
         return value
     is_declared = flag.option or flag.action == "positional"
-    return value if given.text in {"true", "false"} and not is_declared else given.text
+    return value if typed.text in {"true", "false"} and not is_declared else typed.text
 
 
 def _accepts(flag: Flag, value: Value) -> bool:

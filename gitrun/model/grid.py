@@ -100,15 +100,15 @@ def list_values(name: str, domain: Domain) -> Sequence[Value]:
     return model.sequences.compute_sequence(format_given(name, domain), "range", texts)
 
 
-def count_below(axes: Sequence[Axis], chosen: Mapping[str, Value]) -> int:
+def count_below(axes: Sequence[Axis], flags: Mapping[str, Value]) -> int:
     """Returns the number of points that the axes make beside the flags chosen before."""
     count = 1
     for index, axis in enumerate(axes):
-        if not _exists(axis, chosen):
+        if not _exists(axis, flags):
             continue
         if axis.decides:
             later = axes[index + 1 :]
-            return count * sum(count_below(later, {**chosen, axis.name: value}) for value in axis.values)
+            return count * sum(count_below(later, {**flags, axis.name: value}) for value in axis.values)
         count *= len(axis.values)
     return count
 
@@ -121,33 +121,33 @@ def sample_points(count: int, most: int | None, seed: int) -> Sequence[int]:
     if count <= sys.maxsize:
         return sorted(drawn.sample(range(count), most))
     # len() of a range ends at sys.maxsize
-    found: set[int] = set()
-    while len(found) < most:
-        found.add(drawn.randrange(count))
-    return sorted(found)
+    indexes: set[int] = set()
+    while len(indexes) < most:
+        indexes.add(drawn.randrange(count))
+    return sorted(indexes)
 
 
-def _exists(axis: Axis, chosen: Mapping[str, Value]) -> bool:
+def _exists(axis: Axis, flags: Mapping[str, Value]) -> bool:
     return all(
-        name in chosen and any(same_value(chosen[name], value) for value in allowed) for name, allowed in axis.when.items()
+        name in flags and any(same_value(flags[name], value) for value in allowed) for name, allowed in axis.when.items()
     )
 
 
 def _walk(axes: Sequence[Axis], row: Mapping[str, Value], rest: int) -> dict[str, Value]:
     """Returns the point `rest` below a row."""
-    found = {name: copy_value(name, value) for name, value in row.items()}
+    flags = {name: copy_value(name, value) for name, value in row.items()}
     for index, axis in enumerate(axes):
-        if not _exists(axis, found):
+        if not _exists(axis, flags):
             continue
         later = axes[index + 1 :]
         if axis.decides:
             for value in axis.values:
-                size = count_below(later, {**found, axis.name: value})
+                size = count_below(later, {**flags, axis.name: value})
                 if rest < size:
                     break
                 rest -= size
         else:
-            place, rest = divmod(rest, count_below(later, found))
-            value = axis.values[place]
-        found[axis.name] = copy_value(axis.name, value)
-    return found
+            position, rest = divmod(rest, count_below(later, flags))
+            value = axis.values[position]
+        flags[axis.name] = copy_value(axis.name, value)
+    return flags

@@ -48,8 +48,8 @@ def encode_lent(entries: Iterable[Lent]) -> dict[str, Any]:
         row |= {"digest": entry.digest} if entry.digest else {}
         row |= {"links": entry.links} if entry.links else {}
         rows.append(row)
-    left = len(ordered) - len(rows)
-    return {"lent": rows, **({"left_out": left} if left else {})}
+    hidden = len(ordered) - len(rows)
+    return {"lent": rows, **({"left_out": hidden} if hidden else {})}
 
 
 def read_lent(table: Mapping[str, Any]) -> tuple[Lent, ...]:
@@ -58,21 +58,21 @@ def read_lent(table: Mapping[str, Any]) -> tuple[Lent, ...]:
     Passes over what does not read, and paths that lead out of the tree or into what is git's and ours.
     """
     rows = table.get("lent")
-    found: dict[str, Lent] = {}
+    lent: dict[str, Lent] = {}
     for row in rows if isinstance(rows, list) else ():
         if not isinstance(row, dict) or not isinstance(row.get("path"), str) or row.get("how") not in {COPY, LINK}:
             continue
         path = decode_path(row["path"])
         # is_safe refuses empty parts, so the slash of a directory is cut before
-        if "\0" in path or not is_safe(path.removesuffix("/")) or len(found) >= MAX_ENTRIES:
+        if "\0" in path or not is_safe(path.removesuffix("/")) or len(lent) >= MAX_ENTRIES:
             continue
         numbers = [row.get(key) for key in ("files", "bytes", "links")]
         # isinstance would accept True
         files, size, links = (n if type(n) is int and 0 <= n < NUMBER_LIMIT else 0 for n in numbers)
         digest = row.get("digest")
         entry = Lent(path, row["how"], files, size, digest if isinstance(digest, str) else "", links)
-        found.setdefault(path, entry)
-    return tuple(found.values())
+        lent.setdefault(path, entry)
+    return tuple(lent.values())
 
 
 def describe_lent(entry: Lent) -> str:
@@ -84,20 +84,22 @@ def describe_lent(entry: Lent) -> str:
 
 def describe_changes(before: Iterable[Lent], now: Mapping[str, Lent]) -> tuple[str, ...]:
     """Returns a sentence for each recorded entry that has changed. Linked directories are only checked to exist."""
-    said = []
+    parts = []
     for entry in before:
         current = now.get(entry.path)
         if current is None:
-            said.append(f"{entry.path} was lent to the run and is not here")
+            parts.append(f"{entry.path} was lent to the run and is not here")
         elif entry.how == COPY and current.how == COPY and entry.digest != current.digest:
             then, today = (f"{count_text(one.files, 'file')}, {size_text(one.size)}" for one in (entry, current))
-            said.append(
+            parts.append(
                 f"{entry.path} has changed since the run"
                 + (f" ({then} then, {today} now)" if then != today else " (its content)")
             )
         elif entry.how == COPY and current.how == LINK:
-            said.append(f"{entry.path} was copied for the run, and is now too large for a copy")
+            parts.append(f"{entry.path} was copied for the run, and is now too large for a copy")
         # a linked file has no digest, only its size
         elif entry.how == LINK and not entry.path.endswith("/") and current.how == LINK and entry.size != current.size:
-            said.append(f"{entry.path} has changed since the run ({size_text(entry.size)} then, {size_text(current.size)} now)")
-    return tuple(said)
+            parts.append(
+                f"{entry.path} has changed since the run ({size_text(entry.size)} then, {size_text(current.size)} now)"
+            )
+    return tuple(parts)

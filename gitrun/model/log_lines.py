@@ -152,8 +152,8 @@ class LogLines:
             return EMPTY_LINE
         if self._columns and (row := self._row(line)):
             return row
-        if known := CLASSES.match(line):
-            return LogLine({"accuracy": float(known[1])})
+        if kind := CLASSES.match(line):
+            return LogLine({"accuracy": float(kind[1])})
         return EMPTY_LINE if FOREIGN.match(line) else self._pairs(line)
 
     def _row(self, line: str) -> LogLine | None:
@@ -175,33 +175,33 @@ class LogLines:
         prefix = PREFIX.match(line)
         start = prefix.end() if prefix else 0
         step, counters = self._step(line, start)
-        found = find_pairs(line, start, counters)
-        measures = [pair for pair in found if pair.is_measure]
-        company = [pair for pair in found if pair.is_companion]
+        pairs = find_pairs(line, start, counters)
+        measures = [pair for pair in pairs if pair.is_measure]
+        company = [pair for pair in pairs if pair.is_companion]
         # two companions in one line are enough: `precision 0.8 recall 0.7`
         if not measures and len(company) < 2:
             return EMPTY_LINE
         if (
             not counters
-            and (len(found) < 2 or " = " in line)
-            and not stands_alone(line[start:], found[0], is_prefixed=start > 0)
+            and (len(pairs) < 2 or " = " in line)
+            and not stands_alone(line[start:], pairs[0], is_prefixed=start > 0)
         ):
             return EMPTY_LINE
-        return LogLine({pair.name: pair.value for pair in found}, step)
+        return LogLine({pair.name: pair.value for pair in pairs}, step)
 
     def _step(self, line: str, start: int) -> tuple[float | None, list[tuple[int, int]]]:
         """Returns the step of a line, or None, and the spans of the text that names it."""
         epoch, step = EPOCH.search(line, start), STEP.search(line, start)
-        place = COUNTER.search(line, epoch.end() if epoch else start) or FIRST.match(line, start)
-        counters = [one.span() for one in (epoch, step, place) if one]
+        counter = COUNTER.search(line, epoch.end() if epoch else start) or FIRST.match(line, start)
+        counters = [one.span() for one in (epoch, step, counter) if one]
         if epoch:
             self._enter(float(epoch["at"]))
-        within = step or place
+        within = step or counter
         if not within:
             return (float(epoch["at"]) if epoch else None), counters
         at, total = float(within["at"]), within.groupdict().get("of")
-        if total is None and place and place is not within:
-            total = place.groupdict().get("of")
+        if total is None and counter and counter is not within:
+            total = counter.groupdict().get("of")
         if self._epoch is None or (epoch and not float(epoch["at"]).is_integer()):
             return at, counters
         if total is None:  # a global step counts on; one without a total may restart with each epoch, and is no step of the run
@@ -220,7 +220,7 @@ class LogLines:
 
 def find_pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[Pair]:
     """Returns the pairs of a line that stand where metrics usually do."""
-    found: list[Pair] = []
+    pairs: list[Pair] = []
     phase, end = "", start
     for match in PAIR.finditer(line, start):
         key, is_blank = match["key"], not match["sign"].strip()
@@ -248,9 +248,9 @@ def find_pairs(line: str, start: int, counters: list[tuple[int, int]]) -> list[P
             value = value / float(match["of"][1:]) if float(match["of"][1:]) else value
         if phase and not PHASES.intersection(re.split(r"[\W_]", name.lower())):
             name = f"{phase}_{name}"
-        found.append(Pair(name, value, match.start(), match.end(), is_measure(name), is_companion(name)))
+        pairs.append(Pair(name, value, match.start(), match.end(), is_measure(name), is_companion(name)))
         end = match.end()
-    return found
+    return pairs
 
 
 def split_qualifiers(line: str, start: int, end: int) -> tuple[list[str], str, bool]:

@@ -68,7 +68,7 @@ class Metrics(Mapping[str, float]):
         self, values: Mapping[str, float] | Iterable[tuple[str, float]] = (), summaries: Mapping[str, Summary] | None = None
     ) -> None:
         self._values = {name: float(value) for name, value in dict(values).items()}
-        self._summaries = {name: found for name, found in (summaries or {}).items() if name in self._values}
+        self._summaries = {name: summary for name, summary in (summaries or {}).items() if name in self._values}
 
     @property
     def summaries(self) -> Mapping[str, Summary]:
@@ -89,19 +89,19 @@ class Metrics(Mapping[str, float]):
 
     def pack(self) -> Packed:
         """Returns the metrics as tuples of numbers for `unpack`."""
-        known = self._summaries
+        summaries = self._summaries
         return {
-            name: (value, s.first, s.least, s.most, s.count) if (s := known.get(name)) else (value,)
+            name: (value, s.first, s.least, s.most, s.count) if (s := summaries.get(name)) else (value,)
             for name, value in self._values.items()
         }
 
     @classmethod
     def unpack(cls, packed: Mapping[str, Any]) -> Metrics:
         """Restores the output of `pack`; lists may replace the tuples, as after JSON."""
-        known = ((name, numbers) for name, numbers in packed.items() if len(numbers) > 1)
+        unpacked = ((name, numbers) for name, numbers in packed.items() if len(numbers) > 1)
         return cls(
             {name: numbers[0] for name, numbers in packed.items()},
-            {name: Summary(first, last, least, most, count) for name, (last, first, least, most, count) in known},
+            {name: Summary(first, last, least, most, count) for name, (last, first, least, most, count) in unpacked},
         )
 
     def __getitem__(self, name: str) -> float:
@@ -300,9 +300,9 @@ class MetricCollector:
         steps = steps or self.steps
         if STEP in values:
             steps.set_step(values[STEP])
-        taken = [name for name in values if self.admit(name)]
-        step = steps.shared_step(taken) if taken else 0.0
-        for name in taken:
+        admitted = [name for name in values if self.admit(name)]
+        step = steps.shared_step(admitted) if admitted else 0.0
+        for name in admitted:
             self.add(name, values[name], step)
 
     def lines(self, names: Collection[str] | None = None, limit: int = 0) -> Iterator[str]:
@@ -313,8 +313,10 @@ class MetricCollector:
         points = [series.points(name) for name, series in told_of.items()]
         # each series is in the order of its rows, so merging needs no sort
         for _, row in groupby(merge(*points, key=itemgetter(0)), key=itemgetter(0)):
-            told = list(row)
-            yield json.dumps({STEP: as_step_number(told[0][1]), **{name: as_json_number(value) for _, _, name, value in told}})
+            batch_names = list(row)
+            yield json.dumps(
+                {STEP: as_step_number(batch_names[0][1]), **{name: as_json_number(value) for _, _, name, value in batch_names}}
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,25 +328,25 @@ class CollectedMetrics:
     @property
     def series_by_source(self) -> list[dict[str, Series]]:
         """Returns, for each source, its recorded series, within the limits of an attempt."""
-        taken: set[str] = set()
+        used_names: set[str] = set()
         # the limits hold for all sources together: their names end up in one result.toml
-        room, found = MAX_NAMES_LENGTH, []
+        room, series_found = MAX_NAMES_LENGTH, []
         for source in self.sources:
             own = {}
             for name, series in source.series.items():
                 weight = len(json.dumps(name))
-                if series.count and name not in taken and room >= weight and len(taken) < MAX_METRICS:
+                if series.count and name not in used_names and room >= weight and len(used_names) < MAX_METRICS:
                     room -= weight
-                    taken.add(name)
+                    used_names.add(name)
                     own[name] = series
-            found.append(own)
-        return found
+            series_found.append(own)
+        return series_found
 
     @property
     def is_full(self) -> bool:
         """Returns whether there were more metrics than are recorded."""
-        told = {name for source in self.sources for name, series in source.series.items() if series.count}
-        return any(source.is_full for source in self.sources) or len(told) > sum(map(len, self.series_by_source))
+        names = {name for source in self.sources for name, series in source.series.items() if series.count}
+        return any(source.is_full for source in self.sources) or len(names) > sum(map(len, self.series_by_source))
 
     def counts(self) -> tuple[int, int]:
         """Returns the number of all points, and of those that are kept."""
@@ -353,8 +355,8 @@ class CollectedMetrics:
 
     def metrics(self) -> Metrics:
         """Returns the last value and summary of each metric."""
-        found = {name: series.summary() for own in self.series_by_source for name, series in own.items()}
-        return Metrics({name: summary.last for name, summary in found.items()}, found)
+        summaries = {name: series.summary() for own in self.series_by_source for name, series in own.items()}
+        return Metrics({name: summary.last for name, summary in summaries.items()}, summaries)
 
     def lines(self) -> Iterator[str]:
         """Yields the points of all sources as lines of JSON, one source after the other."""

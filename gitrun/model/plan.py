@@ -110,11 +110,11 @@ class Plan:
     def words(self) -> list[str]:
         """Returns the command with its arguments, before `{python}` and `{name}` are replaced."""
         # without places, all arguments follow the command
-        added = list(zip(self.places or (len(self.command),) * len(self.arguments), self.arguments, strict=True))
+        inserted = list(zip(self.places or (len(self.command),) * len(self.arguments), self.arguments, strict=True))
         return [
             word
             for at in range(len(self.command) + 1)
-            for word in (*(text for place, text in added if place == at), *self.command[at : at + 1])
+            for word in (*(text for position, text in inserted if position == at), *self.command[at : at + 1])
         ]
 
     @property
@@ -250,8 +250,8 @@ class Request:
 
     def given_params(self) -> dict[str, Any]:
         """Returns the run parameters that were given."""
-        found = {name: getattr(self, name) for name in PARAMS}
-        return {name: value for name, value in found.items() if value is not None}
+        params = {name: getattr(self, name) for name in PARAMS}
+        return {name: value for name, value in params.items() if value is not None}
 
     @property
     def compares(self) -> bool:

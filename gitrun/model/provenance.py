@@ -140,8 +140,8 @@ def read_basis(data: bytes | None) -> Basis:
 
 def read_directory(need: Mapping[str, Any]) -> str:
     """Returns the directory of needed files; empty if it has none, or one outside the workspace."""
-    found = decode_path(get_text(need, "directory") or "")
-    return found if found and is_safe(found) else ""
+    directory = decode_path(get_text(need, "directory") or "")
+    return directory if directory and is_safe(directory) else ""
 
 
 def dependency_ids(basis: Basis) -> dict[str, str]:

@@ -36,9 +36,9 @@ class RepeatedSampler:
             # trials outside of a space that has changed stay as they are
             if len(group) % self._repeat and self._points.contains(group[0].flags, {}):
                 return Proposal(self._points.select_flags(group[0].flags), group[0].attrs)
-        known = [trial for trial in trials if trial.number < 1]
+        finished = [trial for trial in trials if trial.number < 1]
         merged = [merge_trials(point, group, self._repeat) for point, group in enumerate(groups, 1)]
-        return self._sampler.propose(len(groups) + 1, [*known, *merged])
+        return self._sampler.propose(len(groups) + 1, [*finished, *merged])
 
 
 def list_seeds(definition: BatchDefinition) -> tuple[int, ...]:

@@ -173,8 +173,8 @@ class Attempt:
     @property
     def brief_flags_text(self) -> str:
         """Returns `flags_text` without Hydra's own settings and class names, unless the user typed them."""
-        shown = {name: value for name, value in self.flags.items() if name in self.given or not is_plumbing(name)}
-        return Flags(shown).text(self.given)
+        flags = {name: value for name, value in self.flags.items() if name in self.given or not is_plumbing(name)}
+        return Flags(flags).text(self.given)
 
     @property
     def brief_text(self) -> str:
@@ -280,9 +280,9 @@ def as_running(attempt: Attempt, metrics: Metrics | None = None) -> Attempt:
 def as_json(run: Run) -> dict[str, Any]:
     """Returns the run as a JSON object for programs; times are in RFC 3339."""
     notes = run.notes
-    found = attempt_as_json(run.attempt)
+    table = attempt_as_json(run.attempt)
     # the id is that of the first attempt's commit, not of the last one's
-    return found | {
+    return table | {
         "id": run.id,
         "label": notes.label,
         "tags": list(notes.tags),
@@ -321,9 +321,9 @@ def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
 
 def counts_as_json(counts: TrialCounts) -> dict[str, Any]:
     """Returns the counts of a batch, and its best trial, as a JSON object."""
-    found = asdict(counts)
-    best = found.pop("best")
-    return {**found, "best": {"trial": best["number"], "run": best["run_id"], "value": best["value"]} if best else None}
+    table = asdict(counts)
+    best = table.pop("best")
+    return {**table, "best": {"trial": best["number"], "run": best["run_id"], "value": best["value"]} if best else None}
 
 
 def rfc3339_text(time: datetime | None) -> str | None:
@@ -341,10 +341,10 @@ def restart_needed(run: Run, flags: Mapping[str, Value | None]) -> bool:
     return run.status not in ENDED or Flags(run.flags) != Flags(flags)
 
 
-def run_params_for_restart(run: Run, given: Iterable[str] = ()) -> dict[str, Any]:
-    """Returns the run parameters that a restart of `run` reuses: nine keys, without those in `given`."""
+def run_params_for_restart(run: Run, names: Iterable[str] = ()) -> dict[str, Any]:
+    """Returns the run parameters that a restart of `run` reuses: nine keys, without those in `names`."""
     params = run.attempt.params
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "force_flags": params.force_flags,
         "gpus": params.gpus,
         "max_trials": params.max_trials,
@@ -355,8 +355,8 @@ def run_params_for_restart(run: Run, given: Iterable[str] = ()) -> dict[str, Any
         "optimizer": params.optimizer,
         "random_seed": params.random_seed,
     }
-    left_out = set(given)
-    return {name: value for name, value in found.items() if name not in left_out}
+    left_out = set(names)
+    return {name: value for name, value in values.items() if name not in left_out}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,16 +34,16 @@ def find_id(name: str, ids: Iterable[str]) -> str | None:
     if not digits:
         return None
     # sorted, so that the message names the same candidates each time
-    found = sorted(run for run in ids if run.startswith(digits) and is_id(run))
-    if len(found) > 1:
+    matches = sorted(run for run in ids if run.startswith(digits) and is_id(run))
+    if len(matches) > 1:
         raise AmbiguousRun(
-            f"'{safe_text(name)}' matches {len(found)} runs: {', '.join(run[: len(digits) + 4] for run in found[:8])}",
+            f"'{safe_text(name)}' matches {len(matches)} runs: {', '.join(run[: len(digits) + 4] for run in matches[:8])}",
             "Give more digits",
         )
     # `face` may still be an operation or a label, runs/face only an id
-    if not found and "/" in name:
+    if not matches and "/" in name:
         raise unknown_run(name)
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def require_numbered(name: str, run: Run | None, total: int, *, is_bare: bool = False) -> Run:
@@ -67,10 +67,10 @@ def require_latest(run: Run | None, total: int, *, is_bare: bool = False) -> Run
 
 def find_by_name(name: str, runs: Sequence[Run]) -> Run:
     """Returns the run of that operation or label among `runs`, newest first. Raises UnknownRun."""
-    named = [run for run in runs if run.operation == name]
+    same_name = [run for run in runs if run.operation == name]
     # an operation wins over a label: labels are free text
-    if named:
-        return find_marked(named) or named[0]
+    if same_name:
+        return find_marked(same_name) or same_name[0]
     labelled = [run for run in runs if run.notes.label == name]
     # nothing keeps two runs from having one label
     if len(labelled) > 1:
@@ -87,11 +87,11 @@ def find_marked(runs: Iterable[Run]) -> Run | None:
 
     Raises UnknownRun if several are marked, as after fetching from two people.
     """
-    found = [run for run in runs if run.notes.marked]
-    if len(found) > 1:
-        said = f"{len(found)} runs of '{safe_text(found[0].operation)}' are marked: {describe_candidates(found)}"
-        raise UnknownRun(said, "To mark one: git run mark ID")
-    return found[0] if found else None
+    marked = [run for run in runs if run.notes.marked]
+    if len(marked) > 1:
+        message = f"{len(marked)} runs of '{safe_text(marked[0].operation)}' are marked: {describe_candidates(marked)}"
+        raise UnknownRun(message, "To mark one: git run mark ID")
+    return marked[0] if marked else None
 
 
 def describe_candidates(runs: Sequence[Run]) -> str:

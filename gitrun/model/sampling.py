@@ -62,20 +62,20 @@ class SearchPoints:
         """Returns the flags that points have, by name."""
         return sorted({*self.order, *self.columns})
 
-    def exists(self, name: str, chosen: Mapping[str, Value]) -> bool:
+    def exists(self, name: str, flags: Mapping[str, Value]) -> bool:
         """Returns whether a flag of the space exists beside the values chosen for others."""
         return all(
-            other in chosen and any(same_value(chosen[other], value) for value in allowed)
+            other in flags and any(same_value(flags[other], value) for value in allowed)
             for other, allowed in self.space[name].when.items()
         )
 
     def select_flags(self, flags: Mapping[str, Value]) -> dict[str, Value]:
         """Returns those flags of a trial that belong to its point. A flag that does not exist there is left out."""
-        found = {name: flags[name] for name in self.columns if name in flags}
+        chosen_flags = {name: flags[name] for name in self.columns if name in flags}
         for name in self.order:
-            if name in flags and self.exists(name, found):
-                found[name] = flags[name]
-        return found
+            if name in flags and self.exists(name, chosen_flags):
+                chosen_flags[name] = flags[name]
+        return chosen_flags
 
     def point_key(self, flags: Mapping[str, Value]) -> object:
         """Returns a key that is equal for exactly those flags that are the same point."""
@@ -103,7 +103,7 @@ class SearchPoints:
         values = {name: draw_value(generator, self.space[name]) for name in self.order}
         return self.assemble({**values, **first}, row)
 
-    def draw_untried(self, generator: random.Random, known: Collection[object]) -> dict[str, Value] | None:
+    def draw_untried(self, generator: random.Random, keys: Collection[object]) -> dict[str, Value] | None:
         """Returns one of the points without a trial. None if there are none, or too many points to look at each."""
         try:
             grid = lay_grid(self.space, self.rows)
@@ -111,16 +111,16 @@ class SearchPoints:
             # a range without steps
             return None
         points = map(grid.at, range(grid.count if grid.count <= LARGEST_LISTED else 0))
-        untried = [point for point in points if self.point_key(point) not in known]
+        untried = [point for point in points if self.point_key(point) not in keys]
         return generator.choice(untried) if untried else None
 
     def assemble(self, values: Mapping[str, Value], row: int) -> dict[str, Value]:
         """Returns the point of a row of the file and of values for all flags of the space."""
-        found = self.row_flags(row)
+        flags = self.row_flags(row)
         for name in self.order:
-            if self.exists(name, found):
-                found[name] = values[name]
-        return found
+            if self.exists(name, flags):
+                flags[name] = values[name]
+        return flags
 
     def row_flags(self, row: int) -> dict[str, Value]:
         """Returns the flags of a row of the file. A flag of the space wins over that of a row."""
@@ -148,16 +148,16 @@ class RandomSampler:
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Returns the flags of trial `number`; None if all points that can be found have a trial already."""
         points = self._points
-        known = set() if points.allows_repeats else points.known_keys(number, trials)
+        keys = set() if points.allows_repeats else points.known_keys(number, trials)
         generator = random.Random(seed_of_proposal(self._seed, number))  # noqa: S311 - repeatable, not secret
         first = first_values(points.space) if number == 1 else {}
         for _ in range(TRIES + 1):
             flags = points.draw(generator, first)
-            if points.point_key(flags) not in known:
+            if points.point_key(flags) not in keys:
                 return Proposal(flags)
             first = {}
-        left = points.draw_untried(generator, known)
-        return None if left is None else Proposal(left)
+        untried = points.draw_untried(generator, keys)
+        return None if untried is None else Proposal(untried)
 
 
 def first_values(space: Space) -> dict[str, Value]:
@@ -196,8 +196,8 @@ def exact_number(domain: Range, number: float) -> int | float:
         return float(min(max(number, domain.low), domain.high))
     low, high, step = (Decimal(str(bound)) for bound in (domain.low, domain.high, domain.step))
     steps = round((Decimal(str(number)) - low) / step)
-    found = low + step * min(max(steps, 0), int((high - low) / step))
-    return int(found) if domain.kind == "int" else float(found)
+    exact = low + step * min(max(steps, 0), int((high - low) / step))
+    return int(exact) if domain.kind == "int" else float(exact)
 
 
 def _between(generator: random.Random, low: float, high: float) -> float:

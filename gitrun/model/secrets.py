@@ -181,11 +181,11 @@ def find_shapes(text: bytes) -> Iterator[re.Match[bytes]]:
 @lru_cache(maxsize=1)
 def compiled_shapes() -> tuple[re.Pattern[bytes], ...]:
     """Compiles the shapes on first use, because that takes as long as the rest of a short command."""
-    found = []
+    shapes = []
     for text, kinds in SHAPES.items():
         either = "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in kinds.items())
-        found.append(re.compile(f"{re.escape(text)}(?:{either})".encode()))
-    return tuple(found)
+        shapes.append(re.compile(f"{re.escape(text)}(?:{either})".encode()))
+    return tuple(shapes)
 
 
 def is_example(password: bytes, host: bytes) -> bool:
@@ -266,7 +266,7 @@ def secrets_in_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         if is_secret_value(name, value):
             yield name, "a secret"
         else:
-            yield from ((name, found) for text in texts_in_value(value) if (found := describe_secret(text)))
+            yield from ((name, secret) for text in texts_in_value(value) if (secret := describe_secret(text)))
 
 
 def texts_in_value(value: object) -> Iterator[str]:
@@ -285,21 +285,21 @@ def describe_secret(text: str) -> str:
         return ""
     # a word that is not UTF-8 gets its bytes back
     data = text.encode(errors="surrogateescape")
-    if found := find_secret(data):
-        return found
+    if shape := find_secret(data):
+        return shape
     return next((DESCRIPTIONS["url"] for match in find_shapes(data) if match.lastgroup == "url"), "")
 
 
 def secrets_in_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the names of secrets in the words of a command, each with a description, never the value."""
-    for place, word in enumerate(words):
+    for position, word in enumerate(words):
         # a value may stand in the word itself or in the next one
-        name, following = option_and_value(word, words[place + 1 : place + 2])
-        gives_login = name in LOGINS and is_login(following) and not names_owner_program(words[:place])
+        name, following = option_and_value(word, words[position + 1 : position + 2])
+        gives_login = name in LOGINS and is_login(following) and not names_owner_program(words[:position])
         if gives_login or is_secret_value(name, following):
             yield name, "a secret"
-        elif found := describe_secret(word):
-            yield f"word {place + 1}", found
+        elif secret := describe_secret(word):
+            yield f"word {position + 1}", secret
         elif inner := split_shell_command(word):  # the argument of `sh -c`
             yield from secrets_in_words(inner)
 
@@ -339,6 +339,6 @@ def split_shell_command(word: str) -> list[str]:
     return parts if parts != [word] else []
 
 
-def describe_secrets(found: Iterable[tuple[str, str]]) -> list[str]:
+def describe_secrets(secrets: Iterable[tuple[str, str]]) -> list[str]:
     """Describes what was found, without duplicates."""
-    return list(dict.fromkeys(f"{name} ({what})" if what != "a secret" else name for name, what in found))
+    return list(dict.fromkeys(f"{name} ({what})" if what != "a secret" else name for name, what in secrets))

@@ -24,39 +24,39 @@ _LARGEST = 308
 """Largest exponent of ten of a float."""
 
 
-def compute_sequence(shown: str, function: str, texts: Sequence[str]) -> list[int | float]:
+def compute_sequence(label: str, function: str, texts: Sequence[str]) -> list[int | float]:
     """Returns the values of a function of numbers given as text: whole numbers if all of them are, else floats.
 
-    `shown` is the function as a message shows it, such as `lr=range[5:1]`. Raises BadValue.
+    `label` is the function as a message shows it, such as `lr=range[5:1]`. Raises BadValue.
     """
     least, most = _SIZES[function]
     if not least <= len(texts) <= most:
-        raise BadValue(f"{shown} needs {least}{f' or {most}' * (most > least)} numbers", f"For example: {_USAGE[function]}")
-    numbers = [parse_number(shown, text) for text in texts]
+        raise BadValue(f"{label} needs {least}{f' or {most}' * (most > least)} numbers", f"For example: {_USAGE[function]}")
+    numbers = [parse_number(label, text) for text in texts]
     exact = [to_fraction(number, text) for number, text in zip(numbers, texts, strict=True)]
     if function == "range":
-        values = _range_values(shown, exact)
+        values = _range_values(label, exact)
     else:
-        values = _spaced_values(shown, exact[0], exact[1], _read_count(shown, numbers[2]))
+        values = _spaced_values(label, exact[0], exact[1], _read_count(label, numbers[2]))
     is_whole = all(isinstance(number, int) for number in numbers)
     if function == "logspace":
-        return _powers(shown, values, exact[3] if len(exact) > 3 else Fraction(10), whole=is_whole)
+        return _powers(label, values, exact[3] if len(exact) > 3 else Fraction(10), whole=is_whole)
     return plain_numbers(values, whole=is_whole)
 
 
-def parse_number(shown: str, text: str) -> int | float:
+def parse_number(label: str, text: str) -> int | float:
     """Returns a finite number from its text. Raises BadValue."""
     number = parse_value(text.strip())
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise BadValue(f"{shown}: {text.strip()!r} is not a number", keep_as_text(shown))
+        raise BadValue(f"{label}: {text.strip()!r} is not a number", keep_as_text(label))
     if isinstance(number, float) and not math.isfinite(number):
-        raise BadValue(f"{shown}: {text.strip()} is not finite")
+        raise BadValue(f"{label}: {text.strip()} is not finite")
     return number
 
 
-def keep_as_text(shown: str) -> str:
+def keep_as_text(label: str) -> str:
     """Returns the hint that tells how to give what looks like an expression as text."""
-    name, _, text = shown.partition("=")
+    name, _, text = label.partition("=")
     return f"""To give it as text: {name}="'{text}'\""""
 
 
@@ -73,55 +73,55 @@ def plain_numbers(values: Sequence[Fraction], *, whole: bool) -> list[int | floa
     return [float(value) for value in values]
 
 
-def _range_values(shown: str, numbers: Sequence[Fraction]) -> list[Fraction]:
+def _range_values(label: str, numbers: Sequence[Fraction]) -> list[Fraction]:
     first, last = numbers[:2]
     step = numbers[2] if len(numbers) > 2 else Fraction(1)
-    start = f"{shown.partition('[')[0]}[{decimal_text(first)}"
+    start = f"{label.partition('[')[0]}[{decimal_text(first)}"
     if step == 0:
-        raise BadValue(f"the step of {shown} is 0", f"To count by 1: {start}:{decimal_text(last)}]")
+        raise BadValue(f"the step of {label} is 0", f"To count by 1: {start}:{decimal_text(last)}]")
     steps, rest = divmod(last - first, step)
     if steps < 0:
         way = "down" if step > 0 else "up"
-        raise BadValue(f"{shown} has no values", f"To count {way}: {start}:{decimal_text(last)}:{decimal_text(-step)}]")
-    require_few(shown, steps + 1)
+        raise BadValue(f"{label} has no values", f"To count {way}: {start}:{decimal_text(last)}:{decimal_text(-step)}]")
+    require_few(label, steps + 1)
     if rest:
         end = decimal_text(first + steps * step)
         stepped = f":{decimal_text(step)}" if step != 1 else ""
         raise BadValue(
-            f"{shown} does not reach {decimal_text(last)}: its last value is {end}",
+            f"{label} does not reach {decimal_text(last)}: its last value is {end}",
             f"To end there: {start}:{end}{stepped}]",
         )
     return [first + index * step for index in range(steps + 1)]
 
 
-def _read_count(shown: str, number: float) -> int:
+def _read_count(label: str, number: float) -> int:
     if not isinstance(number, int) or number < 1:
-        raise BadValue(f"{shown}: the number of values must be a whole number above 0, not {format_value(number)}")
-    require_few(shown, number)
+        raise BadValue(f"{label}: the number of values must be a whole number above 0, not {format_value(number)}")
+    require_few(label, number)
     return number
 
 
-def require_few(shown: str, count: int) -> None:
+def require_few(label: str, count: int) -> None:
     """Raises BadValue for more values than one list can have."""
     if count > MOST_VALUES:
-        name = shown.partition("=")[0]
+        name = label.partition("=")[0]
         raise BadValue(
-            f"{shown} has {count:,} values; the most is {MOST_VALUES:,}", f"To search in a range instead: {name}=[LOW:HIGH]"
+            f"{label} has {count:,} values; the most is {MOST_VALUES:,}", f"To search in a range instead: {name}=[LOW:HIGH]"
         )
 
 
-def _spaced_values(shown: str, first: Fraction, last: Fraction, count: int) -> list[Fraction]:
+def _spaced_values(label: str, first: Fraction, last: Fraction, count: int) -> list[Fraction]:
     if count == 1 and first != last:
-        raise BadValue(f"{shown}: one value cannot be both {decimal_text(first)} and {decimal_text(last)}")
+        raise BadValue(f"{label}: one value cannot be both {decimal_text(first)} and {decimal_text(last)}")
     return [first + (last - first) * index / max(count - 1, 1) for index in range(count)]
 
 
-def _powers(shown: str, exponents: Sequence[Fraction], base: Fraction, *, whole: bool) -> list[int | float]:
+def _powers(label: str, exponents: Sequence[Fraction], base: Fraction, *, whole: bool) -> list[int | float]:
     if base <= 0:
-        raise BadValue(f"{shown}: the base must be above 0, not {decimal_text(base)}")
+        raise BadValue(f"{label}: the base must be above 0, not {decimal_text(base)}")
     size = max(abs(exponents[0]), abs(exponents[-1])) * Fraction(abs(math.log10(base)))
     if size > _LARGEST:
-        raise BadValue(f"{shown}: its values are too large or too small", "For example: logspace[-4:-1:4]")
+        raise BadValue(f"{label}: its values are too large or too small", "For example: logspace[-4:-1:4]")
     if all(exponent.denominator == 1 for exponent in exponents):
         return plain_numbers([Fraction(base ** int(exponent)) for exponent in exponents], whole=whole)
     # not math.pow, whose last digit depends on the machine

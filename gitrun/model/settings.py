@@ -85,28 +85,28 @@ def read_settings(config: Config) -> Settings:
 
     Ignores an invalid setting, so that it does not block reading runs. See `require_valid`.
     """
-    found: dict[str, Any] = {}
-    for field, (name, read) in READERS.items():
+    settings_read: dict[str, Any] = {}
+    for field, (name, parse) in READERS.items():
         if values := config.get(name.lower()):
             # a bad setting must not block `git run list`
             with suppress(UsageError):
-                found[field] = read(name, values)
-    return Settings(**found)
+                settings_read[field] = parse(name, values)
+    return Settings(**settings_read)
 
 
 def require_valid(config: Config, fields: Iterable[str]) -> None:
     """Raises UsageError if one of these settings is invalid."""
-    for name, read in map(READERS.__getitem__, fields):
+    for name, parse in map(READERS.__getitem__, fields):
         if values := config.get(name.lower()):
-            read(name, values)
+            parse(name, values)
 
 
 def invalid_settings(config: Config) -> Iterator[tuple[str, UsageError]]:
     """Yields the invalid settings: the name as documented, and the error."""
-    for name, read in (*READERS.values(), ("gitrun.sign", parse_bool), ("gitrun.fsync", parse_bool)):
+    for name, parse in (*READERS.values(), ("gitrun.sign", parse_bool), ("gitrun.fsync", parse_bool)):
         try:
             if values := config.get(name.lower()):
-                read(name, values)
+                parse(name, values)
         except UsageError as error:
             yield name, error
 
@@ -114,8 +114,8 @@ def invalid_settings(config: Config) -> Iterator[tuple[str, UsageError]]:
 def unknown_settings(config: Config) -> list[str]:
     """Returns the names of `gitrun.*` settings that do not exist."""
     # `git config --list` prints section and name in lower case
-    known = {name.lower() for name in NAMES}
-    return [name for name in config if name.startswith("gitrun.") and name not in known]
+    names = {name.lower() for name in NAMES}
+    return [name for name in config if name.startswith("gitrun.") and name not in names]
 
 
 def get_bool(config: Config, name: str, *, default: bool) -> bool:
@@ -143,11 +143,11 @@ def parse_switch(_: str, values: tuple[str, ...]) -> bool:
 
 def parse_paths(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Reads the paths of a setting that also takes a boolean. Raises UsageError for a path that leaves the repository."""
-    named = tuple(value for value in values if value.lower() not in SWITCHES)
-    for path in named:
+    paths = tuple(value for value in values if value.lower() not in SWITCHES)
+    for path in paths:
         if path.startswith("/") or ".." in path.split("/"):
             refuse_setting(name, "paths inside the repository, relative to its top", path)
-    return tuple(filter(None, (path.rstrip("/") for path in named)))
+    return tuple(filter(None, (path.rstrip("/") for path in paths)))
 
 
 def last_text(_: str, values: tuple[str, ...]) -> str:
@@ -170,8 +170,12 @@ def parse_metric_patterns(name: str, values: tuple[str, ...]) -> tuple[tuple[str
 
 def parse_statuses(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Reads statuses separated by commas. Raises UsageError."""
-    found = tuple(word.strip() for word in values[-1].split(",") if word.strip())
-    return found if set(found) <= set(STATUSES) else refuse_setting(name, f"one or more of {', '.join(STATUSES)}", values[-1])
+    statuses = tuple(word.strip() for word in values[-1].split(",") if word.strip())
+    return (
+        statuses
+        if set(statuses) <= set(STATUSES)
+        else refuse_setting(name, f"one or more of {', '.join(STATUSES)}", values[-1])
+    )
 
 
 def parse_hook_action(name: str, values: tuple[str, ...]) -> str:
@@ -188,8 +192,8 @@ def parse_submodules(name: str, values: tuple[str, ...]) -> str:
 
 def parse_size(name: str, values: tuple[str, ...]) -> int:
     """Reads bytes by git's rules, with suffix k, m or g. Raises UsageError."""
-    found = re.fullmatch(r"([0-9]{1,15})([kmg]?)", values[-1].lower())
-    return int(found[1]) * UNITS[found[2]] if found else refuse_setting(name, "a size such as 10m", values[-1])
+    match = re.fullmatch(r"([0-9]{1,15})([kmg]?)", values[-1].lower())
+    return int(match[1]) * UNITS[match[2]] if match else refuse_setting(name, "a size such as 10m", values[-1])
 
 
 def parse_count(name: str, values: tuple[str, ...]) -> int:
@@ -293,9 +297,9 @@ def require_date(text: str) -> str:
     parts = DATE_PART.findall(text)
     words = [part.lower() for part in parts if part[0].isalpha()]
     # 1st, 2nd, 3rd, 4th: the digits are a part of their own
-    known = all(
+    is_date = all(
         word in DATE_WORDS or word.removesuffix("s") in DATE_WORDS or word in {"st", "nd", "rd", "th"} for word in words
     )
-    if "".join(parts) != text or not known or not any(part[0].isalnum() for part in parts):
+    if "".join(parts) != text or not is_date or not any(part[0].isalnum() for part in parts):
         raise BadValue(f"'{text}' is not a date", "Write 2.weeks, yesterday or 2026-11-01")
     return text

@@ -78,7 +78,7 @@ class SpaceRequest:
 
 
 def read_space(
-    given: Mapping[str, Value | Typed | Domain | None],
+    values: Mapping[str, Value | Typed | Domain | None],
     declared: Sequence[Flag] | None,
     *,
     operation: str = "the operation",
@@ -94,25 +94,25 @@ def read_space(
     """
     fixed: dict[str, Value | Typed | None] = {}
     space: dict[str, Domain] = {}
-    for name, value in given.items():
+    for name, value in values.items():
         flag = find_declared(declared or (), name) or Flag(name)
-        read = _read_given(flag, value)
-        if isinstance(read, Choice | Range):
+        domain_read = _read_given(flag, value)
+        if isinstance(domain_read, Choice | Range):
             fixed.pop(flag.name, None)
-            space[flag.name] = _resolve_domain(flag, read, operation=operation, force=force)
+            space[flag.name] = _resolve_domain(flag, domain_read, operation=operation, force=force)
         else:
             space.pop(flag.name, None)
-            fixed[flag.name] = read
+            fixed[flag.name] = domain_read
     # a fixed flag wins over those of the file
     varied = {*space, *(_declared_name(declared, column) for column in columns)} - fixed.keys()
-    known: dict[str, Value | None] = {flag.name: flag.default for flag in declared or ()}
+    defaults: dict[str, Value | None] = {flag.name: flag.default for flag in declared or ()}
     for name, value in fixed.items():
         flag = find_declared(declared or (), name) or Flag(name)
-        known[name] = read_typed(flag, value) if isinstance(value, Typed) else value
+        defaults[name] = read_typed(flag, value) if isinstance(value, Typed) else value
     settled: dict[str, Domain] = {}
     for name, domain in space.items():
         when = {_declared_name(declared, other): allowed for other, allowed in domain.when.items()}
-        _require_possible(name, {other: allowed for other, allowed in when.items() if other not in varied}, known)
+        _require_possible(name, {other: allowed for other, allowed in when.items() if other not in varied}, defaults)
         settled[name] = replace(domain, when={other: allowed for other, allowed in when.items() if other in varied})
     # refuses a circle
     order_flags(settled)
@@ -181,34 +181,34 @@ def _range_of_numbers(function: str, low: float, high: float, first: float | Non
     return _read_range(f"{function}[{':'.join(texts)}]", texts, log=function == "loguniform")
 
 
-def _read_given(flag: Flag, given: Value | Typed | Domain | None) -> Value | Typed | Domain | None:
+def _read_given(flag: Flag, value: Value | Typed | Domain | None) -> Value | Typed | Domain | None:
     """Returns the domain that was given, or else the fixed value, which stays as typed."""
-    if isinstance(given, Typed):
-        return _read_typed_domain(flag, given) if "[" in given.text else given
+    if isinstance(value, Typed):
+        return _read_typed_domain(flag, value) if "[" in value.text else value
     # arrays of numpy and series of pandas; a number of numpy gives a number
-    unpacked = getattr(given, "tolist", None)
-    if callable(unpacked) or isinstance(given, range):
-        return _read_given(flag, list(given) if isinstance(given, range) else unpacked())
-    if isinstance(given, list | tuple) and (not _takes_list(flag) or _is_list_of_lists(given)):
-        return Choice(tuple(given))
-    return given
+    unpacked = getattr(value, "tolist", None)
+    if callable(unpacked) or isinstance(value, range):
+        return _read_given(flag, list(value) if isinstance(value, range) else unpacked())
+    if isinstance(value, list | tuple) and (not _takes_list(flag) or _is_list_of_lists(value)):
+        return Choice(tuple(value))
+    return value
 
 
-def _read_typed_domain(flag: Flag, given: Typed) -> Value | Typed | Domain | None:
-    text, shown = given.text, f"{flag.name}={given.text}"
+def _read_typed_domain(flag: Flag, typed: Typed) -> Value | Typed | Domain | None:
+    text, label = typed.text, f"{flag.name}={typed.text}"
     if QUOTED.fullmatch(text):
         inner = parse_value(text)
         # other quotes belong to the text of a flag that takes text
-        return inner if flag.kind == "str" and isinstance(inner, str) and _is_expression(inner) else given
+        return inner if flag.kind == "str" and isinstance(inner, str) and _is_expression(inner) else typed
     if _takes_list(flag):
-        items = _split_list(text, shown)
+        items = _split_list(text, label)
         is_batch = items is not None and bool(items) and all(isinstance(item, str) and item.startswith("[") for item in items)
-        return _read_choice(flag, given, items) if is_batch and items else given
+        return _read_choice(flag, typed, items) if is_batch and items else typed
     interval = _INTERVAL.fullmatch(text)
     if interval and (interval[1] or _looks_like_range(interval[2])):
-        return _read_range(shown, interval[2].split(":"), log=interval[1] == "loguniform")
-    items = _split_list(text, shown)
-    return given if items is None else _read_choice(flag, given, items)
+        return _read_range(label, interval[2].split(":"), log=interval[1] == "loguniform")
+    items = _split_list(text, label)
+    return typed if items is None else _read_choice(flag, typed, items)
 
 
 def _is_expression(text: str) -> bool:
@@ -229,14 +229,14 @@ def _looks_like_range(text: str) -> bool:
     return bool(colon) and "," not in text and isinstance(number, int | float) and not isinstance(number, bool)
 
 
-def _split_list(text: str, shown: str) -> list[str | int | float] | None:
+def _split_list(text: str, label: str) -> list[str | int | float] | None:
     """Splits a list or a function into items: text as typed, or numbers that a function gives.
 
     Returns None for text that is neither. Raises BadValue.
     """
-    start, found = LIST_START.match(text), _SEQUENCE.fullmatch(text)
-    if found:
-        return _repeat(shown, _compute(shown, found), found[3])
+    start, sequence = LIST_START.match(text), _SEQUENCE.fullmatch(text)
+    if sequence:
+        return _repeat(label, _compute(label, sequence), sequence[3])
     if not start:
         return None
     items: list[str | int | float] = []
@@ -245,7 +245,7 @@ def _split_list(text: str, shown: str) -> list[str | int | float] | None:
     while end is None:
         function = _SEQUENCE.match(text, at)
         if function:
-            items += _repeat(shown, _compute(shown, function), function[3])
+            items += _repeat(label, _compute(label, function), function[3])
             at = function.end()
         else:
             stop = _item_end(text, at)
@@ -257,7 +257,7 @@ def _split_list(text: str, shown: str) -> list[str | int | float] | None:
         if not end and not comma:
             return None
         at = comma.end() if comma else at
-    return _repeat(shown, items, end[1]) if end.end() == len(text) else None
+    return _repeat(label, items, end[1]) if end.end() == len(text) else None
 
 
 def _item_end(text: str, at: int) -> int:
@@ -268,30 +268,30 @@ def _item_end(text: str, at: int) -> int:
     return match.end() if match else -1
 
 
-def _compute(shown: str, function: re.Match[str]) -> Sequence[int | float]:
-    name = shown.partition("=")[0]
+def _compute(label: str, function: re.Match[str]) -> Sequence[int | float]:
+    name = label.partition("=")[0]
     texts = function[2].split(":")
     return model.sequences.compute_sequence(f"{name}={function[1]}[{function[2]}]", function[1], texts)
 
 
-def _repeat(shown: str, items: Sequence[str | int | float], times: str | None) -> list[str | int | float]:
+def _repeat(label: str, items: Sequence[str | int | float], times: str | None) -> list[str | int | float]:
     count = int(times or 1)
-    model.sequences.require_few(shown, len(items) * count)
+    model.sequences.require_few(label, len(items) * count)
     return [*items] * count
 
 
-def _read_choice(flag: Flag, given: Typed, items: Iterable[str | int | float]) -> Choice:
+def _read_choice(flag: Flag, typed: Typed, items: Iterable[str | int | float]) -> Choice:
     """Returns the values of the items of a list, each read as a word of its own."""
     values: list[Value] = []
     for item in items:
         if isinstance(item, int | float):
             value: Value | None = format_value(item) if flag.kind == "str" else item
         else:
-            value = read_item(flag, Typed(item, given.as_typed))
+            value = read_item(flag, Typed(item, typed.as_typed))
         if value is None:
-            raise BadValue(f"{flag.name}={given.text}: a list cannot hold null")
+            raise BadValue(f"{flag.name}={typed.text}: a list cannot hold null")
         values.append(value)
-    return Choice(_require_some(f"{flag.name}={given.text}", values))
+    return Choice(_require_some(f"{flag.name}={typed.text}", values))
 
 
 def read_item(flag: Flag, typed: Typed) -> Value | None:
@@ -301,63 +301,69 @@ def read_item(flag: Flag, typed: Typed) -> Value | None:
     return read_typed(flag, typed)
 
 
-def _require_some(shown: str, values: Iterable[Value]) -> tuple[Value, ...]:
-    found = tuple(values)
-    if not found:
-        raise BadValue(f"{shown} has no values", f"To try some: {shown.partition('=')[0]}=[VALUE,VALUE]")
-    model.sequences.require_few(shown, len(found))
-    return found
+def _require_some(label: str, values: Iterable[Value]) -> tuple[Value, ...]:
+    values_read = tuple(values)
+    if not values_read:
+        raise BadValue(f"{label} has no values", f"To try some: {label.partition('=')[0]}=[VALUE,VALUE]")
+    model.sequences.require_few(label, len(values_read))
+    return values_read
 
 
-def _read_range(shown: str, texts: Sequence[str], *, log: bool) -> Range:
+def _read_range(label: str, texts: Sequence[str], *, log: bool) -> Range:
     """Returns the range of the text of its bounds, its first value and its step, any of the last two empty."""
     if not 2 <= len(texts) <= 4:
         hint = "For example: lr=[0.001:0.1], or to start at 0.01: lr=[0.001:0.1:0.01]"
-        raise BadValue(f"{shown} needs 2 or 3 numbers", hint)
-    low, high = (model.sequences.parse_number(shown, text) for text in texts[:2])
-    first, step = (model.sequences.parse_number(shown, text) if text.strip() else None for text in [*texts[2:], "", ""][:2])
+        raise BadValue(f"{label} needs 2 or 3 numbers", hint)
+    low, high = (model.sequences.parse_number(label, text) for text in texts[:2])
+    first, step = (model.sequences.parse_number(label, text) if text.strip() else None for text in [*texts[2:], "", ""][:2])
     kind = "int" if isinstance(low, int) and isinstance(high, int) else "float"
-    return _checked_range(shown, Range(kind, low, high, log, step, first))
+    return _checked_range(label, Range(kind, low, high, log, step, first))
 
 
-def _checked_range(shown: str, found: Range) -> Range:
+def _checked_range(label: str, range_read: Range) -> Range:
     """Returns the range with numbers of its kind. Raises BadValue for bounds, a step or a first value that contradict."""
-    low, high = format_value(found.low), format_value(found.high)
-    name = shown.partition("=")[0] if "=" in shown else "lr"
-    if found.low > found.high:
-        raise BadValue(f"{shown}: the lower bound is above the upper one", f"To search between them: {name}=[{high}:{low}]")
-    if found.log and found.low <= 0:
-        raise BadValue(f"{shown}: the lower bound must be above 0", f"To search evenly: {name}=[{low}:{high}]")
-    if found.initial is not None and not found.low <= found.initial <= found.high:
-        raise BadValue(f"{shown}: the first value, {format_value(found.initial)}, is not between {low} and {high}")
-    _check_step(shown, found)
-    numbers = (found.low, found.high, found.step, found.initial)
-    if found.kind == "int":
+    low, high = format_value(range_read.low), format_value(range_read.high)
+    name = label.partition("=")[0] if "=" in label else "lr"
+    if range_read.low > range_read.high:
+        raise BadValue(f"{label}: the lower bound is above the upper one", f"To search between them: {name}=[{high}:{low}]")
+    if range_read.log and range_read.low <= 0:
+        raise BadValue(f"{label}: the lower bound must be above 0", f"To search evenly: {name}=[{low}:{high}]")
+    if range_read.initial is not None and not range_read.low <= range_read.initial <= range_read.high:
+        raise BadValue(f"{label}: the first value, {format_value(range_read.initial)}, is not between {low} and {high}")
+    _check_step(label, range_read)
+    numbers = (range_read.low, range_read.high, range_read.step, range_read.initial)
+    if range_read.kind == "int":
         if not all(number is None or isinstance(number, int) for number in numbers):
             raise BadValue(
-                f"{shown} mixes whole numbers with others",
-                f"To search in all numbers: {name}=[{found.low:.1f}:{found.high:.1f}]",
+                f"{label} mixes whole numbers with others",
+                f"To search in all numbers: {name}=[{range_read.low:.1f}:{range_read.high:.1f}]",
             )
-        return found
+        return range_read
     try:
-        step, initial = (None if number is None else float(number) for number in (found.step, found.initial))
-        return replace(found, low=float(found.low), high=float(found.high), step=step, initial=initial)
+        step, initial = (None if number is None else float(number) for number in (range_read.step, range_read.initial))
+        return replace(range_read, low=float(range_read.low), high=float(range_read.high), step=step, initial=initial)
     except OverflowError as error:
-        raise BadValue(f"{shown}: its numbers are too large") from error
+        raise BadValue(f"{label}: its numbers are too large") from error
 
 
-def _check_step(shown: str, found: Range) -> None:
-    if found.step is None:
+def _check_step(label: str, range_read: Range) -> None:
+    if range_read.step is None:
         return
-    if found.step <= 0 or found.log:
-        raise BadValue(f"{shown} must have {'no step: it is logarithmic' if found.log else 'a step above 0'}")
-    exact = (model.sequences.to_fraction(number, format_value(number)) for number in (found.low, found.high, found.step))
+    if range_read.step <= 0 or range_read.log:
+        raise BadValue(f"{label} must have {'no step: it is logarithmic' if range_read.log else 'a step above 0'}")
+    exact = (
+        model.sequences.to_fraction(number, format_value(number))
+        for number in (range_read.low, range_read.high, range_read.step)
+    )
     low, high, step = exact
     if (high - low) % step:
         end = model.sequences.decimal_text(low + (high - low) // step * step)
-        raise BadValue(f"{shown} does not reach {format_value(found.high)}: its last value is {end}")
-    if found.initial is not None and (model.sequences.to_fraction(found.initial, format_value(found.initial)) - low) % step:
-        raise BadValue(f"{shown}: the first value, {format_value(found.initial)}, is not one of its steps")
+        raise BadValue(f"{label} does not reach {format_value(range_read.high)}: its last value is {end}")
+    if (
+        range_read.initial is not None
+        and (model.sequences.to_fraction(range_read.initial, format_value(range_read.initial)) - low) % step
+    ):
+        raise BadValue(f"{label}: the first value, {format_value(range_read.initial)}, is not one of its steps")
 
 
 def _resolve_domain(flag: Flag, domain: Domain, *, operation: str, force: bool) -> Domain:
@@ -368,27 +374,27 @@ def _resolve_domain(flag: Flag, domain: Domain, *, operation: str, force: bool) 
         if any(value is None for value in domain.values):
             raise BadValue(f"{flag.name}: a list cannot hold null")
         return Choice(_require_some(f"{flag.name}=[]", (value for value in values if value is not None)), when)
-    shown = format_given(flag.name, domain)
+    label = format_given(flag.name, domain)
     if flag.kind in {"str", "bool", "list"} or flag.choices:
         takes = {"str": "text", "bool": "true or false", "list": "lists"}.get(flag.kind, "only some values")
         examples = ",".join(map(_format_item, flag.choices)) or ("true,false" if flag.kind == "bool" else "VALUE,VALUE")
-        as_text = f". {model.sequences.keep_as_text(shown)}" if flag.kind == "str" else ""
+        as_text = f". {model.sequences.keep_as_text(label)}" if flag.kind == "str" else ""
         raise BadValue(
-            f"{shown} is a range of numbers, but {flag.name} takes {takes}",
+            f"{label} is a range of numbers, but {flag.name} takes {takes}",
             f"To try some of them: {flag.name}=[{examples}]{as_text}",
         )
     is_float = flag.kind == "float" or isinstance(flag.default, float)
-    found = _checked_range(shown, replace(domain, kind="float" if is_float else domain.kind, when=when))
+    checked = _checked_range(label, replace(domain, kind="float" if is_float else domain.kind, when=when))
     # a flag for whole numbers, or one with limits
-    for bound in (found.low, found.high):
+    for bound in (checked.low, checked.high):
         resolve_flag(flag, bound, operation=operation, force=force)
-    return found
+    return checked
 
 
-def _require_possible(name: str, when: Mapping[str, tuple[Value, ...]], known: Mapping[str, Value | None]) -> None:
+def _require_possible(name: str, when: Mapping[str, tuple[Value, ...]], values: Mapping[str, Value | None]) -> None:
     """Raises BadValue if a flag that does not vary has a value with which this flag does not exist."""
     for other, allowed in when.items():
-        if not any(same_value(known.get(other), value) for value in allowed):
+        if not any(same_value(values.get(other), value) for value in allowed):
             words = " or ".join(f"{other}={_format_item(value)}" for value in allowed)
             raise BadValue(f"flag {name!r} exists only with {words}", f"To try both: {other}=[VALUE,VALUE]")
 
@@ -415,8 +421,8 @@ def _format_sequence(values: Sequence[Value]) -> str:
         first, _, second = (model.sequences.to_fraction(model.sequences.parse_number("", text), text) for text in texts)
         step = model.sequences.decimal_text(second - first)
         texts = texts[:2] if step == "1" and isinstance(numbers[0], int) else [*texts[:2], step]
-        found = model.sequences.compute_sequence("", "range", texts)
+        values_computed = model.sequences.compute_sequence("", "range", texts)
     except BadValue:
         return ""
     # repr tells 1 from 1.0 and 0.0 from -0.0
-    return f"range[{':'.join(texts)}]" if list(map(repr, found)) == list(map(repr, numbers)) else ""
+    return f"range[{':'.join(texts)}]" if list(map(repr, values_computed)) == list(map(repr, numbers)) else ""

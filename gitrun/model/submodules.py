@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 def outermost_modules(modules: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Returns the submodules that are not inside another one: path -> commit."""
-    known = dict(modules)
+    commits = dict(modules)
     # a nested submodule is an entry of its parent's tree, not of this one
-    return {path: commit for path, commit in known.items() if known.keys().isdisjoint(parent_directories(path))}
+    return {path: commit for path, commit in commits.items() if commits.keys().isdisjoint(parent_directories(path))}
 
 
 def parent_directories(path: str) -> list[str]:

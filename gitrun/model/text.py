@@ -39,14 +39,14 @@ def safe_text(text: str) -> str:
     # click and git log pass OSC 52 and bidi controls on to a terminal, click even to a pipe
     if text.isascii() and text.isprintable():
         return text
-    shown, before = [], ""
+    parts, before = [], ""
     for char in text:
         # U+FE0F belongs to an emoji; after any other character it is invisible
         is_emoji = char == "\ufe0f" and before != "" and unicodedata.category(before) == "So" and not INVISIBLE.match(before)
         is_hidden = unicodedata.category(char) in UNSAFE or (INVISIBLE.match(char) is not None and not is_emoji)
-        shown.append(escape_char(char) if is_hidden else char)
+        parts.append(escape_char(char) if is_hidden else char)
         before = char
-    return "".join(shown)
+    return "".join(parts)
 
 
 def label_text(label: str) -> str:
@@ -77,7 +77,7 @@ def escape_char(char: str) -> str:
 
 def escape_surrogates(text: str) -> str:
     """Returns the text with surrogates (bytes that are not UTF-8) escaped as `safe_text` does."""
-    return SURROGATE.sub(lambda found: escape_char(found[0]), text)
+    return SURROGATE.sub(lambda match: escape_char(match[0]), text)
 
 
 def count_columns(text: str) -> int:
@@ -123,7 +123,7 @@ def encode_path(path: str) -> str:
 def decode_path(text: str) -> str:
     """Returns the path that `encode_path` encoded."""
     # Python keeps such a byte as U+DC00 plus its value (PEP 383)
-    return ESCAPED.sub(lambda found: chr(0xDC00 + int(found[1], 16)) if found[1] else "\\", text)
+    return ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)) if match[1] else "\\", text)
 
 
 def is_text(words: str) -> bool:
@@ -151,8 +151,8 @@ def number_text(value: float, digits: int = 6) -> str:
 
 def metrics_text(metrics: Mapping[str, float], most: int) -> str:
     """Returns the first `most` metrics, `loss=0.31 acc=0.9`, and the number of the rest."""
-    said = " ".join(f"{safe_text(name)}={number_text(value)}" for name, value in islice(metrics.items(), most))
-    return said + (f" and {len(metrics) - most:,} more" if len(metrics) > most else "")
+    text = " ".join(f"{safe_text(name)}={number_text(value)}" for name, value in islice(metrics.items(), most))
+    return text + (f" and {len(metrics) - most:,} more" if len(metrics) > most else "")
 
 
 def exact_text(value: float) -> str:
@@ -211,12 +211,12 @@ AGES = {"year": 365.25 * DAY, "month": 30.4375 * DAY, "week": 7 * DAY, "day": DA
 
 def relative_text(time: datetime, now: datetime) -> str:
     """Returns the distance in time: `3 hours ago`, `just now`, `in 2 days`."""
-    passed = (now - time).total_seconds()
+    seconds = (now - time).total_seconds()
     for unit, length in AGES.items():
         # as git does: a unit is used from two of it on
-        if abs(passed) >= 2 * length:
-            amount = count_text(int(abs(passed) // length), unit)
-            return f"{amount} ago" if passed > 0 else f"in {amount}"
+        if abs(seconds) >= 2 * length:
+            amount = count_text(int(abs(seconds) // length), unit)
+            return f"{amount} ago" if seconds > 0 else f"in {amount}"
     return "just now"
 
 

@@ -33,8 +33,8 @@ READ: dict[str, Callable[[str], object]] = {
 
 def parse_text(text: str) -> dict[str, Any]:
     """Parses TOML. Raises ValueError or RecursionError."""
-    found = parse_statements(text)
-    return load_toml(text) if found is None else found
+    lines = parse_statements(text)
+    return load_toml(text) if lines is None else lines
 
 
 def load_toml(text: str) -> dict[str, Any]:
@@ -47,8 +47,8 @@ def load_toml(text: str) -> dict[str, Any]:
 
 def parse_statements(text: str) -> dict[str, Any] | None:
     """Parses TOML statement by statement; None if one is not in plain form, or repeats a key."""
-    found: dict[str, Any] = {}
-    table = found
+    document: dict[str, Any] = {}
+    table = document
     # splitlines would also split at U+2028 and others, which a text may hold
     lines = iter(text.split("\n"))
     for line in lines:
@@ -58,26 +58,26 @@ def parse_statements(text: str) -> dict[str, Any] | None:
         whole = join_list(line, lines) if line[-1] == "[" else line
         name, value = parse_cached(whole) if len(whole) <= MAX_CACHED else parse_statement(whole)
         # a repeated key is an error in TOML, which tomli reports
-        if name in (found if value is TABLE else table):
+        if name in (document if value is TABLE else table):
             return None
         if value is TABLE:
-            table = found[name] = {}
+            table = document[name] = {}
         elif name:
             # a new list each time: the cached one would be shared by many runs
             table[name] = list(value) if type(value) is tuple else value
         else:
             return None
-    return found
+    return document
 
 
 def join_list(line: str, lines: Iterator[str]) -> str:
     """Returns the statement that begins with this line, up to the line that ends a list."""
-    found = [line]
+    joined = [line]
     for more in lines:
-        found.append(more)
+        joined.append(more)
         if more == "]":
             break
-    return "\n".join(found)
+    return "\n".join(joined)
 
 
 def parse_statement(text: str) -> tuple[str, Any]:

@@ -125,8 +125,8 @@ def credible_start(created: datetime, committed: datetime, received: datetime | 
     a date in the year 9000 would keep a run on top of the list for ever.
     """
     # a commit's date has whole seconds, `created` has microseconds
-    found = created if created < committed + timedelta(seconds=1) else committed
-    return min(found, received) if received else found
+    start = created if created < committed + timedelta(seconds=1) else committed
+    return min(start, received) if received else start
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +145,14 @@ class Claim:
 
 def parse_record(data: bytes, name: str) -> dict[str, Any]:
     """Parses one of gitrun's own TOML files. Raises BadRun if its content is not allowed."""
-    found = decode.parse_toml(data, name)
-    form = found.get("format", 1)
+    table = decode.parse_toml(data, name)
+    form = table.get("format", 1)
     # true is an int in Python
     if name in {RUN, RESULT} and (isinstance(form, bool) or not isinstance(form, int) or form < 1):
         raise BadRun(f"{name} has no valid format number")
-    if name == RUN and not decode.get_text(found, "operation"):
+    if name == RUN and not decode.get_text(table, "operation"):
         raise BadRun(f"{name} names no operation")
-    return found
+    return table
 
 
 def read_claim(run: Mapping[str, Any]) -> Claim:
@@ -162,7 +162,7 @@ def read_claim(run: Mapping[str, Any]) -> Claim:
     tree, content = decode.get_text(source, "tree") or "", decode.get_text(source, "content") or ""
     if not content:
         return Claim(tree, carried)
-    listed = decode.get_table(source, "submodules").items()
+    modules = decode.get_table(source, "submodules").items()
     # a commit that is no text becomes empty, and equals none in the tree
-    known = outermost_modules((decode_path(path), commit if isinstance(commit, str) else "") for path, commit in listed)
-    return Claim(tree, carried, content, {os.fsencode(path): commit for path, commit in known.items()})
+    outermost = outermost_modules((decode_path(path), commit if isinstance(commit, str) else "") for path, commit in modules)
+    return Claim(tree, carried, content, {os.fsencode(path): commit for path, commit in outermost.items()})

@@ -80,7 +80,7 @@ def read_pieces(file: BinaryIO, switches: str, start: int = 0) -> Iterator[tuple
             yield from ((0, SEPARATOR), (1, SEPARATOR))
         file.seek(first)
         for stream, until in [*split_by_stream(switches, first, end)]:
-            while (left := until - file.tell()) > 0 and (data := file.read(min(CHUNK, left))):
+            while (size_left := until - file.tell()) > 0 and (data := file.read(min(CHUNK, size_left))):
                 yield stream, data
 
 
@@ -110,9 +110,9 @@ class Lines:
         if not end:
             self._rest = shorten_line(self._rest + begun)
             return b""
-        found = clean_block(b"\n" + self._rest + lines + b"\n")
+        lines_found = clean_block(b"\n" + self._rest + lines + b"\n")
         self._rest = begun
-        return found
+        return lines_found
 
     def finish(self) -> bytes:
         """Returns the last line if it has no line end."""
@@ -134,7 +134,7 @@ def read_blocks(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -
 def read_blocks_until(output: BinaryIO, switches: str, streams: tuple[Lines, Lines], end: int) -> Iterator[bytes]:
     """Yields the output from the current position up to `end`, in blocks of whole lines."""
     for stream, until in [*split_by_stream(switches, output.tell(), end)]:
-        while (left := until - output.tell()) > 0 and (data := output.read(min(CHUNK, left))):
+        while (size_left := until - output.tell()) > 0 and (data := output.read(min(CHUNK, size_left))):
             if block := streams[stream].feed(data):
                 yield block
 
@@ -179,7 +179,7 @@ def required_text(pattern: str) -> bytes:
     return text.encode()
 
 
-def find_matches(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterator[list[tuple[dict[str, str], str | None]]]:
+def find_matches(rules: list[tuple[str, str]], lines: Iterable[bytes]) -> Iterator[list[tuple[dict[str, str], str | None]]]:
     """Yields the matches of each block: for each line with a match, texts of numbers by name, and the text of the step.
 
     Raises TimeoutError when the time is over, after yielding what was found. Skips invalid patterns.
@@ -190,29 +190,29 @@ def find_matches(rules: list[tuple[str, str]], found: Iterable[bytes]) -> Iterat
             pattern = re.compile(text)
             group = "value" if "value" in pattern.groupindex else min(pattern.groups, 1)
             searches.append((name, pattern.search, group, "step" in pattern.groupindex, required_text(text)))
-    for block in found:
+    for block in lines:
         # finding a text is far cheaper than matching each line
         active = [search[:4] for search in searches if search[4] in block]
-        told: list[tuple[dict[str, str], str | None]] = []
+        matches: list[tuple[dict[str, str], str | None]] = []
         try:
             for line in block.decode(errors="replace").split("\n") if active else ():
                 if numbers := match_line(line if len(line) <= MAX_SEARCHED else line[:MAX_SEARCHED], active):
-                    told.append(numbers)  # noqa: PERF401 - what was found before the time was over is kept
+                    matches.append(numbers)  # noqa: PERF401 - what was found before the time was over is kept
         except TimeoutError:
-            yield told
+            yield matches
             raise
-        yield told
+        yield matches
 
 
 def match_line(line: str, searches: Sequence[Search]) -> tuple[dict[str, str], str | None] | None:
     """Returns the matches of a line, or None."""
-    found, step = {}, None
+    values, step = {}, None
     for name, search, group, has_step in searches:
         if match := search(line):
-            found[name] = match[group] or ""
+            values[name] = match[group] or ""
             if has_step:
                 step = match["step"]
-    return (found, step) if found else None
+    return (values, step) if values else None
 
 
 def raise_timeout(_number: int, _frame: object) -> None:
@@ -220,15 +220,15 @@ def raise_timeout(_number: int, _frame: object) -> None:
     raise TimeoutError
 
 
-def print_matches(rules: list[tuple[str, str]], found: Iterable[bytes], left: int) -> int:
+def print_matches(rules: list[tuple[str, str]], lines: Iterable[bytes], most: int) -> int:
     """Prints the matches in blocks. Returns how many more lines may be printed. Raises TimeoutError."""
-    for told in find_matches(rules, found):
-        if told:
-            sys.stdout.write(json.dumps(told[:left]) + "\n")
-        left -= len(told)
-        if left < 0:
+    for match in find_matches(rules, lines):
+        if match:
+            sys.stdout.write(json.dumps(match[:most]) + "\n")
+        most -= len(match)
+        if most < 0:
             raise TimeoutError
-    return left
+    return most
 
 
 def blocks_on_demand(output: BinaryIO, switches: str, streams: tuple[Lines, Lines]) -> Iterator[Iterable[bytes]]:
@@ -245,11 +245,11 @@ def print_all_matches() -> None:
     signal.signal(signal.SIGALRM, raise_timeout)
     with open(sys.argv[1], "rb") as file:
         rules = json.load(file)
-    seconds, left, output = rules.get("seconds", SECONDS), MAX_MATCHES, open_regular(sys.argv[2])
+    seconds, matches_left, output = rules.get("seconds", SECONDS), MAX_MATCHES, open_regular(sys.argv[2])
     try:
-        for found in blocks_on_demand(output, sys.argv[3], (Lines(), Lines())) if output else ():
+        for lines in blocks_on_demand(output, sys.argv[3], (Lines(), Lines())) if output else ():
             signal.setitimer(signal.ITIMER_REAL, seconds)
-            left = print_matches(rules["patterns"], found, left)
+            matches_left = print_matches(rules["patterns"], lines, matches_left)
             # the rest of the time is for the next search; zero would turn the timer off
             seconds = max(signal.setitimer(signal.ITIMER_REAL, 0)[0], 1e-3)
             sys.stdout.write("0\n")

@@ -167,10 +167,10 @@ def start_program(command: Command, channels: Sequence[Channel], signals: Signal
     try:
         return popen(*command.argv)
     except OSError as error:
-        place = command.directory / command.argv[0]
-        if error.errno == errno.ENOEXEC and place.is_file():  # a script without #!: shells run it with sh
+        program = command.directory / command.argv[0]
+        if error.errno == errno.ENOEXEC and program.is_file():  # a script without #!: shells run it with sh
             return popen("/bin/sh", *command.argv)
-        raise start_error(command.argv[0], error, there=place.is_file()) from error
+        raise start_error(command.argv[0], error, there=program.is_file()) from error
     except ValueError as error:  # a word has a NUL
         raise CannotStart(f"cannot start '{command.argv[0]}': {error}") from error
 
@@ -220,9 +220,9 @@ class Supervisor:
         After Ctrl-C it is the program's full period. After SIGTERM or SIGHUP it is what remains of it, and else 2 seconds
         at most.
         """
-        left = self.kill_at - time.monotonic() if self.kill_at is not None else 0.0
+        seconds = self.kill_at - time.monotonic() if self.kill_at is not None else 0.0
         ended_by = self.stopped_by or -(self.process.returncode or 0)  # after Ctrl-C it may end before we read our own signal
-        return max(left, self.command.grace if ended_by in INTERRUPTS else min(self.command.grace, LEFT_RUNNING))
+        return max(seconds, self.command.grace if ended_by in INTERRUPTS else min(self.command.grace, LEFT_RUNNING))
 
     def drain(self) -> None:
         """Records and shows what is left in the pipes after the program and its processes ended.
@@ -384,9 +384,9 @@ def capture_output(argv: Sequence[str], environ: Mapping[str, str], directory: P
 class HelperProcess:
     """A helper program of gitrun that runs beside the user's: reads orders from stdin and writes results to a file."""
 
-    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], directory: Path, found: Path) -> None:
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], directory: Path, path: Path) -> None:
         """Starts the program. Raises CannotRun, OSError."""
-        with found.open("wb") as sink:
+        with path.open("wb") as sink:
             try:
                 # its own session: Ctrl-C at the terminal must not reach it
                 self._process = subprocess.Popen(
@@ -448,9 +448,9 @@ def detach() -> bool:
 
     Returns after the new process has left the terminal's session, so that closing the terminal does not end it.
     """
-    ready, done = os.pipe()
+    ready, finished = os.pipe()
     if os.fork():
-        os.close(done)
+        os.close(finished)
         # returns when the child has left our session and closed its end
         os.read(ready, 1)
         os.close(ready)
@@ -459,7 +459,7 @@ def detach() -> bool:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
-    for descriptor in (nothing, ready, done):
+    for descriptor in (nothing, ready, finished):
         os.close(descriptor)
     return True
 

@@ -100,9 +100,9 @@ class Signals:
 
     def read(self) -> list[tuple[int, bool]]:
         """Returns the signals that have arrived: number, and whether the terminal sent it to the program as well."""
-        found = self._read_pending()
-        self.order = next((number for number, _ in reversed(found) if number in ORDERS), self.order)
-        return found
+        pending = self._read_pending()
+        self.order = next((number for number, _ in reversed(pending) if number in ORDERS), self.order)
+        return pending
 
     def _read_pending(self) -> list[tuple[int, bool]]:
         if self.descriptor < 0:

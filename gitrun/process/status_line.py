@@ -60,8 +60,8 @@ class StatusLine:
         self._drew_at = self._clock()
         try:
             room = os.get_terminal_size(self._terminal.descriptor()).columns - 1
-            shown = [", ".join(parts[:count]) for count in range(len(parts), 0, -1)]
-            text = next((words for words in shown if count_columns(words) <= room), "")
+            candidates = [", ".join(parts[:count]) for count in range(len(parts), 0, -1)]
+            text = next((words for words in candidates if count_columns(words) <= room), "")
             # in one piece, so that the line does not flicker
             self._is_drawn = self._terminal.draw(ERASE + text.encode() + b"\r") or self._is_drawn
         except OSError:  # the terminal is gone

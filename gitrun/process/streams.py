@@ -46,21 +46,21 @@ class FileStream:
 
     def offer(self, data: bytes | memoryview) -> int:
         """Writes as many bytes as it can without blocking. Returns their number. Raises BrokenPipeError."""
-        done = 0
+        offset = 0
         try:
             # a pipe that polls as writable takes PIPE_BUF bytes without blocking
-            while done < len(data) and self._poll.poll(0):
-                done += os.write(self._descriptor, data[done : done + select.PIPE_BUF])
+            while offset < len(data) and self._poll.poll(0):
+                offset += os.write(self._descriptor, data[offset : offset + select.PIPE_BUF])
         except BlockingIOError:  # another process made it non-blocking
-            return done
+            return offset
         except BrokenPipeError:
             raise
         except OSError as error:  # a closed terminal, or a full disk behind a redirection
             raise BrokenPipeError(*error.args) from error
         finally:
             # the last byte tells whether the cursor is inside a line
-            self._last = bytes(data[done - 1 : done]) or self._last
-        return done
+            self._last = bytes(data[offset - 1 : offset]) or self._last
+        return offset
 
     def is_terminal(self) -> bool:
         """Returns whether the output goes to a terminal."""
@@ -95,8 +95,8 @@ def close_open_line(stream: object, *others: object) -> bytes:
     """Returns the line end that the terminal needs before a message, if output ended inside a line; else nothing."""
     if not isinstance(stream, FileStream) or not stream.is_terminal():
         return b""
-    left = [one.leave_line() for one in (stream, *others) if isinstance(one, FileStream)]
-    return b"\n" if any(left) else b""
+    unfinished = [one.leave_line() for one in (stream, *others) if isinstance(one, FileStream)]
+    return b"\n" if any(unfinished) else b""
 
 
 class TextStream:
@@ -234,8 +234,8 @@ class Channel:
 
     def waits_for(self) -> tuple[int, int]:
         """Returns the descriptor, and its poll event, that the channel is waiting for."""
-        shown = self.stream.descriptor() if self.pending else None
-        return (self.outer, select.POLLIN) if shown is None else (shown, select.POLLOUT)
+        descriptor = self.stream.descriptor() if self.pending else None
+        return (self.outer, select.POLLIN) if descriptor is None else (descriptor, select.POLLOUT)
 
     def read(self, most: int) -> bytes:
         """Returns the next bytes; none if the program and its children have closed their end."""
@@ -307,10 +307,10 @@ def open_channel(stream: Stream, descriptor: int | None) -> Channel:
 def copy_window_size(source: int, target: int) -> bool:
     """Gives the terminal `target` the rows and columns of `source`. Returns whether they changed."""
     try:
-        wanted = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))
-        if wanted == fcntl.ioctl(target, termios.TIOCGWINSZ, bytes(8)):
+        size = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))
+        if size == fcntl.ioctl(target, termios.TIOCGWINSZ, bytes(8)):
             return False
-        fcntl.ioctl(target, termios.TIOCSWINSZ, wanted)
+        fcntl.ioctl(target, termios.TIOCSWINSZ, size)
     except OSError:  # the terminal is gone
         return False
     return True

@@ -74,16 +74,16 @@ def adopt_orphans() -> Iterator[None]:
 
 def get_subreaper() -> int:
     """Returns 1 if this process is a subreaper, which inherits orphaned descendants, else 0."""
-    found = ctypes.c_int(0)
+    state = ctypes.c_int(0)
     with suppress(AttributeError, OSError):  # not Linux
-        LIBC.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
-    return found.value
+        LIBC.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(state), 0, 0, 0)
+    return state.value
 
 
-def set_subreaper(wanted: int) -> None:
+def set_subreaper(state: int) -> None:
     """Turns the subreaper attribute of this process on (1) or off (0)."""
     with suppress(AttributeError, OSError):  # not Linux
-        LIBC.prctl(PR_SET_CHILD_SUBREAPER, wanted, 0, 0, 0)
+        LIBC.prctl(PR_SET_CHILD_SUBREAPER, state, 0, 0, 0)
 
 
 class ChildProcesses:
@@ -102,32 +102,32 @@ class ChildProcesses:
 
         Gives those that are about to end 0.3 seconds first. Calls `pause` to wait.
         """
-        left = self.wait_for_end(LINGER, pause)
-        names = tuple(describe_process(pid) for pid in left)
+        survivors = self.wait_for_end(LINGER, pause)
+        names = tuple(describe_process(pid) for pid in survivors)
         for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 2.0)):
-            for pid in left:
+            for pid in survivors:
                 send_signal(pid, number)
-            left = self.wait_for_end(patience, pause) if left else []
+            survivors = self.wait_for_end(patience, pause) if survivors else []
         return names
 
     def wait_for_end(self, patience: float, pause: Callable[[float], object]) -> list[int]:
         """Waits up to `patience` seconds for the processes to end, and reaps them. Returns those still running."""
         end = time.monotonic() + patience
         while True:
-            left = self.list_running()
-            if not left or time.monotonic() >= end:
-                return left
+            running = self.list_running()
+            if not running or time.monotonic() >= end:
+                return running
             pause(0.01)
 
     def list_running(self) -> list[int]:
         """Returns the program's running processes below this one."""
         queue = [pid for pid in list_children(os.getpid()) if self.is_ours(pid) and not reap_if_ended(pid)]
-        found: list[int] = []
+        running: list[int] = []
         while queue:
             pid = queue.pop()
-            found.append(pid)
+            running.append(pid)
             queue += list_children(pid)
-        return found
+        return running
 
     def is_ours(self, child: int) -> bool:
         """Returns whether a child of this process belongs to the program."""
@@ -144,27 +144,27 @@ def is_single_threaded() -> bool:
 
 def list_children(pid: int) -> list[int]:
     """Returns the children of a process, started or adopted. Empty where /proc does not list them."""
-    found: list[int] = []
+    children: list[int] = []
     try:
         # Linux lists children by the thread that started them
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
-        return found
+        return children
     for thread in threads:
         try:
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as listing:
-                found += map(int, listing.read().split())
+                children += map(int, listing.read().split())
         except OSError:
             continue
-    return found
+    return children
 
 
 def with_descendants(pid: int) -> list[int]:
     """Returns the process and all its descendants."""
-    found = [pid]
-    for parent in found:
-        found += list_children(parent)
-    return found
+    pids = [pid]
+    for parent in pids:
+        pids += list_children(parent)
+    return pids
 
 
 def is_tagged(pid: int, tag: str) -> bool:
@@ -209,10 +209,10 @@ def send_signal_if(pid: int, number: int, is_meant: Callable[[], bool]) -> bool:
     try:
         process = os.pidfd_open(pid)
     except AttributeError:  # not Linux
-        meant = is_meant()
-        if meant:
+        is_meant_now = is_meant()
+        if is_meant_now:
             send_signal(pid, number)
-        return meant
+        return is_meant_now
     except OSError:
         return False
     try:
@@ -241,7 +241,7 @@ def kill_tagged(tag: str) -> None:
     Waits up to 2 seconds for their end.
     """
     end = time.monotonic() + 2.0
-    while (left := find_tagged(tag)) and time.monotonic() < end:
-        for pid in left:
+    while (tagged := find_tagged(tag)) and time.monotonic() < end:
+        for pid in tagged:
             send_signal_if(pid, signal.SIGKILL, partial(is_tagged, pid, tag))
         time.sleep(0.01)

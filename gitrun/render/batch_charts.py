@@ -42,23 +42,27 @@ def draw_batch(batch: RankedBatch, escape: Callable[[str], str]) -> list[tuple[s
         fades = batch.objective is not None
         charts.append(("parallel coordinates", draw_parallel(drawn, axes, values, escape, fades=fades)))
     for name, axis in axes.items():
-        places = [(axis.place(run.flags.get(name)), values.place(value)) for run, value in drawn]
-        charts.append((f"{metric} by {name}", draw_points(places, axis, values, escape)))
+        points = [(axis.place(run.flags.get(name)), values.place(value)) for run, value in drawn]
+        charts.append((f"{metric} by {name}", draw_points(points, axis, values, escape)))
     return charts
 
 
 def draw_history(drawn: Drawn, values: Axis, escape: Callable[[str], str], *, minimize: bool | None) -> str:
     """Draws the value of each trial as a point, and the best value so far as a line, if there is a best one."""
-    known = sorted((run.attempt.trial or 0, value) for run, value in drawn)
-    numbers = make_axis("trial", [number for number, _ in known])
-    points = [(numbers.place(number), values.place(value)) for number, value in known]
+    values_by_trial = sorted((run.attempt.trial or 0, value) for run, value in drawn)
+    numbers = make_axis("trial", [number for number, _ in values_by_trial])
+    points = [(numbers.place(number), values.place(value)) for number, value in values_by_trial]
     if minimize is None:
         return draw_points(points, numbers, values, escape)
-    line, best = [], known[0][1]
-    for (number, value), (x, _) in zip(known, points, strict=True):
+    line, best = [], values_by_trial[0][1]
+    for (number, value), (x, _) in zip(values_by_trial, points, strict=True):
         before, best = best, min(best, value) if minimize else max(best, value)
         # a step: the old best value lasts until this trial
-        line += [(x, values.place(before)), (x, values.place(best))] if number != known[0][0] else [(x, values.place(best))]
+        line += (
+            [(x, values.place(before)), (x, values.place(best))]
+            if number != values_by_trial[0][0]
+            else [(x, values.place(best))]
+        )
     return draw_points(points, numbers, values, escape, draw_lines(line, 1.0))
 
 
@@ -83,8 +87,8 @@ def draw_parallel(drawn: Drawn, flags: dict[str, Axis], values: Axis, escape: Ca
     """Draws a line for each trial through its values on all axes, with a gap where it has none. Better trials are stronger."""
     axes = [*flags.values(), values]
     labels: list[str] = []
-    places = [number / (len(axes) - 1) for number in range(len(axes))]
-    for number, (x, axis) in enumerate(zip(places, axes, strict=True)):
+    positions = [number / (len(axes) - 1) for number in range(len(axes))]
+    for number, (x, axis) in enumerate(zip(positions, axes, strict=True)):
         anchor, lift = edge_anchor(x), 0 if number % 2 == 0 or len(axes) < 6 else 13
         labels += [draw_rule(x, 0.0, x, 1.0), label(escape, shorten(axis.name, 16), x_of(x), HIGH - 22 + lift, anchor)]
         beside, side = x_of(x) + tick_shift(x), tick_anchor(x)
@@ -93,7 +97,7 @@ def draw_parallel(drawn: Drawn, flags: dict[str, Axis], values: Axis, escape: Ca
     for rank, (run, value) in reversed(list(enumerate(drawn))):
         ys = [*(axis.place(run.flags.get(name)) for name, axis in flags.items()), values.place(value)]
         opacity = max(0.9 * (1 - rank / len(drawn)), 0.08) if fades else 0.4
-        lines.append(draw_lines(list(zip(places, ys, strict=True)), opacity))
+        lines.append(draw_lines(list(zip(positions, ys, strict=True)), opacity))
     return frame("parallel coordinates", escape, (*lines, *labels))
 
 
@@ -140,11 +144,11 @@ def frame(title: str, escape: Callable[[str], str], pieces: Iterable[str]) -> st
     return f'<svg class="chart" viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{escape(title)}">{"".join(pieces)}</svg>'
 
 
-def x_of(place: float) -> float:
+def x_of(position: float) -> float:
     """Returns the horizontal position of a place from 0 to 1."""
-    return LEFT + (WIDE - LEFT - RIGHT) * place
+    return LEFT + (WIDE - LEFT - RIGHT) * position
 
 
-def y_of(place: float) -> float:
+def y_of(position: float) -> float:
     """Returns the vertical position of a place from 0 (below) to 1."""
-    return HIGH - BOTTOM - (HIGH - TOP - BOTTOM) * place
+    return HIGH - BOTTOM - (HIGH - TOP - BOTTOM) * position

@@ -79,13 +79,13 @@ Block: TypeAlias = Heading | Paragraph | Code | Item | Table
 def parse_blocks(markdown: str) -> list[Block]:
     """Parses headings, paragraphs, fenced blocks, lists, and tables. Comments of HTML are dropped."""
     lines = [line for line in markdown.splitlines() if not line.startswith("<!--")]
-    found = list[Block]()
+    blocks = list[Block]()
     at = 0
     while at < len(lines):
         block, at = parse_block(lines, at)
         if block is not None:
-            found.append(block)
-    return found
+            blocks.append(block)
+    return blocks
 
 
 def parse_block(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
@@ -124,20 +124,20 @@ def split_cells(row: str) -> tuple[str, ...]:
 def parse_spans(text: str) -> Iterator[Span]:
     """Yields the styled pieces of a line. A link becomes its text and where it leads."""
     end = 0
-    for found in SPAN.finditer(text):
-        if found.start() > end:
-            yield Span(text[end : found.start()])
-        end = found.end()
-        if found["code"] is not None:
+    for match in SPAN.finditer(text):
+        if match.start() > end:
+            yield Span(text[end : match.start()])
+        end = match.end()
+        if match["code"] is not None:
             # `` ` `` needs blanks next to its ticks, which are not part of the code
-            yield Span(found["code"].strip() if "`" in found["code"] else found["code"], "code")
-        elif found["target"] is not None:
+            yield Span(match["code"].strip() if "`" in match["code"] else match["code"], "code")
+        elif match["target"] is not None:
             # a link's text may have styles: [`git run`](run.md)
-            yield from (Span(span.text, span.style) for span in parse_spans(found["text"]))
-            yield Span(describe_target(found["target"]))
+            yield from (Span(span.text, span.style) for span in parse_spans(match["text"]))
+            yield Span(describe_target(match["target"]))
         else:
-            style = "bold" if found["bold"] is not None else "emphasis"
-            yield from (Span(span.text, span.style or style) for span in parse_spans(found[style]))
+            style = "bold" if match["bold"] is not None else "emphasis"
+            yield from (Span(span.text, span.style or style) for span in parse_spans(match[style]))
     if end < len(text):
         yield Span(text[end:])
 
@@ -229,11 +229,13 @@ def wrap_line(text: str, width: int, indent: str, palette: Palette) -> Iterator[
     for word in split_words(text):
         # counted without escape sequences, which take no columns
         wide = sum(count_columns(span.text) for span in word)
-        shown = "".join(palette.paint("heading", span.text) if span.style in {"code", "bold"} else span.text for span in word)
+        text_shown = "".join(
+            palette.paint("heading", span.text) if span.style in {"code", "bold"} else span.text for span in word
+        )
         if used and len(indent) + used + 1 + wide > width:
             yield indent + line
             line, used = "", 0
-        line, used = (f"{line} {shown}", used + 1 + wide) if used else (shown, wide)
+        line, used = (f"{line} {text_shown}", used + 1 + wide) if used else (text_shown, wide)
     yield indent + line
 
 

@@ -43,7 +43,7 @@ def render_page(report: Report, budget: int) -> str:
     sections = [
         *map(render_batch, report.batches),
         render_commands(report),
-        *(render_detail(found, is_open=place == 0) for place, found in enumerate(report.details)),
+        *(render_detail(detail, is_open=number == 0) for number, detail in enumerate(report.details)),
     ]
     room = budget - len(head) - len(end) - NOTE if budget else 0
     # the last third is for the commands and details
@@ -57,14 +57,14 @@ def render_page(report: Report, budget: int) -> str:
 
 def fit_texts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
     """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
-    used, kept = 0, list[str]()
+    used, fitted = 0, list[str]()
     for text in texts:
         # and a line end that joins it to the next one
         used += len(text) + 1
         if room and used > room:
             break
-        kept.append(text)
-    return kept, len(texts) - len(kept)
+        fitted.append(text)
+    return fitted, len(texts) - len(fitted)
 
 
 def render_head(report: Report) -> str:

@@ -111,4 +111,4 @@ def escape_roff(text: str) -> str:
     """Escapes what roff would change: quotes, hyphens, backslashes; other scripts by their code points."""
     marked = "".join(ESCAPES.get(char, char) for char in text)
     # groff reads Latin-1 unless preconv runs before it: this form is right with both
-    return re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", marked)
+    return re.sub(r"[^\x00-\x7f]", lambda match: f"\\[u{ord(match[0]):04X}]", marked)

@@ -72,13 +72,13 @@ def render_markdown(report: Report, budget: int) -> str:
 
 def fit_parts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
     """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
-    used, kept = 0, list[str]()
+    used, fitted = 0, list[str]()
     for text in texts:
         used += len(text) + 1
         if room and used > room:
             break
-        kept.append(text)
-    return kept, len(texts) - len(kept)
+        fitted.append(text)
+    return fitted, len(texts) - len(fitted)
 
 
 def render_trials(batch: RankedBatch) -> str:
@@ -87,8 +87,8 @@ def render_trials(batch: RankedBatch) -> str:
     lines = [*rows[:1], *rows[1:], *([code_span(clip_text(cell, 60)) for cell in row] for row in trial_rows(batch))]
     lines[0] = [code_span(clip_text(name, 60)) for name in lines[0]]
     table = "\n".join(f"| {' | '.join(row)} |" for row in lines)
-    left = len(batch.trials) - len(trial_rows(batch))
-    more = f"\n… and {left:,} more trials.\n" if left else ""
+    hidden = len(batch.trials) - len(trial_rows(batch))
+    more = f"\n… and {hidden:,} more trials.\n" if hidden else ""
     return f"### Trials of {code_span(short_id(batch.run.id))}, {batch.order}\n\n{table}\n{more}"
 
 

@@ -41,9 +41,9 @@ class Palette:
         # a colour around nothing would only leave escape sequences in the line
         if not self.codes.get(slot) or not text:
             return text
-        shown = Cell(text)
-        shown.code = self.codes[slot]
-        return shown
+        cell = Cell(text)
+        cell.code = self.codes[slot]
+        return cell
 
     def paint(self, slot: str, text: str) -> str:
         """Returns the text with escape sequences in the colour of the slot."""

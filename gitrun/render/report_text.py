@@ -81,9 +81,9 @@ def report_verdict(report: Report) -> str:
     if report.is_good:
         return "The latest run of every operation is completed."
     failed = report.failed
-    named = ", ".join(f"{short_id(run.id)} ({run.attempt.shown_status})" for run in failed[:5])
+    names = ", ".join(f"{short_id(run.id)} ({run.attempt.shown_status})" for run in failed[:5])
     more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
-    return f"Not completed: the latest run of {len(failed)} operation{'s' if len(failed) > 1 else ''}: {named}{more}."
+    return f"Not completed: the latest run of {len(failed)} operation{'s' if len(failed) > 1 else ''}: {names}{more}."
 
 
 def status_words(run: Run) -> str:
@@ -164,11 +164,11 @@ def curve_words(detail: Detail, curve: Curve) -> str:
 def review_commands(report: Report) -> list[str]:
     """Returns the commands for reviewers."""
     runs = report.all_runs
-    known = short_id(runs[0].id)
+    run_name = short_id(runs[0].id)
     pick = f"--for {report.title}" if report.range and report.range.base else " ".join(short_id(run.id) for run in runs[:10])
     return [
-        f"git run fetch {pick}", f"git run show {known}", f"git run diff {known}", f"git run trust {known}",
-        f"git run verify {known}", f"git run --restart {known}",
+        f"git run fetch {pick}", f"git run show {run_name}", f"git run diff {run_name}", f"git run trust {run_name}",
+        f"git run verify {run_name}", f"git run --restart {run_name}",
     ]  # fmt: skip
 
 
@@ -180,14 +180,14 @@ def trial_heading(batch: RankedBatch) -> list[str]:
 
 def trial_rows(batch: RankedBatch) -> list[list[str]]:
     """Returns a row for each trial of a batch, the best first, at most `MOST_TRIALS`: number, run, status, values, flags."""
-    shown = batch.ranked[:MOST_TRIALS]
+    trials = batch.ranked[:MOST_TRIALS]
     columns = [
-        [f"#{run.attempt.trial}" for run in shown],
-        [short_id(run.id) for run in shown],
-        *([[short_id(run.attempt.base or "") for run in shown]] if batch.has_commits else []),
-        [run.attempt.shown_status for run in shown],
-        *(numbers_text([batch.value_of(run, metric) for run in shown]) for metric in batch.shown_metrics),
-        *(flag_texts([run.flags.get(name) for run in shown]) for name in batch.flags[:MOST_FLAGS]),
+        [f"#{run.attempt.trial}" for run in trials],
+        [short_id(run.id) for run in trials],
+        *([[short_id(run.attempt.base or "") for run in trials]] if batch.has_commits else []),
+        [run.attempt.shown_status for run in trials],
+        *(numbers_text([batch.value_of(run, metric) for run in trials]) for metric in batch.shown_metrics),
+        *(flag_texts([run.flags.get(name) for run in trials]) for name in batch.flags[:MOST_FLAGS]),
     ]
     return [list(row) for row in zip(*columns, strict=True)]
 

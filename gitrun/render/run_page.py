@@ -49,7 +49,7 @@ LAST = 5
 
 def run_rows(project: Project, run: Run, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, str]]:
     """Returns the rows about a run, as pairs of name and text that are safe on a terminal."""
-    known = short_id(run.id)
+    run_name = short_id(run.id)
     rows = [
         *head_rows(project, run, now),
         *origin_rows(project, run),
@@ -60,7 +60,7 @@ def run_rows(project: Project, run: Run, attempts: Sequence[Attempt], now: datet
         *file_rows(project, run),
         *output_rows(run),
         *machine_rows(project, run),
-        ("attempts", f"{len(attempts)} (git run log {known})" if len(attempts) > 1 else ""),
+        ("attempts", f"{len(attempts)} (git run log {run_name})" if len(attempts) > 1 else ""),
         *next_command_rows(run),
     ]
     # an empty text means that there is no row
@@ -140,16 +140,16 @@ def label_first(name: str, lines: Iterable[str]) -> Rows:
 def describe_trial(run: Run, metric: str) -> str:
     """Returns the line about one of the best trials: number, id, value, flags."""
     value = run.metrics.ask(metric)
-    shown = f"{metric}={number_text(value)}" if value is not None else ""
-    return GAP.join((f"#{run.attempt.trial}", short_id(run.id), shown, run.attempt.brief_flags_text))
+    value_text = f"{metric}={number_text(value)}" if value is not None else ""
+    return GAP.join((f"#{run.attempt.trial}", short_id(run.id), value_text, run.attempt.brief_flags_text))
 
 
 def describe_point(point: RepeatedPoint, definition: BatchDefinition) -> str:
     """Returns the line about one of the best points of a batch that repeats them: median, trials, flags."""
     first = point.trials[0]
     numbers = ", ".join(f"#{run.attempt.trial}" for run in point.trials[:MANY])
-    shown = f"{definition.objectives[0].metric}={number_text(point.median)}"
-    return GAP.join((shown, f"median of {numbers}", first.attempt.brief_flags_text))
+    value_text = f"{definition.objectives[0].metric}={number_text(point.median)}"
+    return GAP.join((value_text, f"median of {numbers}", first.attempt.brief_flags_text))
 
 
 def sampler_text(definition: BatchDefinition) -> str:
@@ -163,19 +163,19 @@ def sampler_text(definition: BatchDefinition) -> str:
 
 def next_command_rows(run: Run) -> Rows:
     """Yields the commands that make sense next for the run."""
-    known = short_id(run.id)
+    run_name = short_id(run.id)
     if run.status == RUNNING:
-        yield "watch", f"git run watch {known}"
-        yield "stop", f"git run stop {known}"
+        yield "watch", f"git run watch {run_name}"
+        yield "stop", f"git run stop {run_name}"
     elif run.status == STAGED:
-        yield "start", f"git run --start {known}"
+        yield "start", f"git run --start {run_name}"
     elif run.attempt.kind != VALUE:
-        yield "restart", f"git run --restart {known}"
+        yield "restart", f"git run --restart {run_name}"
 
 
 def metric_rows(project: Project, run: Run) -> list[str]:
     """Returns a line for each metric with more than one value."""
-    varied = {name: known for name, known in run.metrics.summaries.items() if known.count > 1}
+    varied = {name: summary for name, summary in run.metrics.summaries.items() if summary.count > 1}
     first = dict(islice(varied.items(), MANY))
     # two values make no curve
     names = [name for name, known in first.items() if known.count > 2]
@@ -183,12 +183,12 @@ def metric_rows(project: Project, run: Run) -> list[str]:
     cells = [
         (
             name,
-            f"min {number_text(known.least)}",
-            f"max {number_text(known.most)}",
-            f"{known.count:,} values",
+            f"min {number_text(summary.least)}",
+            f"max {number_text(summary.most)}",
+            f"{summary.count:,} values",
             sparkline(drawn.get(name, ())),
         )
-        for name, known in first.items()
+        for name, summary in first.items()
     ]
     widths = [max(map(count_columns, column)) for column in zip(*cells, strict=True)]
     lines = [join_cells(row, widths, sys.maxsize) for row in cells]
@@ -283,17 +283,17 @@ def file_rows(project: Project, run: Run) -> Rows:
 
 def output_rows(run: Run) -> Rows:
     """Yields the last lines of output if the run went wrong, else its size."""
-    written = run.output.splitlines()
-    more = f"{count_text(len(written), 'line')} (git run cat {short_id(run.id)})"
+    lines = run.output.splitlines()
+    more = f"{count_text(len(lines), 'line')} (git run cat {short_id(run.id)})"
     if run.status not in {ERROR, TERMINATED}:
-        yield "output", more if written else ""
+        yield "output", more if lines else ""
         return
     name = "output"
-    for line in safe_lines("\n".join(written[-LAST:])):
+    for line in safe_lines("\n".join(lines[-LAST:])):
         # a row without text would be dropped
         yield name, line or " "
         name = ""
-    yield "", more if len(written) > LAST else ""
+    yield "", more if len(lines) > LAST else ""
 
 
 def file_text(content: Content) -> str:

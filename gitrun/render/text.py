@@ -101,15 +101,15 @@ def join_cells(row: Sequence[str], widths: Sequence[int], room: int, right: Coll
     while pieces and not pieces[-1].strip():
         pieces.pop()
     fits = sum(map(count_columns, pieces)) <= room
-    shown, left = "", room if fits else room - len(cut)
+    joined, room_left = "", room if fits else room - len(cut)
     for piece in pieces:
-        text = piece if fits else cut_to_columns(piece, left)
-        left -= count_columns(text)
+        text = piece if fits else cut_to_columns(piece, room_left)
+        room_left -= count_columns(text)
         # after the cut: half an escape sequence, or one without its reset, would colour what follows
-        shown += piece.painted(text) if isinstance(piece, Cell) and text else text
+        joined += piece.painted(text) if isinstance(piece, Cell) and text else text
         if len(text) < len(piece):
             break
-    return shown.rstrip(" ") if fits else shown + cut
+    return joined.rstrip(" ") if fits else joined + cut
 
 
 def run_row(number: int, run: Run, colours: Palette = PLAIN, *, names_commit: bool = False) -> list[str]:
@@ -143,11 +143,11 @@ def counts_text(attempt: Attempt) -> str:
     if (counts := attempt.counts) is None:
         return ""
     others = (f"{count:,} {name}" for name in (PRUNED, ERROR, TERMINATED, PENDING) if (count := getattr(counts, name)))
-    found = ", ".join((f"{counts.completed:,} of {counts.total:,} completed", *others))
+    text = ", ".join((f"{counts.completed:,} of {counts.total:,} completed", *others))
     if counts.best is None:
-        return found
+        return text
     metric = attempt.params.minimize or attempt.params.maximize or "loss"
-    return f"{found}; best #{counts.best.number} {safe_text(metric)}={number_text(counts.best.value)}"
+    return f"{text}; best #{counts.best.number} {safe_text(metric)}={number_text(counts.best.value)}"
 
 
 def broken_row(run: BrokenRun, colours: Palette = PLAIN) -> list[str]:
@@ -164,7 +164,7 @@ def run_json(run: Run | BrokenRun) -> dict[str, Any]:
 def show_json(run: Run, attempts: Iterable[Attempt]) -> dict[str, Any]:
     """Returns a run with attempts, metric summaries and files as a JSON value."""
     files = [{"path": encode_path(f.path), "size": f.size, "sha256": f.sha256, "stored": f.stored} for f in run.attempt.files]
-    series = {name: {aspect: known.aspect(aspect) for aspect in ASPECTS} for name, known in run.metrics.summaries.items()}
+    series = {name: {aspect: summary.aspect(aspect) for aspect in ASPECTS} for name, summary in run.metrics.summaries.items()}
     return as_json(run) | {"attempts": [attempt_as_json(attempt) for attempt in attempts], "series": series, "files": files}
 
 
@@ -225,10 +225,10 @@ def sparkline(values: Sequence[float], width: int = 24) -> str:
     count = min(width, len(values))
     parts = [values[len(values) * at // count : len(values) * (at + 1) // count] for at in range(count)]
     means = [mean([value for value in part if math.isfinite(value)]) for part in parts]
-    known = [value for value in means if value is not None]
-    if not known:
+    numbers = [value for value in means if value is not None]
+    if not numbers:
         return ""
-    low, span = min(known), max(known) - min(known)
+    low, span = min(numbers), max(numbers) - min(numbers)
     # the largest minus the smallest float can be inf
     if not math.isfinite(span):
         return ""
@@ -239,5 +239,5 @@ def sparkline(values: Sequence[float], width: int = 24) -> str:
 def mean(values: Sequence[float]) -> float | None:
     """Returns the mean of some numbers; None if there are none, or if their mean is not finite."""
     # divided before they are added: the sum of large floats can be inf
-    found = sum(value / len(values) for value in values) if values else math.nan
-    return found if math.isfinite(found) else None
+    average = sum(value / len(values) for value in values) if values else math.nan
+    return average if math.isfinite(average) else None

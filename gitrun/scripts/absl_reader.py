@@ -46,8 +46,8 @@ def required_names(module: Module) -> Iterator[str]:
             # one name or a list: `flags.mark_flags_as_required(["lr", "epochs"])`
             for argument in node.args[:1]:
                 text = fold_to_text(argument, module.scope)
-                listed = [] if text else fold_to_items(argument, module.scope) or []
-                yield from (text, *(item for item in listed if isinstance(item, str)))
+                names = [] if text else fold_to_items(argument, module.scope) or []
+                yield from (text, *(item for item in names if isinstance(item, str)))
 
 
 def define_kind(call: ast.Call) -> str:

@@ -82,35 +82,35 @@ def bind_arguments(function: Function, call: ast.Call, scope: Scope) -> dict[str
 
     A value that is known at the call becomes a constant, so that it can be read in the function.
     """
-    taken = function.args
-    listed = [argument.arg for argument in (*taken.posonlyargs, *taken.args)]
-    defaults = taken.defaults
-    found: dict[str, ast.expr] = dict(zip(listed[len(listed) - len(defaults) :], defaults, strict=True))
-    keyword_only = zip(taken.kwonlyargs, taken.kw_defaults, strict=True)
+    arguments = function.args
+    positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+    defaults = arguments.defaults
+    values: dict[str, ast.expr] = dict(zip(positional[len(positional) - len(defaults) :], defaults, strict=True))
+    keyword_only = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     # kw_defaults has None for a parameter without a default
-    found |= {argument.arg: node for argument, node in keyword_only if node is not None}
-    if listed[:1] in (["self"], ["cls"]):
-        listed = listed[1:]
-    names = [*listed, *(argument.arg for argument in taken.kwonlyargs)]
+    values |= {argument.arg: node for argument, node in keyword_only if node is not None}
+    if positional[:1] in (["self"], ["cls"]):
+        positional = positional[1:]
+    names = [*positional, *(argument.arg for argument in arguments.kwonlyargs)]
     if any(isinstance(argument, ast.Starred) for argument in call.args):
         # `*args` shifts all parameters by an unknown number
         return dict.fromkeys(names, UNKNOWN)
-    found |= {name: close_over(node, scope) for name, node in zip(listed, call.args, strict=False)}
-    named = {keyword.arg: close_over(keyword.value, scope) for keyword in call.keywords if keyword.arg}
-    found |= {name: node for name, node in named.items() if name in names}
-    if taken.kwarg:
-        more = {name: node for name, node in named.items() if name not in names}
+    values |= {name: close_over(node, scope) for name, node in zip(positional, call.args, strict=False)}
+    keywords = {keyword.arg: close_over(keyword.value, scope) for keyword in call.keywords if keyword.arg}
+    values |= {name: node for name, node in keywords.items() if name in names}
+    if arguments.kwarg:
+        more = {name: node for name, node in keywords.items() if name not in names}
         # the keyword of `**more` has no name
         is_all = all(keyword.arg for keyword in call.keywords)
-        found[taken.kwarg.arg] = ast.Dict(list(map(ast.Constant, more)), list(more.values())) if is_all else UNKNOWN
-    return found
+        values[arguments.kwarg.arg] = ast.Dict(list(map(ast.Constant, more)), list(more.values())) if is_all else UNKNOWN
+    return values
 
 
 def close_over(node: ast.expr, scope: Scope) -> ast.expr:
     """Returns the expression for use in another scope: its value as a constant if that is known and plain, else itself."""
-    known, value = fold_to_value(node, scope)
+    is_known, value = fold_to_value(node, scope)
     # fold() accepts no list in a Constant
-    return ast.Constant(value) if known and not isinstance(value, list) else node
+    return ast.Constant(value) if is_known and not isinstance(value, list) else node
 
 
 @dataclass(slots=True)
@@ -198,7 +198,7 @@ def merge_parsers(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Co
     for parser in parsers:
         # argparse copies the options of parents before the parser gets its own
         inner, more = merge_parsers(parser.parents)
-        own = [flag for _, flag in sorted(parser.flags, key=lambda found: found[0])]
+        own = [flag for _, flag in sorted(parser.flags, key=lambda match: match[0])]
         for flag in (*inner, *own):
             # set_defaults takes the name of the attribute
             dest = flag.name.replace("-", "_")
@@ -219,9 +219,9 @@ def join_consts(first: Flag, second: Flag) -> Flag:
     return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
 
 
-def has_parser(given: Sequence[Known], named: Mapping[str, Known]) -> bool:
+def has_parser(arguments: Sequence[Known], keywords: Mapping[str, Known]) -> bool:
     """Tells whether one of the arguments is a parser."""
-    return any(isinstance(argument, Parser) for argument in (*given, *named.values()))
+    return any(isinstance(argument, Parser) for argument in (*arguments, *keywords.values()))
 
 
 def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:
@@ -256,10 +256,10 @@ def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> 
 
 def make_const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag | None:
     """Returns the flag of a `store_const` option, which stands for one value of its `dest`; None if that value is not known."""
-    known, value = fold_to_value(keywords.get("const"), scope)
+    is_known, value = fold_to_value(keywords.get("const"), scope)
     # for example `add_argument("--fast", dest="mode", action="store_const", const="fast")`
     dest = fold_to_text(keywords.get("dest"), scope) or name
-    if not known or value is None or not is_flag_name(dest):
+    if not is_known or value is None or not is_flag_name(dest):
         return None
     _, default = fold_to_value(keywords.get("default"), scope)
     text = fold_to_text(keywords.get("help"), scope)
@@ -291,9 +291,9 @@ def is_true(node: ast.expr | None, scope: Scope) -> bool:
 
 def needs_words(nargs: ast.expr | None, scope: Scope) -> bool:
     """Tells whether an argument takes at least one word."""
-    known, number = fold_to_value(nargs, scope)
+    is_known, number = fold_to_value(nargs, scope)
     # an argument with a computed nargs may need none, and a wrong demand would keep the program from starting
-    return nargs is None or (known and number not in {"?", "*", "...", "A...", 0, None})
+    return nargs is None or (is_known and number not in {"?", "*", "...", "A...", 0, None})
 
 
 def type_name(node: ast.expr | None) -> str:
@@ -341,6 +341,6 @@ def read_choices(node: ast.expr | None, scope: Scope) -> tuple[Value, ...]:
     if isinstance(node, ast.Name) and node.id in scope.module.classes:
         # choices=Color loops over the members of an enumeration
         node = ast.Call(ast.Name("list"), [node], [])
-    found = fold_to_items(node, scope)
-    choices = [choice for choice in found or () if isinstance(choice, bool | int | float | str)]
-    return tuple(choices) if found is not None and len(choices) == len(found) else ()
+    items = fold_to_items(node, scope)
+    choices = [choice for choice in items or () if isinstance(choice, bool | int | float | str)]
+    return tuple(choices) if items is not None and len(choices) == len(items) else ()

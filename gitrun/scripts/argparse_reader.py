@@ -64,19 +64,19 @@ def read_argparse_flags(module: Module) -> Script | None:
     # a script without these words has a parser only if a module that it imports makes it
     if not makers and not module.names(*WORDS, b"ArgumentParser"):
         return None
-    found = Findings()
-    reading = ArgparseReading(module, makers, found, {})
+    findings = Findings()
+    reading = ArgparseReading(module, makers, findings, {})
     reading.statements(module.tree.body, Frame(module.scope))
     reading.rest()
-    flags, commands = merge_parsers(found.tops())
+    flags, commands = merge_parsers(findings.tops())
     options = any(flag.action != "positional" for flag in flags) or commands
     # a parser of unknown origin may be one that was read already, so it counts only without any flag
-    partial = found.partial or (found.unmet if not flags and not commands else "")
+    partial = findings.partial or (findings.unmet if not flags and not commands else "")
     if not options and not partial:
         # None lets the next reader try
-        return read_positionals(module, flags) if found.parsers else None
+        return read_positionals(module, flags) if findings.parsers else None
     # an option with a computed name but with a type takes a value: it is no switch
-    frontend = "argparse" if found.untyped or not found.partial else "argparse-typed"
+    frontend = "argparse" if findings.untyped or not findings.partial else "argparse-typed"
     script = Script(flags, ARGS, frontend, commands=commands, partial=partial)
     if configargparse_reader.uses_configargparse(module):
         return configargparse_reader.with_config_defaults(script, module)
@@ -97,16 +97,16 @@ def read_positionals(module: Module, flags: tuple[Flag, ...]) -> Script | None:
 class ArgparseReading:
     """The reading of one module. All readings of a script share `found` and `readings`, which holds them by path."""
 
-    def __init__(self, module: Module, makers: Sequence[str], found: Findings, readings: dict[str, ArgparseReading]) -> None:
-        self.module, self.makers, self.found, self.readings = module, makers, found, readings
+    def __init__(self, module: Module, makers: Sequence[str], findings: Findings, readings: dict[str, ArgparseReading]) -> None:
+        self.module, self.makers, self.found, self.readings = module, makers, findings, readings
         self.top_frame: Frame | None = None
         self.variables: dict[str, Known] = {}
         # `parser = ArgumentParser(` leads to `(parser)`, `(parser,`, `, parser)`, `=parser)` and `return parser`
-        given = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
+        calls = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
         # `add = parser.add_argument` is called as `add("--lr")`
-        given += [name + b"(" for name in ADDERS.findall(module.source)]
-        given += [b".add(", b".add_arg("] if configargparse_reader.uses_configargparse(module) else []
-        self.nodes = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *given))
+        calls += [name + b"(" for name in ADDERS.findall(module.source)]
+        calls += [b".add(", b".add_arg("] if configargparse_reader.uses_configargparse(module) else []
+        self.nodes = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *calls))
         # ids of nodes stay unique, because the module keeps its tree alive
         self.near = {id(node) for node in self.nodes if isinstance(node, ast.stmt)}
         self.functions = {node.name: node for node in self.nodes if isinstance(node, FUNCTIONS)}
@@ -155,10 +155,10 @@ class ArgparseReading:
         """Reads one statement."""
         match node:
             case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
-                found = self.expression(value, frame) if id(node) in self.near else None
+                value_given = self.expression(value, frame) if id(node) in self.near else None
                 if isinstance(target, ast.Name):
                     frame.with_node(target.id, value)
-                frame.known[dotted_name(target)] = found
+                frame.known[dotted_name(target)] = value_given
             case ast.For(target=target, iter=items, body=body, orelse=more):
                 self.loop(target, items, body, frame)
                 self.statements(more, frame)
@@ -182,8 +182,8 @@ class ArgparseReading:
         for name, part in ast.iter_fields(node):
             for inner in part if isinstance(part, list) else [part]:
                 if isinstance(inner, ast.withitem):
-                    known = self.expression(inner.context_expr, frame)
-                    frame.known[dotted_name(inner.optional_vars)] = known
+                    value = self.expression(inner.context_expr, frame)
+                    frame.known[dotted_name(inner.optional_vars)] = value
                 elif isinstance(inner, ast.ExceptHandler):
                     self.statements(inner.body, frame)
                 # the targets of `a = b = f()` add no options
@@ -194,9 +194,9 @@ class ArgparseReading:
 
     def loop(self, target: ast.expr, items: ast.expr, body: Sequence[ast.stmt], frame: Frame) -> None:
         """Reads the body of a loop once for each item; once with unknown names if the items are not known."""
-        found = fold_to_items(items, frame.scope)
+        items_found = fold_to_items(items, frame.scope)
         try:
-            rounds = None if found is None else [bind_target(target, item) for item in found]
+            rounds = None if items_found is None else [bind_target(target, item) for item in items_found]
         except Unfoldable:
             rounds = None
         if rounds is None:
@@ -258,16 +258,16 @@ class ArgparseReading:
         """Records that a parser is used whose creation was not seen: a module that could not be read made it."""
         self.found.unmet = self.found.unmet or "its options are not in its source"
         # `parser = lib.make_parser()`, and later `parser.parse_args()`
-        made = frame.scope.nodes.get(node.id) if isinstance(node, ast.Name) else node
-        name = self.module.full_name(made.func) if isinstance(made, ast.Call) else ""
+        definition = frame.scope.nodes.get(node.id) if isinstance(node, ast.Name) else node
+        name = self.module.full_name(definition.func) if isinstance(definition, ast.Call) else ""
         if name.partition(".")[0] in {value.partition(".")[0] for value in self.module.imports.values()} - {"argparse"}:
             self.found.unread(f"its parser is made by {name}")
 
     def parser(self, call: ast.Call, frame: Frame) -> Parser:
         """Records a new parser and returns it."""
-        made = Parser(parents=self.parents(call, frame))
-        self.found.parsers.append(made)
-        return made
+        parser = Parser(parents=self.parents(call, frame))
+        self.found.parsers.append(parser)
+        return parser
 
     def parents(self, call: ast.Call, frame: Frame) -> list[Parser]:
         """Returns the parsers in `parents=[…]`."""
@@ -275,13 +275,13 @@ class ArgparseReading:
         if node is None:
             return []
         items = node.elts if isinstance(node, ast.List | ast.Tuple) else []
-        found = [parser for parser in (self.expression(item, frame) for item in items) if isinstance(parser, Parser)]
-        for parser in found:
+        parsers = [parser for parser in (self.expression(item, frame) for item in items) if isinstance(parser, Parser)]
+        for parser in parsers:
             parser.is_parent = True
         # a name such as `parents=common` has no items that can be read
-        if len(found) != len(items) or not items:
+        if len(parsers) != len(items) or not items:
             self.found.unread("a parser has parents that are not in its source")
-        return found
+        return parsers
 
     def group(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
         """Returns the parser of a group, since the group's options belong to it."""
@@ -295,21 +295,21 @@ class ArgparseReading:
         """Adds a sub-parser to its parser and returns it."""
         keywords = named_arguments(call)
         name = fold_to_text(call.args[0] if call.args else keywords.get("name"), frame.scope)
-        made = Parser(parents=self.parents(call, frame))
+        parser = Parser(parents=self.parents(call, frame))
         # returned even so: else its options would count as the program's own
         if not name:
             self.found.unread("a sub-command has a name that is computed")
-            return made
+            return parser
         aliases = fold_to_items(keywords.get("aliases"), frame.scope) or []
         above = owner.parser if isinstance(owner, Commands) else self.found.loose
-        above.commands[name] = made, tuple(alias for alias in aliases if isinstance(alias, str))
-        return made
+        above.commands[name] = parser, tuple(alias for alias in aliases if isinstance(alias, str))
+        return parser
 
     def set_defaults(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Records the defaults that override those of the options."""
         for name, node in named_arguments(call).items():
-            known, value = fold_to_value(node, frame.scope)
-            if known:
+            is_known, value = fold_to_value(node, frame.scope)
+            if is_known:
                 (owner if isinstance(owner, Parser) else self.found.loose).defaults[name] = value
         return None
 
@@ -336,19 +336,21 @@ class ArgparseReading:
 
     def function(self, call: ast.Call, frame: Frame) -> Known:
         """Reads the function that is called, of this module or an imported one. Returns the parser that it returns, if any."""
-        given = [self.expression(argument, frame) for argument in call.args if last_name(argument) != "self"]
-        named = {name: self.expression(node, frame) for name, node in named_arguments(call).items()}
+        arguments = [self.expression(argument, frame) for argument in call.args if last_name(argument) != "self"]
+        keywords = {name: self.expression(node, frame) for name, node in named_arguments(call).items()}
         name = dotted_name(call.func)
-        known = frame.known.get(name)
-        if isinstance(known, Adder):
-            return self.option(call, known.owner, frame)
+        value = frame.known.get(name)
+        if isinstance(value, Adder):
+            return self.option(call, value.owner, frame)
         # the class of `self` is not known here: a method is found by its name alone
         function = self.functions.get(name.rpartition(".")[2]) if name in self.functions or name.startswith("self.") else None
         if function:
-            return self.enter(function, given, named, self.module.scope, arguments=bind_arguments(function, call, frame.scope))
+            return self.enter(
+                function, arguments, keywords, self.module.scope, arguments=bind_arguments(function, call, frame.scope)
+            )
         if name.partition(".")[0] in self.module.imports:
-            return self.imported(self.module.full_name(call.func), given, named)
-        if has_parser(given, named) and self.is_strange(call.func):
+            return self.imported(self.module.full_name(call.func), arguments, keywords)
+        if has_parser(arguments, keywords) and self.is_strange(call.func):
             self.found.unread(f"{name or last_name(call.func)} may add options")
         return None
 
@@ -363,8 +365,8 @@ class ArgparseReading:
     def enter(
         self,
         function: Function,
-        given: Sequence[Known],
-        named: Mapping[str, Known],
+        values: Sequence[Known],
+        keywords: Mapping[str, Known],
         scope: Scope,
         *,
         arguments: Mapping[str, ast.expr] | None = None,
@@ -378,39 +380,39 @@ class ArgparseReading:
         parameters = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
         if parameters[:1] in (["self"], ["cls"]):
             parameters = parameters[1:]
-        frame = Frame(scope, {**dict(zip(parameters, given, strict=False)), **named})
+        frame = Frame(scope, {**dict(zip(parameters, values, strict=False)), **keywords})
         for name, node in (arguments or {}).items():
             frame.with_node(name, node)
         self.statements(function.body, frame)
         return frame.returned
 
-    def imported(self, name: str, given: Sequence[Known], named: Mapping[str, Known]) -> Known:
+    def imported(self, name: str, arguments: Sequence[Known], keywords: Mapping[str, Known]) -> Known:
         """Reads a function or a class of another module of the repository.
 
         Records that there may be more flags if a parser goes to a class, or to a function that could not be read.
         """
-        place = self.beside(name)
-        if place:
-            other, rest = place
+        module_beside = self.beside(name)
+        if module_beside:
+            other, rest = module_beside
             outer, _, last = rest.rpartition(".")
             node = other.module.classes.get(outer) if outer else other.module.tree
             inner = next((part for part in node.body if getattr(part, "name", "") == last), None) if node else None
             # a function inside `try` or `if` is not in the body of the module
             inner = inner or (other.module.functions.get(last) if not outer else None)
             if isinstance(inner, FUNCTIONS):
-                return other.enter(inner, given, named, other.module.scope)
+                return other.enter(inner, arguments, keywords, other.module.scope)
             if isinstance(inner, ast.ClassDef):
                 other.construct(inner)
-        if has_parser(given, named) and name not in HARMLESS:
+        if has_parser(arguments, keywords) and name not in HARMLESS:
             self.found.unread(f"{name} may add options")
         return None
 
     def beside(self, name: str, hops: int = MAX_HOPS) -> tuple[ArgparseReading, str] | None:
         """Returns the reading of the repository's module that has the full name, and the name inside that module."""
-        place = find_module(self.module, name, self.found.modules)
-        if place is None or len(self.readings) > MOST_MODULES:
+        module_found = find_module(self.module, name, self.found.modules)
+        if module_found is None or len(self.readings) > MOST_MODULES:
             return None
-        module, rest = place
+        module, rest = module_found
         other = self.readings.get(module.path) or ArgparseReading(module, find_makers(module), self.found, self.readings)
         self.readings[module.path] = other
         first, dot, inner = rest.partition(".")
@@ -426,9 +428,11 @@ class ArgparseReading:
         self.found.entered.add(id(node))
         for base in node.bases:
             name = dotted_name(base)
-            place = self.beside(self.module.full_name(base)) if name.partition(".")[0] in self.module.imports else (self, name)
-            if place and place[1] in place[0].module.classes:
-                place[0].construct(place[0].module.classes[place[1]])
+            module_beside = (
+                self.beside(self.module.full_name(base)) if name.partition(".")[0] in self.module.imports else (self, name)
+            )
+            if module_beside and module_beside[1] in module_beside[0].module.classes:
+                module_beside[0].construct(module_beside[0].module.classes[module_beside[1]])
             # a class of the standard library adds no options
             elif adds_own_options(node) and self.module.full_name(base).partition(".")[0] not in (
                 *sys.stdlib_module_names,
@@ -443,8 +447,8 @@ class ArgparseReading:
         if name not in self.variables:
             # set before the search, which would not end for modules that import each other
             self.variables[name] = None
-            place = self.beside(name)
-            self.variables[name] = place[0].variable(place[1].partition(".")[0]) if place else None
+            module_beside = self.beside(name)
+            self.variables[name] = module_beside[0].variable(module_beside[1].partition(".")[0]) if module_beside else None
         return self.variables[name]
 
     def variable(self, name: str) -> Known:
@@ -453,10 +457,10 @@ class ArgparseReading:
         # the parser can have two names: `parser = _parser`
         if isinstance(node, ast.Name):
             node = strip_attributes(self.module.statements.get(node.id))
-        made = isinstance(node, ast.Call) and (
+        definition = isinstance(node, ast.Call) and (
             self.parses(node) or dotted_name(node.func) in self.functions or last_name(node.func).endswith(PARSER_CLASSES)
         )
-        if not made:
+        if not definition:
             return None
         # read once for all names: a second reading would add every option again
         if self.top_frame is None:

@@ -374,13 +374,13 @@ def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -
     return words_for(Flag(name, option=f"--{name}", action=action, many=True), value)
 
 
-def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[str]:
+def positional_words(flags: Sequence[Flag], flags_given: Mapping[str, Value]) -> list[str]:
     """Returns the words of the arguments without an option, up to the last one that is given. Raises UsageError."""
-    last = max((number for number, flag in enumerate(flags, 1) if is_given(flag, given)), default=0)
+    last = max((number for number, flag in enumerate(flags, 1) if is_given(flag, flags_given)), default=0)
     words: list[str] = []
     for flag in flags[:last]:
         # arguments go by their place, so those before the last one need a value too
-        value = given.get(flag.name, flag.default)
+        value = flags_given.get(flag.name, flag.default)
         if value is None:
             message = f"flag {flags[last - 1].name!r} comes after {flag.name!r} on the command line, which has no value"
             raise UsageError(message, f"To give that one too: {flag.name}=VALUE")
@@ -391,7 +391,7 @@ def positional_words(flags: Sequence[Flag], given: Mapping[str, Value]) -> list[
     return ["--", *words] if any(word.startswith("-") for word in words) else words
 
 
-def is_given(flag: Flag, given: Mapping[str, Value]) -> bool:
+def is_given(flag: Flag, flags: Mapping[str, Value]) -> bool:
     """Tells whether the flag is given a value other than its default."""
-    value = given.get(flag.name)
+    value = flags.get(flag.name)
     return value is not None and (flag.required or not same_value(value, flag.default))

@@ -46,11 +46,11 @@ class ClickReading:
         self.module = module
         self.partial = ""
         self.functions = {node.name: node for node in functions}
-        added = list(find_added_commands(module))
+        commands_added = list(find_added_commands(module))
         self.above = {node.name: owner for node in functions if (owner := self.owner(node))}
         # cli.add_command(train) does the same as @cli.command()
-        self.above |= {name: owner for owner, name, _ in added if name in self.functions}
-        self.names = {name: text for _, name, text in added if text}
+        self.above |= {name: owner for owner, name, _ in commands_added if name in self.functions}
+        self.names = {name: text for _, name, text in commands_added if text}
 
     def script(self) -> Script:
         """Returns the flags and sub-commands of the command that the program starts.
@@ -64,8 +64,8 @@ class ClickReading:
             {last_name(node.func) for node in self.module.near(b"(") if isinstance(node, ast.Call)} if len(tops) > 1 else set()
         )
         top = next((node for node in tops if node.name in called), tops[0] if tops else next(iter(self.functions.values())))
-        found = self.command(top, ())
-        return Script(found.flags, ARGS, "click", found.commands, partial=self.partial)
+        script = self.command(top, ())
+        return Script(script.flags, ARGS, "click", script.commands, partial=self.partial)
 
     def owner(self, node: Function) -> str:
         """Returns the name of the group in the decorator: `cli` for `@cli.command()`; "" without a group."""
@@ -77,10 +77,10 @@ class ClickReading:
     def command(self, node: Function, above: tuple[str, ...]) -> Command:
         """Returns the command that a function defines. `above` are the functions of its groups."""
         call = find_command_decorator(self.module, node)
-        given = call.args[0] if isinstance(call, ast.Call) and call.args else None
-        if given is None and isinstance(call, ast.Call):
-            given = named_arguments(call).get("name")
-        name = self.names.get(node.name) or fold_to_text(given, self.module.scope) or default_command_name(node.name)
+        name_node = call.args[0] if isinstance(call, ast.Call) and call.args else None
+        if name_node is None and isinstance(call, ast.Call):
+            name_node = named_arguments(call).get("name")
+        name = self.names.get(node.name) or fold_to_text(name_node, self.module.scope) or default_command_name(node.name)
         # a group that is added to itself would never end
         inner = [
             self.functions[name] for name, owner in self.above.items() if owner == node.name and name not in (*above, node.name)
@@ -90,31 +90,31 @@ class ClickReading:
 
     def flags(self, node: Function) -> Iterable[Flag]:
         """Returns the flags of a command, from its decorators."""
-        found: dict[str, Flag] = {}
+        flags: dict[str, Flag] = {}
         for decorator in node.decorator_list:
             kind = last_name(decorator.func) if isinstance(decorator, ast.Call) else last_name(decorator)
             if isinstance(decorator, ast.Call) and kind in {"option", "argument"}:
                 flag = self.flag(decorator, positional=kind == "argument")
                 if flag:
-                    found[flag.name] = join_flag_values(found.get(flag.name), flag)
+                    flags[flag.name] = join_flag_values(flags.get(flag.name), flag)
             # a decorator of the user's own can apply several click.option
             elif not self.is_plain(decorator):
                 self.partial = self.partial or f"@{dotted_name(decorator) or kind} may add options"
         first = self.has_options_first(find_command_decorator(self.module, node))
-        return [replace(flag, words=("--",)) if first and flag.action == "positional" else flag for flag in found.values()]
+        return [replace(flag, words=("--",)) if first and flag.action == "positional" else flag for flag in flags.values()]
 
     def has_options_first(self, call: ast.expr | None) -> bool:
         """Tells whether the command takes words that look like options for arguments, once the arguments have begun."""
         settings = named_arguments(call).get("context_settings") if isinstance(call, ast.Call) else None
         try:
             # for example `context_settings={"ignore_unknown_options": True}`
-            said = {
+            settings_said = {
                 name: fold_to_value(value, self.module.scope)[1]
                 for name, value in unpack_dict(settings, self.module.scope).items()
             }
         except Unfoldable:
             return False
-        return said.get("allow_interspersed_args") is False or said.get("ignore_unknown_options") is True
+        return settings_said.get("allow_interspersed_args") is False or settings_said.get("ignore_unknown_options") is True
 
     def is_plain(self, decorator: ast.expr) -> bool:
         """Tells whether a decorator is known to add no options."""
@@ -172,8 +172,8 @@ def find_added_commands(module: Module) -> Iterable[tuple[str, str, str]]:
             and node.func.attr == "add_command"
             and node.args
         ):
-            named = node.args[1] if len(node.args) > 1 else named_arguments(node).get("name")
-            yield dotted_name(node.func.value), dotted_name(node.args[0]), fold_to_text(named, module.scope)
+            name_node = node.args[1] if len(node.args) > 1 else named_arguments(node).get("name")
+            yield dotted_name(node.func.value), dotted_name(node.args[0]), fold_to_text(name_node, module.scope)
 
 
 def default_command_name(function: str) -> str:
@@ -221,7 +221,7 @@ def make_click_option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr
     if not is_flag_name(name):
         return None
     help_text = fold_to_text(keywords.get("help"), scope)
-    known, default = fold_to_value(keywords.get("default"), scope)
+    is_known, default = fold_to_value(keywords.get("default"), scope)
     # click can also ask for the value, or take it from the environment
     is_asked = fold_to_value(keywords.get("prompt"), scope)[1] not in {None, False} or "envvar" in keywords
     required = fold_to_value(keywords.get("required"), scope) == (True, True) and not is_asked
@@ -229,10 +229,10 @@ def make_click_option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr
         return make_value_flag(names, option, keywords, scope)
     # in click 8 a bool option is a switch only with `is_flag` or with an option for off
     if off or fold_to_value(keywords.get("is_flag"), scope) == (True, True):
-        default = default if known and "default" in keywords else False
+        default = default if is_known and "default" in keywords else False
         return Flag(name, default, "bool", (), help_text, option, "switch", required=required, words=(off,) if off else ())
     if fold_to_value(keywords.get("count"), scope) == (True, True):
-        return Flag(name, default if known and isinstance(default, int) else 0, "int", (), help_text, option, "times")
+        return Flag(name, default if is_known and isinstance(default, int) else 0, "int", (), help_text, option, "times")
     kind, choices, limits = read_type(keywords.get("type"), scope)
     _, number = fold_to_value(keywords.get("nargs"), scope)
     multiple = fold_to_value(keywords.get("multiple"), scope) == (True, True)
@@ -261,8 +261,8 @@ def make_value_flag(names: Sequence[str], option: str, keywords: Mapping[str, as
     """Returns the flag of an option that stands for a value. Several options can share the name that has no dashes."""
     # for example `click.option("--upper", "transformation", flag_value="upper")`
     dest = next((name for name in names if not name.startswith("-")), option.lstrip("-"))
-    known, value = fold_to_value(keywords["flag_value"], scope)
-    if not known or value is None or not is_flag_name(dest):
+    is_known, value = fold_to_value(keywords["flag_value"], scope)
+    if not is_known or value is None or not is_flag_name(dest):
         return None
     _, default = fold_to_value(keywords.get("default"), scope)
     if isinstance(value, bool):
@@ -292,8 +292,8 @@ def read_type(node: ast.expr | None, scope: Scope) -> tuple[str, tuple[Value, ..
         return TYPES.get(last_name(node), "any" if node is not None else ""), (), (None, None)
     name, keywords = last_name(node.func), named_arguments(node)
     if name == "Choice":
-        found = fold_to_items(node.args[0] if node.args else keywords.get("choices"), scope) or []
-        choices = tuple(choice for choice in found if isinstance(choice, str | int | float))
+        choices_read = fold_to_items(node.args[0] if node.args else keywords.get("choices"), scope) or []
+        choices = tuple(choice for choice in choices_read if isinstance(choice, str | int | float))
         free = fold_to_value(keywords.get("case_sensitive"), scope) == (True, False)
         return "str" if all(isinstance(choice, str) for choice in choices) else "any", () if free else choices, (None, None)
     if name in {"IntRange", "FloatRange"}:

@@ -46,9 +46,11 @@ def with_config_defaults(script: Script, module: Module) -> Script:
         name for call in options if "env_var" in named_arguments(call) for name in option_spellings(call, module)
     }
     parsers = [named_arguments(call) for call in calls if last_name(call.func) in PARSERS]
-    listed = [item for made in parsers for item in fold_to_items(made.get("default_config_files"), module.scope) or []]
-    files = [*map(str, listed), *(str(flag.default) for flag in script.flags if flag.option in configs and flag.default)]
-    unread = any("auto_env_var_prefix" in made or "config_file_parser_class" in made for made in parsers)
+    config_files = [
+        item for parser in parsers for item in fold_to_items(parser.get("default_config_files"), module.scope) or []
+    ]
+    files = [*map(str, config_files), *(str(flag.default) for flag in script.flags if flag.option in configs and flag.default)]
+    unread = any("auto_env_var_prefix" in parser or "config_file_parser_class" in parser for parser in parsers)
     values: dict[str, str] = {}
     for path in files:
         # files outside of the repository, and patterns such as *.ini, differ from machine to machine
@@ -60,12 +62,12 @@ def with_config_defaults(script: Script, module: Module) -> Script:
         """Returns the flag with its default from the files; None as default if it is not known."""
         # a file may name an option by any of its spellings
         keys = (flag.name, flag.name.replace("-", "_"), flag.option, *flag.words)
-        given = next((values[key] for key in keys if key in values), None)
+        value = next((values[key] for key in keys if key in values), None)
         # a file or the environment may give a required option
         flag = replace(flag, required=False, action=CONFIG if flag.option in configs else flag.action)
         if unread or flag.option in from_environment:
             return flag if flag.action == CONFIG else replace(flag, default=None)
-        return flag if given is None else replace(flag, default=read_option_value(flag, given))
+        return flag if value is None else replace(flag, default=read_option_value(flag, value))
 
     return replace(script, flags=tuple(map(seen, script.flags)))
 
@@ -87,16 +89,16 @@ def read_config_file(module: Module, path: str) -> bytes | None:
         f"{folder}/{path.removeprefix('./')}".lstrip("/")
         for folder in reversed(list(list_folders(module.path.rpartition("/")[0])))
     )
-    return next((data for place in tries if (data := module.files.read(place, LONGEST_FILE)) is not None), None)
+    return next((data for path in tries if (data := module.files.read(path, LONGEST_FILE)) is not None), None)
 
 
 def parse_config_lines(text: str) -> Iterator[tuple[str, str]]:
     """Yields the (name, text) pairs of a configuration file."""
     for line in map(str.strip, text.splitlines()):
         # lr = 0.1, lr: 0.1, --lr 0.1, or just verbose
-        found = LINE.match(line) if line and line[0] not in "#;[" and not line.startswith("---") else None
-        if found:
-            yield found["key"].lstrip("-"), (found["value"] or ("" if found["equal"] in ("=", ":") else "true"))
+        match = LINE.match(line) if line and line[0] not in "#;[" and not line.startswith("---") else None
+        if match:
+            yield match["key"].lstrip("-"), (match["value"] or ("" if match["equal"] in ("=", ":") else "true"))
 
 
 def read_option_value(flag: Flag, text: str) -> Value | None:

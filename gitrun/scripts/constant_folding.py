@@ -161,13 +161,13 @@ def fold_attribute(node: ast.Attribute, scope: Scope) -> object:
 
 def fold_items(items: list[ast.expr], scope: Scope) -> list[object]:
     """Returns the values of the items of a list, with starred items unpacked."""
-    found: list[object] = []
+    folded: list[object] = []
     for item in items:
         if isinstance(item, ast.Starred):
-            found += require_items(fold(item.value, scope))
+            folded += require_items(fold(item.value, scope))
         else:
-            found.append(fold(item, scope))
-    return found
+            folded.append(fold(item, scope))
+    return folded
 
 
 def fold_name(name: str, scope: Scope) -> object:
@@ -204,13 +204,13 @@ def fold_operation(op: ast.operator, left: object, right: object) -> object:
     if isinstance(op, ast.Pow) and abs(right) > 100:
         raise Unfoldable("too large")
     try:
-        found = NUMBERS[type(op)](left, right)
+        value = NUMBERS[type(op)](left, right)
     except ArithmeticError as error:
         raise Unfoldable("no number") from error
     # (-1) ** 0.5 is complex, and no flag holds that
-    if isinstance(found, complex) or abs(found) > MAX_NUMBER:
+    if isinstance(value, complex) or abs(value) > MAX_NUMBER:
         raise Unfoldable("too large")
-    return found
+    return value
 
 
 def fill_placeholders(text: str, mark: str, items: list[object]) -> str:
@@ -288,11 +288,11 @@ def fold_range(bounds: list[object]) -> list[object]:
     numbers = [bound for bound in bounds if isinstance(bound, int) and abs(bound) < MAX_NUMBER]
     if len(numbers) != len(bounds) or not 1 <= len(bounds) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
         raise Unfoldable("not a range")
-    found = range(*numbers)
+    values = range(*numbers)
     # len() of a range beyond sys.maxsize raises OverflowError; a slice does not
-    if found[MAX_ITEMS:]:
+    if values[MAX_ITEMS:]:
         raise Unfoldable("too long")
-    return list(found)
+    return list(values)
 
 
 def fold_number(kind: str, value: object) -> object:

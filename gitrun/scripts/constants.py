@@ -114,16 +114,16 @@ class ConstantReading:
     def choice(self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], path: Branch) -> None:
         """Reads an `if`: only the branch that is taken counts if the test is known, else both."""
         try:
-            taken = bool(is_main_guard(test) or evaluate(test))
+            is_taken = bool(is_main_guard(test) or evaluate(test))
         except NotConstantError:
             branches = path.branch(), path.branch()
             self.statements(body, branches[0])
             self.statements(orelse, branches[1])
             path.join(branches)
             return
-        self.statements(body if taken else orelse, path)
+        self.statements(body if is_taken else orelse, path)
         # the branch that is not taken counts too: launcher.py replaces the values in both
-        self.statements(orelse if taken else body, path.branch())
+        self.statements(orelse if is_taken else body, path.branch())
 
     def attempt(self, node: ast.Try, path: Branch) -> None:
         """Reads a `try`. A handler may assign a name in place of the body."""
@@ -158,16 +158,16 @@ def read_constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) 
     reading.statements(body, path)
     variables = reading.variables | list_bound_names(later) | list_changed_names([*body, *later])
     # a name with a leading underscore is private to the module
-    nodes = {name: found for name, found in reading.nodes.items() if name not in variables and not name.startswith("_")}
+    nodes = {name: values for name, values in reading.nodes.items() if name not in variables and not name.startswith("_")}
     # a constant may use other constants: repeat until no name drops out
-    while gone := [name for name, found in nodes.items() if not all(is_constant(node, nodes) for node in found)]:
-        for name in gone:
+    while dropped := [name for name, values in nodes.items() if not all(is_constant(node, nodes) for node in values)]:
+        for name in dropped:
             del nodes[name]
-    for name, found in nodes.items():
+    for name, values in nodes.items():
         default = as_flag_value(path.values.get(name, UNKNOWN))
-        is_computed = default is None and not assigns_only_none(found)
+        is_computed = default is None and not assigns_only_none(values)
         yield Flag(
-            name, default, flag_kind(reading.hints.get(name, ""), found), help=computed_help(found[-1]) if is_computed else ""
+            name, default, flag_kind(reading.hints.get(name, ""), values), help=computed_help(values[-1]) if is_computed else ""
         )
 
 

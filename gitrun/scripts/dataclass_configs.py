@@ -74,27 +74,27 @@ def read_config_class_flags(module: Module) -> Script | None:
         if name in PARSE and call.args:
             return shorten_names(make_config_script([read_part(call, module, "config")], module, SIMPLE), module)
         if last_name(call.func) == "HfArgumentParser" and (call.args or call.keywords):
-            given = call.args[0] if call.args else call.keywords[0].value
+            argument = call.args[0] if call.args else call.keywords[0].value
             # one class or several: `HfArgumentParser((ModelArguments, TrainingArguments))`
-            listed = given.elts if isinstance(given, ast.List | ast.Tuple) else [given]
-            return make_config_script([Part(node) for node in listed], module, HUGGING)
+            arguments = argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]
+            return make_config_script([Part(node) for node in arguments], module, HUGGING)
     if other := find_other_call(module):
         return Script((), ARGS, "tyro", partial=f"its options are made by {other}")
-    added = [read_part(call, module, "") for call in calls if last_name(call.func) == "add_arguments" and call.args]
-    if not added or "simple_parsing" not in {name.partition(".")[0] for name in module.imports.values()}:
+    parts = [read_part(call, module, "") for call in calls if last_name(call.func) == "add_arguments" and call.args]
+    if not parts or "simple_parsing" not in {name.partition(".")[0] for name in module.imports.values()}:
         return None
-    found = shorten_names(make_config_script(added, module, SIMPLE), module)
+    script = shorten_names(make_config_script(parts, module, SIMPLE), module)
     # a parser of simple_parsing is an ArgumentParser, which can have other options too
     own = argparse_reader.read_argparse_flags(module)
-    return replace(found, flags=(*own.flags, *found.flags), partial=own.partial or found.partial) if own else found
+    return replace(script, flags=(*own.flags, *script.flags), partial=own.partial or script.partial) if own else script
 
 
-def read_part(call: ast.Call, module: Module, place: str) -> Part:
+def read_part(call: ast.Call, module: Module, prefix: str) -> Part:
     """Returns the part that `parser.add_arguments(Config, dest="config", default=Config(lr=1))` or `parse(Config)` adds."""
     keywords = named_arguments(call)
-    dest = keywords.get("dest", call.args[1] if len(call.args) > 1 and not place else None)
-    place = fold_to_text(dest, module.scope) or place
-    return Part(call.args[0], keywords.get("default"), f"{place}." if place else "")
+    dest = keywords.get("dest", call.args[1] if len(call.args) > 1 and not prefix else None)
+    prefix = fold_to_text(dest, module.scope) or prefix
+    return Part(call.args[0], keywords.get("default"), f"{prefix}." if prefix else "")
 
 
 def find_other_call(module: Module) -> str:
@@ -104,8 +104,8 @@ def find_other_call(module: Module) -> str:
     """
     names = [name.encode() for name, full in module.imports.items() if full.partition(".")[0] == "tyro"]
     calls = (node for node in (module.near(*names) if names else ()) if isinstance(node, ast.Call))
-    found = sorted(name for call in calls if (name := module.full_name(call.func)).startswith("tyro."))
-    return next((name for name in found if not name.startswith("tyro.conf.")), "")
+    calls_found = sorted(name for call in calls if (name := module.full_name(call.func)).startswith("tyro."))
+    return next((name for name in calls_found if not name.startswith("tyro.conf.")), "")
 
 
 def make_config_script(parts: Iterable[Part], module: Module, manner: OptionStyle) -> Script:
@@ -134,20 +134,20 @@ def shorten_names(script: Script, module: Module) -> Script:
     """
     if any(isinstance(node, ast.Call) and sets_option_names(node) for node in module.near(*map(str.encode, NAMING))):
         return replace(script, flags=(), partial="its parser chooses how to name options")
-    places = [flag.name.split(".") for flag in script.flags]
-    used = [1] * len(places)
+    paths = [flag.name.split(".") for flag in script.flags]
+    used = [1] * len(paths)
     while True:
         alike: dict[str, list[int]] = {}
-        for number, place in enumerate(places):
-            alike.setdefault(".".join(place[-used[number] :]), []).append(number)
+        for number, path in enumerate(paths):
+            alike.setdefault(".".join(path[-used[number] :]), []).append(number)
         clash = next((numbers for numbers in alike.values() if len(numbers) > 1), None)
         if clash is None:
             break
-        clash.sort(key=lambda number: len(places[number]))
+        clash.sort(key=lambda number: len(paths[number]))
         # the least nested one keeps its name if there is only one such
-        for number in clash[len(places[clash[0]]) < len(places[clash[1]]) :]:
+        for number in clash[len(paths[clash[0]]) < len(paths[clash[1]]) :]:
             used[number] += 1
-    names = [".".join(place[-many:]) for place, many in zip(places, used, strict=True)]
+    names = [".".join(path[-many:]) for path, many in zip(paths, used, strict=True)]
     renamed = (replace(flag, name=name, option=f"--{name}") for flag, name in zip(script.flags, names, strict=True))
     return replace(script, flags=tuple(renamed))
 
@@ -213,8 +213,8 @@ def is_fixed(parameter: Parameter, module: Module) -> bool:
 def make_field_flag(parameter: Parameter, name: str, manner: OptionStyle, module: Module) -> Flag:
     """Returns the flag of a field."""
     # tyro keeps an underscore at the start of a name
-    shown = re.sub(r"(?<=[^.])_", "-", name) if manner.dashes else name
-    option = f"--{shown}"
+    option_name = re.sub(r"(?<=[^.])_", "-", name) if manner.dashes else name
+    option = f"--{option_name}"
     choices: tuple[Value, ...] = parameter.hint.choices
     default = parameter.default
     # HfArgumentParser takes the values of an enumeration, the others take the names of its members
@@ -253,7 +253,7 @@ def field_help(parameter: Parameter, module: Module) -> str:
     """Returns the help text in an annotation; "" if there is none."""
     for extra in parameter.hint.extras:
         if isinstance(extra, ast.Call):
-            found = fold_to_text(named_arguments(extra).get("help"), module.scope)
-            if found:
-                return found
+            help_text = fold_to_text(named_arguments(extra).get("help"), module.scope)
+            if help_text:
+                return help_text
     return ""

@@ -54,7 +54,7 @@ def detect_flags(source: bytes, path: str, tree: Tree) -> Script:
         return Script((), GLOBALS)
     try:
         # a generator, so that no reader runs after the first that finds something
-        read_by = (found for reader in READERS if (found := reader(module)))
+        read_by = (script_found for reader in READERS if (script_found := reader(module)))
         script = next(read_by, None) or Script(tuple(read_constants(module)), GLOBALS)
         # Hydra and OmegaConf read these files themselves, with their own rules
         return script if script.frontend in CONFIGURED else replace(script, files=find_parameter_files(module))

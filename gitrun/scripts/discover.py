@@ -65,9 +65,11 @@ def argument_words(script: Script | Sequence[Flag], flags: Mapping[str, Value], 
     `words` are the user's words after `--`; the result includes them. Undeclared names are passed in the front end's syntax,
     such as `--name value`. Raises UsageError for values that words cannot pass.
     """
-    added = place_arguments(script, flags, words)
+    inserted = place_arguments(script, flags, words)
     return [
-        word for at in range(len(words) + 1) for word in (*(text for place, text in added if place == at), *words[at : at + 1])
+        word
+        for at in range(len(words) + 1)
+        for word in (*(text for start, text in inserted if start == at), *words[at : at + 1])
     ]
 
 
@@ -95,22 +97,22 @@ def place_arguments(
     sorts = [
         sorted(level, key=lambda flag: not flag.many) if first else level for level, first in zip(levels, is_first, strict=True)
     ]
-    made = [_options(level, flags) for level in sorts]
+    options = [_options(level, flags) for level in sorts]
     for name, value in _undeclared(declared.values(), flags).items():
-        made[-1] += scripts.argv.undeclared_words(script.frontend, name, value, partial=bool(script.partial))
-    if script.frontend == "sacred" and made[0] and "with" not in words:
+        options[-1] += scripts.argv.undeclared_words(script.frontend, name, value, partial=bool(script.partial))
+    if script.frontend == "sacred" and options[0] and "with" not in words:
         # sacred takes flags only after the word `with`
-        made[0].insert(0, "with")
-    for level, more in zip(levels, made, strict=True):
+        options[0].insert(0, "with")
+    for level, more in zip(levels, options, strict=True):
         more.extend(scripts.argv.positional_words([flag for flag in level if flag.action == "positional"], flags))
-    if any("\0" in word for more in made for word in more):
+    if any("\0" in word for more in options for word in more):
         raise BadValue("a flag with NUL cannot be given on a command line", "Remove the NUL from its value")
-    at = [place for place, _ in locate_commands(script, words)]
+    at = [start for start, _ in locate_commands(script, words)]
     # after the user's words, which an option of several values would swallow, but before `--`, which ends all options
     end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
-    starts, ends = [0, *(place + 1 for place in at)], [*at, end]
+    starts, ends = [0, *(start + 1 for start in at)], [*at, end]
     where = [start if first else end for start, end, first in zip(starts, ends, is_first, strict=True)]
-    return [(place, word) for place, more in zip(where, made, strict=True) for word in more]
+    return [(start, word) for start, more in zip(where, options, strict=True) for word in more]
 
 
 def changed_constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str, Value | None]:
@@ -128,14 +130,14 @@ def require_command(script: Script | None, operation: str, words: Sequence[str],
     """Raises UsageError for a flag of a sub-command if the words name no sub-command."""
     if script is None or not script.commands or find_commands(script, words):
         return
-    known = {flag.name.replace("-", "_") for flag in script.flags}
-    inner = {flag.name.replace("-", "_") for flag in script.all_flags()} - known
+    known_names = {flag.name.replace("-", "_") for flag in script.flags}
+    inner = {flag.name.replace("-", "_") for flag in script.all_flags()} - known_names
     for name in names:
         if name.replace("-", "_") in inner:
             commands = ", ".join(command.name for command in script.commands)
             hint = f"To name one: git run {operation} {name}=VALUE -- {script.commands[0].name}"
             raise UnknownFlag(f"flag {name!r} of {operation} belongs to a sub-command: {commands}", hint)
-        if not script.partial and name not in known and (nested := find_nested_name(script.all_flags(), name)):
+        if not script.partial and name not in known_names and (nested := find_nested_name(script.all_flags(), name)):
             hint = f"To set {nested}: git run {operation} {nested}=VALUE -- {script.commands[0].name}"
             raise UnknownFlag(f"{operation} has no flag {name!r}", hint)
 
@@ -145,15 +147,21 @@ def unchecked_warning(script: Script | None, operation: str, flags: Mapping[str,
     if script is None or not script.partial:
         return ""
     names = list(_undeclared(script.flags, flags))
-    nested = "".join(f". To set {found}: {found}=VALUE" for name in names if (found := find_nested_name(script.flags, name)))
+    nested = "".join(
+        f". To set {nested_name}: {nested_name}=VALUE"
+        for name in names
+        if (nested_name := find_nested_name(script.flags, name))
+    )
     return f"note: {operation}: passed without a check: {', '.join(names)}; {script.partial}{nested}" if names else ""
 
 
 def unsure_warning(operation: str, names: Iterable[str], words: Sequence[str]) -> str:
     """Returns a note about flags that words after `--` may set; empty without one."""
-    found = ", ".join(sorted(names))
+    names_text = ", ".join(sorted(names))
     return (
-        f"note: {operation}: not recorded as flags, because the words {' '.join(words)} may set them: {found}" if found else ""
+        f"note: {operation}: not recorded as flags, because the words {' '.join(words)} may set them: {names_text}"
+        if names_text
+        else ""
     )
 
 

@@ -59,8 +59,8 @@ def read_described_options(text: str) -> Iterator[Flag]:
             spelled, _, about = (start + rest).strip().partition("  ")
             words = spelled.replace(",", " ").replace("=", " ").split()
             options = [word for word in words if word.startswith("-")]
-            found = DEFAULT.findall(about)
-            default = found[0] if found else None
+            defaults = DEFAULT.findall(about)
+            default = defaults[0] if defaults else None
             takes_value = len(options) < len(words)
             yield from make_docopt_flag(
                 options,
@@ -79,7 +79,7 @@ def read_usage_options(text: str) -> Iterator[Flag]:
 
 def find_sections(name: str, text: str) -> list[str]:
     """Returns the sections of that name."""
-    return [found.strip() for found in re.findall(SECTION.format(name), text, re.IGNORECASE | re.MULTILINE)]
+    return [section.strip() for section in re.findall(SECTION.format(name), text, re.IGNORECASE | re.MULTILINE)]
 
 
 def make_docopt_flag(options: list[str], *, takes_value: bool, default: str | None, about: str) -> Iterator[Flag]:

@@ -30,10 +30,12 @@ def read_fire_flags(module: Module) -> Script | None:
     if component is None:
         return Script((), ARGS, "fire", tuple(list_module_commands(module)))
     if isinstance(component, ast.Dict):
-        named = [(fold_to_text(key, module.scope), value) for key, value in zip(component.keys, component.values, strict=True)]
-        partial = "" if all(name for name, _ in named) else "Fire is given a dict with keys that are computed"
+        components = [
+            (fold_to_text(key, module.scope), value) for key, value in zip(component.keys, component.values, strict=True)
+        ]
+        partial = "" if all(name for name, _ in components) else "Fire is given a dict with keys that are computed"
         return Script(
-            (), ARGS, "fire", tuple(read_component(name, value, module) for name, value in named if name), partial=partial
+            (), ARGS, "fire", tuple(read_component(name, value, module) for name, value in components if name), partial=partial
         )
     script = read_component("", component, module)
     return Script(script.flags, ARGS, "fire", script.commands, partial=script.partial)

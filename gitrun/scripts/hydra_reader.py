@@ -45,17 +45,17 @@ def read_hydra_flags(module: Module) -> Script | None:
     if not name:
         return Script((), ARGS, "hydra", partial="its @hydra.main names no configuration that its source tells")
     # Hydra takes config_path from the directory of the script
-    place = normpath(f"{module.path.rpartition('/')[0]}/{folder}").strip("/").removeprefix(".")
-    reading = HydraReading(module.files, place.lstrip("/"))
+    directory = normpath(f"{module.path.rpartition('/')[0]}/{folder}").strip("/").removeprefix(".")
+    reading = HydraReading(module.files, directory.lstrip("/"))
     try:
-        found = reading.config(name)
+        config = reading.config(name)
     except NoYamlError as error:
         return Script((), ARGS, "hydra", partial=str(error))
-    if found is None:
+    if config is None:
         return read_structured_config(module, name)
     # the values of the config win over those of groups that only `+` adds
-    found = reading.added() | found
-    return Script(tuple(found.values()), ARGS, "hydra", groups=tuple(reading.groups.values()), partial=reading.partial)
+    config = reading.added() | config
+    return Script(tuple(config.values()), ARGS, "hydra", groups=tuple(reading.groups.values()), partial=reading.partial)
 
 
 NAMES = ("hydra.main", "hydra.main.main")
@@ -69,9 +69,9 @@ def read_structured_config(module: Module, name: str) -> Script:
         # for example `ConfigStore.instance().store(name="config", node=Config)`
         nodes = named_arguments(call)
         node = nodes.get("node", call.args[1] if len(call.args) > 1 else None)
-        stored = fold_to_text(nodes.get("name", call.args[0] if call.args else None), module.scope)
+        node_name = fold_to_text(nodes.get("name", call.args[0] if call.args else None), module.scope)
         inner = module.classes.get(getattr(node, "id", ""))
-        if stored == name and inner and "group" not in nodes:
+        if node_name == name and inner and "group" not in nodes:
             return Script(tuple(read_class_fields(inner, module, "")), ARGS, "hydra")
     return Script((), ARGS, "hydra", partial=f"its configuration {name} is not in the source")
 
@@ -107,8 +107,8 @@ TOP = ConfigPlace()
 class HydraReading:
     """The files of one configuration directory, and the groups found in it."""
 
-    def __init__(self, files: Tree, place: str) -> None:
-        self.files, self.place = files, place
+    def __init__(self, files: Tree, directory: str) -> None:
+        self.files, self.place = files, directory
         self.groups: dict[str, Group] = {}
         self.partial = ""
         self.met: set[str] = set()
@@ -135,9 +135,9 @@ class HydraReading:
             {key: value for key, value in document.items() if key not in {"defaults", "hydra"}}, "override", prefix
         )
         values = {flag.name: flag for flag in islice(own, MAX_FLAGS)}
-        listed = document.get("defaults")
+        defaults = document.get("defaults")
         # the depth ends a circle of files that name each other
-        entries = listed if isinstance(listed, list) and depth < MAX_DEPTH else []
+        entries = defaults if isinstance(defaults, list) and depth < MAX_DEPTH else []
         folder = path.rpartition("/")[0]
         # later entries override earlier ones; Hydra 1.1 and later appends a missing _self_
         start = entries.index("_self_") if "_self_" in entries else len(entries)
@@ -158,9 +158,9 @@ class HydraReading:
             if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"), NEAR)):
                 partial = self.partial
                 # problems in a group that only `+` adds do not make the script partial
-                found = self.group(name, None, (name, ConfigPlace(f"{name}.")), 1, over=True)
+                flags_added = self.group(name, None, (name, ConfigPlace(f"{name}.")), 1, over=True)
                 self.partial = partial
-                flags |= {key: replace(flag, option=f"+{key}") for key, flag in found.items()}
+                flags |= {key: replace(flag, option=f"+{key}") for key, flag in flags_added.items()}
         return flags
 
     def default(self, entry: object, folder: str, prefix: str, depth: int, *, over: bool) -> dict[str, Flag]:
@@ -187,10 +187,10 @@ class HydraReading:
         if path in self.met:
             return {}
         inner = package_prefix(prefix, package or name.rpartition("/")[0])
-        found = self.config(path, ConfigPlace(inner, bool(package)), depth + 1)
-        if found is None:
+        flags = self.config(path, ConfigPlace(inner, bool(package)), depth + 1)
+        if flags is None:
             self.partial = self.partial or f"its configuration names {entry}, which is not in the source"
-        return found or {}
+        return flags or {}
 
     def group(self, group: str, value: object, names: tuple[str, ConfigPlace], depth: int, *, over: bool) -> dict[str, Flag]:
         """Returns the flag of a group, whose choices are the files in its directory. Keeps what they add in `groups`."""
@@ -206,8 +206,8 @@ class HydraReading:
         commands = []
         for option in options:
             self.met.discard(f"{group}/{option}")
-            found = self.config(f"{group}/{option}", at, depth + 1) or {}
-            commands.append(Command(option, tuple(found.values())))
+            flags = self.config(f"{group}/{option}", at, depth + 1) or {}
+            commands.append(Command(option, tuple(flags.values())))
         self.groups[flag] = Group(flag, tuple(commands), over=over)
         default: Any = value if isinstance(value, str) and value != MISSING else None
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -233,10 +233,10 @@ def read_package(data: bytes, prefix: str) -> str:
     """Returns the prefix that the `# @package a.b` line at the top of a file sets; `prefix` without such a line."""
     # the package comment counts only above the first value
     for line in data[:512].decode(errors="replace").splitlines():
-        found = HEADER.match(line)
+        header = HEADER.match(line)
         # _group_ stands for the package that a file has without such a line
-        if found and found[1] != "_group_":
-            return package_prefix("", found[1])
+        if header and header[1] != "_group_":
+            return package_prefix("", header[1])
         if line.strip() and not line.lstrip().startswith("#"):
             break
     return prefix
@@ -244,11 +244,11 @@ def read_package(data: bytes, prefix: str) -> str:
 
 def apply_overrides(flags: dict[str, Flag], entries: list[object], folder: str) -> dict[str, Flag]:
     """Returns the flags with the options that entries such as `override /db: pg` set for groups of other files."""
-    found = dict(flags)
+    overridden = dict(flags)
     for entry in entries:
         for key, value in entry.items() if isinstance(entry, Mapping) else ():
             first, _, last = str(key).partition(" ")
             name = resolve_config_name(last.strip(), folder)
             if first == "override" and isinstance(value, str) and is_flag_name(name) and not name.startswith("hydra/"):
-                found[name] = replace(found.get(name, Flag(name, action="override")), default=value)
-    return found
+                overridden[name] = replace(overridden.get(name, Flag(name, action="override")), default=value)
+    return overridden

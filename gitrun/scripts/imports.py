@@ -49,18 +49,18 @@ def makes_parsers(module: Module, name: str, hops: int = MAX_HOPS) -> bool:
     return False
 
 
-def find_module(module: Module, name: str, known: dict[str, Module]) -> tuple[Module, str] | None:
+def find_module(module: Module, name: str, modules: dict[str, Module]) -> tuple[Module, str] | None:
     """Returns the repository's module that a full name begins with, and the rest of the name. The longest match counts.
 
-    `known` holds modules that are parsed already, by path; new ones are added to it. Returns None if there is no such module.
+    `modules` holds modules that are parsed already, by path; new ones are added to it. Returns None if there is no such module.
     """
     for start, rest in split_name(name):
         for path in module_paths(module.path, start):
-            source = read_if_listed(module.files, path) if path not in known else None
-            found = known.get(path) or (parse_module(source, path, module.files) if source else None)
-            if found:
-                known[path] = found
-                return found, rest
+            source = read_if_listed(module.files, path) if path not in modules else None
+            module_found = modules.get(path) or (parse_module(source, path, module.files) if source else None)
+            if module_found:
+                modules[path] = module_found
+                return module_found, rest
     return None
 
 
@@ -91,7 +91,7 @@ def module_paths(path: str, name: str) -> list[str]:
         return [f"{folder}/__init__.py".lstrip("/")] if dots else []
     # in the src layout the packages are below src/
     folders = [folder] if dots else dict.fromkeys([*list_folders(folder), "src"])
-    return [f"{place}/{inner}{end}".lstrip("/") for place in folders for end in (".py", "/__init__.py")]
+    return [f"{folder}/{inner}{end}".lstrip("/") for folder in folders for end in (".py", "/__init__.py")]
 
 
 def list_folders(folder: str) -> Iterator[str]:

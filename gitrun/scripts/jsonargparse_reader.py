@@ -22,22 +22,22 @@ CALLS = ("jsonargparse.CLI", "jsonargparse.auto_cli", "jsonargparse.auto_parser"
 
 def read_jsonargparse_flags(module: Module) -> Script | None:
     """Returns the parameters of the components passed to `CLI`; None if the module does not call it."""
-    if module.names(b"LightningCLI") and (found := read_lightning_flags(module)):
-        return found
+    if module.names(b"LightningCLI") and (script := read_lightning_flags(module)):
+        return script
     if not module.names(b"jsonargparse"):
         return None
     calls = (node for node in module.near(b"CLI", b"auto_") if isinstance(node, ast.Call))
     call = next((node for node in calls if module.full_name(node.func) in CALLS), None)
     if call is None:
         return None
-    given = call.args[0] if call.args else named_arguments(call).get("components")
-    if isinstance(given, ast.List | ast.Tuple):
-        names = [dotted_name(item) for item in given.elts]
-    elif given is None:
+    components = call.args[0] if call.args else named_arguments(call).get("components")
+    if isinstance(components, ast.List | ast.Tuple):
+        names = [dotted_name(item) for item in components.elts]
+    elif components is None:
         # CLI() without components takes all functions and classes of the module
         names = [name for name in (*module.functions, *module.classes) if not name.startswith("_")]
     else:
-        names = [dotted_name(given)]
+        names = [dotted_name(components)]
     # the CLI makes required parameters positional unless as_positional is False
     positional = not is_false(named_arguments(call).get("as_positional"))
     return make_cli_script(names, module, positional=positional)
@@ -58,10 +58,10 @@ def read_lightning_flags(module: Module) -> Script | None:
     flags: list[Flag] = []
     # --model.lr, --data.batch_size
     for part, key in (("model", "model_class"), ("data", "datamodule_class")):
-        if found := find_class(nodes.get(key), module):
-            start = next((one for one in found[0].body if isinstance(one, FUNCTIONS) and one.name == "__init__"), None)
-            parameters = read_parameters(start, found[1].scope) if start else ()
-            flags += read_parameter_flags(parameters, found[1], positional=False, prefix=f"{part}.")
+        if script := find_class(nodes.get(key), module):
+            start = next((one for one in script[0].body if isinstance(one, FUNCTIONS) and one.name == "__init__"), None)
+            parameters = read_parameters(start, script[1].scope) if start else ()
+            flags += read_parameter_flags(parameters, script[1], positional=False, prefix=f"{part}.")
     if is_false(nodes.get("run")):
         return Script(tuple(flags), ARGS, "jsonargparse", partial=TRAINER)
     # these are the sub-commands of LightningCLI
@@ -73,8 +73,12 @@ def find_class(node: ast.expr | None, module: Module) -> tuple[ast.ClassDef, Mod
     """Returns the class that a name stands for and its module, which may be another one of the repository; None if unknown."""
     if dotted_name(node) in module.classes:
         return module.classes[dotted_name(node)], module
-    place = find_module(module, module.full_name(node), {}) if node else None
-    return (place[0].classes[place[1]], place[0]) if place and place[1] in place[0].classes else None
+    module_found = find_module(module, module.full_name(node), {}) if node else None
+    return (
+        (module_found[0].classes[module_found[1]], module_found[0])
+        if module_found and module_found[1] in module_found[0].classes
+        else None
+    )
 
 
 def is_false(node: ast.expr | None) -> bool:
@@ -87,8 +91,10 @@ def make_cli_script(names: Sequence[str], module: Module, *, positional: bool) -
     commands = [command for name in names if (command := read_component(name, module, positional=positional))]
     partial = "" if len(commands) == len(names) else "its CLI is given something that is not in the source"
     if len(names) == 1:
-        found = commands[0] if commands else Command("")
-        return Script(found.flags, ARGS, "jsonargparse", found.commands, partial=partial or found.partial)
+        command_shown = commands[0] if commands else Command("")
+        return Script(
+            command_shown.flags, ARGS, "jsonargparse", command_shown.commands, partial=partial or command_shown.partial
+        )
     return Script((), ARGS, "jsonargparse", tuple(commands), partial=partial)
 
 

@@ -56,14 +56,14 @@ class Module:
     @cached_property
     def statements(self) -> dict[str, ast.expr]:
         """Returns the last value that each name is assigned at the top level, also inside `if`, `try` and `with`."""
-        found: dict[str, ast.expr] = {}
+        statements: dict[str, ast.expr] = {}
         for node in top_level(self.tree.body):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    found[name] = value
+                    statements[name] = value
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    found[name] = value
-        return found
+                    statements[name] = value
+        return statements
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -81,19 +81,21 @@ class Module:
 
         Relative imports keep their dots: `.options.parser`.
         """
-        found: dict[str, str] = {}
+        imports: dict[str, str] = {}
         for node in self.near(b"import"):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     # `import a.b` binds a, `import a.b as c` binds a.b
                     name = alias.name if alias.asname else alias.name.partition(".")[0]
-                    found.setdefault(alias.asname or name, name)
+                    imports.setdefault(alias.asname or name, name)
             elif isinstance(node, ast.ImportFrom):
                 # node.module is None for `from . import x`
                 start = "." * node.level + (node.module or "")
                 for alias in node.names:
-                    found.setdefault(alias.asname or alias.name, f"{start}.{alias.name}" if node.module else start + alias.name)
-        return found
+                    imports.setdefault(
+                        alias.asname or alias.name, f"{start}.{alias.name}" if node.module else start + alias.name
+                    )
+        return imports
 
     @cached_property
     def spent(self) -> Counter[str]:
@@ -126,29 +128,29 @@ class Module:
             raise Unfoldable(f"{name} is not a class")
         if not is_enumeration(node):
             return fold_class_attribute(self, node, attr, scope)
-        found = self.enumeration(name, scope)
-        if attr not in found:
+        members = self.enumeration(name, scope)
+        if attr not in members:
             raise Unfoldable(f"{name} has no {attr}")
-        return found[attr]
+        return members[attr]
 
     def enumeration(self, name: str, scope: Scope) -> dict[str, object]:
         """Returns the values of an enumeration's members, by name. Raises Unfoldable."""
         node = self.classes.get(name)
         if node is None or not is_enumeration(node):
             raise Unfoldable(f"{name} is not an enumeration")
-        found: dict[str, object] = {}
+        members: dict[str, object] = {}
         for statement in node.body:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=member)], value=value) if not member.startswith("_"):
                     # auto() counts from 1; that of StrEnum (Python 3.11) is the name in lower case
                     automatic = isinstance(value, ast.Call) and dotted_name(value.func).endswith("auto")
                     text = any(dotted_name(parent).endswith("StrEnum") for parent in node.bases)
-                    found[member] = (
-                        (member.lower() if text else len(found) + 1)
+                    members[member] = (
+                        (member.lower() if text else len(members) + 1)
                         if automatic
                         else fold(value, Scope(self, {}, {}, scope.depth + 1))
                     )
-        return found
+        return members
 
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -213,14 +215,14 @@ def named_arguments(call: ast.Call) -> dict[str, ast.expr]:
 
 def unpack_arguments(call: ast.Call, scope: Scope) -> tuple[dict[str, ast.expr], bool]:
     """Returns the arguments given by name, including those of a readable `**`. Also tells whether these are all of them."""
-    found: dict[str, ast.expr] = {}
+    arguments: dict[str, ast.expr] = {}
     is_all = True
     for keyword in call.keywords:
         try:
-            found |= {keyword.arg: keyword.value} if keyword.arg else unpack_dict(keyword.value, scope)
+            arguments |= {keyword.arg: keyword.value} if keyword.arg else unpack_dict(keyword.value, scope)
         except Unfoldable:
             is_all = False
-    return found, is_all
+    return arguments, is_all
 
 
 def unpack_dict(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
@@ -228,9 +230,9 @@ def unpack_dict(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
     scope = scope.deeper()
     match node:
         case ast.Name(id=name) if name in scope.values:
-            known = scope.values[name]
-            if isinstance(known, dict) and not any(isinstance(value, dict | list) for value in known.values()):
-                return {str(key): ast.Constant(value) for key, value in known.items()}
+            mapping = scope.values[name]
+            if isinstance(mapping, dict) and not any(isinstance(value, dict | list) for value in mapping.values()):
+                return {str(key): ast.Constant(value) for key, value in mapping.items()}
         case ast.Name(id=name):
             return unpack_dict(scope.nodes.get(name) or scope.module.statements.get(name), scope.deeper(name))
         # {"a": 1, **more} has None as the key of **more
@@ -245,9 +247,9 @@ def unpack_dict(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
             if len(pairs) == len(keys):
                 return {name: value for pair in pairs for name, value in pair.items()}
         case ast.Call(func=ast.Name(id="dict"), args=args):
-            found, is_all = unpack_arguments(node, scope)
+            items, is_all = unpack_arguments(node, scope)
             if is_all:
-                return {name: value for inner in args for name, value in unpack_dict(inner, scope).items()} | found
+                return {name: value for inner in args for name, value in unpack_dict(inner, scope).items()} | items
     raise Unfoldable("not a dict that the source tells")
 
 

@@ -40,33 +40,33 @@ class Notebook:
 
 def read_notebook(data: bytes, name: str) -> Notebook:
     """Parses a notebook; only one in Python has flags. Raises UsageError if it is not a notebook."""
-    found = parse_notebook(data, name)
-    metadata = found.get("metadata")
+    notebook = parse_notebook(data, name)
+    metadata = notebook.get("metadata")
     spec = read_object(metadata, "kernelspec")
     # both entries are optional in notebooks of format 4
     language = spec.get("language") or read_object(metadata, "language_info").get("name") or "python"
     if str(language).lower() != "python":
         return Notebook(str(language), str(spec.get("name") or ""))
-    cells = found["cells"]
-    place = find_flag_cell(cells)
-    tree = parse_cell(read_source(cells[place])) if place is not None else None
+    cells = notebook["cells"]
+    position = find_flag_cell(cells)
+    tree = parse_cell(read_source(cells[position])) if position is not None else None
     flags = (
-        read_constants(Module(tree, b"", name, MemoryTree()), statements_after(cells, place))
-        if tree and place is not None
+        read_constants(Module(tree, b"", name, MemoryTree()), statements_after(cells, position))
+        if tree and position is not None
         else ()
     )
     return Notebook("python", str(spec.get("name") or ""), tuple(flags))
 
 
-def statements_after(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast.stmt]:
-    """Returns the statements of the cells after `place`, which may assign its names again.
+def statements_after(cells: Sequence[Mapping[str, Any]], position: int) -> list[ast.stmt]:
+    """Returns the statements of the cells after `position`, which may assign its names again.
 
     Returns nothing for a cell tagged `parameters`: its author has declared its names as flags.
     """
     # papermill overrides the cell of this tag, and so does gitrun
-    if PARAMETERS in read_tags(cells[place]):
+    if PARAMETERS in read_tags(cells[position]):
         return []
-    code = (cell for cell in cells[place + 1 :] if cell.get("cell_type") == "code" and INJECTED not in read_tags(cell))
+    code = (cell for cell in cells[position + 1 :] if cell.get("cell_type") == "code" and INJECTED not in read_tags(cell))
     trees = (parse_cell(read_source(cell)) for cell in code)
     return [statement for tree in trees if tree for statement in tree.body]
 
@@ -74,22 +74,22 @@ def statements_after(cells: Sequence[Mapping[str, Any]], place: int) -> list[ast
 def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
     """Parses the JSON of a notebook and checks its list of cells. Raises UsageError."""
     try:
-        found = json.loads(data)
+        notebook = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise BadValue(f"'{name}' is not a notebook: {error}", "To repair it: open it in Jupyter and save it") from error
-    cells = found.get("cells") if isinstance(found, dict) else None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise BadValue(
             f"'{name}' is not a notebook of format 4: it has no cells", "To convert it: open it in Jupyter and save it"
         )
-    return dict(found)
+    return dict(notebook)
 
 
 def read_code_after_flags(data: bytes, name: str, *, is_python: bool) -> bytes:
     """Returns the code that runs after the flags have their values. Raises UsageError if `data` is no notebook."""
     cells = [cell for cell in parse_notebook(data, name)["cells"] if INJECTED not in read_tags(cell)]
-    place = find_flag_cell(cells)
-    first = place + 1 if place is not None and PARAMETERS in read_tags(cells[place]) else 0
+    position = find_flag_cell(cells)
+    first = position + 1 if position is not None and PARAMETERS in read_tags(cells[position]) else 0
     sources = [read_source(cell) for cell in cells[first:] if cell.get("cell_type") == "code"]
     if not is_python:
         return "\n".join(sources).encode(errors="replace")
@@ -106,57 +106,57 @@ def set_notebook_flags(notebook: Mapping[str, Any], values: Mapping[str, Value |
     """
     # a cell that an earlier execution injected would set its values again
     cells = [cell for cell in notebook["cells"] if INJECTED not in read_tags(cell)]
-    place = find_flag_cell(cells)
-    if place is not None and PARAMETERS in read_tags(cells[place]):
-        return {**notebook, "cells": insert_cell(notebook, cells, place + 1, values)}
+    position = find_flag_cell(cells)
+    if position is not None and PARAMETERS in read_tags(cells[position]):
+        return {**notebook, "cells": insert_cell(notebook, cells, position + 1, values)}
     rest = dict(values)
-    if place is not None:
-        source, rest = replace_constants(read_source(cells[place]), values)
-        cells[place] = {**cells[place], "source": source}
-    return {**notebook, "cells": insert_cell(notebook, cells, place or 0, rest)}
+    if position is not None:
+        source, rest = replace_constants(read_source(cells[position]), values)
+        cells[position] = {**cells[position], "source": source}
+    return {**notebook, "cells": insert_cell(notebook, cells, position or 0, rest)}
 
 
 def insert_cell(
-    notebook: Mapping[str, Any], cells: list[dict[str, Any]], place: int, values: Mapping[str, Value | None]
+    notebook: Mapping[str, Any], cells: list[dict[str, Any]], position: int, values: Mapping[str, Value | None]
 ) -> list[dict[str, Any]]:
-    """Returns the cells with a new one at `place` that assigns the values; without values, the same cells."""
+    """Returns the cells with a new one at `position` that assigns the values; without values, the same cells."""
     # a cell cannot assign a name such as optim.lr
-    named = [f"{name} = {python_source(value)}" for name, value in values.items() if name.isidentifier()]
-    if not named:
+    assignments = [f"{name} = {python_source(value)}" for name, value in values.items() if name.isidentifier()]
+    if not assignments:
         return cells
     cell: dict[str, Any] = {
         "cell_type": "code", "execution_count": None, "metadata": {"tags": [INJECTED]}, "outputs": [],
-        "source": "\n".join(["# flags of this run", *named]),
+        "source": "\n".join(["# flags of this run", *assignments]),
     }  # fmt: skip
     if (notebook.get("nbformat"), notebook.get("nbformat_minor")) >= (4, 5):
         # nbformat 4.5 and newer require an id in each cell
         cell["id"] = INJECTED
-    return [*cells[:place], cell, *cells[place:]]
+    return [*cells[:position], cell, *cells[position:]]
 
 
 def find_flag_cell(cells: Iterable[Mapping[str, Any]]) -> int | None:
     """Returns the index of the cell whose constants are flags: the tagged one, else the first of code; or None."""
-    code = [place for place, cell in enumerate(cells) if cell.get("cell_type") == "code"]
+    code = [number for number, cell in enumerate(cells) if cell.get("cell_type") == "code"]
     cells = list(cells)
-    return next((place for place in code if PARAMETERS in read_tags(cells[place])), code[0] if code else None)
+    return next((number for number in code if PARAMETERS in read_tags(cells[number])), code[0] if code else None)
 
 
 def read_tags(cell: Mapping[str, Any]) -> list[object]:
     """Returns the tags of a cell."""
-    found = read_object(cell, "metadata").get("tags")
-    return found if isinstance(found, list) else []
+    tags = read_object(cell, "metadata").get("tags")
+    return tags if isinstance(tags, list) else []
 
 
 def read_object(value: object, key: str) -> Mapping[str, Any]:
     """Returns the JSON object under a key; an empty one if there is none."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
+    child = value.get(key) if isinstance(value, dict) else None
+    return child if isinstance(child, dict) else {}
 
 
 def read_source(cell: Mapping[str, Any]) -> str:
     """Returns the text of a cell, which may be stored as a list of lines."""
-    found = cell.get("source", "")
-    return "".join(map(str, found)) if isinstance(found, list) else str(found)
+    text = cell.get("source", "")
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def parse_cell(source: str) -> ast.Module | None:
@@ -171,10 +171,10 @@ def parse_cell(source: str) -> ast.Module | None:
             return ast.parse("\n".join(lines))
         except SyntaxError as error:
             # replace only the line of the error: lines inside a string may look like magics
-            place = (error.lineno or 0) - 1
-            if not (0 <= place < len(lines) and MAGIC.match(lines[place]) and lines[place].strip() != "pass"):
+            line = (error.lineno or 0) - 1
+            if not (0 <= line < len(lines) and MAGIC.match(lines[line]) and lines[line].strip() != "pass"):
                 return None
-            lines[place] = MAGIC.sub(r"\1pass", lines[place])
+            lines[line] = MAGIC.sub(r"\1pass", lines[line])
         except (ValueError, RecursionError, MemoryError):
             return None
     return None
@@ -222,9 +222,9 @@ def list_changes(node: ast.Assign | ast.AnnAssign, values: Mapping[str, Value | 
     names = [target.id for target in targets if isinstance(target, ast.Name) and target.id in values]
     if names:
         rest = [target for target in targets if not (isinstance(target, ast.Name) and target.id in values)]
-        kept = [" = ".join(map(ast.unparse, [*rest, node.value]))] if rest else []
+        names_bound = [" = ".join(map(ast.unparse, [*rest, node.value]))] if rest else []
         own = [f"{name} = {python_source(values[name], node.value)}" for name in names]
-        yield names, node, "; ".join([*kept, *own])
+        yield names, node, "; ".join([*names_bound, *own])
 
 
 def list_target_changes(target: ast.expr, old: ast.expr, values: Mapping[str, Value | None]) -> Iterator[Change]:
@@ -241,7 +241,7 @@ def python_source(value: Value | None, old: ast.expr | None = None) -> str:
         old = find_sequence(old)
         olds = old.elts if isinstance(old, ast.List | ast.Tuple) and old.elts else [None]
         # items beyond the old ones take the shape of the last old one
-        items = [python_source(item, olds[min(place, len(olds) - 1)]) for place, item in enumerate(value)]
+        items = [python_source(item, olds[min(number, len(olds) - 1)]) for number, item in enumerate(value)]
         if isinstance(old, ast.Tuple):
             # code may use the old tuple as a key, or compare it with a tuple
             return f"({', '.join(items)}{',' if len(items) == 1 else ''})"

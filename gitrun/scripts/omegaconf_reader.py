@@ -48,4 +48,4 @@ def read_loaded_file(module: Module, path: str) -> bytes | None:
     """Returns a file from the top of the repository or beside the script; None if there is none."""
     folder = module.path.rpartition("/")[0]
     tries = dict.fromkeys([path.removeprefix("./"), f"{folder}/{path}".strip("/")])
-    return next((data for place in tries if (data := module.files.read(place, LONGEST_FILE)) is not None), None)
+    return next((data for path in tries if (data := module.files.read(path, LONGEST_FILE)) is not None), None)

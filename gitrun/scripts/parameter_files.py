@@ -41,12 +41,12 @@ def find_parameter_files(module: Module) -> tuple[ParameterFile, ...]:
     if not module.names(*WORDS):
         return ()
     reading = ParameterFileReading(module)
-    found = dict.fromkeys(reading.files())
-    whole = {one.path for one in found if not one.section}
+    files = dict.fromkeys(reading.files())
+    whole = {one.path for one in files if not one.section}
     # a file that is also loaded as a whole needs no sections
-    kept = (one for one in found if not one.section or one.path not in whole)
+    files_needed = (one for one in files if not one.section or one.path not in whole)
     # a file that the script writes holds results, not parameters
-    return tuple(one for one in kept if one.path not in reading.written and one.path.endswith(ENDS))
+    return tuple(one for one in files_needed if one.path not in reading.written and one.path.endswith(ENDS))
 
 
 class ParameterFileReading:
@@ -55,7 +55,7 @@ class ParameterFileReading:
     def __init__(self, module: Module) -> None:
         self.module = module
         self.nodes = list(module.near(b"open", b"load", b"read", b"write", b"params_show"))
-        self.named = sorted(self.bindings(), key=lambda found: found[1])
+        self.named = sorted(self.bindings(), key=lambda match: match[1])
         self.written = {self.path(node) for node in self.writes()}
 
     def bindings(self) -> Iterator[tuple[str, float, ast.expr]]:
@@ -81,7 +81,7 @@ class ParameterFileReading:
 
     def files(self) -> Iterator[ParameterFile]:
         """Yields the files that the module loads."""
-        picked = {id(node.value): node.slice for node in self.nodes if isinstance(node, ast.Subscript)}
+        sections = {id(node.value): node.slice for node in self.nodes if isinstance(node, ast.Subscript)}
         for node in self.nodes:
             if not isinstance(node, ast.Call):
                 continue
@@ -99,7 +99,7 @@ class ParameterFileReading:
                 source = argument
             path = self.path(source) if source else ""
             if path:
-                section = fold_to_text(picked.get(id(node)), self.module.scope)
+                section = fold_to_text(sections.get(id(node)), self.module.scope)
                 yield ParameterFile(path, section, source.id if isinstance(source, ast.Name) else "")
 
     def source(self, node: ast.expr, line: float, depth: int) -> ast.expr | None:
@@ -113,7 +113,7 @@ class ParameterFileReading:
             case ast.Call() if last_name(node.func) in OPENERS and (last_name(node.func) != "open" or opens_for_reading(node)):
                 return opened_path(node)
             case ast.Name(id=name):
-                before = [(value, at) for known, at, value in self.named if known == name and at <= line]
+                before = [(value, at) for name_known, at, value in self.named if name_known == name and at <= line]
                 # half a line back, so that `data = load(data)` does not find its own binding
                 return self.source(before[-1][0], before[-1][1] - 0.5, depth + 1) if before else None
         return None
@@ -173,8 +173,8 @@ def opened_path(call: ast.Call) -> ast.expr:
 def opens_for_reading(call: ast.Call) -> bool:
     """Tells whether a call to `open` opens a file for reading only, as far as its mode is known."""
     # path.open("w"), but open(path, "w")
-    place = 0 if is_method(call.func) else 1
-    mode = named_arguments(call).get("mode", call.args[place] if len(call.args) > place else None)
+    position = 0 if is_method(call.func) else 1
+    mode = named_arguments(call).get("mode", call.args[position] if len(call.args) > position else None)
     return not (isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set(mode.value) & set("wax+"))
 
 

@@ -72,8 +72,8 @@ def read_words(script: Script | None, words: Sequence[str]) -> ReadWords:
 def read_assignments(script: Script, words: Sequence[str]) -> ReadWords:
     """Reads `name=value` words for Hydra, OmegaConf and Sacred."""
     names = {flag.name for flag in script.flags}
-    added = {flag.name for flag in script.flags if flag.option.startswith("+")}
-    found: dict[str, Given] = {}
+    added_names = {flag.name for flag in script.flags if flag.option.startswith("+")}
+    assignments: dict[str, Given] = {}
     rest: list[str] = []
     unsure: set[str] = set()
     for word in words:
@@ -81,19 +81,19 @@ def read_assignments(script: Script, words: Sequence[str]) -> ReadWords:
         # +a=1 adds a value, ++a=1 adds or changes it, ~a deletes it
         bare = name.lstrip("+~") if script.frontend == "hydra" else name
         is_plain = (bool(equals) and not name.startswith(("+", "~"))) or (name.startswith("++") and bool(equals))
-        is_plain = is_plain or (bool(equals) and bare in added)
+        is_plain = is_plain or (bool(equals) and bare in added_names)
         if bare in names and is_plain and not GRAMMAR.search(text):
-            found[bare] = Typed(text)
+            assignments[bare] = Typed(text)
             continue
         rest.append(word)
         # a word for db may also change db.host
         if bare and (equals or name.startswith("~")):
-            unsure |= {known for known in names if known == bare or known.startswith(f"{bare}.")}
+            unsure |= {full_name for full_name in names if full_name == bare or full_name.startswith(f"{bare}.")}
         elif script.frontend == "sacred" and "with" in rest[:-1]:
             unsure |= names  # a named configuration may change any of them
     if script.frontend == "sacred" and rest[-1:] == ["with"]:
         rest.pop()  # all values after `with` became flags, before whose words a `with` is added again
-    return ReadWords(found, tuple(rest), frozenset(unsure - found.keys()))
+    return ReadWords(assignments, tuple(rest), frozenset(unsure - assignments.keys()))
 
 
 @dataclass
@@ -113,7 +113,7 @@ class WordReader:
         """Builds the table of options."""
         self.is_clear = not self.script.partial
         self.options = dict(option_table(self.script))
-        self.commands = {place for place, _ in locate_commands(self.script, self.words)}
+        self.commands = {start for start, _ in locate_commands(self.script, self.words)}
 
     def read(self) -> ReadWords:
         """Reads the words up to their end, or up to `--` or an argument that takes all the rest."""
@@ -144,7 +144,7 @@ class WordReader:
 
     def keep(self, start: int, end: int) -> None:
         """Leaves these words on the command line."""
-        self.kept |= {place: self.words[place] for place in range(start, end)}
+        self.kept |= {number: self.words[number] for number in range(start, end)}
 
     def named(self, word: str) -> list[tuple[Flag, object]]:
         """Returns the flag of the option that the word is, with the value that it stands for (`TAKES` if it takes one).
@@ -160,7 +160,7 @@ class WordReader:
         if self.script.frontend == "absl" and name.startswith("-") and f"-{name}" in self.options:
             return [self.options[f"-{name}"]]
         if self.script.frontend in ABBREVIATING and name.startswith("--") and len(name) > 2:
-            return [known for option, known in self.options.items() if option.startswith(name)]
+            return [flag for option, flag in self.options.items() if option.startswith(name)]
         # -vq can be two switches, -n5 an option with its value
         if not name.startswith("--") and word[:2] in self.options:
             return [self.options[option] for letter in word[1:] if (option := f"-{letter}") in self.options]
@@ -170,21 +170,21 @@ class WordReader:
         """Reads the option at an index. Returns the number of words that it uses. Raises Unclear."""
         word = self.words[at]
         name, equals, text = word.partition("=")
-        known = self.named(word)
+        flag_named = self.named(word)
         is_short = not name.startswith("--") and name not in self.options and self.script.frontend != "absl"
-        if is_short and known:
+        if is_short and flag_named:
             return self.short(word)
-        if len({id(flag) for flag, _ in known}) != 1 or len(known) != 1:
+        if len({id(flag) for flag, _ in flag_named}) != 1 or len(flag_named) != 1:
             raise Unclear
-        flag, stands_for = known[0]
+        flag, stands_for = flag_named[0]
         if stands_for is not TAKES:
             return self.switch(flag, stands_for, text if equals else None)
         if equals:
             self.give(flag, [text])
             return 1
-        taken = self.values(flag, at + 1)
-        self.give(flag, list(self.words[at + 1 : at + 1 + taken]))
-        return 1 + taken
+        values = self.values(flag, at + 1)
+        self.give(flag, list(self.words[at + 1 : at + 1 + values]))
+        return 1 + values
 
     def short(self, word: str) -> int:
         """Reads the short options `-n5` and `-vq`. Returns the number of words used. Raises Unclear."""
@@ -195,10 +195,10 @@ class WordReader:
                 raise Unclear
             self.give(first, [word[2:].removeprefix("=") if self.script.frontend == "argparse" else word[2:]])
             return 1
-        known = [self.options.get(f"-{letter}") for letter in word[1:]]
-        if any(one is None or one[1] is TAKES for one in known):
+        flags = [self.options.get(f"-{letter}") for letter in word[1:]]
+        if any(one is None or one[1] is TAKES for one in flags):
             raise Unclear
-        for one in known:
+        for one in flags:
             if one is not None:
                 self.switch(one[0], one[1], None)
         return 1
@@ -284,10 +284,10 @@ class WordReader:
         try:
             for number, flag in enumerate(takers[: len(self.loose)]):
                 places_of = self.loose[number:] if flag.many else self.loose[number : number + 1]
-                texts = [self.words[place] for place in places_of]
+                texts = [self.words[start] for start in places_of]
                 self.found[flag.name] = [read_item(flag, text) for text in texts] if flag.many else read_value(flag, texts[0])
-                for place in places_of:
-                    del self.kept[place]
+                for start in places_of:
+                    del self.kept[start]
             self.unsure -= {flag.name for flag in takers}
         except Unclear:
             return

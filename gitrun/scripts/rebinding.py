@@ -64,10 +64,10 @@ def list_changed_names(body: Sequence[ast.stmt]) -> set[str]:
             inner = node.body if isinstance(node.body, list) else [node.body]
             parts = list(walk_namespace(inner))
             shared = {name for part in parts if isinstance(part, ast.Global) for name in part.names}
-            stored = list_bound_names(inner)
-            changed |= shared & stored
+            names = list_bound_names(inner)
+            changed |= shared & names
             # a name that a function binds is its own, unless it declares it global
-            local = (local | stored | parameter_names(node.args)) - shared
+            local = (local | names | parameter_names(node.args)) - shared
             changed |= list_mutated_names(parts) - local
         queue.extend((part, local) for part in ast.iter_child_nodes(node))
     return changed
@@ -87,5 +87,5 @@ def list_mutated_names(nodes: Iterable[ast.AST]) -> set[str]:
 
 def parameter_names(args: ast.arguments) -> set[str]:
     """Returns the names of the parameters."""
-    listed = [*args.posonlyargs, *args.args, *args.kwonlyargs, *filter(None, (args.vararg, args.kwarg))]
-    return {argument.arg for argument in listed}
+    arguments = [*args.posonlyargs, *args.args, *args.kwonlyargs, *filter(None, (args.vararg, args.kwarg))]
+    return {argument.arg for argument in arguments}

@@ -36,8 +36,8 @@ def read_sacred_flags(module: Module) -> Script | None:
         if isinstance(node, FUNCTIONS) and any(last_name(one) == "config" for one in node.decorator_list):
             flags |= {flag.name: flag for flag in read_config_function(node, module)}
         elif isinstance(node, ast.Call) and last_name(node.func) == "add_config":
-            given = node.args[0] if node.args else None
-            more = {flag.name: flag for flag in read_add_config(given, named_arguments(node), module)}
+            node_given = node.args[0] if node.args else None
+            more = {flag.name: flag for flag in read_add_config(node_given, named_arguments(node), module)}
             partial = partial or ("" if more else "its configuration is not in its source")
             flags |= more
     # every experiment of Sacred has a seed
@@ -63,9 +63,9 @@ def read_dict_values(name: str, node: ast.expr, module: Module, depth: int = 0) 
     elif isinstance(node, ast.Call) and last_name(node.func) == "dict":
         pairs = list(named_arguments(node).items())
     else:
-        known, default = fold_to_value(node, module.scope)
+        is_known, default = fold_to_value(node, module.scope)
         if is_flag_name(name) and not name.startswith("_"):
-            yield Flag(name, default, infer_kind(default) if known else "any")
+            yield Flag(name, default, infer_kind(default) if is_known else "any")
         return
     for key, value in pairs:
         if key and depth < MAX_DEPTH:

@@ -67,8 +67,8 @@ class Group:
     def flags_added_by(self, value: object) -> dict[str, Flag]:
         """Returns the flags, by name, that the chosen option adds. `value` is the name of an option or a list of names."""
         value = parse_value(value.text) if isinstance(value, Typed) else value
-        wanted = set(map(str, value if isinstance(value, list) else [value]))
-        return {flag.name: flag for option in self.options if option.name in wanted for flag in option.flags}
+        options = set(map(str, value if isinstance(value, list) else [value]))
+        return {flag.name: flag for option in self.options if option.name in options for flag in option.flags}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class Script:
         """Tells whether the program is given plain text and converts it itself, rather than a literal, JSON or YAML."""
         return self.style == ARGS and self.frontend not in WITH_GRAMMAR
 
-    def chosen(self, words: Sequence[str] = (), given: Mapping[str, object] | None = None) -> Script:
-        """Returns the script with the flags of the sub-commands and groups that `words` (after `--`) and `given` choose.
+    def chosen(self, words: Sequence[str] = (), values: Mapping[str, object] | None = None) -> Script:
+        """Returns the script with the flags of the sub-commands and groups that `words` (after `--`) and `values` choose.
 
         All defaults are None if an option names a file of values.
         """
@@ -117,40 +117,40 @@ class Script:
         for command in path:
             flags |= {flag.name: flag for flag in command.flags}
         partial = next(filter(None, (self.partial, *(command.partial for command in path))), "")
-        given = given or {}
-        if any(flag.action == CONFIG and (flag.name in given or flag.option in words) for flag in flags.values()):
+        values = values or {}
+        if any(flag.action == CONFIG and (flag.name in values or flag.option in words) for flag in flags.values()):
             # that file may set any of the other options
             flags = {name: flag if flag.action == CONFIG else replace(flag, default=None) for name, flag in flags.items()}
-        defaults = self.group_defaults(given)
+        defaults = self.group_defaults(values)
         for group in self.groups:
-            more = group.flags_added_by(given.get(group.flag, defaults.get(group.flag)))
+            more = group.flags_added_by(values.get(group.flag, defaults.get(group.flag)))
             flags = flags | more if group.over else more | flags
         flags |= {name: replace(flags[name], default=value) for name, value in defaults.items() if name in flags}
         return replace(self, flags=tuple(flags.values()), partial=partial)
 
-    def group_defaults(self, given: Mapping[str, object]) -> dict[str, Value | None]:
+    def group_defaults(self, defaults_given: Mapping[str, object]) -> dict[str, Value | None]:
         """Returns the default option of each group, by the name of its flag.
 
         An option of another group, such as a Hydra experiment, may set it.
         """
         defaults = {flag.name: flag.default for flag in self.flags}
-        found = {group.flag: defaults.get(group.flag) for group in self.groups}
+        options = {group.flag: defaults.get(group.flag) for group in self.groups}
         # a group comes before the groups that name it in their options, so experiments come last
         for group in reversed(self.groups):
-            more = group.flags_added_by(given.get(group.flag, found[group.flag]))
-            found |= {name: flag.default for name, flag in more.items() if name in found}
-        return found
+            more = group.flags_added_by(defaults_given.get(group.flag, options[group.flag]))
+            options |= {name: flag.default for name, flag in more.items() if name in options}
+        return options
 
     def all_flags(self) -> tuple[Flag, ...]:
         """Returns the flags of the program and of all its sub-commands. The first flag of a name counts."""
-        found = {flag.name: flag for flag in self.flags}
+        flags = {flag.name: flag for flag in self.flags}
         queue = list(self.commands)
         # the loop also visits the commands that are appended to the list
         for command in queue:
             for flag in command.flags:
-                found.setdefault(flag.name, flag)
+                flags.setdefault(flag.name, flag)
             queue += command.commands
-        return tuple(found.values())
+        return tuple(flags.values())
 
 
 def find_commands(script: Script, words: Sequence[str]) -> list[Command]:
@@ -160,7 +160,7 @@ def find_commands(script: Script, words: Sequence[str]) -> list[Command]:
 
 def locate_commands(script: Script, words: Sequence[str]) -> list[tuple[int, Command]]:
     """Returns the index of each sub-command in the words and the sub-command, the outermost first."""
-    found: list[tuple[int, Command]] = []
+    levels: list[tuple[int, Command]] = []
     commands, flags, at = script.commands, script.flags, 0
     while commands and at < len(words):
         word = words[at]
@@ -171,7 +171,7 @@ def locate_commands(script: Script, words: Sequence[str]) -> list[tuple[int, Com
             continue
         command = next((command for command in commands if word in (command.name, *command.aliases)), None)
         if command:
-            found.append((at, command))
+            levels.append((at, command))
             commands, flags = command.commands, command.flags
         at += 1
-    return found
+    return levels

@@ -63,10 +63,10 @@ class Parameter:
 
 def read_parameters(function: Function, scope: Scope) -> Iterator[Parameter]:
     """Yields the parameters of a function that can be given by name, without `self` and `cls`."""
-    listed = [*function.args.posonlyargs, *function.args.args]
+    arguments = [*function.args.posonlyargs, *function.args.args]
     # args.defaults belong to the last parameters, kw_defaults has an entry for each
     pairs: list[tuple[ast.arg, ast.expr | None]] = [
-        *zip(listed, [*[None] * (len(listed) - len(function.args.defaults)), *function.args.defaults], strict=True),
+        *zip(arguments, [*[None] * (len(arguments) - len(function.args.defaults)), *function.args.defaults], strict=True),
         *zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True),
     ]
     if pairs and pairs[0][0].arg in {"self", "cls"}:
@@ -83,23 +83,23 @@ def open_ended_reason(function: Function) -> str:
 
 def read_fields(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[Parameter]:
     """Yields the annotated fields of a class and of its parents in the same module, in dataclass order."""
-    found: dict[str, Parameter] = {}
+    fields: dict[str, Parameter] = {}
     for parent in node.bases:
         inner = module.classes.get(dotted_name(parent))
         # the depth ends a circle of parents, which does not run but parses
         if inner and inner is not node and depth < 8:
-            found |= {field.name: field for field in read_fields(inner, module, depth + 1)}
+            fields |= {field.name: field for field in read_fields(inner, module, depth + 1)}
     for statement in node.body:
         match statement:
             # dataclasses make no field of a ClassVar
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if "ClassVar" not in ast.unparse(
                 annotation
             ):
-                known = field_value(value, module)
+                known_value = field_value(value, module)
                 hint = read_hint(annotation, module.scope)
                 # as in dataclasses, an inherited field keeps its place when the class redefines it
-                found[name] = Parameter(name, hint, fold_default(known, module.scope), known)
-    yield from found.values()
+                fields[name] = Parameter(name, hint, fold_default(known_value, module.scope), known_value)
+    yield from fields.values()
 
 
 def override_defaults(parameters: Iterable[Parameter], node: ast.expr | None, module: Module) -> Iterator[Parameter]:
@@ -109,11 +109,15 @@ def override_defaults(parameters: Iterable[Parameter], node: ast.expr | None, mo
     """
     # the instance may be assigned to a name first
     node = module.statements.get(node.id, node) if isinstance(node, ast.Name) else node
-    listed = list(parameters)
+    parameters_left = list(parameters)
     call = node if isinstance(node, ast.Call) and dotted_name(node.func) in module.classes else None
-    given = {**dict(zip((field.name for field in listed), call.args, strict=False)), **named_arguments(call)} if call else {}
-    for parameter in listed:
-        if value := given.get(parameter.name):
+    overrides = (
+        {**dict(zip((field.name for field in parameters_left), call.args, strict=False)), **named_arguments(call)}
+        if call
+        else {}
+    )
+    for parameter in parameters_left:
+        if value := overrides.get(parameter.name):
             yield replace(parameter, node=value, default=fold_default(value, module.scope))
         else:
             yield parameter if call or node is None else replace(parameter, node=parameter.node or node, default=None)
@@ -155,8 +159,8 @@ def choice_name(parameter: Parameter, node: ast.expr | None) -> Value | None:
     Returns the default itself if the field is no enumeration.
     """
     if parameter.hint.names and isinstance(node, ast.List | ast.Tuple):
-        found = [choice_name(parameter, item) for item in node.elts if isinstance(item, ast.Attribute)]
-        names = [name for name in found if name is not None]
+        member_names = [choice_name(parameter, item) for item in node.elts if isinstance(item, ast.Attribute)]
+        names = [name for name in member_names if name is not None]
         return list(names) if len(names) == len(node.elts) else None
     if parameter.hint.names and isinstance(node, ast.Attribute) and node.attr in parameter.hint.names:
         return node.attr
@@ -223,8 +227,8 @@ def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
         return Hint("list", many=True)
     if name in ANYTHING:
         return Hint(is_open=True, optional=True)
-    found = scope.module.classes.get(name)
-    if found and is_enumeration(found):
+    class_found = scope.module.classes.get(name)
+    if class_found and is_enumeration(class_found):
         try:
             names = tuple(scope.module.enumeration(name, scope))
             values = list_members(ast.Name(name), scope)
@@ -232,7 +236,7 @@ def read_name(node: ast.expr, scope: Scope, depth: int) -> Hint:
             return Hint()
         plain = [value for value in values if isinstance(value, bool | int | float | str)] if isinstance(values, list) else []
         return Hint("any", tuple(plain) if len(plain) == len(names) else (), names)
-    if found:
+    if class_found:
         return Hint(config=name)
     # an alias such as `Mode = Literal["a", "b"]`
     alias = scope.module.statements.get(name) if isinstance(node, ast.Name) else None
@@ -266,16 +270,16 @@ def read_generic(name: str, items: list[ast.expr], scope: Scope, depth: int) -> 
 
 def read_union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
     """Returns the meaning of a union: a single kind, a number, or any value."""
-    found = [read_hint(item, scope, depth + 1) for item in items if not is_none_annotation(item)]
-    optional = len(found) < len(items) or any(hint.optional for hint in found)
-    if len(found) == 1:
-        return replace(found[0], optional=optional)
-    if {hint.kind for hint in found} == {"int", "float"}:
+    hints = [read_hint(item, scope, depth + 1) for item in items if not is_none_annotation(item)]
+    optional = len(hints) < len(items) or any(hint.optional for hint in hints)
+    if len(hints) == 1:
+        return replace(hints[0], optional=optional)
+    if {hint.kind for hint in hints} == {"int", "float"}:
         return Hint("number", optional=optional)
-    kind = found[0].kind if found else "any"
-    if kind != "any" and all(hint.kind == kind for hint in found):
-        return Hint(kind, many=found[0].many, optional=optional)
-    return Hint(optional=optional, is_open=True, config=" | ".join(hint.config for hint in found if hint.config))
+    kind = hints[0].kind if hints else "any"
+    if kind != "any" and all(hint.kind == kind for hint in hints):
+        return Hint(kind, many=hints[0].many, optional=optional)
+    return Hint(optional=optional, is_open=True, config=" | ".join(hint.config for hint in hints if hint.config))
 
 
 def is_none_annotation(node: ast.expr) -> bool:

@@ -65,10 +65,10 @@ class App:
 
 def typer_command_name(decorator: ast.expr, function: Function, module: Module) -> str:
     """Returns the name of the command that a function defines."""
-    given = None
+    argument = None
     if isinstance(decorator, ast.Call):
-        given = decorator.args[0] if decorator.args else named_arguments(decorator).get("name")
-    return fold_to_text(given, module.scope) or function.name.lower().replace("_", "-")
+        argument = decorator.args[0] if decorator.args else named_arguments(decorator).get("name")
+    return fold_to_text(argument, module.scope) or function.name.lower().replace("_", "-")
 
 
 def find_added_apps(module: Module) -> list[tuple[str, str, str]]:

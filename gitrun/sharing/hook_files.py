@@ -86,16 +86,16 @@ class Hooks:
         # other git commands of gitrun run with core.hooksPath=/dev/null, which --git-path would answer
         self._directory = Path(os.fsdecode(git.run(*ASKED, hooks=True)).removesuffix("\n"))
 
-    def names(self, asked: Sequence[str] = ()) -> tuple[str, ...]:
+    def names(self, names: Sequence[str] = ()) -> tuple[str, ...]:
         """Returns the requested hooks, or all that fit the repository. Raises UsageError for one that does not fit."""
         suitable = CLIENT if self._git.worktree else SERVER
-        for name in asked:
+        for name in names:
             if name not in NAMES:
                 raise UsageError(f"gitrun has no hook '{name}'", f"Hooks: {', '.join(NAMES)}")
             if name not in suitable:
                 where = "repositories with a working tree" if name in CLIENT else "bare repositories"
                 raise UsageError(f"hook {name} is only for {where}", f"Hooks for this repository: {', '.join(suitable)}")
-        return tuple(name for name in suitable if name in asked or not asked)
+        return tuple(name for name in suitable if name in names or not names)
 
     def manager(self) -> str:
         """Returns the name of the program that manages the hooks of this working tree; empty if there is none."""
@@ -105,8 +105,8 @@ class Hooks:
     def status(self, name: str) -> Hook:
         """Returns the current state of this hook."""
         path = self._directory / name
-        if self._is_by_setting(name) and (found := self._settings(name)):
-            return Hook(name, INSTALLED if found == hook_settings(name) else OUTDATED, "")
+        if self._is_by_setting(name) and (value := self._settings(name)):
+            return Hook(name, INSTALLED if value == hook_settings(name) else OUTDATED, "")
         if not os.path.lexists(path):
             return Hook(name, MISSING, str(path))
         # gitrun installs plain files, so a link belongs to somebody else
@@ -120,38 +120,38 @@ class Hooks:
 
     def install(self, name: str, *, chain: bool = False) -> Hook:
         """Installs our hook and returns its state. A foreign hook is left alone unless `chain`. Raises CannotRun."""
-        found = self.status(name)
+        hook = self.status(name)
         if self._is_by_setting(name):
             self._take_file_away(name)  # left by an older git without hook settings: git would run both
             self._set(name)
             return self.status(name)
         self._require_directory()
         path = self._directory / name
-        if found.status == FOREIGN and not chain:
-            return found
-        if found.status == FOREIGN:
+        if hook.status == FOREIGN and not chain:
+            return hook
+        if hook.status == FOREIGN:
             # the foreign hook has both names until ours replaces one, so a kill loses nothing
             keep_beside(path)
-        if found.status not in {INSTALLED, CHAINED}:
+        if hook.status not in {INSTALLED, CHAINED}:
             write_executable(path, shipped_hook(name))
         return self.status(name)
 
     def _require_directory(self) -> None:
         """Raises CannotRun if the hooks path is not a directory. People set it to /dev/null to disable hooks."""
-        place = self._directory
-        if not os.path.lexists(place) or place.is_dir():
+        directory = self._directory
+        if not os.path.lexists(directory) or directory.is_dir():
             return
         if "core.hookspath" not in self._git.config:
-            raise HookConflict(f"{place} must be a directory for hooks", "To install hooks: move it away first")
+            raise HookConflict(f"{directory} must be a directory for hooks", "To install hooks: move it away first")
         hint = "To find where it is set: git config --show-origin core.hooksPath"
-        raise HookConflict(f"core.hooksPath is {place}, which is not a directory", hint)
+        raise HookConflict(f"core.hooksPath is {directory}, which is not a directory", hint)
 
     def uninstall(self, name: str) -> Hook:
         """Removes our hook and restores the one before it. Returns the previous state. A foreign hook is left alone.
 
         Raises UsageError if the hook is a setting from outside this repository.
         """
-        found = self.status(name)
+        hook = self.status(name)
         if self._settings(name):  # also one of another version, or in a git too old for hook settings
             section = f"hook.gitrun-{name}"
             if self._git.attempt("config", "--local", "--remove-section", section).returncode:
@@ -161,7 +161,7 @@ class Hooks:
                 )
             self._git = read_settings_again(self._git)
         self._take_file_away(name)
-        return found
+        return hook
 
     def _take_file_away(self, name: str) -> None:
         path = self._directory / name
@@ -195,9 +195,9 @@ def read_settings_again(git: Git) -> Git:
 
 def shipped_hook(name: str) -> bytes:
     """Returns the content of our shipped hook of this name. Raises CannotRun."""
-    for place in PLACES:
-        if (place / name).is_file():
-            return (place / name).read_bytes()
+    for directory in PLACES:
+        if (directory / name).is_file():
+            return (directory / name).read_bytes()
     raise HookConflict(f"this installation of gitrun lacks its hook {name}", "To repair it: install git-run-tracker again")
 
 
@@ -244,9 +244,9 @@ def write_executable(path: Path, data: bytes) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def hooks_as_json(found: Mapping[str, Hook]) -> list[dict[str, str | None]]:
+def hooks_as_json(hooks: Mapping[str, Hook]) -> list[dict[str, str | None]]:
     """Returns the hooks as JSON values; `path` is null for a hook that is a setting."""
-    return [{"name": hook.name, "status": hook.status, "path": hook.path or None} for hook in found.values()]
+    return [{"name": hook.name, "status": hook.status, "path": hook.path or None} for hook in hooks.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,15 +275,15 @@ def digest_of_hook(data: bytes) -> bytes:
 
 def is_own_hook(data: bytes) -> bool:
     """Returns whether gitrun, of any version, wrote this hook and nobody changed it."""
-    found = MARK.search(data)
-    return found is not None and found[1] == digest_of_hook(data)
+    match = MARK.search(data)
+    return match is not None and match[1] == digest_of_hook(data)
 
 
-def parse_version(said: str) -> tuple[int, int]:
+def parse_version(text: str) -> tuple[int, int]:
     """Parses (major, minor) from the output of `git version`; (0, 0) if there is no number."""
     # git version 2.39.5 (Apple Git-154)
-    found = re.search(r"(\d+)\.(\d+)", said)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    match = re.search(r"(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def guarded_call(name: str, arguments: str = '"$@"') -> str:
@@ -371,8 +371,8 @@ def reason_to_refuse_name(update: Update, *, may_delete: bool) -> str:
 
 def best_run(runs: Iterable[Run]) -> Run | None:
     """Returns the run to name for a tree: the marked completed run, else the first (`runs` are newest first)."""
-    found = [run for run in runs if run.status == COMPLETED]
-    return next((run for run in found if run.notes.marked), found[0] if found else None)
+    completed = [run for run in runs if run.status == COMPLETED]
+    return next((run for run in completed if run.notes.marked), completed[0] if completed else None)
 
 
 def split_off_trailers(message: bytes) -> tuple[bytes, bytes]:

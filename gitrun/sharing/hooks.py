@@ -85,9 +85,9 @@ def commit_msg(git: Git, message: Path) -> bool:
 def comment_prefix(git: Git) -> bytes:
     """Returns the prefix of git's own comment lines in a message."""
     # git 2.45 introduced core.commentString; core.commentChar is the older name
-    asked = git.config.get("core.commentstring") or git.config.get("core.commentchar", ("#",))
+    prefix = git.config.get("core.commentstring") or git.config.get("core.commentchar", ("#",))
     # with auto, git picks a character that begins no line of the message, # first
-    return b"#" if asked[-1] == "auto" else asked[-1].encode()
+    return b"#" if prefix[-1] == "auto" else prefix[-1].encode()
 
 
 def add_trailer(git: Git, text: bytes, trailer: str) -> bytes:
@@ -97,8 +97,8 @@ def add_trailer(git: Git, text: bytes, trailer: str) -> bytes:
     """
     # --no-divider: three dashes are text in a message, not the start of a patch
     words = ("--no-divider", "--where=end", "--if-exists=add", "--if-missing=add", f"--trailer={trailer}")
-    found = git.run("interpret-trailers", "--parse", "--no-divider", stdin=text).splitlines()
-    there = any(len(line) >= len(b"Run: 0000") and trailer.encode().startswith(line) for line in found)
+    trailers = git.run("interpret-trailers", "--parse", "--no-divider", stdin=text).splitlines()
+    there = any(len(line) >= len(b"Run: 0000") and trailer.encode().startswith(line) for line in trailers)
     return text if there else git.run("interpret-trailers", *words, stdin=text)
 
 
@@ -109,18 +109,18 @@ def tree_of_index(git: Git, index_file: Path) -> str | None:
         return None
     # the tree is only looked up, so it need not be synced to the disk
     quick = replace(git, config={**git.config, "gitrun.fsync": ("false",)})
-    with scratch_directory(git) as place:
+    with scratch_directory(git) as directory:
         # write-tree updates the cache tree in the index, so it gets a copy
-        own = place / "index"
+        own = directory / "index"
         shutil.copy2(index_file, own)
-        done = quick.attempt("write-tree", index=own)
-    return done.stdout.decode().strip() if done.returncode == 0 else None
+        result = quick.attempt("write-tree", index=own)
+    return result.stdout.decode().strip() if result.returncode == 0 else None
 
 
 def post_commit(git: Git) -> bool:
     """Writes a note for the new commit, if notes are enabled and it has runs. Returns whether it did."""
-    done = git.attempt("rev-parse", "HEAD", "HEAD^{tree}")
-    names = done.stdout.decode().split()
+    result = git.attempt("rev-parse", "HEAD", "HEAD^{tree}")
+    names = result.stdout.decode().split()
     return len(names) == 2 and notes.add_note_of_commit(git, *names)
 
 
@@ -130,8 +130,8 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
         return HookResult()
     # the user, or gitrun itself, is pushing runs: nothing more to push
     if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
-        held = Sharing(git, settings).held_back(ours)
-        return HookResult(tuple(map(held_text, held.items())), blocks=bool(held))
+        held_back = Sharing(git, settings).held_back(ours)
+        return HookResult(tuple(map(held_text, held_back.items())), blocks=bool(held_back))
     # only deletions of runs
     if any(update.is_ours for update in updates):
         return HookResult()
@@ -140,13 +140,13 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
         return HookResult()
     sharing = Sharing(git, settings)
     with Index(git) as index:
-        found = runs_of_commits(index, commits)
-    runs = {run.id: run for run in sharing.made_here(found) if run.status == COMPLETED}
-    bare = list(warn_without_run(commits, updates, found)) if settings.pre_push in {"check", "require"} else []
+        runs_pushed = runs_of_commits(index, commits)
+    runs = {run.id: run for run in sharing.made_here(runs_pushed) if run.status == COMPLETED}
+    bare = list(warn_without_run(commits, updates, runs_pushed)) if settings.pre_push in {"check", "require"} else []
     if settings.pre_push == "check":
         return HookResult((*bare, *missing_on_remote(git, remote, runs)))
     wrong = list(push_runs(sharing, remote, runs, [update.new for update in updates if not update.is_deletion]))
-    done = [line for line, is_wrong in wrong if not is_wrong]
+    sent = [line for line, is_wrong in wrong if not is_wrong]
     failed = [line for line, is_wrong in wrong if is_wrong]
     blocks = settings.pre_push == "require" and bool(bare or failed)
     last = (
@@ -154,26 +154,26 @@ def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update
         if blocks
         else []
     )
-    return HookResult((*done, *failed, *bare, *last), blocks)
+    return HookResult((*sent, *failed, *bare, *last), blocks)
 
 
 def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str, str]:
     """Returns the commits that the remote lacks, as far as known here, each with its tree."""
-    asked = [update.new for update in updates if not update.is_deletion]
-    known = [update.old for update in updates if update.old != hook_files.ABSENT]
-    lines = "".join(f"{name}^{{commit}}\n" for name in [*asked, *known]).encode()
+    new_commits = [update.new for update in updates if not update.is_deletion]
+    old_commits = [update.old for update in updates if update.old != hook_files.ABSENT]
+    lines = "".join(f"{name}^{{commit}}\n" for name in [*new_commits, *old_commits]).encode()
     # the remote's old tips may be missing here, and rev-list fails on missing names
     there = git.run("cat-file", "--batch-check=%(objectname)", stdin=lines).decode().splitlines()
     # a missing name is answered with: <name> missing
-    wanted = [line for line in there[: len(asked)] if " " not in line]
-    if not wanted:
+    heads = [line for line in there[: len(new_commits)] if " " not in line]
+    if not heads:
         return {}
-    limits = [f"^{line}" for line in there[len(asked) :] if " " not in line]
+    limits = [f"^{line}" for line in there[len(new_commits) :] if " " not in line]
     # a push to a plain URL has no tracking refs that would limit the walk
     tracked = ("--not", f"--remotes={remote}") if remote in remotes.remote_names(git) else ()
     words = ("rev-list", "--no-commit-header", "--format=%H %T", "--ignore-missing", "--stdin", *tracked)
-    listed = git.run(*words, stdin="".join(f"{line}\n" for line in [*wanted, *limits]).encode()).decode()
-    return dict(line.split(" ", 1) for line in listed.splitlines())
+    listing = git.run(*words, stdin="".join(f"{line}\n" for line in [*heads, *limits]).encode()).decode()
+    return dict(line.split(" ", 1) for line in listing.splitlines())
 
 
 def runs_of_commits(index: Index, commits: Mapping[str, str]) -> list[Run]:
@@ -182,8 +182,8 @@ def runs_of_commits(index: Index, commits: Mapping[str, str]) -> list[Run]:
     if len(commits) > index.count():
         trees = set(commits.values())
         return [run for run in index.readable_runs() if run.attempt.source in trees or run.attempt.base in commits]
-    found = (run for commit, tree in commits.items() for run in (*index.made_of(tree), *index.made_from(commit, tree)))
-    return list({run.id: run for run in found}.values())
+    runs = (run for commit, tree in commits.items() for run in (*index.made_of(tree), *index.made_from(commit, tree)))
+    return list({run.id: run for run in runs}.values())
 
 
 def warn_without_run(commits: Mapping[str, str], updates: Sequence[Update], runs: Sequence[Run]) -> Iterator[str]:
@@ -211,35 +211,35 @@ def push_runs(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Se
 
     Searches for secrets in everything that the remote lacks, except the commits that the user pushes (`pushed`).
     """
-    held = sharing.held_back(runs)
-    yield from ((held_text(one), True) for one in held.items())
-    tips = {run.id: run.tip for run in runs.values() if run.id not in held}
+    held_back = sharing.held_back(runs)
+    yield from ((held_text(one), True) for one in held_back.items())
+    tips = {run.id: run.tip for run in runs.values() if run.id not in held_back}
     try:
         there = {*sharing.published(remote), *pushed} if tips else set()
         # one search for all runs; a search for each only after a hit
         if tips and sharing.secrets(tips, there):
             for run, tip in list(tips.items()):
-                if found := sharing.secrets({run: tip}, there):
+                if secrets := sharing.secrets({run: tip}, there):
                     yield (
-                        f"warning: run {short_id(run)} is not pushed: {found[0].path} may hold secrets ({found[0].reason})",
+                        f"warning: run {short_id(run)} is not pushed: {secrets[0].path} may hold secrets ({secrets[0].reason})",
                         True,
                     )
                     del tips[run]
-        done = sharing.push(remote, tips) if tips else None
+        push_result = sharing.push(remote, tips) if tips else None
     except GitrunError as error:
         # yielded, not raised: only gitrun.prePush=require lets a failure stop the user's push
         yield f"warning: the runs of these commits are not pushed: {error.message}", True
         return
-    if done:
-        for run, reason in done.rejected:
+    if push_result:
+        for run, reason in push_result.rejected:
             yield f"warning: run {short_id(run)} is not pushed: {reason}", True
-        if count := len(done.fresh) + len(done.forward):
+        if count := len(push_result.fresh) + len(push_result.forward):
             yield f"pushed {count_text(count, 'run')} of these commits to {remote}", False
 
 
-def held_text(held: tuple[str, str]) -> str:
+def held_text(entry: tuple[str, str]) -> str:
     """Returns a message that a run (id, path of a submodule) was not pushed, and how to push it."""
-    run, path = held
+    run, path = entry
     fact = f"warning: run {short_id(run)} is not pushed: it contains files of submodule {safe_text(path)}"
     return f"{fact}. To push it: git run push --with-submodules {short_id(run)}"
 

@@ -49,21 +49,21 @@ def merge_chains(git: Git, mine: Chain, theirs: Chain) -> str:
 
     Neither chain may contain the tip of the other.
     """
-    with Objects(git) as objects, TreeMaker(git) as maker, scratch_directory(git) as place:
+    with Objects(git) as objects, TreeMaker(git) as maker, scratch_directory(git) as directory:
         base = common_commit(objects, mine, theirs)
         one, two = merge_tip(objects, mine, theirs, base), merge_tip(objects, theirs, mine, base)
         # ranked, not mine and theirs: both clones must make the same commit
         later, earlier = (one, two) if one.rank > two.rank else (two, one)
         notes = merge_notes(notes_of_commit(objects, base), later.side, earlier.side)
-        (place / "notes").write_bytes(encode_within_limit(notes))
-        (blob,) = hash_files(git, [place / "notes"])
+        (directory / "notes").write_bytes(encode_within_limit(notes))
+        (blob,) = hash_files(git, [directory / "notes"])
         has_notes = notes != Notes()
         tree = edit_tree(
             objects, maker, later.commit.tree, {record_files.NOTES.encode(): Entry(FILE, blob) if has_notes else None}
         )
-        (place / "merge").write_bytes(build_merge_commit(tree, later.commit, earlier.commit))
-        (made,) = hash_files(git, [place / "merge"], "commit")
-    return made
+        (directory / "merge").write_bytes(build_merge_commit(tree, later.commit, earlier.commit))
+        (commit_ids,) = hash_files(git, [directory / "merge"], "commit")
+    return commit_ids
 
 
 def encode_within_limit(notes: Notes) -> bytes:
@@ -90,12 +90,12 @@ def common_commit(objects: Objects, mine: Chain, theirs: Chain) -> str:
     """Returns the id of the newest common commit of the two chains."""
     common = set(mine.commits) & set(theirs.commits)
     covered: set[str] = set()
-    found: list[Commit] = []
+    commits: list[Commit] = []
     for name in common:
         commit = require_commit(objects, name)
-        found.append(commit)
+        commits.append(commit)
         covered.update(own_parents(name, commit.kind, commit.parents, mine.run))
-    heads = [commit for commit in found if commit.id not in covered]
+    heads = [commit for commit in commits if commit.id not in covered]
     # after earlier merges several common commits can be newest: time and id choose the same one everywhere
     return max(heads, key=lambda commit: (commit.time, commit.id)).id
 
@@ -116,8 +116,8 @@ def notes_of_commit(objects: Objects, commit: str) -> Notes:
 def merge_tip(objects: Objects, chain: Chain, other: Chain, base: str) -> MergeTip:
     """Describes the tip of `chain`: its rank beside `other`, and its annotations since `base`."""
     line = list(first_parents(objects, chain))
-    place = next(number for number, commit in enumerate(line) if commit.kind == "attempt")
-    attempt, result = line[place], next((commit for commit in line[:place] if commit.kind == "result"), None)
+    position = next(number for number, commit in enumerate(line) if commit.kind == "attempt")
+    attempt, result = line[position], next((commit for commit in line[:position] if commit.kind == "result"), None)
     table = decode.parse_toml(
         file_content(objects.read(f"{attempt.id}:{record_files.RUN}"), record_files.RUN) or b"", record_files.RUN
     )
@@ -169,8 +169,8 @@ def merge_notes(base: Notes, one: NotesHistory, two: NotesHistory) -> Notes:
     first, second = one.notes(base), two.notes(base)
     merged: dict[str, Any] = {name: merge_value(base, name, one, two) for name in ("label", "marked")}
     tags = merge_items(frozenset(base.tags), frozenset(first.tags), frozenset(second.tags))
-    said = merge_items(frozenset(base.comments), frozenset(first.comments), frozenset(second.comments))
-    return replace(Notes(**merged), tags=tuple(sorted(tags)), comments=tuple(sorted(said, key=comment_order)))
+    comments = merge_items(frozenset(base.comments), frozenset(first.comments), frozenset(second.comments))
+    return replace(Notes(**merged), tags=tuple(sorted(tags)), comments=tuple(sorted(comments, key=comment_order)))
 
 
 def merge_value(base: Notes, name: str, one: NotesHistory, two: NotesHistory) -> Any:  # noqa: ANN401 - whatever the field holds

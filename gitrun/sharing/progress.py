@@ -64,9 +64,9 @@ def write_blob(git: Git, data: bytes) -> str:
 
 def push_specs(git: Git, remote: str, *specs: str) -> None:
     """Pushes refspecs to a remote. Raises GitFailed."""
-    done = git.run_remote(*mirror_off(git, remote), "push", *PUSH, "--no-progress", "--", remote, *specs, shown=False)
-    if done.status:
-        raise GitFailed(*failure_text(done, f"cannot push to {remote}"))
+    answer = git.run_remote(*mirror_off(git, remote), "push", *PUSH, "--no-progress", "--", remote, *specs, progress=False)
+    if answer.status:
+        raise GitFailed(*failure_text(answer, f"cannot push to {remote}"))
 
 
 def fetch_progress(git: Git, remote: str, run_id: str) -> Progress | None:
@@ -75,8 +75,8 @@ def fetch_progress(git: Git, remote: str, run_id: str) -> Progress | None:
     if commit is None:
         return None
     words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--refmap=", "--", remote)
-    done = git.run_remote(*words, f"{PROGRESS}{run_id}", shown=False)
-    if done.status:
+    answer = git.run_remote(*words, f"{PROGRESS}{run_id}", progress=False)
+    if answer.status:
         # the run has ended in between, and its report is gone
         return None
     with Objects(git) as objects:
@@ -91,10 +91,10 @@ def fetch_progress(git: Git, remote: str, run_id: str) -> Progress | None:
 
 def ask_ref(git: Git, remote: str, ref: str) -> str | None:
     """Returns the id that a ref of the remote points to; None without it. Raises GitFailed."""
-    asked = git.run_remote("ls-remote", "--quiet", "--", remote, ref, shown=False)
-    if asked.status:
-        raise GitFailed(*failure_text(asked, f"cannot ask {remote}"))
-    lines = (line.split("\t") for line in asked.data.decode(errors="replace").splitlines())
+    answer = git.run_remote("ls-remote", "--quiet", "--", remote, ref, progress=False)
+    if answer.status:
+        raise GitFailed(*failure_text(answer, f"cannot ask {remote}"))
+    lines = (line.split("\t") for line in answer.data.decode(errors="replace").splitlines())
     # ls-remote also matches the end of longer names
     return next((line[0] for line in lines if line[-1] == ref and is_id(line[0])), None)
 

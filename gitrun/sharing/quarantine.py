@@ -83,57 +83,57 @@ def open_quarantine(git: Git, under: str = INCOMING) -> Iterator[str]:
 
 def remove_stale_quarantines(git: Git) -> None:
     """Removes private refs whose owners are dead."""
-    named = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
+    refs = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
     # refs/gitrun/incoming/<token>/<run id>
-    for prefix in {"/".join(name.split("/")[:4]) + "/" for name in named}:
+    for prefix in {"/".join(name.split("/")[:4]) + "/" for name in refs}:
         token = prefix.split("/")[3]
         if not is_held(git.state / "tokens" / token):
             delete_temporary_refs(git, prefix)
             (git.state / "tokens" / token).unlink(missing_ok=True)
 
 
-def receive_runs(git: Git, there: Mapping[str, str], wanted: FetchWish) -> Received:
+def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish) -> Received:
     """Checks the quarantined runs (id -> tip) and moves the refs of those that are sound and wanted.
 
     Each ref moves from where it was seen. Runs deleted here are left out unless named.
     """
-    found, known = Received(), tips(git)
-    gone = (tips(git, TRASH).keys() | purged_ids(git)) - wanted.named
+    received, local_tips = Received(), tips(git)
+    deleted = (tips(git, TRASH).keys() | purged_ids(git)) - wish.named
     fresh: dict[str, str] = {}
     for run, tip in there.items():
-        if known.get(run) == tip:
-            found.same += 1
+        if local_tips.get(run) == tip:
+            received.same += 1
         # a run in the trash and in place was left by a killed move: it still exists
-        elif run in gone and run not in known:
-            found.deleted.append(run)
+        elif run in deleted and run not in local_tips:
+            received.deleted.append(run)
         else:
             fresh[run] = tip
     if not fresh:
-        return found
+        return received
 
     inspector = sharing.validate.Inspector(git)
     with store.index.garbage_collector_off():
-        chains = list(sound_chains(inspector, fresh, found.refused))
-    kept = wanted.keep(chains) if wanted.keep else fresh.keys()
-    there_now = ((chain, known.get(chain.run)) for chain in chains if chain.run in kept)
-    edits = [edit for chain, ours in there_now if (edit := decide_incoming(git, inspector, chain, ours, found))]
-    if wanted.merge:
-        edits += merge_diverged(git, inspector, chains, known, found)
+        chains = list(sound_chains(inspector, fresh, received.refused))
+    kept_runs = wish.keep(chains) if wish.keep else fresh.keys()
+    there_now = ((chain, local_tips.get(chain.run)) for chain in chains if chain.run in kept_runs)
+    edits = [edit for chain, ours in there_now if (edit := decide_incoming(git, inspector, chain, ours, received))]
+    if wish.merge:
+        edits += merge_diverged(git, inspector, chains, local_tips, received)
     # before the refs move, so that readers find these runs dated and checked
     record_arrival(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
     for stale in move_to_runs(git, edits):
-        found.refused[stale] = "it changed here at the same moment. Try again"
-        for place in (found.fresh, found.forward, found.merged):
-            if stale in place:
-                place.remove(stale)
-    return found
+        received.refused[stale] = "it changed here at the same moment. Try again"
+        for runs in (received.fresh, received.forward, received.merged):
+            if stale in runs:
+                runs.remove(stale)
+    return received
 
 
 def record_arrival(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:
     """Records the attempts and results of these runs as received now from elsewhere, and checked."""
     # oldest first, because the times recorded here keep this order in lists
-    found = sorted((chain for chain in chains if chain.run in runs), key=lambda chain: (chain.time, chain.run))
-    names = [name for chain in found for name in (*chain.attempts, *chain.results.values())]
+    arrived = sorted((chain for chain in chains if chain.run in runs), key=lambda chain: (chain.time, chain.run))
+    names = [name for chain in arrived for name in (*chain.attempts, *chain.results.values())]
     if names:
         foreign.record_received(git, foreign.unknown_ids(git, names), datetime.now(timezone.utc))
 
@@ -147,31 +147,31 @@ def sound_chains(inspector: Inspector, names: Mapping[str, str], refused: dict[s
             refused[run] = error.message
 
 
-def decide_incoming(git: Git, inspector: Inspector, chain: Chain, ours: str | None, found: Received) -> RefEdit | None:
-    """Decides about one sound run and records the outcome in `found`. Returns the ref move, or None.
+def decide_incoming(git: Git, inspector: Inspector, chain: Chain, ours: str | None, received: Received) -> RefEdit | None:
+    """Decides about one sound run and records the outcome in `received`. Returns the ref move, or None.
 
     `ours` is the run's tip here, or None. Diverged runs are only recorded.
     """
     run = chain.run
     if ours is None:
-        found.fresh.append(run)
+        received.fresh.append(run)
         return RefEdit(run_ref(run), chain.tip, None, "fetch run")
     # a moved ref would keep the running attempt from recording its result
     if is_live(git.state, run):
-        found.running.append(run)
+        received.running.append(run)
     elif ours in chain.commits:
-        found.forward.append(run)
+        received.forward.append(run)
         return RefEdit(run_ref(run), chain.tip, ours, "fetch run")
     else:
         try:
-            return decide_changed(git, inspector.chain(run, ours), chain, found)
+            return decide_changed(git, inspector.chain(run, ours), chain, received)
         except (BadRun, StaleRun) as error:
             what = "the run on this machine cannot be read: " if isinstance(error, BadRun) else ""
-            found.refused[run] = what + error.message
+            received.refused[run] = what + error.message
     return None
 
 
-def decide_changed(git: Git, mine: Chain, theirs: Chain, found: Received) -> RefEdit | None:
+def decide_changed(git: Git, mine: Chain, theirs: Chain, received: Received) -> RefEdit | None:
     """Decides as `decide_incoming` for a run that has new commits here: it is ahead, diverged, or has a rival result.
 
     An attempt has one result. A result made or trusted here replaces one that is neither, which moves to the trash. Any
@@ -180,17 +180,17 @@ def decide_changed(git: Git, mine: Chain, theirs: Chain, found: Received) -> Ref
     run = theirs.run
     rivals = {attempt for attempt, result in mine.results.items() if theirs.results.get(attempt, result) != result}
     if not rivals:
-        (found.ahead if theirs.tip in mine.commits else found.diverged).append(run)
+        (received.ahead if theirs.tip in mine.commits else received.diverged).append(run)
         return None
     if all(is_trusted_commit(git, theirs.results[attempt]) for attempt in rivals) and not any(
         is_trusted_commit(git, mine.results[attempt]) for attempt in rivals
     ):
         # to the trash, which removes the ref: so the edit below expects none
         delete_runs(git, {run: mine.tip})
-        found.fresh.append(run)
+        received.fresh.append(run)
         return RefEdit(run_ref(run), theirs.tip, None, "fetch run")
     attempt = next(attempt for attempt in mine.attempts if attempt in rivals)
-    found.refused[run] = (
+    received.refused[run] = (
         f"its attempt {short_id(attempt)} has another result there ({short_id(theirs.results[attempt])}) than here "
         f"({short_id(mine.results[attempt])}). To take the other: git run rm {short_id(run)}, then fetch {short_id(run)}"
     )
@@ -198,15 +198,15 @@ def decide_changed(git: Git, mine: Chain, theirs: Chain, found: Received) -> Ref
 
 
 def merge_diverged(
-    git: Git, inspector: Inspector, chains: Sequence[Chain], known: Mapping[str, str], found: Received
+    git: Git, inspector: Inspector, chains: Sequence[Chain], local_tips: Mapping[str, str], received: Received
 ) -> list[RefEdit]:
-    """Merges the diverged runs and records them in `found`. Returns the ref moves."""
+    """Merges the diverged runs and records them in `received`. Returns the ref moves."""
     theirs = {chain.run: chain for chain in chains}
     edits = []
-    for run in found.diverged:
-        tip = sharing.merge.merge_chains(git, inspector.chain(run, known[run]), theirs[run])
-        edits.append(RefEdit(run_ref(run), tip, known[run], "merge run"))
-    found.merged, found.diverged = found.diverged, []
+    for run in received.diverged:
+        tip = sharing.merge.merge_chains(git, inspector.chain(run, local_tips[run]), theirs[run])
+        edits.append(RefEdit(run_ref(run), tip, local_tips[run], "merge run"))
+    received.merged, received.diverged = received.diverged, []
     return edits
 
 

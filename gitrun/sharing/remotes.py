@@ -71,8 +71,8 @@ class Pushed:
 def remote_names(git: Git) -> list[str]:
     """Returns the names of the configured remotes."""
     # remote.<name>.url, where the name may contain dots
-    found = (re.fullmatch(r"remote\.(.+)\.url", name, re.DOTALL) for name in git.config)
-    return list(dict.fromkeys(match[1] for match in found if match))
+    matches = (re.fullmatch(r"remote\.(.+)\.url", name, re.DOTALL) for name in git.config)
+    return list(dict.fromkeys(match[1] for match in matches if match))
 
 
 def is_remote(git: Git, word: str) -> bool:
@@ -84,67 +84,69 @@ def default_remote(git: Git, *, push: bool = False) -> str:
     """Returns the remote that git would use on this branch. Raises UsageError if there is none."""
     branch = git.attempt("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode(errors="surrogateescape").strip()
     names = [f"branch.{branch}.pushremote", "remote.pushdefault"] if push else []
-    known = remote_names(git)
+    remotes = remote_names(git)
     for name in (*names, f"branch.{branch}.remote"):
         # git records "." as the remote of a branch that follows a local one
         if name in git.config and git.config[name][-1] != ".":
             return git.config[name][-1]
-    if len(known) == 1:
-        return known[0]
-    if "origin" in known:
+    if len(remotes) == 1:
+        return remotes[0]
+    if "origin" in remotes:
         return "origin"
     raise UsageError(
         "no remote given",
-        f"Remotes: {', '.join(known)}" if known else "To add one: git remote add origin URL",
+        f"Remotes: {', '.join(remotes)}" if remotes else "To add one: git remote add origin URL",
     )
 
 
-def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, shown: bool) -> dict[str, str]:
+def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, progress: bool) -> dict[str, str]:
     """Fetches the remote's runs whose ids match the patterns (`*`, `3fa2*`). Returns id -> tip of all of them.
 
     New commits are kept by one ref below `prefix`: ten thousand refs, removed right after, would cost more than all the
     rest. Raises GitFailed.
     """
-    asked = git.run_remote("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), shown=False)
-    if asked.status:
-        raise GitFailed(*failure_text(asked, f"cannot fetch from {remote}"))
-    lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
+    answer = git.run_remote("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), progress=False)
+    if answer.status:
+        raise GitFailed(*failure_text(answer, f"cannot fetch from {remote}"))
+    lines = (line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines())
     # ls-remote also matches a pattern at the end of longer names, such as refs/heads/refs/runs/1
-    found = {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
-    known = tips(git)
-    fresh = [run for run, tip in found.items() if known.get(run) != tip]
+    remote_tips = {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
+    local_tips = tips(git)
+    fresh = [run for run, tip in remote_tips.items() if local_tips.get(run) != tip]
     if fresh:
         specs = [f"{RUNS}{name}:{prefix}{name}" for name in (fresh if len(fresh) <= FEW else patterns)]
-        done = git.run_remote("fetch", *FETCH, *(("--progress",) if shown else ()), "--", remote, *specs, shown=shown)
-        if done.status:
-            raise GitFailed(*failure_text(done, f"cannot fetch from {remote}"))
-        pin_commits(git, [found[run] for run in fresh], prefix)
-    return found
+        fetched = git.run_remote(
+            "fetch", *FETCH, *(("--progress",) if progress else ()), "--", remote, *specs, progress=progress
+        )
+        if fetched.status:
+            raise GitFailed(*failure_text(fetched, f"cannot fetch from {remote}"))
+        pin_commits(git, [remote_tips[run] for run in fresh], prefix)
+    return remote_tips
 
 
 def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
     """Returns those of the runs that every push URL of the remote has, as id -> tip. Raises GitFailed."""
     patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
-    found = []
+    tips_found = []
     for place in push_places(git, remote):
-        asked = git.run_remote("ls-remote", "--quiet", "--", place, *patterns, shown=False)
-        if asked.status:
-            raise GitFailed(*failure_text(asked, f"cannot ask {place}"))
-        lines = (line.split("\t") for line in asked.data.decode(errors="surrogateescape").splitlines())
-        found.append({(line[1].removeprefix(RUNS), line[0]) for line in lines if line[-1].startswith(RUNS)})
+        answer = git.run_remote("ls-remote", "--quiet", "--", place, *patterns, progress=False)
+        if answer.status:
+            raise GitFailed(*failure_text(answer, f"cannot ask {place}"))
+        lines = (line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines())
+        tips_found.append({(line[1].removeprefix(RUNS), line[0]) for line in lines if line[-1].startswith(RUNS)})
     # with several push URLs, only what all of them have counts
-    return dict(set.intersection(*found))
+    return dict(set.intersection(*tips_found))
 
 
 def published_objects(git: Git, remote: str) -> frozenset[str]:
     """Returns the ids of objects at refs of every push URL, to exclude from pushes. Raises GitFailed."""
-    found = []
+    objects = []
     for place in push_places(git, remote):
-        asked = git.run_remote("ls-remote", "--quiet", "--", place, shown=False)
-        if asked.status:
-            raise GitFailed(*failure_text(asked, f"cannot push to {remote}"))
-        found.append({line.split("\t")[0] for line in asked.data.decode(errors="surrogateescape").splitlines()})
-    return frozenset(filter(is_id, set.intersection(*found)))
+        answer = git.run_remote("ls-remote", "--quiet", "--", place, progress=False)
+        if answer.status:
+            raise GitFailed(*failure_text(answer, f"cannot push to {remote}"))
+        objects.append({line.split("\t")[0] for line in answer.data.decode(errors="surrogateescape").splitlines()})
+    return frozenset(filter(is_id, set.intersection(*objects)))
 
 
 def push_places(git: Git, remote: str) -> list[str]:
@@ -156,8 +158,8 @@ def push_places(git: Git, remote: str) -> list[str]:
 
 def pin_commits(git: Git, heads: Sequence[str], prefix: str) -> None:
     """Protects commits from gc with one ref, to a commit that has them all as parents. Other objects are ignored."""
-    asked = "".join(f"{head}\n" for head in dict.fromkeys(heads)).encode()
-    lines = git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode().splitlines()
+    stdin = "".join(f"{head}\n" for head in dict.fromkeys(heads)).encode()
+    lines = git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=stdin).decode().splitlines()
     # commit <id>, or <id> missing
     parents = [line.replace("commit ", "parent ") for line in lines if line.startswith("commit ")]
     if parents:
@@ -165,11 +167,11 @@ def pin_commits(git: Git, heads: Sequence[str], prefix: str) -> None:
         text = "\n".join([f"tree {EMPTY_TREE}", *parents, f"author {who}", f"committer {who}", "", "incoming runs", ""])
         # writes the empty tree, which the commit below must find as an object
         git.run("mktree", stdin=b"")
-        made = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
-        ref_store(git).apply([RefEdit(f"{prefix}all", made, None, "fetch")])
+        commit_id = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
+        ref_store(git).apply([RefEdit(f"{prefix}all", commit_id, None, "fetch")])
 
 
-def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
+def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool) -> Pushed:
     """Pushes the runs (id -> tip). Each moves forward there or is rejected. Raises GitFailed.
 
     If a server refuses the size (nginx: 1 MB by default), the round is halved and tried again.
@@ -178,11 +180,11 @@ def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) ->
         return Pushed()
     remove_stale_quarantines(git)
     there = tips(git)
-    done, rounds, alone = Pushed(), [dict(runs)], 0
+    pushed, rounds, alone = Pushed(), [dict(runs)], 0
     while rounds:
         some = rounds.pop(0)
         try:
-            done = add_outcomes(done, push_round(git, remote, some, shown=shown, is_all=some == there))
+            pushed = add_outcomes(pushed, push_round(git, remote, some, progress=progress, is_all=some == there))
             alone = 0
         except TooLarge:
             half = len(some) // 2
@@ -191,46 +193,48 @@ def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool) ->
                 rounds = [dict(pairs[:half]), dict(pairs[half:]), *rounds]
                 continue
             alone += 1
-            done = add_outcomes(done, Pushed(rejected=tuple((run, TOO_LARGE) for run in some)))
-    return done
+            pushed = add_outcomes(pushed, Pushed(rejected=tuple((run, TOO_LARGE) for run in some)))
+    return pushed
 
 
-def push_round(git: Git, remote: str, runs: Mapping[str, str], *, shown: bool, is_all: bool) -> Pushed:
+def push_round(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool, is_all: bool) -> Pushed:
     """Pushes these runs at once. `is_all` means that they are all runs here. Raises GitFailed, TooLarge."""
     # all runs can be pushed from their own refs, by one pattern and without a temporary ref for each
     if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
-        return push_refs(git, remote, RUNS, runs, shown=shown)
+        return push_refs(git, remote, RUNS, runs, progress=progress)
     # one pattern for the refs below a prefix: git's time grows with the square of the number of refspecs
     with open_quarantine(git, OUTBOX) as prefix:
         ref_store(git).apply([RefEdit(prefix + run, tip, None, "push") for run, tip in runs.items()])
-        return push_refs(git, remote, prefix, runs, shown=shown)
+        return push_refs(git, remote, prefix, runs, progress=progress)
 
 
 def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
     """Adds up the outcomes of two rounds."""
-    told = tuple(dict.fromkeys((*one.told, *two.told)))
+    messages = tuple(dict.fromkeys((*one.told, *two.told)))
     return Pushed(
-        (*one.fresh, *two.fresh), (*one.forward, *two.forward), one.same + two.same, (*one.rejected, *two.rejected), told
+        (*one.fresh, *two.fresh), (*one.forward, *two.forward), one.same + two.same, (*one.rejected, *two.rejected), messages
     )
 
 
-def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, shown: bool) -> Pushed:
+def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, progress: bool) -> Pushed:
     """Pushes the refs below `prefix`. Raises GitFailed, TooLarge."""
-    words = (*mirror_off(git, remote), "push", *PUSH, "--progress" if shown else "--no-progress")
-    done = git.run_remote(*words, "--", remote, f"{prefix}*:{RUNS}*", shown=shown)
-    told = list(parse_porcelain(done.data))
-    if done.status and not any(flag == "!" for flag, _, _ in told):  # with several URLs, one may fail without any status line
-        failed = TooLarge if re.search(r"\bHTTP 413\b|error: 413\b", done.reason) else GitFailed
-        raise failed(*failure_text(done, f"cannot push to {remote}"))
-    refused = {run: refusals_of_hook(done).get(run, reason) for flag, run, reason in told if flag == "!"}
+    words = (*mirror_off(git, remote), "push", *PUSH, "--progress" if progress else "--no-progress")
+    answer = git.run_remote(*words, "--", remote, f"{prefix}*:{RUNS}*", progress=progress)
+    lines = list(parse_porcelain(answer.data))
+    if answer.status and not any(
+        flag == "!" for flag, _, _ in lines
+    ):  # with several URLs, one may fail without any status line
+        failed = TooLarge if re.search(r"\bHTTP 413\b|error: 413\b", answer.reason) else GitFailed
+        raise failed(*failure_text(answer, f"cannot push to {remote}"))
+    refused = {run: refusals_of_hook(answer).get(run, reason) for flag, run, reason in lines if flag == "!"}
     # if another client pushes the same tip at the same time, ours is refused although the ref is right
     there = list_tips(git, remote, list(refused)) if refused else {}
     rejected = {run: explain_refusal(reason) for run, reason in refused.items() if there.get(run) != runs[run]}
     # with several push URLs git reports a run once for each
-    fresh = dict.fromkeys(run for flag, run, _ in told if flag == "*" and run not in rejected)
-    forward = dict.fromkeys(run for flag, run, _ in told if flag == " " and run not in {*fresh, *rejected})
+    fresh = dict.fromkeys(run for flag, run, _ in lines if flag == "*" and run not in rejected)
+    forward = dict.fromkeys(run for flag, run, _ in lines if flag == " " and run not in {*fresh, *rejected})
     same = len(runs) - len(fresh) - len(forward) - len(rejected)
-    return Pushed(tuple(fresh), tuple(forward), same, tuple(rejected.items()), said_by_hooks(done) if rejected else ())
+    return Pushed(tuple(fresh), tuple(forward), same, tuple(rejected.items()), said_by_hooks(answer) if rejected else ())
 
 
 def delete_on_remote(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
@@ -239,21 +243,21 @@ def delete_on_remote(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
     leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
     specs = [f":{run_ref(run)}" for run in runs]
     words = (*mirror_off(git, remote), "push", *PUSH, *leases)
-    done = git.run_remote(*words, "--", remote, *specs, shown=False)
+    answer = git.run_remote(*words, "--", remote, *specs, progress=False)
     if refusals_of_hook(
-        done
+        answer
     ):  # our server hook requires this option; other servers may not support options, so it is sent second
-        again = git.run_remote(*words, "--push-option=gitrun.delete", "--", remote, *specs, shown=False)
-        done = again if again.data else done
-    told = list(parse_porcelain(done.data))
-    if done.status and not told:
-        raise GitFailed(*failure_text(done, f"cannot delete on {remote}"))
+        again = git.run_remote(*words, "--push-option=gitrun.delete", "--", remote, *specs, progress=False)
+        answer = again if again.data else answer
+    lines = list(parse_porcelain(answer.data))
+    if answer.status and not lines:
+        raise GitFailed(*failure_text(answer, f"cannot delete on {remote}"))
     return Pushed(
-        forward=tuple(run for flag, run, _ in told if flag == "-"),
+        forward=tuple(run for flag, run, _ in lines if flag == "-"),
         rejected=tuple(
-            (run, explain_refusal(refusals_of_hook(done).get(run, reason))) for flag, run, reason in told if flag == "!"
+            (run, explain_refusal(refusals_of_hook(answer).get(run, reason))) for flag, run, reason in lines if flag == "!"
         ),
-        told=said_by_hooks(done),
+        told=said_by_hooks(answer),
     )
 
 
@@ -265,39 +269,39 @@ def why_refused(git: Git, remote: str) -> str:
     """
     words = (*mirror_off(git, remote), "push", *PUSH)
     specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE_REF, f"{PROBE_REF}/0")]
-    done = git.run_remote(*words, "--atomic", "--", remote, *specs, shown=False)
-    reason = next((reason for _, _, reason in parse_porcelain(done.data)), None)
+    answer = git.run_remote(*words, "--atomic", "--", remote, *specs, progress=False)
+    reason = next((reason for _, _, reason in parse_porcelain(answer.data)), None)
     if reason is None:  # unreachable, read-only, or without atomic pushes
-        done = git.run_remote(*words, "--dry-run", "--", remote, specs[0], shown=False)
-        return done.reason if done.status else ""
-    is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE_REF}:") for line in done.told) and HOOK in reason
+        answer = git.run_remote(*words, "--dry-run", "--", remote, specs[0], progress=False)
+        return answer.reason if answer.status else ""
+    is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE_REF}:") for line in answer.told) and HOOK in reason
     if IMPOSSIBLE.search(reason) or is_our_hooks:
         return ""
-    return "; ".join([explain_refusal(reason), *said_by_hooks(done)[:1]])
+    return "; ".join([explain_refusal(reason), *said_by_hooks(answer)[:1]])
 
 
-def said_by_hooks(done: RemoteAnswer) -> tuple[str, ...]:
+def said_by_hooks(answer: RemoteAnswer) -> tuple[str, ...]:
     """Returns lines from hooks of the other side that the user has not seen: at most MOST, without repetition.
 
     Leaves out our own hook's reasons, which are per run, and what git says about single refs.
     """
-    said = (line for line in done.told if not line.startswith(f"gitrun: refused {RUNS}") and not OF_GIT.match(line))
-    lines = list(dict.fromkeys(re.sub(rf"{RUNS}{ID_DIGITS}", f"{RUNS}…", line) for line in said))
+    refusal_lines = (line for line in answer.told if not line.startswith(f"gitrun: refused {RUNS}") and not OF_GIT.match(line))
+    lines = list(dict.fromkeys(re.sub(rf"{RUNS}{ID_DIGITS}", f"{RUNS}…", line) for line in refusal_lines))
     more = [f"… {len(lines) - MOST:,} more lines"] if len(lines) > MOST else []
-    return () if done.is_seen else (*lines[:MOST], *more)
+    return () if answer.is_seen else (*lines[:MOST], *more)
 
 
 def explain_refusal(reason: str) -> str:
     """Explains why a ref was refused. Words of a server or hook that are not git's own stay as they are."""
     bare = reason.removeprefix("[remote rejected] ").removeprefix("[rejected] ").removeprefix("[remote failure] ").strip("()")
-    return next((words for said, words in REASONS.items() if bare.startswith(said)), bare)
+    return next((words for start, words in REASONS.items() if bare.startswith(start)), bare)
 
 
-def refusals_of_hook(done: RemoteAnswer) -> dict[str, str]:
+def refusals_of_hook(answer: RemoteAnswer) -> dict[str, str]:
     """Returns the reasons of gitrun's own pre-receive hook on the other side, by run id."""
     # gitrun: refused refs/runs/<id>: <reason>
-    found = (re.match(rf"gitrun: refused {RUNS}({ID_DIGITS}): (.*)", line) for line in done.told)
-    return {match[1]: match[2] for match in found if match}
+    matches = (re.match(rf"gitrun: refused {RUNS}({ID_DIGITS}): (.*)", line) for line in answer.told)
+    return {match[1]: match[2] for match in matches if match}
 
 
 def mirror_off(git: Git, remote: str) -> tuple[str, ...]:
@@ -315,11 +319,11 @@ def parse_porcelain(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
             yield fields[0], fields[1].rpartition(f":{RUNS}")[2], fields[2]
 
 
-def failure_text(done: RemoteAnswer, what: str) -> tuple[str, str]:
+def failure_text(answer: RemoteAnswer, what: str) -> tuple[str, str]:
     """Returns message and hint for a git command that failed, without passwords of URLs."""
-    heard = () if done.is_seen else [line.removeprefix("error: ").rstrip(".") for line in done.told[:3]]
-    words = hide_passwords("; ".join([f"{what}: {done.reason}", *heard]))
-    if "prerequisite" in done.reason:
+    messages = () if answer.is_seen else [line.removeprefix("error: ").rstrip(".") for line in answer.told[:3]]
+    words = hide_passwords("; ".join([f"{what}: {answer.reason}", *messages]))
+    if "prerequisite" in answer.reason:
         return words, "To go on: fetch the commits that this bundle builds on"
     return words, "To list the remotes: git remote -v"
 
@@ -331,8 +335,8 @@ def push_lfs_objects(git: Git, remote: str, runs: Mapping[str, str]) -> None:
     # git lfs takes refs as arguments, and a command line has a limited length
     for start in range(0, len(runs), 100):
         names = [run_ref(run) for run in list(runs)[start : start + 100]]
-        done = git.run_remote("lfs", "push", remote, *names, shown=False)
-        if done.status:
+        answer = git.run_remote("lfs", "push", remote, *names, progress=False)
+        if answer.status:
             raise RemoteFailed(
-                f"git-lfs cannot push large files: {hide_passwords(done.reason)}", "To see its configuration: git lfs env"
+                f"git-lfs cannot push large files: {hide_passwords(answer.reason)}", "To see its configuration: git lfs env"
             )

@@ -31,16 +31,18 @@ class SecretFinding:
     reason: str
 
 
-def scan_for_secrets(git: Git, tips: Sequence[str], patterns: Sequence[str], known: Sequence[str] = ()) -> list[SecretFinding]:
-    """Finds possible secrets in what the tips reach and `known` (words of git rev-list) does not.
+def scan_for_secrets(
+    git: Git, tips: Sequence[str], patterns: Sequence[str], published: Sequence[str] = ()
+) -> list[SecretFinding]:
+    """Finds possible secrets in what the tips reach and `published` (words of git rev-list) does not.
 
     A tip with `^` before it is excluded with its history. Files are read as streams, to their end.
     """
-    asked = "".join(f"{tip}\n" for tip in tips).encode()
-    listed = ("rev-list", "--objects", "--ignore-missing", "--stdin", *(("--not", *known) if known else ()))
+    stdin = "".join(f"{tip}\n" for tip in tips).encode()
+    words = ("rev-list", "--objects", "--ignore-missing", "--stdin", *(("--not", *published) if published else ()))
     names: dict[bytes, bool] = {}
-    found: dict[SecretFinding, None] = {}
-    for path, content in read_blobs(git.pipe(listed, ("cat-file", f"--batch={HEADER}"), asked)):
+    findings: dict[SecretFinding, None] = {}
+    for path, content in read_blobs(git.pipe(words, ("cat-file", f"--batch={HEADER}"), stdin)):
         text = os.fsdecode(path)
         reasons = secrets_in_content(text, content)
         # a path comes once for each version of its file
@@ -48,21 +50,21 @@ def scan_for_secrets(git: Git, tips: Sequence[str], patterns: Sequence[str], kno
             names[path] = not text.startswith(f"{DIRECTORY}/") and is_secret_file(text, patterns)
         if names[path]:
             reasons = ["its name looks like that of a secret"]
-        found |= dict.fromkeys(SecretFinding(encode_path(text), reason) for reason in reasons)
-    return list(found)
+        findings |= dict.fromkeys(SecretFinding(encode_path(text), reason) for reason in reasons)
+    return list(findings)
 
 
 def secrets_in_content(path: str, content: Iterator[bytes]) -> list[str]:
     """Returns the reasons why a file's content looks like a secret. Reads the content to its end."""
-    scanner, kept = Scanner(), bytearray()
+    scanner, window = Scanner(), bytearray()
     for piece in content:
         scanner.feed(piece)
-        if path in {FLAGS, RUN} and len(kept) < READABLE:
-            kept += piece
-    reasons = list(secrets_in_values(path, bytes(kept))) if kept else []
-    found = scanner.close()
+        if path in {FLAGS, RUN} and len(window) < READABLE:
+            window += piece
+    reasons = list(secrets_in_values(path, bytes(window))) if window else []
+    findings = scanner.close()
     # reasons from values name the flag or word, which tells more than the kind of secret
-    return reasons or ([f"it holds what looks like {found}"] if found else [])
+    return reasons or ([f"it holds what looks like {findings}"] if findings else [])
 
 
 def secrets_in_values(path: str, data: bytes) -> Iterator[str]:
@@ -115,9 +117,9 @@ class BufferedReader:
             if not piece:
                 return None
             self._rest, self._place = self._rest[self._place :] + piece, 0
-        found = self._rest[self._place : end]
+        line = self._rest[self._place : end]
         self._place = end + 1
-        return found
+        return line
 
     def content(self, size: int) -> Iterator[bytes]:
         """Yields the next `size` bytes in pieces."""

@@ -63,9 +63,9 @@ class Sharing:
         patterns = [f"{parse_id_prefix(name)}*" for name in order.names] or ["*"]
         # quarantine: fetched refs stay under a private prefix until their runs are checked
         with quarantine.open_quarantine(git) as prefix:
-            there = remotes.fetch_tips(git, remote, patterns, prefix, shown=order.shown)
-            named = find_ids(there, order.names, remote) if order.names and not order.lenient else frozenset[str]()
-            wish = FetchWish(named, self._keeping(order.pick) if order.pick else None, merge=order.merge)
+            there = remotes.fetch_tips(git, remote, patterns, prefix, progress=order.shown)
+            names = find_ids(there, order.names, remote) if order.names and not order.lenient else frozenset[str]()
+            wish = FetchWish(names, self._keeping(order.pick) if order.pick else None, merge=order.merge)
             return quarantine.receive_runs(git, there, wish)
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
@@ -78,14 +78,14 @@ class Sharing:
 
     def all_tips(self) -> dict[str, str]:
         """Returns all runs of this repository that are not running: id -> tip."""
-        known = tips(self._git)
+        local_tips = tips(self._git)
         # other programs may have put refs there
-        return {run: tip for run, tip in known.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
+        return {run: tip for run, tip in local_tips.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
 
     def made_here(self, runs: Sequence[Run]) -> list[Run]:
         """Returns the finished runs whose first or last attempt was made here or is trusted."""
-        known = trust.trusted_ids(self._git)
-        return [run for run in runs if run.attempt.stopped and not known.isdisjoint((run.id, run.attempt.id))]
+        trusted = trust.trusted_ids(self._git)
+        return [run for run in runs if run.attempt.stopped and not trusted.isdisjoint((run.id, run.attempt.id))]
 
     def attempts_made_here(self) -> frozenset[str]:
         """Returns the ids of attempts and results that were made here or are trusted."""
@@ -97,7 +97,7 @@ class Sharing:
 
     def unpublished(self, runs: Mapping[str, str], there: Collection[str]) -> list[str]:
         """Returns the user's commits below the runs that `there` lacks: short id and subject, newest first."""
-        asked = "".join([*(f"{tip}\n" for tip in runs.values()), *(f"^{name}\n" for name in there)]).encode()
+        stdin = "".join([*(f"{tip}\n" for tip in runs.values()), *(f"^{name}\n" for name in there)]).encode()
         words = (
             "--ignore-missing",
             "--no-commit-header",
@@ -107,7 +107,7 @@ class Sharing:
             "--grep=^Gitrun-Kind: ",
             "--stdin",
         )
-        return self._git.run("rev-list", "--abbrev=8", *words, stdin=asked).decode(errors="replace").splitlines()
+        return self._git.run("rev-list", "--abbrev=8", *words, stdin=stdin).decode(errors="replace").splitlines()
 
     def secrets(self, runs: Mapping[str, str], there: Collection[str]) -> list[SecretFinding]:
         """Returns what looks like a secret in the runs, except in commits reachable from `there`."""
@@ -128,22 +128,22 @@ class Sharing:
         if self._settings.push_submodules:
             return {}
         with store.index.Index(self._git) as index, Objects(self._git) as objects:
-            known = (run for run in map(index.get, runs) if isinstance(run, Run))
-            found = ((run.id, one) for run in known for one in read_attempts(self._git, objects, run) if one.content)
-            return {run: next(iter(outermost_modules(attempt.submodules)), "?") for run, attempt in found}
+            runs_here = (run for run in map(index.get, runs) if isinstance(run, Run))
+            secrets = ((run.id, one) for run in runs_here for one in read_attempts(self._git, objects, run) if one.content)
+            return {run: next(iter(outermost_modules(attempt.submodules)), "?") for run, attempt in secrets}
 
-    def push(self, remote: str, runs: Mapping[str, str], *, shown: bool = False) -> Pushed:
+    def push(self, remote: str, runs: Mapping[str, str], *, progress: bool = False) -> Pushed:
         """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed."""
         if runs:
             # first, so that no run arrives without its large files
             remotes.push_lfs_objects(self._git, remote, runs)
-        return remotes.push_tips(self._git, remote, runs, shown=shown)
+        return remotes.push_tips(self._git, remote, runs, progress=progress)
 
     def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
         """Returns the files of these runs that only exist beside the repository, each with the id of its run."""
         with Index(self._git) as index:
-            found = [run for run in map(index.get, runs) if isinstance(run, Run)]
-        return store.kept_files.unsent_files(self._git, found)
+            runs_here = [run for run in map(index.get, runs) if isinstance(run, Run)]
+        return store.kept_files.unsent_files(self._git, runs_here)
 
     def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
         """Deletes the runs (id -> tip as known here) on the remote. Raises GitFailed."""
@@ -162,10 +162,10 @@ class Sharing:
     def export(self, runs: Mapping[str, str], file: Path, without: str | None = None) -> None:
         """Writes a bundle of the runs and their history, except what `without` has. Raises GitFailed."""
         # refs go over stdin, because a command line has a limited length
-        asked = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
-        done = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=asked.encode())
-        if done.returncode:
-            raise GitFailed(f"cannot export the runs: {failure_reason(done.stderr)}")
+        stdin = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
+        result = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=stdin.encode())
+        if result.returncode:
+            raise GitFailed(f"cannot export the runs: {failure_reason(result.stderr)}")
 
     def import_(self, file: Path, order: FetchRequest) -> Received:
         """Fetches runs from a bundle. Raises GitFailed, UsageError."""
@@ -180,7 +180,7 @@ class Sharing:
 
     def keys_of(self, runs: Sequence[Run]) -> list[str]:
         """Returns the keys that signed the last attempts of the runs. Raises NotTrusted if a run lacks a good signature."""
-        found = []
+        keys = []
         for run in runs:
             signed = self.signature(run)
             if signed is None or not signed.is_good:
@@ -188,8 +188,8 @@ class Sharing:
                     f"run {short_id(run.id)}: {signed.words if signed else 'unsigned'}",
                     "To trust the run itself: git run trust RUN",
                 )
-            found.append(signed.primary or signed.key)
-        return list(dict.fromkeys(found))
+            keys.append(signed.primary or signed.key)
+        return list(dict.fromkeys(keys))
 
     def signature(self, run: Run) -> Signature | None:
         """Returns git's verdict on the signature of the run's last attempt; None if it is unsigned."""
@@ -214,8 +214,8 @@ class Sharing:
 
     def untrusted(self, runs: Sequence[Run]) -> list[Run]:
         """Returns the runs that may not be executed."""
-        known = {run.id for run in trust.trusted_runs(self._git, runs)}
-        return [run for run in runs if run.id not in known]
+        trusted = {run.id for run in trust.trusted_runs(self._git, runs)}
+        return [run for run in runs if run.id not in trusted]
 
     def default_remote(self, *, push: bool = False) -> str:
         """Returns the remote that git uses by default. Raises UsageError."""
@@ -228,12 +228,12 @@ class Sharing:
 
 def find_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> frozenset[str]:
     """Returns the ids that the prefixes name. Raises UnknownRun if one matches no run or several."""
-    found = set()
+    matches = set()
     for name in names:
         ids = [run for run in there if run.startswith(parse_id_prefix(name))]
         if not ids:
             raise UnknownRun(f"{remote} has no run '{name}'")
         if len(ids) > 1:
             raise AmbiguousRun(f"'{name}' matches {len(ids)} runs: {', '.join(map(short_id, ids[:8]))}", "Give more digits")
-        found.add(ids[0])
-    return frozenset(found)
+        matches.add(ids[0])
+    return frozenset(matches)

@@ -93,9 +93,9 @@ class Tree:
     shape: Shape
     data: bytes
 
-    def at(self, place: int) -> str:
+    def at(self, position: int) -> str:
         """Returns the object id at this byte offset."""
-        return self.data[place : place + 20].hex()
+        return self.data[position : position + 20].hex()
 
 
 class Inspector:
@@ -118,35 +118,35 @@ class Inspector:
         """Returns the commits of the run with this tip, all checked. Raises BadRun with the reason if one is unsound."""
         if reason := reason_not_a_run(run, tip):
             raise BadRun(reason)
-        seen: dict[str, Commit] = {}
+        commits: dict[str, Commit] = {}
         front = [tip]
         while front:
             name = front.pop()
-            if name in seen:
+            if name in commits:
                 continue
-            if len(seen) >= MAX_COMMITS:
+            if len(commits) >= MAX_COMMITS:
                 raise BadRun(f"it has more than {MAX_COMMITS:,} commits")
             commit = self.commit(name)
-            seen[name] = commit
+            commits[name] = commit
             self.check(commit)
             front += own_parents(name, commit.kind, commit.parents, run)
             if commit.kind == "attempt" and (len(commit.parents) > 1 if name == run else not commit.parents):
                 raise BadRun("its name is not the id of its first attempt")
-        if run not in seen:
+        if run not in commits:
             raise BadRun("its name is not the id of its first attempt")
         # a second pass: commits are read before their parents, with which they are compared
-        for commit in seen.values():
-            self.compare(commit, seen)
+        for commit in commits.values():
+            self.compare(commit, commits)
             if commit.kind == "attempt":
-                self.prove_carried(commit, None if commit.id == run else seen[commit.parents[-1]])
-        self.measure_bases(seen, run)
-        attempts = {name: commit for name, commit in seen.items() if commit.kind == "attempt"}
+                self.prove_carried(commit, None if commit.id == run else commits[commit.parents[-1]])
+        self.measure_bases(commits, run)
+        attempts = {name: commit for name, commit in commits.items() if commit.kind == "attempt"}
         newest = max(commit.time for commit in attempts.values())
-        return Chain(run, tip, tuple(seen), tuple(attempts), results_by_attempt(seen), newest)
+        return Chain(run, tip, tuple(commits), tuple(attempts), results_by_attempt(commits), newest)
 
-    def measure_bases(self, known: Mapping[str, Commit], run: str) -> None:
+    def measure_bases(self, commits: Mapping[str, Commit], run: str) -> None:
         """Raises BadRun if the tree of a base commit that exists here would unfold to too many files."""
-        for commit in known.values():
+        for commit in commits.values():
             before = own_parents(commit.id, commit.kind, commit.parents, run)
             for base in (parent for parent in commit.parents if parent not in before):
                 if base not in self._bases and (tree := tree_id_of(self._odb, base)):
@@ -187,13 +187,13 @@ class Inspector:
         claim = self._claims[files[record_files.RUN]]
         if record_files.RESULT in files:
             raise BadRun(f"attempt {attempt.id[:8]} contains a result")
-        taken = frozenset({FOLDER, *claim.carried})
-        is_named = self._without(attempt.tree, taken) == (claim.content or claim.source)
+        own_paths = frozenset({FOLDER, *claim.carried})
+        is_named = self._without(attempt.tree, own_paths) == (claim.content or claim.source)
         if is_named and claim.content:  # `source` has submodules as commits, as the base commit does
             are_sound = all(
                 is_id(commit) and is_directory_or_commit(self._at(attempt.tree, path)) for path, commit in claim.modules.items()
             )
-            is_named = are_sound and self._without(attempt.tree, taken, claim.modules) == claim.source
+            is_named = are_sound and self._without(attempt.tree, own_paths, claim.modules) == claim.source
         if not is_named:
             raise BadRun(f"attempt {attempt.id[:8]} names another source than it contains")
 
@@ -215,15 +215,15 @@ class Inspector:
 
     def _at(self, tree: str, path: bytes) -> tuple[bytes, bytes] | None:
         """Returns mode and id (20 bytes) of the entry at the path; None if there is none."""
-        found: tuple[bytes, bytes] | None = (b"40000", bytes.fromhex(tree))
+        entry: tuple[bytes, bytes] | None = (b"40000", bytes.fromhex(tree))
         for part in path.split(b"/"):
-            if found is None or found[0] != b"40000":
+            if entry is None or entry[0] != b"40000":
                 return None
-            there = ENTRY.findall(self._tree(found[1].hex()).data)
-            found = next(((mode, made) for mode, name, made in there if name == part), None)
-        return found
+            there = ENTRY.findall(self._tree(entry[1].hex()).data)
+            entry = next(((mode, object_id) for mode, name, object_id in there if name == part), None)
+        return entry
 
-    def compare(self, commit: Commit, known: Mapping[str, Commit]) -> None:
+    def compare(self, commit: Commit, commits: Mapping[str, Commit]) -> None:
         """Raises BadRun unless the commit changed only what its kind may change.
 
         A result leaves its attempt's records alone. An annotation or merge changes notes.toml alone. Otherwise the tip could
@@ -231,7 +231,7 @@ class Inspector:
         """
         if commit.kind == "attempt":
             return
-        before = known[commit.parents[0]]
+        before = commits[commit.parents[0]]
         if commit.kind == "result":
             own, old = self._records(commit.tree), self._records(before.tree)
             if record_files.RESULT in old:
@@ -245,52 +245,52 @@ class Inspector:
         """Returns the id of the tree after removing `paths` and putting `modules` (path -> commit) in. Cached."""
         changes = {**modules, **dict.fromkeys(paths, "")}
         key = tree, frozenset(changes.items())
-        known = self._stripped.get(key)
-        if known is None:
-            asked = {tuple(path.split(b"/")): bytes.fromhex(commit) for path, commit in changes.items()}
-            known = self._strip(tree, asked).hex() or EMPTY_TREE
-            self._stripped[key] = known
-        return known
+        stripped = self._stripped.get(key)
+        if stripped is None:
+            removed = {tuple(path.split(b"/")): bytes.fromhex(commit) for path, commit in changes.items()}
+            stripped = self._strip(tree, removed).hex() or EMPTY_TREE
+            self._stripped[key] = stripped
+        return stripped
 
     def _strip(self, tree: str, changes: Mapping[tuple[bytes, ...], bytes]) -> bytes:
         """Computes the tree of `_without` as a 20-byte id; an empty commit removes a path. Empty for a tree without entries."""
         entries: list[tuple[bytes, bytes, bytes]] = []
-        taken: dict[bytes, dict[tuple[bytes, ...], bytes]] = {}
+        by_directory: dict[bytes, dict[tuple[bytes, ...], bytes]] = {}
         for (first, *rest), commit in changes.items():
-            taken.setdefault(first, {})[tuple(rest)] = commit
-        for mode, name, made in ENTRY.findall(self._tree(tree).data):
-            below = taken.get(name, {})
+            by_directory.setdefault(first, {})[tuple(rest)] = commit
+        for mode, name, object_id in ENTRY.findall(self._tree(tree).data):
+            below = by_directory.get(name, {})
             if () in below:
                 if below[()]:
                     entries.append((b"160000", name, below[()]))
                 continue
-            inner = self._strip(made.hex(), below) if below and mode == b"40000" else made
+            inner = self._strip(object_id.hex(), below) if below and mode == b"40000" else object_id
             # git records no empty directories, so one that becomes empty has no entry
             if inner:
                 entries.append((mode, name, inner))
         # git sorts directories as if their names ended in `/`, commits not
-        if any(taken[name].get(()) for _, name, _ in entries if name in taken):
+        if any(by_directory[name].get(()) for _, name, _ in entries if name in by_directory):
             entries.sort(key=lambda entry: entry[1] + b"/" if entry[0] == b"40000" else entry[1])
-        kept = b"".join(mode + b" " + name + b"\0" + made for mode, name, made in entries)
-        return hashlib.sha1(b"tree %d\0" % len(kept) + kept, usedforsecurity=False).digest() if kept else b""
+        data = b"".join(mode + b" " + name + b"\0" + object_id for mode, name, object_id in entries)
+        return hashlib.sha1(b"tree %d\0" % len(data) + data, usedforsecurity=False).digest() if data else b""
 
     def measure(self, tree: str) -> Measure:
         """Returns the unfolded size of a tree. Each subtree is read once. Raises BadRun for a bad name or mode in it.
 
         A tree of 11 objects can unfold to 10^10 files, so subtrees are counted before any is unfolded.
         """
-        known = self._trees
+        measures = self._trees
         # an explicit stack: a hostile tree can be deeper than Python recurses
         stack = [tree]
         open_now: set[str] = set()
         while stack:
             top = stack[-1]
-            if top in known:
+            if top in measures:
                 stack.pop()
                 continue
             tree_here = self._tree(top)
-            below = [tree_here.at(place) for place in tree_here.shape.directories]
-            missing = [child for child in below if child not in known]
+            below = [tree_here.at(position) for position in tree_here.shape.directories]
+            missing = [child for child in below if child not in measures]
             if missing and top not in open_now:
                 open_now.add(top)
                 if len(open_now) > MAX_DEPTH:
@@ -299,8 +299,8 @@ class Inspector:
                 continue
             stack.pop()
             open_now.discard(top)
-            known[top] = self._sum(tree_here.shape.entries, below)
-        return known[tree]
+            measures[top] = self._sum(tree_here.shape.entries, below)
+        return measures[tree]
 
     def _sum(self, own: int, below: list[str]) -> Measure:
         """Returns the size of a directory with `own` entries and measured subdirectories. Raises BadRun if nested too deep."""
@@ -323,11 +323,11 @@ class Inspector:
         folder = top.at(top.shape.folder)
         if folder not in self._folders:
             inner = self._tree(folder)
-            found = {path: inner.at(place) for path, _, place in inner.shape.ours}
+            records = {path: inner.at(position) for path, _, position in inner.shape.ours}
             for path, mode, _ in inner.shape.ours:
-                if reason := self._wrong_file(mode, path, found[path]):
+                if reason := self._wrong_file(mode, path, records[path]):
                     raise BadRun(reason)
-            self._folders[folder] = found
+            self._folders[folder] = records
         self._tops[tree] = folder
         return self._folders[folder]
 
@@ -338,11 +338,11 @@ class Inspector:
         if (path, blob) not in self._files:
             try:
                 # nobody parses other files than these tables, so only their sizes are asked for
-                data = self._object(blob, "blob", MAX_SIZES[path], wanted=path in TABLES)
-                found = parse_record(data, path) if path in TABLES else {}
+                data = self._object(blob, "blob", MAX_SIZES[path], with_data=path in TABLES)
+                table = parse_record(data, path) if path in TABLES else {}
                 self._files[path, blob] = ""
                 if path == record_files.RUN:
-                    self._claims[blob] = read_claim(found)
+                    self._claims[blob] = read_claim(table)
             except BadRun as error:
                 self._files[path, blob] = f"{path}: {error.message}"
         return self._files[path, blob]
@@ -363,20 +363,20 @@ class Inspector:
         # bytes are missing or left over after the last entry
         if shape.size != len(data):
             raise BadRun(f"tree {name[:8]} is truncated")
-        found = Tree(shape, data)
+        tree_read = Tree(shape, data)
         if len(self._read) < SHARED:
-            self._read[name] = found
-        return found
+            self._read[name] = tree_read
+        return tree_read
 
-    def _object(self, name: str, kind: str, limit: int, *, wanted: bool = True) -> bytes:
-        """Returns the object's content, or empty bytes unless `wanted`.
+    def _object(self, name: str, kind: str, limit: int, *, with_data: bool = True) -> bytes:
+        """Returns the object's content, or empty bytes unless `with_data`.
 
         Raises BadRun if it is missing, of another kind, or larger than `limit` bytes.
         """
-        found = self._odb.look(name, limit if wanted else -1)
-        if found is None:
+        object_read = self._odb.look(name, limit if with_data else -1)
+        if object_read is None:
             raise BadRun(f"an object is missing: {name[:40]}")
-        of_kind, size, data = found
+        of_kind, size, data = object_read
         if of_kind != kind:
             raise BadRun(f"object {name[:8]} is a {of_kind}, not a {kind}")
         if size > limit:
@@ -384,49 +384,49 @@ class Inspector:
         return data or b""
 
 
-def results_by_attempt(known: Mapping[str, Commit]) -> dict[str, str]:
+def results_by_attempt(commits: Mapping[str, Commit]) -> dict[str, str]:
     """Maps each attempt among these commits to its result. Raises BadRun if an attempt has two results."""
     attempts: dict[str, str] = {}
-    found: dict[str, str] = {}
-    for commit in known.values():
+    results: dict[str, str] = {}
+    for commit in commits.values():
         if commit.kind != "result":
             continue
         line = [commit.id]
-        while line[-1] not in attempts and known[line[-1]].kind != "attempt":
-            line.append(known[line[-1]].parents[0])
+        while line[-1] not in attempts and commits[line[-1]].kind != "attempt":
+            line.append(commits[line[-1]].parents[0])
         attempt = attempts.get(line[-1], line[-1])
         # remembered for the whole path, or long chains would be walked again for each result
         attempts.update(dict.fromkeys(line, attempt))
-        if attempt in found:
-            raise BadRun(f"attempt {attempt[:8]} has two results, {found[attempt][:8]} and {commit.id[:8]}")
-        found[attempt] = commit.id
-    return found
+        if attempt in results:
+            raise BadRun(f"attempt {attempt[:8]} has two results, {results[attempt][:8]} and {commit.id[:8]}")
+        results[attempt] = commit.id
+    return results
 
 
-def is_directory_or_commit(found: tuple[bytes, bytes] | None) -> bool:
+def is_directory_or_commit(entry: tuple[bytes, bytes] | None) -> bool:
     """Returns whether the entry is a directory or a commit."""
-    return found is not None and found[0] in {b"40000", b"160000"}
+    return entry is not None and entry[0] in {b"40000", b"160000"}
 
 
 def check_shape(heads: Sequence[bytes], tree: str) -> Shape:
     """Checks the modes and names of a tree and returns its shape. Raises BadRun if one is not allowed."""
-    folders, ours, names, place = [], [], set(), 0
+    folders, ours, names, position = [], [], set(), 0
     folder = None
     for head in heads:
         mode, _, name = head.partition(b" ")
         if reason := name_fault(name) or mode_fault(mode, name):
             raise BadRun(f"its tree has {reason}: '{safe_text(name[:80].decode(errors='surrogateescape'))}'")
-        place += len(head) + 1
+        position += len(head) + 1
         # git writes the mode of a directory without the zero that it shows
         if mode == b"40000":
-            folders.append(place)
-            folder = place if name == FOLDER else folder
+            folders.append(position)
+            folder = position if name == FOLDER else folder
         path = f"{DIRECTORY}/{name.decode(errors='replace')}"
         names.add(name)
         if path in MAX_SIZES:
-            ours.append((path, mode, place))
+            ours.append((path, mode, position))
         # the id of the entry, 20 bytes of sha1
-        place += 20
+        position += 20
     if len(names) < len(heads):
         raise BadRun(f"tree {tree[:8]} contains a name twice")
-    return Shape(place, len(heads), tuple(folders), folder, tuple(ours))
+    return Shape(position, len(heads), tuple(folders), folder, tuple(ours))

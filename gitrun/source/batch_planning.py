@@ -65,15 +65,15 @@ def plan_batch(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin,
     """
     declaration = resolve_operation(git, tree, request, origin.snapshot)
     operation = declaration.operation
-    asked = read_batch_space(git, declaration, request, force=bool(request.force_flags))
-    if not asked.space and not asked.points and not origin.commits:
+    space = read_batch_space(git, declaration, request, force=bool(request.force_flags))
+    if not space.space and not space.points and not origin.commits:
         require_no_batch_options(request)
         return None
     if operation.kind == STEPS:
-        if not asked.space and not asked.points:
+        if not space.space and not space.points:
             raise UsageError(f"{operation.name} has steps, which take one commit", "To run them at one: --at COMMIT")
         raise UsageError(f"{operation.name} has steps, which take one value for each flag", "Give the list to one step")
-    fixed: Mapping[str, Any] = asked.fixed
+    fixed: Mapping[str, Any] = space.fixed
 
     as_trial = without_batch_options(request)
 
@@ -87,9 +87,9 @@ def plan_batch(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin,
 
         return plan_trial
 
-    definition = define(request, asked.space, operation.kind, origin.stamp.seed, default_sampler)
-    definition = with_commits(replace(definition, points=asked.points), origin.commits, request.at)
-    trial, *_ = [plan_source(tree, origin.snapshot)(point, origin.stamp) for point in asked.probes()]
+    definition = define(request, space.space, operation.kind, origin.stamp.seed, default_sampler)
+    definition = with_commits(replace(definition, points=space.points), origin.commits, request.at)
+    trial, *_ = [plan_source(tree, origin.snapshot)(point, origin.stamp) for point in space.probes()]
     return make_batch_plan(as_batch(trial, request, definition, {}), definition, plan_source, tree)
 
 
@@ -124,21 +124,21 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
     )  # fmt: skip
     declaration = resolve_restart(tree, trial_attempt, previous.basis, previous.tree if request.force_sourcecode else None)
     force = last.params.force_flags if request.force_flags is None else request.force_flags
-    asked = read_batch_space(git, declaration, request, force=force, before=SpaceBefore(before, own))
+    space = read_batch_space(git, declaration, request, force=force, before=SpaceBefore(before, own))
     # what a point lacks has its default there
     defaults = default_values(declaration.with_values(own).flags or ())
     no_longer = (*before.space, *(name for row in before.points for name in row))
     lacking: dict[str, Value | None] = {name: defaults.get(name) for name in no_longer if name not in own}
-    lacking |= {name: defaults.get(name) for name in (*asked.space, *asked.columns)}
+    lacking |= {name: defaults.get(name) for name in (*space.space, *space.columns)}
     as_trial = replace(previous, attempt=replace(trial_attempt, flags=Flags({**own, **lacking})))
-    fixed: Mapping[str, Any] = asked.fixed
+    fixed: Mapping[str, Any] = space.fixed
 
     def plan_source(files: SourceTree, recorded: Source) -> PlanTrial:
         def plan_trial(flags: Mapping[str, Value], stamp: LaunchStamp) -> Plan:
-            wanted, at = without_batch_options(request), replace(origin, stamp=stamp, snapshot=recorded)
+            trial_request, at = without_batch_options(request), replace(origin, stamp=stamp, snapshot=recorded)
             if before.commits:
-                return plan_with_source(git, files, replace(wanted, flags={**own, **fixed, **flags}), as_trial, at)
-            return plan_restart(git, files, replace(wanted, flags={**fixed, **flags}), as_trial, at)[0]
+                return plan_with_source(git, files, replace(trial_request, flags={**own, **fixed, **flags}), as_trial, at)
+            return plan_restart(git, files, replace(trial_request, flags={**fixed, **flags}), as_trial, at)[0]
 
         return plan_trial
 
@@ -150,7 +150,7 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
         limit = -(-before.max_trials // before.repeat) * repeat if repeat != before.repeat else before.max_trials
     prune = pruner_of(request) if request.prune is not None else before.prune
     changed = replace(
-        before, space=asked.space, points=asked.points,
+        before, space=space.space, points=space.points,
         sampler=sampler,
         learn=request.learn or before.learn,
         repeat=repeat, max_trials=DEFAULT_TRIALS * repeat if limit is None and sampler != GRID else limit,
@@ -161,7 +161,7 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
     )  # fmt: skip
     require_lists(changed)
     changed = with_commits(changed, origin.commits or before.commits, request.at)
-    trial, *_ = [plan_source(tree, origin.snapshot)(point, origin.stamp) for point in asked.probes()]
+    trial, *_ = [plan_source(tree, origin.snapshot)(point, origin.stamp) for point in space.probes()]
     plan = as_batch(
         trial, request, changed, {name: getattr(last.params, name) for name in ("minimize", "maximize", "optimizer")}
     )
@@ -179,15 +179,15 @@ def define(request: Request, space: Space, kind: str, seed: int, default_sampler
     sampler = request.optimizer or (GRID if all(isinstance(domain, Choice) for domain in space.values()) else default_sampler)
     repeat = request.repeat or 1
     limit = None if sampler == GRID else DEFAULT_TRIALS * repeat
-    found = BatchDefinition(
+    definition = BatchDefinition(
         sampler, space, objectives=objectives_of(request) or default_objectives(sampler),
         max_trials=request.max_trials if request.max_trials is not None else limit,
         seed=request.random_seed if request.random_seed is not None else seed,
         options=read_options(request), repeat=repeat, learn=request.learn or LEARN_BATCH, kind=kind, prune=pruner_of(request),
         gpus_per_trial=request.gpus_per_trial,
     )  # fmt: skip
-    require_lists(found)
-    return found
+    require_lists(definition)
+    return definition
 
 
 def require_lists(definition: BatchDefinition) -> None:
@@ -208,8 +208,8 @@ def default_objectives(sampler: str) -> tuple[Objective, ...]:
 def objectives_of(request: Request) -> tuple[Objective, ...]:
     """Returns the metrics to minimize and to maximize, which the request has joined by commas."""
     return tuple(
-        Objective(metric, minimize=wanted)
-        for text, wanted in ((request.minimize, True), (request.maximize, False))
+        Objective(metric, minimize=minimizes)
+        for text, minimizes in ((request.minimize, True), (request.maximize, False))
         for metric in (text.split(",") if text else ())
     )
 
@@ -251,7 +251,11 @@ def as_batch(trial: Plan, request: Request, definition: BatchDefinition, kept: M
     before = (text for text in trial.params.opt_flags if split_assignment(text)[0] in definition.options)
     options = tuple(request.opt_flags or before)
     params = replace(
-        trial.params, **{**kept, **given}, opt_flags=options, max_trials=definition.max_trials, random_seed=definition.seed
+        trial.params,
+        **{**chosen_options, **goals},
+        opt_flags=options,
+        max_trials=definition.max_trials,
+        random_seed=definition.seed,
     )
     return replace(
         trial, operation=trial.operation + PLUS, kind=BATCH, flags=trial.flags.put(texts), params=params,

@@ -66,14 +66,14 @@ def read_batch_space(
     single = {name: value for name, value in request.flags.items() if not (isinstance(value, Typed) and "[" in value.text)}
     declared = declaration.with_values({**own, **single})
     as_typed, operation = text_kept(declaration.operation, declared), declaration.operation.name
-    known = tuple(replace(flag, default=own.get(flag.name, flag.default)) for flag in declared.flags or ())
+    flags = tuple(replace(flag, default=own.get(flag.name, flag.default)) for flag in declared.flags or ())
     rows = read_rows(git, request)
-    columns = {declared_name(known, name) for row in rows for name in row.flags}
+    columns = {declared_name(flags, name) for row in rows for name in row.flags}
     domains: dict[str, Domain] = dict(before.definition.space) if before else {}
     points = before.definition.points if before and not rows else ()
-    given = {**{name: domains[name] for name in domains if name not in columns}, **mark_as_text(as_typed, request.flags)}
+    values = {**{name: domains[name] for name in domains if name not in columns}, **mark_as_text(as_typed, request.flags)}
     columns |= {name for row in points for name in row}
-    asked = read_space(given, declared.flags and known, operation=operation, force=force, columns=columns)
+    space = read_space(values, declared.flags and flags, operation=operation, force=force, columns=columns)
     if rows:
         is_partial = bool(declared.script and declared.script.partial)
         points = source.point_files.resolve_points(
@@ -81,10 +81,10 @@ def read_batch_space(
         )
         defaults = {name: value for name, value in default_values(declared.flags or ()).items() if name in columns}
         points = tuple({**defaults, **row} for row in points)
-    covered = {*asked.fixed, *asked.space}
+    covered = {*space.fixed, *space.space}
     if any(covered & row.keys() for row in points):
         points = tuple({name: value for name, value in row.items() if name not in covered} for row in points)
-    return BatchSpace(asked.fixed, asked.space, points)
+    return BatchSpace(space.fixed, space.space, points)
 
 
 def read_rows(git: Git, request: Request) -> tuple[PointRow, ...]:

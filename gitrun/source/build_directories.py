@@ -32,15 +32,15 @@ def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[by
     # `cmake --build out` and `ninja -C out` name the directory themselves
     typed = (os.path.normpath(os.path.join(cwd, word)) for word in words[1:] if not os.path.isabs(word))
     # `.` is the source itself, and `../` leads out of the working tree
-    found = [path for path in (*directories, *typed) if path != "." and not path.startswith("../")]
-    return tuple(dict.fromkeys(path for one in found for path in configured_in(tops, one)))
+    configured = [path for path in (*directories, *typed) if path != "." and not path.startswith("../")]
+    return tuple(dict.fromkeys(path for one in configured for path in configured_in(tops, one)))
 
 
 def configured_in(tops: tuple[str, ...], path: str) -> Iterator[str]:
     """Yields `path`, and directories in it, that are configured for one of `tops`."""
-    place = os.path.join(tops[0], path)
+    candidate = os.path.join(tops[0], path)
     try:
-        inner = [f"{path}/{name}" for name in os.listdir(place)[:MOST]]
+        inner = [f"{path}/{name}" for name in os.listdir(candidate)[:MOST]]
     except OSError:
         return
     # build trees are often one level down: build/debug, build/release

@@ -89,8 +89,8 @@ def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
     # a project file says what is meant to be run, so scripts are not guessed
     if entries:
         return [make_entry_offer(tree, name, entry) for name, entry in entries.items()]
-    found = [make_path_offer(tree, path, path) for path in find_script_paths(git, tree)]
-    return [offer for offer in found if offer.flags or offer.commands or does_something(tree, offer)]
+    offers = [make_path_offer(tree, path, path) for path in find_script_paths(git, tree)]
+    return [offer for offer in offers if offer.flags or offer.commands or does_something(tree, offer)]
 
 
 def list_offers_at(git: Git, names: Sequence[str], commit: str) -> list[Offer]:
@@ -204,15 +204,15 @@ def complete_operation(git: Git, name: str | None) -> Iterator[str]:
 
 def list_choices(flag: Flag) -> list[str]:
     """Returns the known values of a flag, as typed."""
-    given = flag.choices or ((True, False) if flag.kind == "bool" or isinstance(flag.default, bool) else ())
-    return [model.flags.format_value(choice) for choice in given]
+    choices = flag.choices or ((True, False) if flag.kind == "bool" or isinstance(flag.default, bool) else ())
+    return [model.flags.format_value(choice) for choice in choices]
 
 
 def note_other_tools(git: Git) -> list[str]:
     """Returns a note for each file at the top with which another tool runs things."""
     there = set(os.listdir(git.worktree or "."))
-    found = ((next((name for name in names if name in there), ""), says) for names, says in OTHER_TOOLS)
-    return [f"note: {name} {says}" for name, says in found if name]
+    uses = ((next((name for name in names if name in there), ""), says) for names, says in OTHER_TOOLS)
+    return [f"note: {name} {says}" for name, says in uses if name]
 
 
 OTHER_TOOLS = (

@@ -56,23 +56,23 @@ def record_modules(
 ) -> list[Module]:
     """Records the submodules of a tree; `reader` is a git that finds the tree."""
     names = read_module_names(reader, above.tree) if commits else {}
-    found = []
+    entries = []
     for inner, commit in commits:
         path = (above.path + b"/" if above.path else b"") + os.fsencode(inner)
         git_dir = find_git_dir(git, path, above.git_dir / "modules" / names[inner] if inner in names else None)
-        found.append(record_commit(git, objects, path, commit, git_dir) if git_dir else Module(path, commit))
-    return found
+        entries.append(record_commit(git, objects, path, commit, git_dir) if git_dir else Module(path, commit))
+    return entries
 
 
 def record_commit(git: Git, objects: Objects, path: bytes, commit: str, git_dir: Path) -> Module:
     """Records the files of a submodule at a commit. Without files if they cannot be recorded."""
-    known = read_submodule_cache(git)
+    cache = read_submodule_cache(git)
     try:
         with open_objects(git, git_dir, path) as view:
             tree = view.git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}").decode().strip()
             refuse_filters(view.git, tree)
-            require_small(git, view, known, tree)
-            copy_trees(git, objects, view, (tree,), known)
+            require_small(git, view, cache, tree)
+            copy_trees(git, objects, view, (tree,), cache)
             add_to_cache(git, SubmoduleCache((tree,), {}, {commit: tree}))
             above = Superproject(git_dir, tree, path)
             nested = record_modules(git, objects, view.git, above, list_submodules(view.git, tree))
@@ -84,17 +84,17 @@ def record_commit(git: Git, objects: Objects, path: bytes, commit: str, git_dir:
     return Module(path, commit, "" if whole == EMPTY_TREE else whole, nested=tuple(nested))
 
 
-def find_git_dir(git: Git, path: bytes, stored: Path | None) -> Path | None:
+def find_git_dir(git: Git, path: bytes, git_dir: Path | None) -> Path | None:
     """Returns the git directory of the submodule at a path: that of its files here, or the one that git keeps; or None."""
     if git.worktree and is_populated(git, path):
-        place = Path(os.fsdecode(absolute_path(git, path)))
+        module_path = Path(os.fsdecode(absolute_path(git, path)))
         try:
-            found = open_repository(place, git.environ)
+            module = open_repository(module_path, git.environ)
         except NotARepository:
             return None
         # git finds the repository above if `.git` leads nowhere
-        return found.common_dir if found.worktree and found.worktree.samefile(place) else None
-    return stored if stored and (stored / "objects").is_dir() else None
+        return module.common_dir if module.worktree and module.worktree.samefile(module_path) else None
+    return git_dir if git_dir and (git_dir / "objects").is_dir() else None
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def open_objects(git: Git, git_dir: Path, path: bytes) -> Iterator[View]:
     with scratch_directory(git) as own:
         store = own / "objects"
         (store / "info").mkdir(parents=True)
-        others = (os.fsencode(place / "objects") + b"\n" for place in (git_dir, git.common_dir))
+        others = (os.fsencode(directory / "objects") + b"\n" for directory in (git_dir, git.common_dir))
         (store / "info" / "alternates").write_bytes(b"".join(others))
         environ = {**git.environ, "GIT_OBJECT_DIRECTORY": str(store)}
         config = {**git.config, "gitrun.fsync": ("false",)}
@@ -116,26 +116,26 @@ def open_objects(git: Git, git_dir: Path, path: bytes) -> Iterator[View]:
 def read_module_names(reader: Git, tree: str) -> Mapping[str, str]:
     """Returns the names of submodules by their paths, as `.gitmodules` of a tree has them; unsafe ones left out."""
     words = ("config", "-z", "--blob", f"{tree}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
-    found = {}
+    names = {}
     for entry in reader.attempt(*words).stdout.split(b"\0")[:-1]:
         # submodule.libs/x.path\nlibs/x
         key, _, path = os.fsdecode(entry).partition("\n")
         name = key.removeprefix("submodule.").removesuffix(".path")
         # the name becomes a path, and comes from a commit
         if not name.startswith("/") and ".." not in name.split("/"):
-            found[path] = name
-    return found
+            names[path] = name
+    return names
 
 
 def refuse_filters(reader: Git, tree: str) -> None:
     """Raises NotRecorded if files of the tree need a filter that this machine has: their content is not what git stores."""
-    known = {key[7:].rpartition(".")[0] for key in reader.config if key.startswith("filter.")}
-    if not known:
+    drivers = {key[7:].rpartition(".")[0] for key in reader.config if key.startswith("filter.")}
+    if not drivers:
         return
     for entry in reader.run("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0")[:-1]:
         # 100644 blob <id>\tlibs/.gitattributes
         head, _, path = entry.partition(b"\t")
         if path.rpartition(b"/")[2] == b".gitattributes":
             text = reader.run("cat-file", "blob", head.split()[2].decode())
-            if names := known.intersection(map(os.fsdecode, FILTER.findall(text))):
+            if names := drivers.intersection(map(os.fsdecode, FILTER.findall(text))):
                 raise NotRecorded(f"its files need the filter {min(names)}, which this repository does not apply to them")

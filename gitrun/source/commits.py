@@ -45,8 +45,8 @@ def read_source(git: Git, objects: Objects, name: str) -> Source:
 
 def find_branch(git: Git, name: str) -> str | None:
     """Returns the name of the branch that a name means; None if it means a commit, a tag or something else."""
-    done = git.attempt("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "--end-of-options", name)
-    ref = os.fsdecode(done.stdout).strip()
+    result = git.attempt("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "--end-of-options", name)
+    ref = os.fsdecode(result.stdout).strip()
     branch = ref.removeprefix(BRANCH)
     return branch if ref.startswith(BRANCH) and is_text(branch) else None
 
@@ -68,9 +68,9 @@ def list_sources(git: Git, objects: Objects, revisions: str) -> tuple[CommitTree
     Raises UsageError if there are none.
     """
     oldest: dict[str, CommitTree] = {}
-    for found in list_commit_trees(git, revisions):
-        tree_id = without_records(git, objects, found.tree)
-        oldest.setdefault(tree_id, CommitTree(found.commit, tree_id))
+    for tree in list_commit_trees(git, revisions):
+        tree_id = without_records(git, objects, tree.tree)
+        oldest.setdefault(tree_id, CommitTree(tree.commit, tree_id))
     if not oldest:
         raise UsageError(
             f"no commits in '{safe_text(revisions)}'",

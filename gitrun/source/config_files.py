@@ -36,14 +36,14 @@ def read_flags(data: bytes, path: str) -> tuple[Flag, ...]:
 
 def find_changes(flags: Mapping[str, Value], flags_of_file: tuple[Flag, ...]) -> dict[str, Value | None]:
     """Returns the flags whose value or type differs from the file's; None marks a key of the file to remove."""
-    known = {flag.name: flag.default for flag in flags_of_file}
+    defaults = {flag.name: flag.default for flag in flags_of_file}
     # Python says 1 == 1.0 == True, but a program may tell them apart
     fresh: dict[str, Value | None] = {
         name: value
         for name, value in flags.items()
-        if name not in known or type(known[name]) is not type(value) or not same_value(known[name], value)
+        if name not in defaults or type(defaults[name]) is not type(value) or not same_value(defaults[name], value)
     }
-    return fresh | {name: None for name, value in known.items() if value is not None and name not in flags}
+    return fresh | {name: None for name, value in defaults.items() if value is not None and name not in flags}
 
 
 def edit_config(data: bytes, path: str, values: Mapping[str, Value | None]) -> bytes:
@@ -51,11 +51,11 @@ def edit_config(data: bytes, path: str, values: Mapping[str, Value | None]) -> b
 
     None is written as null in YAML and JSON. TOML and INI have no null, so the key is removed. Raises UsageError.
     """
-    found = load_tables(data, path)
+    tables = load_tables(data, path)
     if get_format(path) == "ini":
         return edit_ini(data.decode("utf-8-sig"), values)
     for name, value in values.items():
-        table = found
+        table = tables
         # optimizer.lr: the table optimizer, and its key lr
         *above, last = name.split(".")
         for key in above:
@@ -66,7 +66,7 @@ def edit_config(data: bytes, path: str, values: Mapping[str, Value | None]) -> b
             table.pop(last, None)
         else:
             table[last] = value
-    return dump_tables(found, path)
+    return dump_tables(tables, path)
 
 
 def load_tables(data: bytes, path: str) -> dict[str, Any]:
@@ -76,16 +76,16 @@ def load_tables(data: bytes, path: str) -> dict[str, Any]:
     try:
         # some editors begin files with a byte order mark, which json and tomli refuse
         text = data.decode("utf-8-sig")
-        found = LOADERS[get_format(path)](text)
-        if count_values(found, {}) > MOST:
+        tables = LOADERS[get_format(path)](text)
+        if count_values(tables, {}) > MOST:
             raise UsageError(f"{path} has more than {MOST:,} values", "gitrun reads flags from smaller files only")
         # YAML: after `base: &a {lr: 1}` and `other: *a`, both are one dict
-        found = copy_unshared(found)
+        tables = copy_unshared(tables)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
+    if not isinstance(tables, dict):
         raise UsageError(f"{path} has no names with values")
-    return found
+    return tables
 
 
 def count_values(value: object, counts: dict[int, int]) -> int:
@@ -203,9 +203,9 @@ def edit_ini(text: str, values: Mapping[str, Value | None]) -> bytes:
                 reader[other][key] = reader[other][key]
             reader.remove_option(reader.default_section, key)
         reader.remove_option(section, key)
-    written = io.StringIO()
-    reader.write(written)
-    return written.getvalue().encode()
+    buffer = io.StringIO()
+    reader.write(buffer)
+    return buffer.getvalue().encode()
 
 
 LOADERS: dict[str, Callable[[str], object]] = {"toml": load_toml, "yaml": load_yaml, "json": json.loads, "ini": load_ini}
@@ -213,5 +213,5 @@ DUMPERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "toml": dump_toml,
     "yaml": dump_yaml,
     # json.dumps ends without a newline
-    "json": lambda found: json.dumps(found, indent=2, ensure_ascii=False) + "\n",
+    "json": lambda match: json.dumps(match, indent=2, ensure_ascii=False) + "\n",
 }

@@ -59,11 +59,11 @@ class Declaration:
     script: Script | None = None
     parameters: tuple[ParameterValues, ...] = ()
 
-    def with_values(self, given: Mapping[str, object] | None = None) -> Declared:
+    def with_values(self, flags: Mapping[str, object] | None = None) -> Declared:
         """Returns the flags for given values, which can choose sub-commands and groups with flags of their own."""
         if self.script is None:
             return self.fixed
-        script = with_parameters(self.script.chosen(self.operation.words, given), self.parameters, given)
+        script = with_parameters(self.script.chosen(self.operation.words, flags), self.parameters, flags)
         definition = self.operation.definition
         if definition is None:
             return Declared(script.flags, script, script.style)

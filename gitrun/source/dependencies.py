@@ -51,49 +51,49 @@ def add_dependencies(session: Session, objects: Objects, request: Request, plan:
     definition = plan.definition
     if definition is None or not (definition.needs or definition.inputs):
         return plan
-    found: list[Dependency] = []
+    dependencies: list[Dependency] = []
     basis = plan.basis or NO_BASIS
     for need in definition.needs:
-        wanted = request.flags.get(need.operation)
-        kept = [one for one in basis.needs if one.operation == need.operation and not need.always]
-        if wanted is None and kept:
-            found += (find_need(session.git, objects, need, plan.operation, one) for one in kept)
+        run_name = request.flags.get(need.operation)
+        recorded = [one for one in basis.needs if one.operation == need.operation and not need.always]
+        if run_name is None and recorded:
+            dependencies += (find_need(session.git, objects, need, plan.operation, one) for one in recorded)
         else:
-            found += find_needs(session.git, objects, need, plan.operation, wanted)
+            dependencies += find_needs(session.git, objects, need, plan.operation, run_name)
     inputs = tuple(find_input(session, objects, one, plan.source.whole, plan.operation) for one in definition.inputs)
     # a changed input is no error: the new hash is recorded
-    known = {one.path: one for one in basis.inputs}
+    input_entries = {one.path: one for one in basis.inputs}
     for one in inputs:
-        if one.path in known and known[one.path].sha256 != one.sha256:
+        if one.path in input_entries and input_entries[one.path].sha256 != one.sha256:
             session.say(f"note: input {one.path} has changed since the previous attempt")
-    return replace(plan, basis=replace(basis, needs=tuple(found), inputs=inputs))
+    return replace(plan, basis=replace(basis, needs=tuple(dependencies), inputs=inputs))
 
 
-def find_needs(git: Git, objects: Objects, need: Need, operation: str, named: object = None) -> list[Dependency]:
+def find_needs(git: Git, objects: Objects, need: Need, operation: str, run_name: object = None) -> list[Dependency]:
     """Returns the dependencies that a need stands for: one run, the best trial of a batch, or each trial. Raises GitrunError.
 
-    `named` is the name of a run or batch, or None to choose one.
+    `run_name` is the name of a run or batch, or None to choose one.
     """
     if not need.takes_batch:
-        return [find_need(git, objects, need, operation, named)]
+        return [find_need(git, objects, need, operation, run_name)]
     with Index(git) as index:
-        chosen = choose_batch(index, need, named, operation, git)
-        if chosen.attempt.kind != BATCH:
-            return [find_need(git, objects, need, operation, chosen.id)]
-        trials = views.batches.list_trials(git, index, chosen)
+        runs = choose_batch(index, need, run_name, operation, git)
+        if runs.attempt.kind != BATCH:
+            return [find_need(git, objects, need, operation, runs.id)]
+        trials = views.batches.list_trials(git, index, runs)
     # a trial whose value its caller computed has no files
     ran = {number: run for number, run in trials.items() if run.operation == need.operation and run.status == COMPLETED}
-    hint = f"To list its trials: git run list --trials {short_id(chosen.id)}"
+    hint = f"To list its trials: git run list --trials {short_id(runs.id)}"
     if not ran:
-        raise MissingInput(f"{operation} needs a completed trial of batch {short_id(chosen.id)} of {need.operation}", hint)
+        raise MissingInput(f"{operation} needs a completed trial of batch {short_id(runs.id)} of {need.operation}", hint)
     if need.each:
         return [
             replace(find_need(git, objects, need, operation, run.id), directory=f"{need.operation}{PLUS}/{number}")
             for number, run in ran.items()
         ]
-    best = next(iter(views.batches.best_first(ran.values(), objective_of(git, need, chosen))), None)
+    best = next(iter(views.batches.best_first(ran.values(), objective_of(git, need, runs))), None)
     if best is None:
-        raise MissingInput(f"no completed trial of batch {short_id(chosen.id)} has the metric {need.best!r}", hint)
+        raise MissingInput(f"no completed trial of batch {short_id(runs.id)} has the metric {need.best!r}", hint)
     return [find_need(git, objects, need, operation, best.id)]
 
 
@@ -101,18 +101,18 @@ def objective_of(git: Git, need: Need, batch: Run) -> Objective:
     """Returns what is best by the need: in its own direction, else in that of the batch, else the smallest value."""
     if need.direction:
         return Objective(need.best, minimize=need.direction == "minimize")
-    known = (one for one in views.batches.read_definition(git, batch).objectives if one.metric == need.best)
-    return next(known, Objective(need.best))
+    objectives = (one for one in views.batches.read_definition(git, batch).objectives if one.metric == need.best)
+    return next(objectives, Objective(need.best))
 
 
-def choose_batch(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
+def choose_batch(index: Index, need: Need, run_name: object, operation: str, git: Git) -> Run:
     """Returns the batch to use: the named one, else the marked one, else the latest completed and trusted one.
 
     A single run of the operation is used if it is named, or, for `best`, if there is no batch.
     """
     name = f"{need.operation}{PLUS}"
-    if named is not None:
-        run = find_run(index, text_of(named), git.prefix)
+    if run_name is not None:
+        run = find_run(index, text_of(run_name), git.prefix)
         if run.operation != name:
             return choose_run(index, need, run.id, operation, git) if need.best else refuse_run(need, run, operation)
         return run
@@ -127,9 +127,9 @@ def choose_batch(index: Index, need: Need, named: object, operation: str, git: G
     return find_marked(ended) or next(trusted_runs(git, ended), ended[0])
 
 
-def text_of(named: object) -> str:
+def text_of(value: object) -> str:
     """Returns the name of a run as text."""
-    return named.text if isinstance(named, Typed) else str(named)
+    return value.text if isinstance(value, Typed) else str(value)
 
 
 def refuse_run(need: Need, run: Run, operation: str) -> NoReturn:
@@ -143,31 +143,31 @@ def refuse_run(need: Need, run: Run, operation: str) -> NoReturn:
     )
 
 
-def find_need(git: Git, objects: Objects, need: Need, operation: str, wanted: object) -> Dependency:
+def find_need(git: Git, objects: Objects, need: Need, operation: str, chosen_run: object) -> Dependency:
     """Returns the dependency of an operation with its run and files. Raises GitrunError.
 
-    `wanted` is the name of a run, the dependency of the previous attempt, or None to choose a run.
+    `chosen_run` is the name of a run, the dependency of the previous attempt, or None to choose a run.
     """
-    kept = wanted if isinstance(wanted, Dependency) else None
-    named = kept.run_id if kept else wanted
+    recorded = chosen_run if isinstance(chosen_run, Dependency) else None
+    run_name = recorded.run_id if recorded else chosen_run
     with Index(git) as index:
-        run = choose_run(index, need, named, operation, git)
-    if kept:
-        run = state_with_used_files(git, objects, run, kept)
+        run = choose_run(index, need, run_name, operation, git)
+    if recorded:
+        run = state_with_used_files(git, objects, run, recorded)
     else:  # foreign files can steer the program; those used before are pinned by their hashes in a trusted run
         require_trusted(git, run)
     files = list_left_files(git, objects, run)
-    found = select_needed(need, run, files, kept, operation)
-    wanted = {path for path, _ in found.files}
+    dependency = select_needed(need, run, files, recorded, operation)
+    chosen_run = {path for path, _ in dependency.files}
     # small kept files of a fetched run are still in its commit
-    restore_kept(git, run.id, run.attempt, wanted)
+    restore_kept(git, run.id, run.attempt, chosen_run)
     for file in files:
-        if file.path in wanted and file.stored == "local" and not os.path.lexists(kept_path(git, run, file)):
+        if file.path in chosen_run and file.stored == "local" and not os.path.lexists(kept_path(git, run, file)):
             raise MissingInput(
                 f"{operation} needs '{file.path}' of run {short_id(run.id)} of {need.operation}, which is not on this machine",
                 "The machine that made it has the file: it is too large for git, or ignored",
             )
-    return found
+    return dependency
 
 
 def state_with_used_files(git: Git, objects: Objects, run: Run, need: Dependency) -> Run:
@@ -193,10 +193,10 @@ def kept_path(git: Git, run: Run, file: File) -> Path:
     return stored_at(git, run.id, run.attempt.id) / file.path
 
 
-def choose_run(index: Index, need: Need, named: object, operation: str, git: Git) -> Run:
+def choose_run(index: Index, need: Need, run_name: object, operation: str, git: Git) -> Run:
     """Returns the run to use: the named one, else the marked one, else the latest completed and trusted one."""
-    if named is not None:
-        run = find_run(index, text_of(named), git.prefix)
+    if run_name is not None:
+        run = find_run(index, text_of(run_name), git.prefix)
         return run if run.operation == need.operation else refuse_run(need, run, operation)
     ended = [run for run in index.of_operation(need.operation) if run.status == COMPLETED]
     if not ended:
@@ -208,30 +208,30 @@ def choose_run(index: Index, need: Need, named: object, operation: str, git: Git
     return find_marked(ended) or next(trusted_runs(git, ended), ended[0])
 
 
-def select_needed(need: Need, run: Run, left: Sequence[File], kept: Dependency | None, operation: str) -> Dependency:
+def select_needed(need: Need, run: Run, produced: Sequence[File], recorded: Dependency | None, operation: str) -> Dependency:
     """Selects the needed files among those that the run left.
 
     Raises CannotRun if a pattern matches none, or a file used by the previous attempt has changed.
     """
-    used = [file for file in left if kept and file.path in dict(kept.files)]
+    used = [file for file in produced if recorded and file.path in dict(recorded.files)]
     if all(match_files(used, pattern) for pattern in need.patterns):
-        left = used  # ignore files that the run got after they were used
-    files = [file for pattern in need.patterns for file in match_files(left, pattern)]
+        produced = used  # ignore files that the run got after they were used
+    files = [file for pattern in need.patterns for file in match_files(produced, pattern)]
     for pattern in need.patterns:
-        if not match_files(left, pattern):
+        if not match_files(produced, pattern):
             raise MissingInput(
                 f"{operation} needs '{pattern}' of {need.operation}, but run {short_id(run.id)} has no such file",
                 f"To list its files: git run ls {short_id(run.id)}",
             )
-    found = {file.path: file.sha256 for file in files}
-    changed = sorted(path for path, sha256 in (kept.files if kept else ()) if found.get(path) != sha256)
+    hashes = {file.path: file.sha256 for file in files}
+    changed = sorted(path for path, sha256 in (recorded.files if recorded else ()) if hashes.get(path) != sha256)
     if changed:
         raise MissingInput(
             f"no attempt here of run {short_id(run.id)} of {need.operation} has '{changed[0]}' as {operation} used it",
             f"To fetch attempts made elsewhere: git run fetch. "
             f"To use the file as it is now: {need.operation}={short_id(run.id)}",
         )
-    return Dependency(need.operation, run.id, tuple(sorted(found.items())), kept.directory if kept else "")
+    return Dependency(need.operation, run.id, tuple(sorted(hashes.items())), recorded.directory if recorded else "")
 
 
 def match_files(files: Iterable[File], pattern: str) -> list[File]:
@@ -250,15 +250,15 @@ def find_input(session: Session, objects: Objects, entry: Input, tree_id: str, o
         return InputFile(entry.path, size, entry.sha256, entry.url)
     tree = GitTree(objects, tree_id)
     if not is_outside(entry.path) and is_regular_file(tree, entry.path):
-        found = hash_in_git(session.git, tree, entry.path)
+        sha256 = hash_in_git(session.git, tree, entry.path)
     else:
-        found = hash_on_disk(session.git, tree, entry.path, operation)
-    if entry.sha256 and entry.sha256 != found.sha256:
+        sha256 = hash_on_disk(session.git, tree, entry.path, operation)
+    if entry.sha256 and entry.sha256 != sha256.sha256:
         raise MissingInput(
             f"input {entry.path} of {operation} is not the file that its entry describes",
-            f"Its sha256 is {found.sha256}",
+            f"Its sha256 is {sha256.sha256}",
         )
-    return found
+    return sha256
 
 
 def is_outside(path: str) -> bool:
@@ -279,10 +279,10 @@ def hash_on_disk(git: Git, tree: GitTree, path: str, operation: str) -> InputFil
     Files of a directory that the tree of the source also has are hashed as in the tree.
     """
     inside = not is_outside(path)
-    found = {file.path: file for file in hash_below(git, tree, path)} if inside else {}
+    hashed = {file.path: file for file in hash_below(git, tree, path)} if inside else {}
     top = git.worktree or git.git_dir
     there = Path(git.environ.get("HOME", "/") + path[1:]) if path.startswith("~/") else top / path
-    if not there.exists() and not found:
+    if not there.exists() and not hashed:
         raise MissingInput(f"input {path} of {operation} does not exist", "Its entry in the project file names it")
     # the program sees source files as its snapshot has them, not as the working tree does
     output = git.run("ls-files", "-zco", "--exclude-standard", "--", path).split(b"\0") if inside else ()
@@ -292,18 +292,18 @@ def hash_on_disk(git: Git, tree: GitTree, path: str, operation: str) -> InputFil
             return InputFile(path, there.stat().st_size, hashes.of(there))
         for file in walk_files(there):
             name = f"{path}/{file.relative_to(there)}"
-            if name not in found and name not in of_source and not is_cache(os.fsencode(name)):
-                found[name] = InputFile(name, file.stat().st_size, hashes.of(file))
+            if name not in hashed and name not in of_source and not is_cache(os.fsencode(name)):
+                hashed[name] = InputFile(name, file.stat().st_size, hashes.of(file))
             # stop early: hashing millions of files would block the start
-            if len(found) > MOST:
+            if len(hashed) > MOST:
                 raise MissingInput(
                     f"input {path} of {operation} has more than {MOST:,} files", "To use a part: name the files that are read"
                 )
     # <sha256> sub/a.csv: sorted, since os.walk yields names in the order of the file system
-    lines = "".join(f"{found[name].sha256} {name[len(path) + 1 :]}\n" for name in sorted(found))
+    lines = "".join(f"{hashed[name].sha256} {name[len(path) + 1 :]}\n" for name in sorted(hashed))
     # names of files need not be UTF-8
     whole = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
-    return InputFile(path, sum(file.size for file in found.values()), whole)
+    return InputFile(path, sum(file.size for file in hashed.values()), whole)
 
 
 def hash_below(git: Git, tree: GitTree, directory: str) -> Iterator[InputFile]:
@@ -347,29 +347,29 @@ class Hashes:
         status = path.stat()
         # a file renamed over this one has another inode, even with the same size and mtime
         stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
-        known = self._known.get(str(path))
-        if known and known[0] == stamp:
-            return str(known[1])
+        entry = self._known.get(str(path))
+        if entry and entry[0] == stamp:
+            return str(entry[1])
         with path.open("rb") as file:
-            found = hash_file(file)
-        self._known[str(path)] = [stamp, found]
+            hashes_now = hash_file(file)
+        self._known[str(path)] = [stamp, hashes_now]
         self._new = True
-        return found
+        return hashes_now
 
 
 def hash_file(file: BinaryIO) -> str:
     """Returns the SHA-256 of an open file in hex."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     while data := file.read(1 << 20):
-        found.update(data)
-    return found.hexdigest()
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def load_hashes(path: Path) -> dict[str, list[object]]:
     """Returns the cached hashes; empty if the cache is missing or damaged."""
     try:
-        found = json.loads(path.read_bytes())
+        hashes = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    pairs = found.items() if isinstance(found, dict) else ()
+    pairs = hashes.items() if isinstance(hashes, dict) else ()
     return {key: value for key, value in pairs if isinstance(value, list) and len(value) == 2}

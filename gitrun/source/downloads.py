@@ -48,11 +48,11 @@ def download_input(git: Git, entry: Input, operation: str, settings: Settings) -
     try:
         with fresh.open("wb") as sink:
             # urllib's timeout is for each read, not for the whole download
-            found = Download(entry.url, sink, settings).wait()
-        if found != entry.sha256:
+            downloaded = Download(entry.url, sink, settings).wait()
+        if downloaded != entry.sha256:
             raise DownloadFailed(
                 f"{hide_passwords(entry.url)} is not the file that input {entry.path} of {operation} describes",
-                f"Its sha256 is {found}",
+                f"Its sha256 is {downloaded}",
             )
         # many runs share this file, so no program may write to it
         fresh.chmod(0o444)
@@ -114,15 +114,15 @@ class Download(threading.Thread):
             size = int(stated) if stated.isdecimal() and len(stated) < 19 else None
             self._require_small(size or 0)
             # read1 returns what has arrived, so a slow server cannot delay the checks
-            read, came = getattr(source, "read1", source.read), 0
-            while not self._late and (piece := read(PIECE)):
-                came += len(piece)
-                self._require_small(came)
+            read_some, count = getattr(source, "read1", source.read), 0
+            while not self._late and (piece := read_some(PIECE)):
+                count += len(piece)
+                self._require_small(count)
                 self._digest.update(piece)
                 self._sink.write(piece)
         # http.client reports no error for a connection that ends early
-        if size is not None and came < size:
-            raise DownloadRefused(f"the server sent {came:,} of {size:,} bytes")
+        if size is not None and count < size:
+            raise DownloadRefused(f"the server sent {count:,} of {size:,} bytes")
 
     def _require_small(self, size: int) -> None:
         if size > self._most:

@@ -40,13 +40,13 @@ class Installs:
     unread: tuple[str, ...] = ()
 
 
-def find_installs(sites: Iterable[str], places: tuple[str, ...]) -> Installs:
-    """Returns the editable installs in these site-packages directories that point to or below one of `places`."""
+def find_installs(sites: Iterable[str], directories: tuple[str, ...]) -> Installs:
+    """Returns the editable installs in these site-packages directories that point to or below one of `directories`."""
     roots: list[str] = []
     modules: list[tuple[str, str]] = []
     unread: list[str] = []
     for site in sites:
-        for kind, name, path in read_installs(site, places):
+        for kind, name, path in read_installs(site, directories):
             if kind == "unread":
                 unread.append(path)
             elif not name:
@@ -58,54 +58,56 @@ def find_installs(sites: Iterable[str], places: tuple[str, ...]) -> Installs:
     return Installs(tuple(dict.fromkeys(roots)), tuple(dict.fromkeys(modules)), tuple(dict.fromkeys(unread)))
 
 
-def read_installs(site: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def read_installs(site: str, directories: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yields (kind, module, path) of each editable install in a directory.
 
     `kind` is "" or "unread". An empty `module` stands for everything in the directory `path`.
     """
     try:
         with os.scandir(site) as entries:
-            found = [entry for entry in entries if entry.name.endswith(FILES) or entry.is_symlink()]
+            install_files = [entry for entry in entries if entry.name.endswith(FILES) or entry.is_symlink()]
     except OSError:
         return
     # site.py reads .pth files in the order of their names
-    for entry in sorted(found, key=lambda entry: entry.name):
+    for entry in sorted(install_files, key=lambda entry: entry.name):
         if entry.name.endswith(".pth"):
-            yield from read_path_file(site, entry.path, places)
+            yield from read_path_file(site, entry.path, directories)
         # the first line is the directory to import from, the second leads from there to setup.py
         elif entry.name.endswith(".egg-link"):
-            yield from (("", "", path) for path in read_source(entry.path).splitlines()[:1] if is_at_or_below(path, places))
-        elif entry.is_symlink() and is_at_or_below(target := os.readlink(entry.path), places):
+            yield from (
+                ("", "", path) for path in read_source(entry.path).splitlines()[:1] if is_at_or_below(path, directories)
+            )
+        elif entry.is_symlink() and is_at_or_below(target := os.readlink(entry.path), directories):
             name, ending = os.path.splitext(entry.name)
             yield "", name if ending in {"", ".py"} else entry.name, target
 
 
-def read_path_file(site: str, file: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def read_path_file(site: str, file: str, directories: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yields the entries of a .pth file: its paths, and the mappings of modules that it imports."""
     for line in read_source(file).splitlines():
         if line.startswith(("import ", "import\t")):
             for module in re.findall(LOADED, line):
                 # `import __editable___x_finder; ...`: site.py executes such lines, here they are only read
                 loader = os.path.join(site, *module.split(".")) + ".py"
-                yield from read_loader(loader, read_source(loader), places)
+                yield from read_loader(loader, read_source(loader), directories)
         elif line.strip() and not line.startswith("#"):
             path = os.path.normpath(os.path.join(site, line.rstrip()))
-            if is_at_or_below(path, places):
+            if is_at_or_below(path, directories):
                 # a tree of links to the files of the project (setuptools, editable_mode=strict)
                 yield "unread" if "/__editable__." in path else "", "", path
 
 
-def read_loader(file: str, text: str, places: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def read_loader(file: str, text: str, directories: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yields the mappings in a module that a .pth file imports. If it has none of a known form, yields it as unread."""
     # a loader that does not mention the project maps other code
-    if not any(place in text for place in places):
+    if not any(directory in text for directory in directories):
         return
-    found = [(name, path) for _, name, _, path in re.findall(REDIRECTED, text)]
+    redirected = [(name, path) for _, name, _, path in re.findall(REDIRECTED, text)]
     for _, table in re.findall(MAPPED, text):
-        found += read_mapping(table)
-    if not found:
+        redirected += read_mapping(table)
+    if not redirected:
         yield "unread", "", file
-    yield from (("", name, path) for name, path in found if is_at_or_below(path, places))
+    yield from (("", name, path) for name, path in redirected if is_at_or_below(path, directories))
 
 
 def read_mapping(table: str) -> list[tuple[str, str]]:
@@ -128,9 +130,9 @@ def find_import_root(module: str, path: str) -> str:
     return path.removesuffix(inner) if path.endswith(inner) else ""
 
 
-def is_at_or_below(path: str, places: tuple[str, ...]) -> bool:
+def is_at_or_below(path: str, directories: tuple[str, ...]) -> bool:
     """Returns whether a path is, as text, one of the places or below one."""
-    return any(path == place or path.startswith(place + "/") for place in places)
+    return any(path == directory or path.startswith(directory + "/") for directory in directories)
 
 
 def read_source(file: str) -> str:

@@ -69,10 +69,12 @@ def is_lock(name: str) -> bool:
     return name in LOCKS or (name.startswith(BEGIN) and name.endswith(END))
 
 
-def select_variables(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
+def select_variables(environ: Mapping[str, str], wanted_patterns: Sequence[str]) -> dict[str, str]:
     """Returns the variables whose names match one of the patterns, values cut to LONGEST characters."""
-    patterns = [pattern for pattern in wanted if any(sign in pattern for sign in "*?[")]
-    names = sorted(name for name in environ if name in wanted or any(fnmatchcase(name, pattern) for pattern in patterns))
+    patterns = [pattern for pattern in wanted_patterns if any(sign in pattern for sign in "*?[")]
+    names = sorted(
+        name for name in environ if name in wanted_patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+    )
     return {name: environ[name][:LONGEST] for name in names if is_text(name + environ[name])}
 
 
@@ -81,38 +83,43 @@ def git_version(session: Session) -> str:
     program = shutil.which("git", path=session.git.environ.get("PATH")) or ""
     now = [program, get_mtime(program)]
     cache = session.git.state / "environment.json"
-    known = read_cache(cache)
-    if known.get("git_stamp") != now:
+    cached = read_cache(cache)
+    if cached.get("git_stamp") != now:
         output = session.git.run("version").decode(errors="replace").strip()
-        known |= {"git_stamp": now, "git": output.removeprefix("git version ")}
-        write_cache(cache, known)
-    return str(known["git"])
+        cached |= {"git_stamp": now, "git": output.removeprefix("git version ")}
+        write_cache(cache, cached)
+    return str(cached["git"])
 
 
 def list_packages(python: Interpreter, state: Path) -> dict[str, str]:
     """Returns the installed distributions of a Python and their versions, cached until a directory changes."""
     cache = state / "environment.json"
     now = [[path, get_mtime(path)] for path in python.paths]
-    known = read_cache(cache)
-    entry = known.get(python.executable)
+    cached = read_cache(cache)
+    entry = cached.get(python.executable)
     if not isinstance(entry, dict) or entry.get("stamp") != now or not isinstance(entry.get("packages"), dict):
         entry = {"stamp": now, "packages": find_installed(python.paths)}
-        write_cache(cache, known | {python.executable: entry})
+        write_cache(cache, cached | {python.executable: entry})
     packages: dict[str, str] = entry["packages"]
     return packages
 
 
 def find_installed(paths: Sequence[str]) -> dict[str, str]:
     """Returns the distributions in these directories, sorted by normalized name (PEP 503). The first of a name wins."""
-    found: dict[str, str] = {}
+    packages: dict[str, str] = {}
     for path in paths:
         for name, version in distributions(path):
             # PEP 503
             key = re.sub(r"[-_.]+", "-", name).lower()
             # the first directory wins, as it does for imports
-            if key not in found and len(found) < MOST and max(len(key), len(version)) <= LONGEST and is_text(key + version):
-                found[key] = version
-    return dict(sorted(found.items()))
+            if (
+                key not in packages
+                and len(packages) < MOST
+                and max(len(key), len(version)) <= LONGEST
+                and is_text(key + version)
+            ):
+                packages[key] = version
+    return dict(sorted(packages.items()))
 
 
 def distributions(path: str) -> Iterator[tuple[str, str]]:
@@ -123,17 +130,17 @@ def distributions(path: str) -> Iterator[tuple[str, str]]:
         return
     for entry in names:
         stem, dot, kind = entry.rpartition(".")
-        place = os.path.join(path, entry)
+        directory = os.path.join(path, entry)
         # parsing METADATA of hundreds of packages would cost too much at each start
         if dot and kind == "dist-info":
             # x_y-1.0.dist-info: wheels have no dash within either part (PEP 427)
             name, _, version = stem.rpartition("-")
             if name:
-                yield name, version + origin_suffix(os.path.join(place, "direct_url.json"))
+                yield name, version + origin_suffix(os.path.join(directory, "direct_url.json"))
         elif dot and kind == "egg-info":
             # x-1.0-py3.11.egg-info, or x.egg-info with the version in PKG-INFO
             name, _, version = stem.partition("-")
-            version = version.partition("-")[0] or read_version(os.path.join(place, "PKG-INFO"))
+            version = version.partition("-")[0] or read_version(os.path.join(directory, "PKG-INFO"))
             yield name, version if "site-packages" in path or "dist-packages" in path else f"{version} (editable)".lstrip()
 
 
@@ -145,11 +152,11 @@ def origin_suffix(path: str) -> str:
     try:
         with open(path, "rb") as file:
             # {"url": "file:///home/ann/x", "dir_info": {"editable": true}} (PEP 610)
-            found = json.loads(file.read(1 << 16))
-        if found.get("dir_info", {}).get("editable") is True:
+            origin = json.loads(file.read(1 << 16))
+        if origin.get("dir_info", {}).get("editable") is True:
             return " (editable)"
-        commit = found.get("vcs_info", {}).get("commit_id")
-        return f" ({found['vcs_info'].get('vcs', 'vcs')} {commit[:40]})" if commit else ""
+        commit = origin.get("vcs_info", {}).get("commit_id")
+        return f" ({origin['vcs_info'].get('vcs', 'vcs')} {commit[:40]})" if commit else ""
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return ""
 
@@ -158,10 +165,10 @@ def read_version(path: str) -> str:
     """Returns the version in a PKG-INFO; empty if there is none."""
     try:
         with open(path, "rb") as file:
-            found = re.search(rb"^Version: *(\S+)", file.read(1 << 14), re.MULTILINE)
+            version = re.search(rb"^Version: *(\S+)", file.read(1 << 14), re.MULTILINE)
     except OSError:
         return ""
-    return found[1].decode(errors="replace") if found else ""
+    return version[1].decode(errors="replace") if version else ""
 
 
 def encode_packages(packages: Mapping[str, str] | None) -> bytes:
@@ -178,7 +185,7 @@ def encode_packages(packages: Mapping[str, str] | None) -> bytes:
 def describe_gpus(root: str = "/") -> dict[str, object]:
     """Returns driver and devices of NVIDIA, or whether AMD is present, from kernel files. Starts no program."""
     # nvidia-smi and rocm-smi would slow down every start
-    proc, found = os.path.join(root, "proc/driver/nvidia"), dict[str, object]()
+    proc, devices = os.path.join(root, "proc/driver/nvidia"), dict[str, object]()
     if os.path.isdir(proc):
         driver = re.search(DRIVER, read_kernel_file(os.path.join(proc, "version")))
         cards = os.path.join(proc, "gpus")
@@ -188,15 +195,15 @@ def describe_gpus(root: str = "/") -> dict[str, object]:
             for slot in slots
             if (model := re.search(DEVICE, read_kernel_file(os.path.join(cards, slot, "information"))))
         ]
-        found = {"driver": driver[1]} if driver else {}
-        found |= {"devices": sorted(models)} if models else {}
+        devices = {"driver": driver[1]} if driver else {}
+        devices |= {"devices": sorted(models)} if models else {}
     elif os.path.exists(os.path.join(root, "dev/nvidia0")):
         names = (name for name in os.listdir(os.path.join(root, "dev")) if re.fullmatch(r"nvidia[0-9]+", name))
-        found = {"devices": ["NVIDIA"] * len(list(names))}
+        devices = {"devices": ["NVIDIA"] * len(list(names))}
     # the device of AMD's compute driver, which ROCm uses
     elif os.path.exists(os.path.join(root, "dev/kfd")):
-        found = {"devices": ["AMD"]}
-    return found
+        devices = {"devices": ["AMD"]}
+    return devices
 
 
 def read_kernel_file(path: str) -> str:

@@ -108,9 +108,9 @@ def store_script(path: Path, script: Script, answers: Mapping[str, str]) -> None
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     with suppress(OSError):
         make_private_directory(path.parent)
-        kept = list(path.parent.iterdir())
+        scripts = list(path.parent.iterdir())
         # a full cache is emptied; the next runs fill it again
-        for old in kept if len(kept) > MOST_KEPT else ():
+        for old in scripts if len(scripts) > MOST_KEPT else ():
             old.unlink(missing_ok=True)
         fresh.write_bytes(b"%d\n%s" % (zlib.crc32(text), text))
         fresh.replace(path)

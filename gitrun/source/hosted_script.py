@@ -77,16 +77,16 @@ class Host:
 
 def find_hosted(tree: Tree, words: Sequence[str], cwd: str) -> Hosted | None:
     """Returns the Python script of the tree that the words start; None if there is none or it is not certain."""
-    place = find_start(words)
-    if place is None or place >= len(words):
+    start = find_start(words)
+    if start is None or start >= len(words):
         return None
-    if place and words[place - 1] == "-m":
-        paths = module_paths(words[place], cwd)
+    if start and words[start - 1] == "-m":
+        paths = module_paths(words[start], cwd)
         module_path = next((path for path in paths if is_tree_file(tree, path)), None)
-        return Hosted(place, module_path, is_module=True, host=words[0]) if module_path else None
-    path = os.path.normpath(os.path.join(cwd, words[place]))
-    is_script = words[place].endswith(".py") and not os.path.isabs(words[place]) and is_tree_file(tree, path)
-    return Hosted(place, path, host=words[0]) if is_script else None
+        return Hosted(start, module_path, is_module=True, host=words[0]) if module_path else None
+    path = os.path.normpath(os.path.join(cwd, words[start]))
+    is_script = words[start].endswith(".py") and not os.path.isabs(words[start]) and is_tree_file(tree, path)
+    return Hosted(start, path, host=words[0]) if is_script else None
 
 
 def find_start(words: Sequence[str]) -> int | None:

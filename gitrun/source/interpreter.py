@@ -42,23 +42,23 @@ class Interpreter:
     paths: tuple[str, ...]
 
 
-def find_python(wanted: str, environ: Mapping[str, str], directory: Path) -> str:
+def find_python(command: str, environ: Mapping[str, str], directory: Path) -> str:
     """Returns the path of the user's Python: the setting, `$VIRTUAL_ENV`, or PATH, in this order. Raises CannotRun."""
-    if wanted:
-        path = os.path.expanduser(wanted)
-        found = str(directory / path) if "/" in path else shutil.which(path, path=environ.get("PATH"))
-        if found and os.access(found, os.X_OK):
-            return found
+    if command:
+        path = os.path.expanduser(command)
+        program = str(directory / path) if "/" in path else shutil.which(path, path=environ.get("PATH"))
+        if program and os.access(program, os.X_OK):
+            return program
         raise NoInterpreter(
-            f"setting gitrun.python names no program: '{wanted}'", "To name one: git config gitrun.python /path/of/python"
+            f"setting gitrun.python names no program: '{command}'", "To name one: git config gitrun.python /path/of/python"
         )
     home = environ.get("VIRTUAL_ENV")
     if home and os.access(f"{home}/bin/python", os.X_OK):
         return f"{home}/bin/python"
     # an active environment has `python`; Debian and macOS have only `python3`
     for name in ("python", "python3"):
-        if found := shutil.which(name, path=environ.get("PATH")):
-            return found
+        if program := shutil.which(name, path=environ.get("PATH")):
+            return program
     raise NoInterpreter("no python on PATH", "To name one: git config gitrun.python /path/of/python")
 
 
@@ -70,16 +70,18 @@ def describe_python(path: str, environ: Mapping[str, str], state: Path) -> Inter
     cache = state / "interpreters.json"
     # PYTHONPATH is not installed code; `make_python_path` handles it separately
     environ = {key: value for key, value in environ.items() if key != "PYTHONPATH"}
-    known = read_cache(cache)
-    entry = known.get(path)
+    cached = read_cache(cache)
+    entry = cached.get(path)
     with suppress(AttributeError, KeyError, TypeError):  # a damaged cache is as good as none
         if entry and entry.get("stamp") == fingerprint_python(path, entry.get("paths", ()), environ):
             return Interpreter(path, entry["executable"], entry["version"], entry["implementation"], tuple(entry["paths"]))
-    found = parse_description(path, capture_output((path, "-c", QUESTION), environ, state))
+    description = parse_description(path, capture_output((path, "-c", QUESTION), environ, state))
     # a shim such as pyenv's can start another Python next time
     if not is_shim(path):
-        write_cache(cache, known | {path: asdict(found) | {"stamp": fingerprint_python(path, found.paths, environ)}})
-    return found
+        write_cache(
+            cache, cached | {path: asdict(description) | {"stamp": fingerprint_python(path, description.paths, environ)}}
+        )
+    return description
 
 
 def parse_description(path: str, output: bytes) -> Interpreter:
@@ -97,10 +99,10 @@ def parse_description(path: str, output: bytes) -> Interpreter:
 def read_cache(cache: Path) -> dict[str, Any]:
     """Returns the cached answers; empty if the cache is missing or damaged."""
     try:
-        found = json.loads(cache.read_bytes())
+        description = json.loads(cache.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return description if isinstance(description, dict) else {}
 
 
 def write_cache(cache: Path, answers: dict[str, Any]) -> None:
@@ -128,10 +130,10 @@ def is_shim(path: str) -> bool:
 def fingerprint_python(path: str, paths: object, environ: Mapping[str, str]) -> list[object]:
     """Returns a fingerprint of an answer: modification times of the program and its import directories, PYTHON* variables."""
     # python of a virtual environment is a link, whose target can be upgraded
-    places = [path, os.path.realpath(path), *(paths if isinstance(paths, list | tuple) else ())]
+    watched = [path, os.path.realpath(path), *(paths if isinstance(paths, list | tuple) else ())]
     # PYTHONHOME, PYTHONUSERBASE and PYTHONNOUSERSITE change sys.path
     shaped = sorted(f"{key}={value}" for key, value in environ.items() if key.startswith("PYTHON"))
-    return [[get_mtime(place) for place in places], shaped]
+    return [[get_mtime(path) for path in watched], shaped]
 
 
 def get_mtime(path: str) -> int:
@@ -142,13 +144,15 @@ def get_mtime(path: str) -> int:
         return 0
 
 
-def make_python_path(installed: Iterable[str], given: str, top: Path, slot: Path) -> str:
+def make_python_path(installed: Iterable[str], python_path: str, top: Path, slot: Path) -> str:
     """Returns PYTHONPATH for a program in `slot`, with paths into the working tree replaced by paths into the slot.
 
-    `given` is the user's PYTHONPATH. It precedes the installed paths, as it does in the working tree.
+    `python_path` is the user's PYTHONPATH. It precedes the installed paths, as it does in the working tree.
     """
-    moved = [place for path in installed if (place := map_to_slot(path, top, slot)) and not is_environment(place, slot)]
-    given_paths = given.split(os.pathsep) if given else []
+    moved = [
+        slot_path for path in installed if (slot_path := map_to_slot(path, top, slot)) and not is_environment(slot_path, slot)
+    ]
+    given_paths = python_path.split(os.pathsep) if python_path else []
     return os.pathsep.join(dict.fromkeys([*(map_to_slot(path, top, slot) or path for path in given_paths), *moved]))
 
 
@@ -158,8 +162,8 @@ def map_to_slot(path: str, top: Path, slot: Path) -> str | None:
         return None
     # an environment can name the worktree through a link
     real, whole = os.path.realpath(path), os.path.realpath(top)
-    if found := SLOT.search(real):
-        inner = (found["inner"] + "/").removeprefix(f"/{top.parent.name}/{top.name}/").removeprefix(f"/{top.name}/")
+    if match := SLOT.search(real):
+        inner = (match["inner"] + "/").removeprefix(f"/{top.parent.name}/{top.name}/").removeprefix(f"/{top.name}/")
         return os.path.normpath(slot / inner.strip("/"))
     # as text, /home/ann/x-old begins with /home/ann/x too
     if os.path.commonpath([real, whole]) != whole:

@@ -41,9 +41,9 @@ def ask_script(git: Git, tree_id: str, path: str, python: str, *, patience: floa
     click, typer or absl.
     """
     tree_id = git.run("rev-parse", "--verify", f"{tree_id}^{{tree}}").decode().strip()
-    place = git.state / DIRECTORY / f"{tree_id}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
+    directory = git.state / DIRECTORY / f"{tree_id}-{zlib.crc32(f'{path} {python}'.encode(errors='surrogateescape')):08x}"
     with Objects(git) as objects:
-        cached = load_script(place, GitTree(objects, tree_id))
+        cached = load_script(directory, GitTree(objects, tree_id))
     if cached:
         return cached
     # no ref points to this commit, so git gc will remove it
@@ -69,7 +69,7 @@ def ask_script(git: Git, tree_id: str, path: str, python: str, *, patience: floa
             raise FlagsUnknown(f"cannot read the flags of '{path}': {error.message}", HINT) from error
         script = read_answer(out, path)
     # without questions to check: the name of the entry has the id of the whole tree
-    store_script(place, script, {})
+    store_script(directory, script, {})
     return script
 
 
@@ -79,9 +79,9 @@ HINT = 'To run it: remove flags = "import" from its entry, or declare its flags 
 def read_answer(out: Path, path: str) -> Script:
     """Returns the script that the program described in the file `out`. Raises CannotRun if there is no valid answer."""
     try:
-        found = json.loads(out.read_bytes())
+        answer = json.loads(out.read_bytes())
         # the child writes only frontend, flags and commands
-        return decode_script({"style": "args", "groups": [], "partial": "", **found})
+        return decode_script({"style": "args", "groups": [], "partial": "", **answer})
     except FileNotFoundError as error:
         raise FlagsUnknown(f"'{path}' ended without reading its command line", HINT) from error
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -45,7 +45,7 @@ def write_answer(frontend: str, flags: "list[Any]", commands: "list[Any]") -> "N
     os._exit(0)
 
 
-def make_flag(name: str, **given: "Any") -> "dict[str, Any]":
+def make_flag(name: str, **settings: "Any") -> "dict[str, Any]":
     """Returns a flag as JSON. Fields that are not given get their defaults."""
     usual: dict[str, Any] = {
         "name": name,
@@ -57,7 +57,7 @@ def make_flag(name: str, **given: "Any") -> "dict[str, Any]":
         "action": "store",
         "many": False,
     }
-    return dict({**usual, "required": False, "words": []}, **given)
+    return dict({**usual, "required": False, "words": []}, **settings)
 
 
 def read_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
@@ -122,14 +122,14 @@ def read_command(command: "Any") -> "tuple[list[Any], list[Any]]":
 
 def merge_options(flags: "Any") -> "list[Any]":
     """Merges options that set one click parameter to different values into a single flag."""
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for one in flags:
-        known = found.setdefault(one["name"], one)
-        if known is not one and known["action"] == one["action"] == "const":
+        option = merged.setdefault(one["name"], one)
+        if option is not one and option["action"] == one["action"] == "const":
             for key in ("choices", "words"):
-                known[key] += one[key]
-            known["default"] = one["default"] if known["default"] is None else known["default"]
-    return list(found.values())
+                option[key] += one[key]
+            option["default"] = one["default"] if option["default"] is None else option["default"]
+    return list(merged.values())
 
 
 def make_value_flag(param: "Any", option: str, default: "Any") -> "dict[str, Any]":
@@ -190,17 +190,17 @@ def read_param(param: "Any") -> "dict[str, Any]":
 def read_absl_flags(flags: "Any") -> "list[Any]":
     """Returns the absl flags that the program itself defines, without those of the modules it imports."""
     kinds = {"int": "int", "float": "float", "bool": "bool", "string": "str", "string enum": "str"}
-    found = []
+    read_flags = []
     for item in flags.get_key_flags_for_module(sys.argv[0]):
         kind, many = item.flag_type(), isinstance(item.default, list)
         choices = list(getattr(item.parser, "enum_values", None) or [])
         # a list of flags.DEFINE_list is one word: --names=a,b
         action = "separated" if kind == "comma separated list of strings" else "equals"
-        given = {"choices": choices, "help": item.help or "", "option": "--" + item.name, "action": action, "many": many}
-        found.append(
-            make_flag(item.name, default=jsonable(item.default), kind="list" if many else kinds.get(kind, "any"), **given)
+        settings = {"choices": choices, "help": item.help or "", "option": "--" + item.name, "action": action, "many": many}
+        read_flags.append(
+            make_flag(item.name, default=jsonable(item.default), kind="list" if many else kinds.get(kind, "any"), **settings)
         )
-    return found
+    return read_flags
 
 
 def patch_parsers() -> None:
@@ -218,16 +218,16 @@ def patch_parsers() -> None:
     # parse_args calls it too
     argparse.ArgumentParser.parse_known_args = parse  # type: ignore[method-assign]
     # click's groups and typer's classes can have a `main` of their own, so each class is patched
-    places = [
+    patches = [
         ("click.core", "Command", "main", main),
         ("click.core", "Group", "main", main),
         ("typer.core", "TyperCommand", "main", main),
     ]
-    for module, owner, name, way in [*places, ("typer.core", "TyperGroup", "main", main), ("absl.app", "", "run", run)]:
+    for module, owner, name, way in [*patches, ("typer.core", "TyperGroup", "main", main), ("absl.app", "", "run", run)]:
         # only installed packages are patched; the import order of the program does not matter
         if importlib.util.find_spec(module.partition(".")[0]):
-            found: Any = importlib.import_module(module)
-            setattr(getattr(found, owner) if owner else found, name, way)
+            target: Any = importlib.import_module(module)
+            setattr(getattr(target, owner) if owner else target, name, way)
 
 
 if __name__ == "__main__":

@@ -64,29 +64,29 @@ def help_launchers(words: list[str], environ: Mapping[str, str], project: Projec
     launcher = os.path.basename(words[0]) if words else ""
     # searched as bytes: parsing TOML would cost more time at each start
     text = b"".join(read_start(os.path.join(directory, "pyproject.toml")) for directory in project.directories)
-    found = [handed for handed in (help_uv(launcher, words, environ, project, text), help_pixi(project)) if handed]
+    helps = [handed for handed in (help_uv(launcher, words, environ, project, text), help_pixi(project)) if handed]
     if launcher == "pdm" or b"[tool.pdm" in text or b"pdm.backend" in text or has_file(project, "pdm.lock"):
-        found.append(help_pdm(launcher, words, project))
+        helps.append(help_pdm(launcher, words, project))
     if launcher == "poetry" or (not is_script and (b"poetry" in text or has_file(project, "poetry.lock"))):
-        found.append(help_poetry(launcher, words, environ, project))
+        helps.append(help_poetry(launcher, words, environ, project))
     if launcher == "hatch" or b"[tool.hatch.env" in text or has_file(project, "hatch.toml"):
         # hatch reinstalls the project if the environment was made for another path
-        found.append(LauncherHelp({"HATCH_DATA_DIR": f"{OWN}/hatch"}))
+        helps.append(LauncherHelp({"HATCH_DATA_DIR": f"{OWN}/hatch"}))
     return LauncherHelp(
-        {name: value for handed in found for name, value in handed.variables.items()},
-        tuple(name for handed in found for name in handed.dropped),
-        next((handed.prefix for handed in found if handed.prefix), ""),
-        next((handed.notice for handed in found if handed.notice), ""),
-        next((handed.made for handed in found if handed.made), ""),
+        {name: value for handed in helps for name, value in handed.variables.items()},
+        tuple(name for handed in helps for name in handed.dropped),
+        next((handed.prefix for handed in helps if handed.prefix), ""),
+        next((handed.notice for handed in helps if handed.notice), ""),
+        next((handed.made for handed in helps if handed.made), ""),
     )
 
 
 def choose_variables(handed: LauncherHelp, environ: Mapping[str, str], own: Path) -> dict[str, str]:
-    """Returns the variables to set, with `own` for OWN. Creates the environment in `made`. Raises CannotRun."""
-    made = handed.made.replace(OWN, str(own))
+    """Returns the variables to set, with `own` for OWN. Creates the environment in `variables`. Raises CannotRun."""
+    variables = handed.made.replace(OWN, str(own))
     python = shutil.which("python3", path=environ.get("PATH"))
-    if made and python and not is_environment(made):
-        capture_output((python, "-m", "venv", "--without-pip", made), environ, own.parent)
+    if variables and python and not is_environment(variables):
+        capture_output((python, "-m", "venv", "--without-pip", variables), environ, own.parent)
     return {name: value.replace(OWN, str(own)) for name, value in handed.variables.items()}
 
 
@@ -100,9 +100,9 @@ def help_uv(launcher: str, words: list[str], environ: Mapping[str, str], project
         return LauncherHelp(own, ("UV_NO_SYNC",), notice=launcher_notice(words))
     # relative to the project, as uv reads it
     typed = environ.get("UV_PROJECT_ENVIRONMENT", "")
-    places = [os.path.join(directory, typed or ".venv") for directory in project.directories]
-    if place := next(filter(is_environment, places), ""):
-        return LauncherHelp({"UV_PROJECT_ENVIRONMENT": place, "UV_NO_SYNC": "1"}, prefix=place)
+    environments = [os.path.join(directory, typed or ".venv") for directory in project.directories]
+    if environment := next(filter(is_environment, environments), ""):
+        return LauncherHelp({"UV_PROJECT_ENVIRONMENT": environment, "UV_NO_SYNC": "1"}, prefix=environment)
     if "--active" in words and is_environment(environ.get("VIRTUAL_ENV", "")):
         return LauncherHelp({"UV_NO_SYNC": "1"})
     return LauncherHelp(own, notice=launcher_notice(words) if launcher == "uv" and b"[project]" in text else "")
@@ -136,12 +136,12 @@ def help_poetry(launcher: str, words: list[str], environ: Mapping[str, str], pro
     if environ.get("VIRTUAL_ENV"):
         return LauncherHelp({})
     for directory in project.directories:
-        if is_environment(place := os.path.join(directory, ".venv")):
-            return LauncherHelp({"VIRTUAL_ENV": place}, prefix=place)
-    place = ask_launcher("poetry", ("env", "info", "--path"), environ, project, refresh=launcher == "poetry")
-    if is_environment(place):
-        return LauncherHelp({"VIRTUAL_ENV": place}, prefix=place)
-    return LauncherHelp(own, notice=launcher_notice(words) if launcher == "poetry" and not place else "")
+        if is_environment(environment := os.path.join(directory, ".venv")):
+            return LauncherHelp({"VIRTUAL_ENV": environment}, prefix=environment)
+    environment = ask_launcher("poetry", ("env", "info", "--path"), environ, project, refresh=launcher == "poetry")
+    if is_environment(environment):
+        return LauncherHelp({"VIRTUAL_ENV": environment}, prefix=environment)
+    return LauncherHelp(own, notice=launcher_notice(words) if launcher == "poetry" and not environment else "")
 
 
 def launcher_notice(words: list[str]) -> str:
@@ -177,25 +177,27 @@ def ask_launcher(
     # poetry's default on Linux
     home = environ.get("POETRY_CACHE_DIR") or os.path.join(environ.get("HOME", ""), ".cache", "pypoetry")
     looked_at = [program, os.path.join(environ.get("POETRY_VIRTUALENVS_PATH") or os.path.join(home, "virtualenvs"))]
-    looked_at += [os.path.join(place, name) for place in project.directories for name in ("pyproject.toml", "poetry.toml")]
-    key, known = " ".join((here, launcher, *question)), read_cache(cache)
-    entry = known.get(key)
-    place = str(entry.get("path", "")) if isinstance(entry, dict) else ""
-    now = stamp_launcher(place, looked_at)
-    if isinstance(entry, dict) and entry.get("stamp") == now and (is_environment(place) or not (place or refresh)):
-        return place
+    looked_at += [
+        os.path.join(directory, name) for directory in project.directories for name in ("pyproject.toml", "poetry.toml")
+    ]
+    key, cached = " ".join((here, launcher, *question)), read_cache(cache)
+    entry = cached.get(key)
+    environment = str(entry.get("path", "")) if isinstance(entry, dict) else ""
+    now = stamp_launcher(environment, looked_at)
+    if isinstance(entry, dict) and entry.get("stamp") == now and (is_environment(environment) or not (environment or refresh)):
+        return environment
     try:
         # poetry may print warnings before the path
-        place = (
+        environment = (
             os.fsdecode(capture_output((program, *question), {**environ, "PWD": here}, Path(here), PATIENCE))
             .strip()
             .rpartition("\n")[2]
         )
     except CannotRun:
-        place = ""
-    place = place if is_environment(place) else ""
-    write_cache(cache, known | {key: {"path": place, "stamp": stamp_launcher(place, looked_at)}})
-    return place
+        environment = ""
+    environment = environment if is_environment(environment) else ""
+    write_cache(cache, cached | {key: {"path": environment, "stamp": stamp_launcher(environment, looked_at)}})
+    return environment
 
 
 def lacks_packages(prefix: str, directories: Iterable[str]) -> bool:

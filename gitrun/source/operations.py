@@ -164,9 +164,9 @@ def definition_of(tree: SourceTree, name: str) -> Definition | None:
     """
     for file in (GITRUN, PYPROJECT):
         if is_regular_file(tree, file):
-            found = source.project_file.read_definitions(tree.read(file) or b"", file, name).get(name)
-            if found:
-                return found
+            definition = source.project_file.read_definitions(tree.read(file) or b"", file, name).get(name)
+            if definition:
+                return definition
     return None
 
 
@@ -205,8 +205,8 @@ def notebook_operation(tree: SourceTree, name: str, path: str, words: tuple[str,
         raise UsageError(f"notebook {name} takes no arguments: '{words[0]}'", "To set a flag: NAME=VALUE")
     # so `data.csv` in a cell means the file beside the notebook
     directory, _, file = path.rpartition("/")
-    found = read_notebook_at(tree, path)
-    return Operation(name, NOTEBOOK, (PYTHON if found.language == "python" else found.kernel, file), directory)
+    notebook = read_notebook_at(tree, path)
+    return Operation(name, NOTEBOOK, (PYTHON if notebook.language == "python" else notebook.kernel, file), directory)
 
 
 def read_notebook_at(tree: SourceTree, path: str) -> Notebook:
@@ -244,5 +244,5 @@ def restarted_operation(
     if own_tree is None or own_definition is None:
         return replace(recorded, definition=definition)
     # the words that the user had added to those of the entry
-    given = attempt.command[len(entry_operation(own_tree, own_definition, ()).command) :]
-    return entry_operation(tree, definition, given)
+    words = attempt.command[len(entry_operation(own_tree, own_definition, ()).command) :]
+    return entry_operation(tree, definition, words)

@@ -53,7 +53,7 @@ def read_values(tree: Tree, file: ParameterFile, path: str) -> ParameterValues:
     return ParameterValues(file, tuple(replace(flag, file=path) for flag in own) if len(own) <= MOST else ())
 
 
-def with_parameters(script: Script, files: Sequence[ParameterValues], given: Mapping[str, object] | None = None) -> Script:
+def with_parameters(script: Script, files: Sequence[ParameterValues], params: Mapping[str, object] | None = None) -> Script:
     """Returns the script with the values of its parameter files as flags. Its own flags win.
 
     Skips a file if the user gave another path for it.
@@ -62,7 +62,7 @@ def with_parameters(script: Script, files: Sequence[ParameterValues], given: Map
     advice = script.advice
     for values in files:
         # --config other.yaml: the values of the default file are not loaded
-        if values.file.named not in (given or {}):
+        if values.file.named not in (params or {}):
             for flag in values.flags:
                 # an option of the same name decides in the program too
                 flags.setdefault(flag.name, flag)
@@ -87,8 +87,8 @@ def values_to_write(flags: Mapping[str, Value], script: Script | None) -> dict[s
 
     own = {
         path: source.config_files.find_changes(
-            {flag.name: flags[flag.name] for flag in found if flag.name in flags}, tuple(found)
+            {flag.name: flags[flag.name] for flag in values if flag.name in flags}, tuple(values)
         )
-        for path, found in by_path.items()
+        for path, values in by_path.items()
     }
     return {path: values for path, values in own.items() if values}

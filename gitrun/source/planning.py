@@ -195,20 +195,20 @@ def plan_restart(
     declaration = replace(declaration, operation=call.operation)
     flags, declared = switch_groups(declaration, last.flags.put(call.from_words), request.flags)
     call = replace(call, declared=replace(declared, host=call.declared.host))
-    gone: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     if own_tree and declared.flags is not None:
         # the old source's flags tell which of the new ones are really new
         before = resolve_restart(own_tree, last, basis).with_values(last.flags)
-        flags, gone = move_flags(flags, before, declared, force=params.force_flags)
+        flags, dropped = move_flags(flags, before, declared, force=params.force_flags)
     flags = flags.put(call.typed)
     lost = find_lost_flags(tree, call.operation, call.declared, flags)
     require_reach(call.operation, call.declared, [name for name in lost if name in call.typed], flags)
     # only typed flags are refused: one of the last attempt that the source no longer reads is dropped
-    flags, gone = flags.put(dict.fromkeys(lost)), (*gone, *lost)
+    flags, dropped = flags.put(dict.fromkeys(lost)), (*dropped, *lost)
     plan = make_plan(tree, call, flags, params, origin)
     given = tuple(dict.fromkeys((*call.given, *(name for name in last.given if name in flags))))
     # another attempt of a trial is still that trial
-    return replace(plan, clean=request.clean, basis=basis, given=given, batch=last.batch, trial=last.trial), gone
+    return replace(plan, clean=request.clean, basis=basis, given=given, batch=last.batch, trial=last.trial), dropped
 
 
 def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> Call:
@@ -217,23 +217,23 @@ def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> C
     declared = declaration.with_values({**old, **typed})
     start = words_start(operation.kind, operation.command)
     words = operation.command[start:] if operation.kind == SCRIPT and declared.style == ARGS else ()
-    read = read_words(declared.script, words)
+    call_flags = read_words(declared.script, words)
     # words after -- selected an option of a Hydra group, which brings flags of its own
-    if declared.script and any(group.flag in read.flags for group in declared.script.groups):
-        declared = declaration.with_values({**old, **read.flags, **typed})
-        read = read_words(declared.script, words)
+    if declared.script and any(group.flag in call_flags.flags for group in declared.script.groups):
+        declared = declaration.with_values({**old, **call_flags.flags, **typed})
+        call_flags = read_words(declared.script, words)
     if words:
-        operation = replace(operation, command=(*operation.command[:start], *read.rest))
+        operation = replace(operation, command=(*operation.command[:start], *call_flags.rest))
     # without a flag to place, find_host reads no script
     names = (*(flag.name for flag in declared.flags or ()), *old, *typed)
     declared = replace(declared, host=find_host(tree, operation, declared, names))
-    from_words = check_flags(operation, declared, read.flags, force=force)
+    from_words = check_flags(operation, declared, call_flags.flags, force=force)
 
     def suggest(name: str) -> str | None:
         return suggest_other_way(tree, operation, declared, name, typed.get(name))
 
     checked = check_flags(operation, declared, typed, force=force, suggest=suggest)
-    return Call(operation, declared, from_words, checked, read.unsure - checked.keys())
+    return Call(operation, declared, from_words, checked, call_flags.unsure - checked.keys())
 
 
 def refuse_contradictions(call: Call) -> None:
@@ -252,8 +252,10 @@ def with_resources(params: Params, definition: Definition | None) -> Params:
     """Returns the run parameters with the resources that the entry names, under those that were given."""
     if definition is None or not definition.resources:
         return params
-    given = dict(word.partition("=")[::2] for word in params.resources)
-    return replace(params, resources=tuple(f"{name}={amount}" for name, amount in (dict(definition.resources) | given).items()))
+    limits = dict(word.partition("=")[::2] for word in params.resources)
+    return replace(
+        params, resources=tuple(f"{name}={amount}" for name, amount in (dict(definition.resources) | limits).items())
+    )
 
 
 def path_params(git: Git, request: Request) -> dict[str, Any]:
@@ -303,21 +305,21 @@ def check_flags(
     needs = {need.operation for need in operation.definition.needs} if operation.definition else set()
     # a declared flag wins over a needed operation of the same name
     needs -= {flag.name for flag in declared.flags or ()}
-    wanted = {name: value for name, value in flags.items() if name not in needs}
+    own_flags = {name: value for name, value in flags.items() if name not in needs}
     script, host = declared.script, declared.host
-    require_command(script, operation.name, operation.words, wanted if not force else ())
+    require_command(script, operation.name, operation.words, own_flags if not force else ())
     is_partial = bool(script and script.partial)
     routed: dict[str, Value | Typed | None] = {}
     if host and declared.flags is None:  # the script's own declarations decide about types
-        routed = {name: value for name, value in wanted.items() if is_routed(host, name, operation.command)}
-        wanted = {name: value for name, value in wanted.items() if name not in routed}
+        routed = {name: value for name, value in own_flags.items() if is_routed(host, name, operation.command)}
+        own_flags = {name: value for name, value in own_flags.items() if name not in routed}
     checked = check_host_flags(host, routed, force=force, suggest=suggest) if host and routed else {}
-    wanted = mark_as_text(text_kept(operation, declared), wanted)
+    own_flags = mark_as_text(text_kept(operation, declared), own_flags)
     if not force and not is_partial:
-        refuse_unreadable(operation, declared, wanted)
+        refuse_unreadable(operation, declared, own_flags)
         if declared.flags is not None:
-            refuse_undeclared(operation.name, declared.flags, wanted, suggest)
-    return checked | resolve_flags(declared.flags, wanted, operation=operation.name, force=force, partial=is_partial)
+            refuse_undeclared(operation.name, declared.flags, own_flags, suggest)
+    return checked | resolve_flags(declared.flags, own_flags, operation=operation.name, force=force, partial=is_partial)
 
 
 def check_host_flags(
@@ -348,9 +350,9 @@ def refuse_undeclared(
 
     `suggest` says how to give it; None if --force-flags passes it.
     """
-    known = {flag.name.replace("-", "_") for flag in declared}
+    known_names = {flag.name.replace("-", "_") for flag in declared}
     for name in names:
-        if name.replace("-", "_") not in known and (hint := suggest(name)) is not None:
+        if name.replace("-", "_") not in known_names and (hint := suggest(name)) is not None:
             spelling = hint_for_unknown(declared, name)
             raise UnknownFlag(f"{operation} has no flag {name!r}", ". ".join(filter(None, (spelling, hint))))
 
@@ -385,10 +387,10 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
     words = operation.command[start:]
     # a remaining word may set these flags to an unknown value: do not pass them twice, and do not record them
     plain = flags.put({flag.name: flag.default for flag in own if flag.name in call.unsure})
-    added = (
+    inserted = (
         tuple((start + at, word) for at, word in place_arguments(declared.script or (), plain, words)) if style == ARGS else ()
     )
-    route = route_flags(declared.host, operation, flags) if declared.host else Route(added)
+    route = route_flags(declared.host, operation, flags) if declared.host else Route(inserted)
     unsure = dict.fromkeys(name for name in call.unsure if name in flags)
     notices = (
         unchecked_warning(declared.script, operation.name, flags),
@@ -400,7 +402,7 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
         flags=flags.put(unsure), params=with_resources(params, definition),
         source=origin.snapshot, created=stamp.now, nonce=stamp.nonce,
         staged=origin.is_staged,
-        arguments=tuple(word for _, word in route.added), places=tuple(place for place, _ in route.added),
+        arguments=tuple(word for _, word in route.added), places=tuple(start for start, _ in route.added),
         notices=tuple(filter(None, notices)),
         constants=route.constants or (changed_constants(own, flags) if style == GLOBALS else {}), place=route.place,
         definition=definition, basis=model.provenance.Basis(is_entry=True) if definition else None,
@@ -446,10 +448,12 @@ def move_flags(old: Flags, before: Declared, now: Declared, *, force: bool) -> t
     New flags get their defaults. Flags that the source no longer has are dropped, unless `force` is set.
     """
     names = {flag.name for flag in now.flags or ()}
-    known = {flag.name for flag in before.flags or ()}
-    fresh = {name: value for name, value in default_values(now.flags or ()).items() if name not in known and name not in old}
-    gone = () if force else tuple(name for name in old if name not in names)
-    return old.put(fresh).put(dict.fromkeys(gone)), gone
+    known_names = {flag.name for flag in before.flags or ()}
+    fresh = {
+        name: value for name, value in default_values(now.flags or ()).items() if name not in known_names and name not in old
+    }
+    dropped = () if force else tuple(name for name in old if name not in names)
+    return old.put(fresh).put(dict.fromkeys(dropped)), dropped
 
 
 def switch_groups(declaration: Declaration, old: Flags, typed: Mapping[str, Value | Typed | None]) -> tuple[Flags, Declared]:
@@ -473,20 +477,20 @@ def carry_flags(old: Flags, before: Declared, now: Declared) -> Flags:
     """
     was, will = default_values(before.flags or ()), default_values(now.flags or ())
     names = [flag.name for flag in now.flags or ()]
-    gone = {flag.name: None for flag in before.flags or () if flag.name not in names}
-    return old.put(gone).put({name: will.get(name) for name in names if same_value(old.get(name), was.get(name))})
+    dropped = {flag.name: None for flag in before.flags or () if flag.name not in names}
+    return old.put(dropped).put({name: will.get(name) for name in names if same_value(old.get(name), was.get(name))})
 
 
-def restart_params(last: Attempt, request: Request, places: Mapping[str, Any] = NO_FLAGS) -> Params:
-    """Returns the last attempt's run parameters, overridden by the request and by `places`."""
-    given = request.given_params()
-    kept = {name: getattr(last.params, name) for name in Params.__slots__}
+def restart_params(last: Attempt, request: Request, positions: Mapping[str, Any] = NO_FLAGS) -> Params:
+    """Returns the last attempt's run parameters, overridden by the request and by `positions`."""
+    params = request.given_params()
+    last_params = {name: getattr(last.params, name) for name in Params.__slots__}
     # --gpus and --no-gpus exclude each other: the new one wins
-    if "gpus" in given:
-        kept["no_gpus"] = False
-    if given.get("no_gpus"):
-        kept["gpus"] = None
-    return Params(**{**kept, **given, **places})
+    if "gpus" in params:
+        last_params["no_gpus"] = False
+    if params.get("no_gpus"):
+        last_params["gpus"] = None
+    return Params(**{**last_params, **params, **positions})
 
 
 def recorded_source(attempt: Attempt) -> Source:
@@ -501,7 +505,7 @@ def fill_placeholders(words: Sequence[str], flags: Mapping[str, Value]) -> list[
     """Replaces each `{name}` of a flag in the words by its value. Other braces stay."""
     return [
         # awk '{print $1}' and JSON keep their braces
-        re.sub(r"\{([^{}]+)\}", lambda found: format_word(flags[found[1]]) if found[1] in flags else found[0], word)
+        re.sub(r"\{([^{}]+)\}", lambda match: format_word(flags[match[1]]) if match[1] in flags else match[0], word)
         for word in words
     ]
 
@@ -518,9 +522,9 @@ def format_word(value: Value) -> str:
 
 def flag_variables(flags: Mapping[str, Value]) -> dict[str, str]:
     """Returns the flags as environment variables `FLAG_<NAME>`. Leaves out values with a NUL and those too long for Linux."""
-    found = {flag_variable(name): format_word(value) for name, value in flags.items()}
+    variables = {flag_variable(name): format_word(value) for name, value in flags.items()}
     # execve ends a string at NUL, and fails with E2BIG for a longer one
-    return {name: value for name, value in found.items() if "\0" not in value and variable_size(name, value) < LONGEST}
+    return {name: value for name, value in variables.items() if "\0" not in value and variable_size(name, value) < LONGEST}
 
 
 def variable_size(name: str, value: str) -> int:

@@ -91,12 +91,12 @@ def resolve_points(  # noqa: PLR0913 - those of resolve_flags, and how much of a
     """
     points: list[dict[str, Value]] = []
     for row in rows:
-        given = {name: _unquote(declared, name, value, as_typed) for name, value in row.flags.items()}
+        values = {name: _unquote(declared, name, value, as_typed) for name, value in row.flags.items()}
         try:
-            found = resolve_flags(declared, given, operation=operation, force=force, partial=partial)
+            flags = resolve_flags(declared, values, operation=operation, force=force, partial=partial)
         except (BadValue, UnknownFlag) as error:
             raise type(error)(f"{row.place}: {error.message}", error.hint) from error
-        points.append({name: value for name, value in found.items() if value is not None})
+        points.append({name: value for name, value in flags.items() if value is not None})
     return tuple(points)
 
 
@@ -172,12 +172,12 @@ def _check_columns(name: str, columns: list[str]) -> list[str]:
     return columns
 
 
-def _read_cells(place: str, columns: list[str], cells: list[str]) -> PointRow:
+def _read_cells(where: str, columns: list[str], cells: list[str]) -> PointRow:
     if len(cells) > len(columns):
         hint = "To give a text or a list with commas: put it in double quotes"
-        raise UsageError(f"{place}: {len(cells)} values for {len(columns)} columns", hint)
+        raise UsageError(f"{where}: {len(cells)} values for {len(columns)} columns", hint)
     pairs = zip(columns, (cell.strip() for cell in cells), strict=False)
-    return PointRow(place, {column: Typed(cell) for column, cell in pairs if cell})
+    return PointRow(where, {column: Typed(cell) for column, cell in pairs if cell})
 
 
 def _read_json(name: str, text: str) -> Iterator[PointRow]:
@@ -213,9 +213,9 @@ def _read_toml(name: str, text: str) -> Iterator[PointRow]:
         return
     # tomli tells no lines; tables with headers of their own have a line each
     lines = [number for number, line in enumerate(text.split("\n"), start=1) if re.match(r"\s*\[\[", line)]
-    places = [f"line {line}" for line in lines] if len(lines) == len(tables[0]) else []
+    places_in_file = [f"line {line}" for line in lines] if len(lines) == len(tables[0]) else []
     for number, row in enumerate(tables[0], start=1):
-        yield _read_row(f"{name}, {places[number - 1] if places else f'row {number}'}", row)
+        yield _read_row(f"{name}, {places_in_file[number - 1] if places_in_file else f'row {number}'}", row)
 
 
 def _read_yaml(name: str, text: str) -> Iterator[PointRow]:
@@ -234,52 +234,52 @@ def _read_yaml(name: str, text: str) -> Iterator[PointRow]:
         yield from _combine(name, whole)
         return
     for row, inner in zip(whole, node.value, strict=True):
-        place = f"{name}, line {inner.start_mark.line + 1}"
-        _require_small(place, row, counts)
-        yield _read_row(place, row)
+        where = f"{name}, line {inner.start_mark.line + 1}"
+        _require_small(where, row, counts)
+        yield _read_row(where, row)
 
 
-def _require_small(place: str, value: object, counts: dict[int, int]) -> None:
+def _require_small(where: str, value: object, counts: dict[int, int]) -> None:
     """Raises UsageError for a value that references make huge, or that contains itself."""
     most = source.config_files.MOST
     if source.config_files.count_values(value, counts) > most:
-        raise UsageError(f"{place}: this has more than {most:,} values")
+        raise UsageError(f"{where}: this has more than {most:,} values")
 
 
-def _read_node(loader: Any, node: Any, known: dict[int, object]) -> object:  # noqa: ANN401 - PyYAML has no types
+def _read_node(loader: Any, node: Any, anchors: dict[int, object]) -> object:  # noqa: ANN401 - PyYAML has no types
     """Returns the value of a YAML node. Plain words stay as typed: YAML 1.1 reads 1e-3 as text, and 12:30 as 750."""
-    if id(node) not in known:
+    if id(node) not in anchors:
         # known before its items: a list may contain itself, which count_values refuses
         if node.id == "sequence":
-            known[id(node)] = items = list[object]()
-            items += [_read_node(loader, inner, known) for inner in node.value]
+            anchors[id(node)] = items = list[object]()
+            items += [_read_node(loader, inner, anchors) for inner in node.value]
         elif node.id == "mapping":
-            known[id(node)] = table = dict[str, object]()
+            anchors[id(node)] = table = dict[str, object]()
             # puts in the values of `<<: *defaults`
             loader.flatten_mapping(node)
-            table.update({str(key.value): _read_node(loader, inner, known) for key, inner in node.value})
+            table.update({str(key.value): _read_node(loader, inner, anchors) for key, inner in node.value})
         elif node.style is not None:
-            known[id(node)] = str(node.value)
+            anchors[id(node)] = str(node.value)
         else:
-            known[id(node)] = YAML_WORDS[node.value.lower()] if node.value.lower() in YAML_WORDS else Typed(node.value)
-    return known[id(node)]
+            anchors[id(node)] = YAML_WORDS[node.value.lower()] if node.value.lower() in YAML_WORDS else Typed(node.value)
+    return anchors[id(node)]
 
 
-def _read_row(place: str, row: object) -> PointRow:
+def _read_row(where: str, row: object) -> PointRow:
     """Returns the row of a table of names and values. Raises UsageError with its place."""
     if not isinstance(row, dict):
-        raise UsageError(f"{place}: this is not a table of flags", "A trial is a table such as {lr: 0.1, opt: adam}")
-    return PointRow(place, {name: value for name, value in _read_items(place, row) if value is not None})
+        raise UsageError(f"{where}: this is not a table of flags", "A trial is a table such as {lr: 0.1, opt: adam}")
+    return PointRow(where, {name: value for name, value in _read_items(where, row) if value is not None})
 
 
-def _read_items(place: str, row: Mapping[Any, object]) -> Iterator[tuple[str, Value | Typed | None]]:
+def _read_items(where: str, row: Mapping[Any, object]) -> Iterator[tuple[str, Value | Typed | None]]:
     for name, value in row.items():
         if not is_flag_name(name):
-            raise UsageError(f"{place}: {name!r} cannot be the name of a flag", "To set a flag: its name and a value")
+            raise UsageError(f"{where}: {name!r} cannot be the name of a flag", "To set a flag: its name and a value")
         try:
             yield name, value if value is None or isinstance(value, Typed) else copy_value(name, _plain(value))
         except BadValue as error:
-            raise BadValue(f"{place}: {error.message}", error.hint) from error
+            raise BadValue(f"{where}: {error.message}", error.hint) from error
 
 
 def _plain(value: object) -> object:

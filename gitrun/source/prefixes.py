@@ -22,15 +22,15 @@ def find_prefixes(words: list[str], environ: Mapping[str, str], directories: tup
 
     The directories lead up to the top of the project.
     """
-    found = dict.fromkeys(prefixes_from_variables(environ))
+    prefixes = dict.fromkeys(prefixes_from_variables(environ))
     for directory in directories:
-        found |= dict.fromkeys(find_environments(directory))
+        prefixes |= dict.fromkeys(find_environments(directory))
     programs = [shutil.which(name, path=environ.get("PATH")) for name in ("python", "python3", *words[:1])]
     for program in dict.fromkeys(filter(None, programs)):
-        found |= dict.fromkeys(prefixes_of_program(os.path.join(directories[0], program), environ, directories))
+        prefixes |= dict.fromkeys(prefixes_of_program(os.path.join(directories[0], program), environ, directories))
     if words and os.path.basename(words[0]) in {"conda", "mamba", "micromamba"}:
-        found |= dict.fromkeys(list_conda_environments(environ))
-    return tuple(found)
+        prefixes |= dict.fromkeys(list_conda_environments(environ))
+    return tuple(prefixes)
 
 
 def prefixes_from_variables(environ: Mapping[str, str]) -> Iterator[str]:
@@ -46,8 +46,8 @@ def prefixes_from_variables(environ: Mapping[str, str]) -> Iterator[str]:
 def find_environments(directory: str) -> Iterator[str]:
     """Yields the environments in a directory of a project."""
     for name in PROJECTS:
-        if is_environment(place := os.path.join(directory, name)):
-            yield place
+        if is_environment(path := os.path.join(directory, name)):
+            yield path
     for name in list_names(os.path.join(directory, ".pixi", "envs")):
         yield os.path.join(directory, ".pixi", "envs", name)
     # __pypackages__/3.11/lib (PEP 582, which pdm follows)
@@ -70,8 +70,8 @@ def prefixes_of_program(program: str, environ: Mapping[str, str], directories: t
         # the link may lead to another installation
         yield os.path.dirname(os.path.dirname(os.path.realpath(program)))
     if os.path.basename(directory) == "shims":  # pyenv, asdf, mise
-        for place in ("versions", "installs/python"):
-            home = os.path.join(os.path.dirname(directory), place)
+        for top in ("versions", "installs/python"):
+            home = os.path.join(os.path.dirname(directory), top)
             yield from (os.path.join(home, name) for name in find_pyenv_versions(home, environ, directories))
     else:
         yield from map(os.fsdecode, INSIDE.findall(read_first_bytes(program)))
@@ -79,15 +79,18 @@ def prefixes_of_program(program: str, environ: Mapping[str, str], directories: t
 
 def find_pyenv_versions(home: str, environ: Mapping[str, str], directories: tuple[str, ...]) -> list[str]:
     """Returns the installed versions that pyenv may select in the first of the directories; all if no file names one."""
-    files = (*(os.path.join(place, ".python-version") for place in directories), os.path.join(os.path.dirname(home), "version"))
+    files = (
+        *(os.path.join(directory, ".python-version") for directory in directories),
+        os.path.join(os.path.dirname(home), "version"),
+    )
     # pyenv's order: PYENV_VERSION, .python-version here and above, the global version
     setting = environ.get("PYENV_VERSION") or next(
         filter(None, (read_first_bytes(file).decode(errors="replace") for file in files)), ""
     )
     there = list_names(home)
     # PYENV_VERSION=3.12.1:3.11.7, and a file with one version a line; 3.12 stands for any 3.12.x
-    wanted = setting.replace(":", " ").split()
-    return [name for name in there if any(name == one or name.startswith(f"{one}.") for one in wanted)] or there
+    versions = setting.replace(":", " ").split()
+    return [name for name in there if any(name == one or name.startswith(f"{one}.") for one in versions)] or there
 
 
 def list_conda_environments(environ: Mapping[str, str]) -> Iterator[str]:

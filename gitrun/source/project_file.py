@@ -53,26 +53,26 @@ def read_entries(data: bytes, name: str) -> dict[str, Definition | UsageError]:
 
     Raises UsageError if no entry can be read.
     """
-    found: dict[str, Definition | UsageError] = {}
+    entries: dict[str, Definition | UsageError] = {}
     for operation, item in parse_entries(data, name).items():
         try:
-            found[operation] = parse_definition(operation, item)
+            entries[operation] = parse_definition(operation, item)
         except UsageError as error:
-            found[operation] = error
-    return found
+            entries[operation] = error
+    return entries
 
 
 def read_entries_at(top: Path) -> dict[str, Definition | UsageError]:
     """Reads the entries of the project files in a directory, each as its definition or its error. Raises UsageError."""
-    found: dict[str, Definition | UsageError] = {}
+    entries: dict[str, Definition | UsageError] = {}
     for name in (PYPROJECT, GITRUN):  # gitrun.toml wins
         try:
             data = (top / name).read_bytes()
         except OSError:
             continue
         # a broken entry must not hide the others
-        found |= read_entries(data, name)
-    return found
+        entries |= read_entries(data, name)
+    return entries
 
 
 def parse_entries(data: bytes, name: str) -> dict[str, Item]:
@@ -85,14 +85,14 @@ def parse_entries(data: bytes, name: str) -> dict[str, Item]:
             raise BadProjectFile(f"{name} is larger than 1 MiB")
         # some editors begin files with a byte order mark
         text = data.decode("utf-8-sig")
-        found: Any = load_toml(text)
+        table: Any = load_toml(text)
     except (ValueError, RecursionError) as error:  # includes TOMLDecodeError and UnicodeDecodeError
         raise BadProjectFile(f"{name} is not TOML: {error}") from error
     path: tuple[str, ...] = ()
     if name == PYPROJECT:
-        path, tool = ("tool", "gitrun"), found.get("tool")
-        found = tool.get("gitrun", {}) if isinstance(tool, dict) else {}
-    top = Item(name, text, path, found).table(("operations",))
+        path, tool = ("tool", "gitrun"), table.get("tool")
+        table = tool.get("gitrun", {}) if isinstance(tool, dict) else {}
+    top = Item(name, text, path, table).table(("operations",))
     return top["operations"].table() if "operations" in top else {}
 
 
@@ -188,19 +188,19 @@ def parse_definition(name: str, item: Item) -> Definition:
     """Parses an operation."""
     if "=" in name or not name or not name.isprintable() or name.startswith("-"):
         item.fail("cannot be the name of an operation", "A name has no '=', and does not begin with '-'")
-    found = item.table(OPERATION)
-    bodies = [found[body] for body in BODIES if body in found]
+    table = item.table(OPERATION)
+    bodies = [table[body] for body in BODIES if body in table]
     if len(bodies) != 1:
         item.fail(f"needs one of {', '.join(BODIES)}" + (" (only one)" if bodies else ""))
-    if "steps" in found:
+    if "steps" in table:
         item.table(OF_STEPS)
     kind, command, steps = parse_body(bodies[0])
 
     def read(key: str, how: Callable[[Item], Any], otherwise: object = ()) -> Any:  # noqa: ANN401 - whatever `how` reads
-        return how(found[key]) if key in found else otherwise
+        return how(table[key]) if key in table else otherwise
 
     always = read("resolve", lambda item: item.one_of(("once", "always")), "once") == "always"
-    asks = "flags" in found and "steps" not in found and found["flags"].value == "import"
+    asks = "flags" in table and "steps" not in table and table["flags"].value == "import"
     return Definition(
         name=name, kind=kind, command=command, steps=steps,
         description=read("description", Item.words, ""),
@@ -244,13 +244,13 @@ def parse_step(item: Item) -> Step:
     """Parses a step of a pipeline: a name, or a table with `run` and `parse_flags`."""
     if isinstance(item.value, str):
         return split_step(item, item.words())
-    found = item.table(("run", "flags", *STEP_OPTIONS))
-    if "run" not in found:
+    table = item.table(("run", "flags", *STEP_OPTIONS))
+    if "run" not in table:
         item.fail("must be a step with the key run")
-    step = split_step(found["run"], found["run"].words())
-    values = found["flags"].table() if "flags" in found else {}
+    step = split_step(table["run"], table["run"].words())
+    values = table["flags"].table() if "flags" in table else {}
     flags = tuple((name, one.flag_value()) for name, one in values.items())
-    options = tuple((STEP_OPTIONS[key], parse_step_option(key, found[key])) for key in STEP_OPTIONS if key in found)
+    options = tuple((STEP_OPTIONS[key], parse_step_option(key, table[key])) for key in STEP_OPTIONS if key in table)
     return replace(step, flags=(*step.flags, *flags), options=options)
 
 
@@ -303,26 +303,26 @@ def parse_flag(name: str, item: Item) -> Flag:
         item.fail("cannot be the name of a flag", "A name is a letter, then letters, digits and any of _ - . /")
     if not isinstance(item.value, dict):
         return Flag(name, item.flag_value())
-    found = item.table(("default", "type", "choices", "min", "max", "help", "required", "when"))
-    default = found["default"].flag_value() if "default" in found else None
-    choices = tuple(one.flag_value() for one in found["choices"].list()) if "choices" in found else ()
-    if "choices" in found and not choices:
-        found["choices"].fail("needs at least one choice")
+    table = item.table(("default", "type", "choices", "min", "max", "help", "required", "when"))
+    default = table["default"].flag_value() if "default" in table else None
+    choices = tuple(one.flag_value() for one in table["choices"].list()) if "choices" in table else ()
+    if "choices" in table and not choices:
+        table["choices"].fail("needs at least one choice")
     if choices and default is not None and not any(same_value(default, choice) for choice in choices):
-        found["default"].fail("is not one of the choices")
-    made = Flag(
+        table["default"].fail("is not one of the choices")
+    flag = Flag(
         name,
         default,
-        found["type"].one_of(KINDS) if "type" in found else "number" if {"min", "max"} & set(found) else "any",
+        table["type"].one_of(KINDS) if "type" in table else "number" if {"min", "max"} & set(table) else "any",
         choices,
-        found["help"].words() if "help" in found else "",
-        required="required" in found and found["required"].truth(),
-        least=found["min"].number() if "min" in found else None,
-        most=found["max"].number() if "max" in found else None,
-        when=tuple(parse_condition(name, key, one) for key, one in found["when"].table().items()) if "when" in found else (),
+        table["help"].words() if "help" in table else "",
+        required="required" in table and table["required"].truth(),
+        least=table["min"].number() if "min" in table else None,
+        most=table["max"].number() if "max" in table else None,
+        when=tuple(parse_condition(name, key, one) for key, one in table["when"].table().items()) if "when" in table else (),
     )
-    require_consistent(made, found)
-    return made
+    require_consistent(flag, table)
+    return flag
 
 
 def parse_condition(name: str, other: str, item: Item) -> tuple[str, tuple[Value, ...]]:
@@ -358,18 +358,18 @@ def parse_need(name: str, item: Item, *, always: bool) -> Need:
     """Parses a need: patterns, or a table with more."""
     if not isinstance(item.value, dict):
         return Need(name, item.several(), always)
-    found = item.table(("files", "file", "resolve", "best", "direction", "each"))
-    if ("files" in found) == ("file" in found):
+    table = item.table(("files", "file", "resolve", "best", "direction", "each"))
+    if ("files" in table) == ("file" in table):
         item.fail("needs the key files, or file (only one)")
-    if "resolve" in found:
-        always = found["resolve"].one_of(("once", "always")) == "always"
-    best, each = found["best"].words() if "best" in found else "", "each" in found and found["each"].truth()
+    if "resolve" in table:
+        always = table["resolve"].one_of(("once", "always")) == "always"
+    best, each = table["best"].words() if "best" in table else "", "each" in table and table["each"].truth()
     if best and each:
-        found["each"].fail("cannot be combined with best")
-    if "direction" in found and not best:
-        found["direction"].fail("needs the key best")
-    direction = found["direction"].one_of(("minimize", "maximize")) if "direction" in found else ""
-    files = (found.get("files") or found["file"]).several()
+        table["each"].fail("cannot be combined with best")
+    if "direction" in table and not best:
+        table["direction"].fail("needs the key best")
+    direction = table["direction"].one_of(("minimize", "maximize")) if "direction" in table else ""
+    files = (table.get("files") or table["file"]).several()
     return Need(name, files, always, best, direction, each)
 
 
@@ -377,24 +377,24 @@ def parse_input(item: Item) -> Input:
     """Parses an input: a path, or a table with its URL and sha256."""
     if isinstance(item.value, str):
         return Input(item.anywhere())
-    found = item.table(("path", "url", "sha256"))
-    url = found["url"].words() if "url" in found else ""
-    sha256 = found["sha256"].words().lower() if "sha256" in found else ""
+    table = item.table(("path", "url", "sha256"))
+    url = table["url"].words() if "url" in table else ""
+    sha256 = table["sha256"].words().lower() if "sha256" in table else ""
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
-        found["sha256"].fail("must be 64 hexadecimal digits")
+        table["sha256"].fail("must be 64 hexadecimal digits")
     if url and not url.startswith(("https://", "http://", "file://")):
-        found["url"].fail("must be an address that begins with https://, http:// or file://")
+        table["url"].fail("must be an address that begins with https://, http:// or file://")
     if url and (wrong := find_url_fault(url)):
-        found["url"].fail(f"is not a valid address: {wrong}")
+        table["url"].fail(f"is not a valid address: {wrong}")
     if url and not sha256:
         item.fail("needs sha256 beside url", "gitrun checks each download against it")
-    if "path" not in found and not url:
+    if "path" not in table and not url:
         item.fail("needs the key path")
     if url:
         # https://example.org/data.csv?v=2 is put at data.csv
-        place = found["path"] if "path" in found else Item(item.file, item.text, item.path, last_url_name(url))
-        return Input(place.inside(), url, sha256)
-    return Input(found["path"].anywhere(), "", sha256)
+        path = table["path"] if "path" in table else Item(item.file, item.text, item.path, last_url_name(url))
+        return Input(path.inside(), url, sha256)
+    return Input(table["path"].anywhere(), "", sha256)
 
 
 def find_url_fault(url: str) -> str:
@@ -462,7 +462,7 @@ def format_for_message(value: object) -> str:
 def find_line(text: str, path: tuple[str, ...]) -> int:
     """Returns the line (from 1) that matches most of the key path; 0 if none matches any of it."""
     # tomli reports no line of a value, so search for the header or key
-    best, found = 0, 0
+    best, best_line = 0, 0
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         header = re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line)
@@ -478,8 +478,8 @@ def find_line(text: str, path: tuple[str, ...]) -> int:
             key for key in path[len(here) :] if here == path[: len(here)] and re.search(rf"\b{re.escape(key)}\b", line)
         )
         if here == path[: len(here)] and len(here) > best:
-            best, found = len(here), number
-    return found
+            best, best_line = len(here), number
+    return best_line
 
 
 def split_key(key: str) -> tuple[str, ...]:

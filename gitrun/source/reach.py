@@ -92,8 +92,8 @@ def find_lost_flags(tree: SourceTree, operation: Operation, declared: Declared, 
     """Returns the names of the flags that do not reach the program."""
     if operation.kind == STEPS:
         definition = operation.definition
-        known = {flag.name for flag in merge_step_flags(tree, definition)} if definition else set()
-        return [name for name in flags if name not in known]
+        known_names = {flag.name for flag in merge_step_flags(tree, definition)} if definition else set()
+        return [name for name in flags if name not in known_names]
     if operation.kind in {COMMAND, PROGRAM}:
         host = declared.host
         names = [name for name in flags if host and not host.takes(name) and is_routed(host, name, operation.command)]
@@ -105,8 +105,8 @@ def find_lost_flags(tree: SourceTree, operation: Operation, declared: Declared, 
     if script is None or declared.style not in {ARGS, GLOBALS}:
         return []
     # declared flags reach their script by definition; only the others are looked for in its code
-    known = {flag.name for flag in script.flags}
-    unknown = [name for name in flags if name not in known]
+    known_names = {flag.name for flag in script.flags}
+    unknown = [name for name in flags if name not in known_names]
     code = read_code(tree, operation) if unknown else b""
     return [name for name in unknown if not reaches_script(tree, script, code, name, flags[name])]
 
@@ -114,9 +114,9 @@ def find_lost_flags(tree: SourceTree, operation: Operation, declared: Declared, 
 def reaches_script(tree: SourceTree, script: Script, code: bytes, name: str, value: Value) -> bool:
     """Returns whether an undeclared flag reaches the script: as a word, as a name that it reads, or in the environment."""
     if script.style == ARGS:
-        known = Flags(default_values(script.flags))
+        defaults = Flags(default_values(script.flags))
         # an undeclared flag may still be a word that the parser passes through, except a switch that is off
-        has_words = place_arguments(script, known.put({name: value})) != place_arguments(script, known)
+        has_words = place_arguments(script, defaults.put({name: value})) != place_arguments(script, defaults)
         return has_words or is_variable_read(tree, code, name)
 
     return scripts.usage.sees_global(code, name) or is_variable_read(tree, code, name)
@@ -159,13 +159,13 @@ def suggest_way(operation: Operation, declared: Declared, name: str, value: str)
 
 
 def suggest_other_way(
-    tree: SourceTree, operation: Operation, declared: Declared, name: str, given: Value | Typed | None
+    tree: SourceTree, operation: Operation, declared: Declared, name: str, value: Value | Typed | None
 ) -> str | None:
     """Returns how to give the program a value that would not reach it as a flag; empty if there is no way.
 
     None if --force-flags passes it.
     """
-    text = given.text if isinstance(given, Typed) else "" if given is None else format_value(given)
+    text = value.text if isinstance(value, Typed) else "" if value is None else format_value(value)
     if not find_lost_flags(tree, operation, declared, {name: text}):
         return None
     code = declared.host.source if declared.host else read_code(tree, operation) if declared.script else b""
@@ -178,9 +178,9 @@ def find_unread_flags(tree: SourceTree, operation: Operation, declared: Declared
     """Returns the flags that a command or program gets only in the environment and that none of its files reads."""
     if not takes_only_variables(operation, declared) or declared.host:
         return []
-    left = [name for name in names if not is_mentioned(name, operation.command)]
-    contents = read_named_files(tree, operation.command, operation.cwd) if left else []
-    return [name for name in left if not any(reads_variable(content, name) for content in contents)]
+    unread = [name for name in names if not is_mentioned(name, operation.command)]
+    contents = read_named_files(tree, operation.command, operation.cwd) if unread else []
+    return [name for name in unread if not any(reads_variable(content, name) for content in contents)]
 
 
 def environment_note(operation: Operation, names: Sequence[str]) -> str:
@@ -207,8 +207,8 @@ def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:
         if twice:
             raise UsageError(f"flag {twice!r} is also in the command", "Give it once")
         # flags that are not set get no words
-        known = Flags(default_values(host.script.flags) | own)
-        return Route(tuple((at.place + 1 + place, word) for place, word in place_arguments(host.script, known, behind)))
+        values = Flags(default_values(host.script.flags) | own)
+        return Route(tuple((at.place + 1 + start, word) for start, word in place_arguments(host.script, values, behind)))
     before = {flag.name: flag.default for flag in host.script.flags}
     changed = {name: value for name, value in own.items() if name not in before or not is_exactly(value, before[name])}
     if changed and (reason := why_not_launched(host)):

@@ -107,22 +107,22 @@ def take_snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptio
     """
     links = clear_skip_worktree(git, index)
     has_commits = choice.settings.submodules == "commit"
-    seen = read_status(git, index, modules="none" if has_commits else "dirty")
-    taken, skipped, weight = select_untracked(git, seen.untracked, choice.settings, choice.apart)
-    if is_declined(choice, taken, weight):
+    status = read_status(git, index, modules="none" if has_commits else "dirty")
+    files, skipped, weight = select_untracked(git, status.untracked, choice.settings, choice.apart)
+    if is_declined(choice, files, weight):
         return None
-    skipped += add_to_index(git, index, seen, taken)
-    skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
+    skipped += add_to_index(git, index, status, files)
+    skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in status.unread]
     tree = without_records(git, objects, git.run("write-tree", index=index).decode().strip())
     modules = list_submodule_commits(git, index, links)
-    base = get_tree_id(objects, seen.base)
+    base = get_tree_id(objects, status.base)
     dirty = tree != (without_records(git, objects, base) if base else base)
-    conflicts = tuple(os.fsdecode(path) for path in seen.conflicts)
-    branch = encode_path(seen.branch) if seen.branch else None
-    source = Source(tree, seen.base, branch, dirty, tuple(skipped), conflicts, modules)
-    outside = (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped))
+    conflicts = tuple(os.fsdecode(path) for path in status.conflicts)
+    branch = encode_path(status.branch) if status.branch else None
+    source = Source(tree, status.base, branch, dirty, tuple(skipped), conflicts, modules)
+    outside = (*status.ignored, *status.nested, *(os.fsencode(s.path) for s in skipped))
     bare = tuple(os.fsencode(path) for path, _ in modules) if has_commits else ()
-    return Snapshot(source, outside, (*bare, *choice.apart), snapshot_warnings(seen, skipped, lent=choice.lent), bare)
+    return Snapshot(source, outside, (*bare, *choice.apart), snapshot_warnings(status, skipped, lent=choice.lent), bare)
 
 
 def is_declined(choice: SnapshotOptions, untracked: Sequence[bytes], weight: int) -> bool:
@@ -139,11 +139,11 @@ def find_outside(
 
     A run with another source gets these files.
     """
-    seen = read_status(git)
-    _, skipped, _ = select_untracked(git, seen.untracked, settings, apart)
+    status = read_status(git)
+    _, skipped, _ = select_untracked(git, status.untracked, settings, apart)
     _, modules = special_index_entries(git, None)
-    closed = (path.rstrip(b"/") for path in seen.unread)
-    return (*seen.ignored, *seen.nested, *(os.fsencode(s.path) for s in skipped), *closed), apart, tuple(modules)
+    closed = (path.rstrip(b"/") for path in status.unread)
+    return (*status.ignored, *status.nested, *(os.fsencode(s.path) for s in skipped), *closed), apart, tuple(modules)
 
 
 def clear_skip_worktree(git: Git, index: Path, entries: bytes | None = None) -> list[bytes]:
@@ -187,7 +187,7 @@ def select_untracked(
     top = os.fsencode(git.worktree or ".") + b"/"
     # git lists its own directory as untracked if it is not called .git
     ours = tuple(os.fsencode(name) + b"/" for name in (DIRECTORY, *git_paths(git)))
-    taken, skipped, weight = [], [], 0
+    files, skipped, weight = [], [], 0
     for path in untracked:
         if path.startswith(ours) or any(path == name or path.startswith(name.rstrip(b"/") + b"/") for name in apart):
             continue
@@ -199,9 +199,9 @@ def select_untracked(
         if reason:
             skipped.append(Skipped(os.fsdecode(path), size, reason))
         else:
-            taken.append(path)
+            files.append(path)
             weight += size
-    return taken, skipped, weight
+    return files, skipped, weight
 
 
 def why_not_recorded(path: bytes, size: int, settings: Settings) -> str:
@@ -214,35 +214,35 @@ def why_not_recorded(path: bytes, size: int, settings: Settings) -> str:
 def git_paths(git: Git) -> set[str]:
     """Returns the paths of git's own directories, as far as they are below the top of the working tree."""
     top = os.path.realpath(git.worktree or ".")
-    places = {os.path.relpath(os.path.realpath(place), top) for place in (git.git_dir, git.common_dir)}
-    return {place for place in places if not place.startswith("..")}
+    inside = {os.path.relpath(os.path.realpath(directory), top) for directory in (git.git_dir, git.common_dir)}
+    return {path for path in inside if not path.startswith("..")}
 
 
-def add_to_index(git: Git, index: Path, seen: WorktreeStatus, untracked: list[bytes]) -> list[Skipped]:
+def add_to_index(git: Git, index: Path, status: WorktreeStatus, untracked: list[bytes]) -> list[Skipped]:
     """Adds the current files to the index. Returns the untracked paths that cannot be read.
 
     Raises GitFailed if a tracked file cannot be read.
     """
-    gone = set(seen.deleted)
-    tracked = [path for path in (*seen.changed, *seen.conflicts) if path not in gone]
-    if gone:  # removed by force, because the path may now lead through a link to a file elsewhere
-        paths = b"".join(path + b"\0" for path in seen.deleted)
+    deleted = set(status.deleted)
+    tracked = [path for path in (*status.changed, *status.conflicts) if path not in deleted]
+    if deleted:  # removed by force, because the path may now lead through a link to a file elsewhere
+        paths = b"".join(path + b"\0" for path in status.deleted)
         git.run("update-index", "--force-remove", "-z", "--stdin", stdin=paths, index=index)
     if not tracked and not untracked:
         return []
     paths = b"".join(path + b"\0" for path in (*tracked, *untracked))
     # --replace: a file may have become a directory, or a directory a file
-    done = git.attempt("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=paths, index=index)
-    if not done.returncode:
+    result = git.attempt("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=paths, index=index)
+    if not result.returncode:
         return []
     # update-index stops at the first path it cannot read; add continues, and status shows what is missing
     messages = add_possible(git, index, [*tracked, *untracked])
-    left = read_status(git, index, ignored=False)
-    bad = set(left.changed) & set(tracked)
-    if bad or left.conflicts:
-        first = os.fsdecode(min(bad or left.conflicts))
-        raise GitFailed(f"cannot record '{first}': {failure_reason(messages or done.stderr)}")
-    unread = set(left.untracked) & set(untracked)
+    unstaged = read_status(git, index, ignored=False)
+    bad = set(unstaged.changed) & set(tracked)
+    if bad or unstaged.conflicts:
+        first = os.fsdecode(min(bad or unstaged.conflicts))
+        raise GitFailed(f"cannot record '{first}': {failure_reason(messages or result.stderr)}")
+    unread = set(unstaged.untracked) & set(untracked)
     top = os.fsencode(git.worktree or ".") + b"/"
     reasons = {path: "git cannot add it" if os.access(top + path, os.R_OK) else "cannot be read" for path in sorted(unread)}
     return [Skipped(os.fsdecode(path), 0, reason) for path, reason in reasons.items()]
@@ -251,10 +251,10 @@ def add_to_index(git: Git, index: Path, seen: WorktreeStatus, untracked: list[by
 def add_possible(git: Git, index: Path, paths: list[bytes]) -> bytes:
     """Adds all paths that git can add to the index. Returns git's messages about the others."""
     words = ("--sparse", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
-    done = git.attempt("add", "--all", *words, stdin=b"".join(path + b"\0" for path in paths), index=index)
+    result = git.attempt("add", "--all", *words, stdin=b"".join(path + b"\0" for path in paths), index=index)
     half = len(paths) // 2
-    if done.returncode < FATAL or not half:
-        return done.stderr
+    if result.returncode < FATAL or not half:
+        return result.stderr
     # a failing filter ends git before it has added anything, even with --ignore-errors
     return b"".join(add_possible(git, index, part) for part in (paths[:half], paths[half:]))
 
@@ -269,8 +269,8 @@ def without_records(git: Git, objects: Objects, tree_id: str) -> str:
 
 def get_tree_id(objects: Objects, commit_id: str | None) -> str | None:
     """Returns the tree of a commit, or None."""
-    found = objects.read(f"{commit_id}^{{tree}}") if commit_id else None
-    return found.id if found else None
+    tree = objects.read(f"{commit_id}^{{tree}}") if commit_id else None
+    return tree.id if tree else None
 
 
 def list_submodule_commits(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, str], ...]:
@@ -285,20 +285,25 @@ def warn_of_submodules(git: Git, modules: Sequence[tuple[str, str]]) -> tuple[st
     """Returns messages about submodules that are missing here or at another commit than in the run."""
     words = []
     for path, then in modules:
-        place = (git.worktree or git.git_dir) / path
+        directory = (git.worktree or git.git_dir) / path
         # the path comes from a record, perhaps of another repository's run
         if os.path.isabs(path) or ".." in path.split("/"):
             continue
-        if not (place / ".git").exists():
+        if not (directory / ".git").exists():
             words.append(f"note: submodule {path} is not here; the run had it at {then[:9]}")
             continue
-        now = git.at(place, place / ".git", {}).attempt("rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
+        now = (
+            git.at(directory, directory / ".git", {})
+            .attempt("rev-parse", "--verify", "--quiet", "HEAD")
+            .stdout.decode()
+            .strip()
+        )
         if now != then:
             words.append(f"note: submodule {path} is at {now[:9] or 'no commit'} here; the run had it at {then[:9]}")
     return tuple(words)
 
 
-def snapshot_warnings(seen: WorktreeStatus, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
+def snapshot_warnings(status: WorktreeStatus, skipped: list[Skipped], *, lent: bool) -> tuple[str, ...]:
     """Returns the warnings about a snapshot that the user sees before the program starts."""
     words = []
     still = " (your program still sees it)" if lent else ""
@@ -307,12 +312,12 @@ def snapshot_warnings(seen: WorktreeStatus, skipped: list[Skipped], *, lent: boo
         words.append(f"warning: {fact}. To hide this message: add it to .gitignore")
     if len(skipped) > NAMED:
         words.append(f"warning: {count_text(len(skipped) - NAMED, 'other file')} are not recorded. To list them: git run show")
-    if seen.conflicts:
-        words.append(f"warning: recorded with conflict markers: {name_first_paths(seen.conflicts)}")
-    if seen.dirty_modules:
-        words.append(f"warning: changes inside submodules are not recorded: {name_first_paths(seen.dirty_modules)}")
-    if seen.nested:
-        words.append(f"warning: repositories inside this one are not recorded: {name_first_paths(seen.nested)}")
+    if status.conflicts:
+        words.append(f"warning: recorded with conflict markers: {name_first_paths(status.conflicts)}")
+    if status.dirty_modules:
+        words.append(f"warning: changes inside submodules are not recorded: {name_first_paths(status.dirty_modules)}")
+    if status.nested:
+        words.append(f"warning: repositories inside this one are not recorded: {name_first_paths(status.nested)}")
     return tuple(words)
 
 
@@ -323,19 +328,19 @@ def name_first_paths(paths: Sequence[bytes]) -> str:
 
 def note_special_files(git: Git) -> tuple[str, ...]:
     """Returns a note about FIFOs and sockets. Names each only once: the local state records which were named."""
-    found = list(find_special_files(os.fsencode(git.worktree))) if git.worktree else []
-    if not found:
+    special = list(find_special_files(os.fsencode(git.worktree))) if git.worktree else []
+    if not special:
         return ()
-    place = git.state / "specials"
+    marker = git.state / "specials"
     noted: set[bytes] = set()
     with suppress(OSError):
-        noted.update(place.read_bytes().split(b"\0"))
-    fresh = [path for path in found if path not in noted]
+        noted.update(marker.read_bytes().split(b"\0"))
+    fresh = [path for path in special if path not in noted]
     if not fresh:
         return ()
     with suppress(OSError):  # without the record the note is repeated, which does no harm
         make_shared_directory(git.state)
-        with place.open("ab") as file:
+        with marker.open("ab") as file:
             file.write(b"".join(path + b"\0" for path in fresh))
     return (f"note: FIFOs and sockets are not part of runs: {name_first_paths(fresh)}",)
 
@@ -343,17 +348,17 @@ def note_special_files(git: Git) -> tuple[str, ...]:
 def find_special_files(top: bytes) -> Iterator[bytes]:
     """Yields the paths of FIFOs and sockets in the top directory and directly in its subdirectories."""
     queue = [b""]
-    for place in queue:
+    for directory in queue:
         with suppress(OSError):
-            if os.stat(top + b"/" + place).st_size > LARGE:
+            if os.stat(top + b"/" + directory).st_size > LARGE:
                 continue
-            with os.scandir(top + b"/" + place) as entries:
+            with os.scandir(top + b"/" + directory) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        if not place and entry.name != b".git" and len(queue) < MOST:
+                        if not directory and entry.name != b".git" and len(queue) < MOST:
                             queue.append(entry.name + b"/")
                     elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink() and is_special(entry):
-                        yield place + entry.name
+                        yield directory + entry.name
 
 
 def is_special(entry: os.DirEntry[bytes]) -> bool:

@@ -34,8 +34,8 @@ def find_stray_installs(git: Git) -> Iterator[Diagnostic]:
         installs = find_installs(sites, slots)
         names = [name for site in sites for name in list_stray_distributions(site, slots)]
         if names or installs.roots or installs.modules or installs.unread:
-            shown = os.path.relpath(prefix, top) if prefix.startswith(top + "/") else prefix
-            words = f"{shown} imports {names[0] if names else 'the project'} from a workspace of gitrun"
+            prefix_text = os.path.relpath(prefix, top) if prefix.startswith(top + "/") else prefix
+            words = f"{prefix_text} imports {names[0] if names else 'the project'} from a workspace of gitrun"
             yield Diagnostic("environment", words, mending_command(top, prefix, names), prefix)
 
 
@@ -45,7 +45,7 @@ def list_stray_distributions(site: str, slots: tuple[str, ...]) -> Iterator[str]
         if name.endswith(".dist-info"):
             # {"url": "file:///home/ann/my%20project/.git/gitrun/slots/0/tree/ann/x", ...}
             origin = unquote(read_source(os.path.join(site, name, "direct_url.json")))
-            if any(f"{place}/" in origin for place in slots):
+            if any(f"{slot}/" in origin for slot in slots):
                 yield name.partition("-")[0]
 
 

@@ -91,20 +91,20 @@ class View:
 
 
 def add_submodule_files(
-    git: Git, objects: Objects, taken: Snapshot, choice: SnapshotOptions, index: Path | None = None
+    git: Git, objects: Objects, snapshot: Snapshot, choice: SnapshotOptions, index: Path | None = None
 ) -> Snapshot | None:
     """Adds the files of submodules to a snapshot of the working tree. Returns None if the user declines to record so many.
 
     Adds them to the private `index` too, if there is one: it later shows what a program changed in the working tree.
     """
     modules: list[Module] = []
-    for path, commit in taken.source.submodules:
-        found = record_submodule(git, objects, choice, os.fsencode(path), commit)
-        if found is None:
+    for path, commit in snapshot.source.submodules:
+        entry = record_submodule(git, objects, choice, os.fsencode(path), commit)
+        if entry is None:
             return None
-        modules.append(found)
+        modules.append(entry)
     files = {module.path: Entry(TREE, module.tree) for module in modules if module.tree}
-    content = taken.source.tree
+    content = snapshot.source.tree
     if files:
         with TreeMaker(git) as maker:
             # trees replace the commits of submodules: a run needs no other repository
@@ -113,17 +113,17 @@ def add_submodule_files(
             write_into_index(git, index, files)
     every = [one for module in modules for one in module.all]
     source = replace(
-        taken.source,
-        dirty=taken.source.dirty or any(one.is_dirty for one in every),
-        skipped=(*taken.source.skipped, *(skipped for one in every for skipped in one.skipped)),
+        snapshot.source,
+        dirty=snapshot.source.dirty or any(one.is_dirty for one in every),
+        skipped=(*snapshot.source.skipped, *(skipped for one in every for skipped in one.skipped)),
         submodules=tuple((os.fsdecode(one.path), one.commit) for one in every),
         content=content if files else "",
     )
     return Snapshot(
         source,
-        (*taken.outside, *(path for one in every for path in one.outside)),
-        (*taken.named, *(path for one in every for path in one.named)),
-        (*taken.words, *(word for one in every for word in one.words)),
+        (*snapshot.outside, *(path for one in every for path in one.outside)),
+        (*snapshot.named, *(path for one in every for path in one.named)),
+        (*snapshot.words, *(word for one in every for word in one.words)),
         tuple(one.path for one in every if not one.tree),
     )
 
@@ -148,9 +148,9 @@ def record_submodule(git: Git, objects: Objects, choice: SnapshotOptions, path: 
             return record_files(git, objects, own, view, commit_id)
     except (NotRecorded, GitFailed, NotARepository) as error:
         reason = error.message
-    place = "Your program sees your files through a link" if choice.lent else "Your program does not see its files"
+    effect = "Your program sees your files through a link" if choice.lent else "Your program does not see its files"
     return Module(
-        path, commit_id, named=(path,), words=(f"warning: submodule {os.fsdecode(path)} is not recorded: {reason}. {place}",)
+        path, commit_id, named=(path,), words=(f"warning: submodule {os.fsdecode(path)} is not recorded: {reason}. {effect}",)
     )
 
 
@@ -159,43 +159,43 @@ def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View
 
     Raises GitFailed, NotRecorded.
     """
-    module, known = view.git, read_submodule_cache(git)
+    module, cache = view.git, read_submodule_cache(git)
     output = module.run("ls-files", "-v", "-s", "-z", index=view.index)
     # checked first, because scanning a large submodule takes long
     if output.count(b"\0") > MOST:
         raise NotRecorded(f"it has more than {MOST:,} files")
     links = clear_skip_worktree(module, view.index, output)
-    seen = read_status(module, view.index)
-    taken, skipped, weight = select_untracked(module, seen.untracked, choice.settings, choice.apart)
-    if len(taken) > MOST or weight > MUCH:
+    status = read_status(module, view.index)
+    included, skipped, weight = select_untracked(module, status.untracked, choice.settings, choice.apart)
+    if len(included) > MOST or weight > MUCH:
         raise NotRecorded(f"it has more than {MOST:,} files or {size_text(MUCH)}")
-    if name := find_filter(module, (*(entry.partition(b"\t")[2] for entry in output.split(b"\0")), *taken)):
+    if name := find_filter(module, (*(entry.partition(b"\t")[2] for entry in output.split(b"\0")), *included)):
         raise NotRecorded(f"its files need the filter {name}, which this repository does not apply to them")
-    if is_declined(choice, taken, weight):
+    if is_declined(choice, included, weight):
         return None
-    skipped += add_to_index(module, view.index, seen, taken)
-    skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in seen.unread]
+    skipped += add_to_index(module, view.index, status, included)
+    skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in status.unread]
     tree = module.run("write-tree", index=view.index).decode().strip()
     # remembered, since a commit's tree never changes
-    clean = known.trees.get(commit_id) or module.run("rev-parse", "--verify", f"{commit_id}^{{tree}}").decode().strip()
-    require_small(git, view, known, tree)
-    copy_trees(git, objects, view, (clean, tree), known)
+    clean = cache.trees.get(commit_id) or module.run("rev-parse", "--verify", f"{commit_id}^{{tree}}").decode().strip()
+    require_small(git, view, cache, tree)
+    copy_trees(git, objects, view, (clean, tree), cache)
     add_to_cache(git, SubmoduleCache((tree, clean), {}, {commit_id: clean}))
     nested: list[Module] = []
     for inner, head in list_submodule_commits(module, view.index, links):
-        found = record_submodule(git, objects, options_above(choice, view.path), view.path + b"/" + os.fsencode(inner), head)
-        if found is None:
+        entry = record_submodule(git, objects, options_above(choice, view.path), view.path + b"/" + os.fsencode(inner), head)
+        if entry is None:
             return None
-        nested.append(found)
+        nested.append(entry)
     files = {one.path[len(view.path) + 1 :]: Entry(TREE, one.tree) for one in nested if one.tree}
     with TreeMaker(git) as maker:
         whole = edit_tree(objects, maker, tree, files) if files else tree
-    apart = (*seen.ignored, *seen.nested, *(os.fsencode(one.path) for one in skipped))
+    apart = (*status.ignored, *status.nested, *(os.fsencode(one.path) for one in skipped))
     left_out = [replace(one, path=f"{os.fsdecode(view.path)}/{one.path}") for one in skipped]
     return Module(
         view.path, commit_id, "" if whole == EMPTY_TREE else whole, tree != clean, tuple(left_out),
         paths_above(view.path, apart), (),
-        snapshot_warnings(status_above(seen, view.path), left_out, lent=choice.lent), tuple(nested),
+        snapshot_warnings(status_above(status, view.path), left_out, lent=choice.lent), tuple(nested),
     )  # fmt: skip
 
 
@@ -204,9 +204,9 @@ def options_above(choice: SnapshotOptions, path: bytes) -> SnapshotOptions:
     return replace(choice, apart=paths_above(path, choice.apart))
 
 
-def status_above(seen: WorktreeStatus, path: bytes) -> WorktreeStatus:
+def status_above(status: WorktreeStatus, path: bytes) -> WorktreeStatus:
     """Converts the paths that warnings mention to paths below the top."""
-    return replace(seen, conflicts=paths_above(path, seen.conflicts), nested=paths_above(path, seen.nested))
+    return replace(status, conflicts=paths_above(path, status.conflicts), nested=paths_above(path, status.nested))
 
 
 def paths_above(path: bytes, paths: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -231,8 +231,8 @@ def is_populated(git: Git, path: bytes) -> bool:
 
 def is_filled_directory(git: Git, path: bytes) -> bool:
     """Returns whether the path is a directory that is not empty."""
-    place = absolute_path(git, path)
-    return os.path.isdir(place) and bool(os.listdir(place))
+    full_path = absolute_path(git, path)
+    return os.path.isdir(full_path) and bool(os.listdir(full_path))
 
 
 @contextmanager
@@ -242,22 +242,22 @@ def open_submodule(git: Git, path: bytes) -> Iterator[View]:
     git writes objects and the index to a temporary directory, which is removed on exit. Raises NotARepository if the path
     is not the top of a repository.
     """
-    place = Path(os.fsdecode(absolute_path(git, path)))
-    found = open_repository(place, git.environ)
-    if found.worktree is None or not found.worktree.samefile(place):
+    full_path = Path(os.fsdecode(absolute_path(git, path)))
+    module = open_repository(full_path, git.environ)
+    if module.worktree is None or not module.worktree.samefile(full_path):
         raise NotARepository("its .git does not lead to a repository")
     with scratch_directory(git) as own:
         store, index = own / "objects", own / "index"
         (store / "info").mkdir(parents=True)
-        others = (os.fsencode(one.common_dir / "objects") + b"\n" for one in (found, git))
+        others = (os.fsencode(one.common_dir / "objects") + b"\n" for one in (module, git))
         # git reads objects of both repositories, and writes only here
         (store / "info" / "alternates").write_bytes(b"".join(others))
-        if (found.git_dir / "index").exists():
-            shutil.copy2(found.git_dir / "index", index)  # copy2 keeps the time: git compares it with those of the files
-        environ = {**found.environ, "GIT_OBJECT_DIRECTORY": str(store)}
+        if (module.git_dir / "index").exists():
+            shutil.copy2(module.git_dir / "index", index)  # copy2 keeps the time: git compares it with those of the files
+        environ = {**module.environ, "GIT_OBJECT_DIRECTORY": str(store)}
         # objects here are temporary; `copy_trees` syncs those that stay
-        config = {**found.config, "gitrun.fsync": ("false",)}
-        yield View(replace(found, environ=environ, config=config, held=git.held), index, own, path)
+        config = {**module.config, "gitrun.fsync": ("false",)}
+        yield View(replace(module, environ=environ, config=config, held=git.held), index, own, path)
 
 
 def find_filter(module: Git, paths: Iterable[bytes]) -> str:
@@ -265,31 +265,31 @@ def find_filter(module: Git, paths: Iterable[bytes]) -> str:
 
     This repository would need the filter's settings and its data, such as the files of git-lfs.
     """
-    known = {
+    drivers = {
         key[7:].rpartition(".")[0]
         for key in module.config
         if key.startswith("filter.") and key.endswith((".smudge", ".process"))
     }
-    if not known:
+    if not drivers:
         return ""
     top = os.fsencode(module.worktree or ".")
-    places = [os.path.join(top, path) for path in paths if path.endswith(b".gitattributes")]
-    for place in (*places, os.fsencode(module.common_dir / "info" / "attributes")):
+    attributes = [os.path.join(top, path) for path in paths if path.endswith(b".gitattributes")]
+    for path in (*attributes, os.fsencode(module.common_dir / "info" / "attributes")):
         try:
-            with open(place, "rb") as file:
+            with open(path, "rb") as file:
                 names = {os.fsdecode(name) for name in FILTER.findall(file.read(1 << 20))}
         except OSError:
             continue
-        if found := sorted(names & known):
-            return found[0]
+        if used := sorted(names & drivers):
+            return used[0]
     return ""
 
 
-def require_small(git: Git, view: View, known: SubmoduleCache, tree_id: str) -> None:
+def require_small(git: Git, view: View, cache: SubmoduleCache, tree_id: str) -> None:
     """Raises NotRecorded if the tree has too many files or bytes. Trees that were copied before are not checked."""
-    if tree_id in known.copied:
+    if tree_id in cache.copied:
         return
-    count, weight = 0, known.large.get(tree_id, 0)
+    count, weight = 0, cache.large.get(tree_id, 0)
     if weight > MUCH:
         raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
     for line in view.git.lines("ls-tree", "-r", "-l", "-z", tree_id, end=b"\0"):
@@ -303,31 +303,31 @@ def require_small(git: Git, view: View, known: SubmoduleCache, tree_id: str) -> 
         raise NotRecorded(f"it has {size_text(weight)} of files, more than {size_text(MUCH)}")
 
 
-def copy_trees(git: Git, objects: Objects, view: View, trees: Sequence[str], known: SubmoduleCache) -> None:
+def copy_trees(git: Git, objects: Objects, view: View, trees: Sequence[str], cache: SubmoduleCache) -> None:
     """Copies trees of a submodule, with all their objects, into this repository. Raises GitFailed.
 
     A tree appears here after all its objects, so that a kill leaves no tree incomplete.
     """
-    there = [tree for tree in known.copied[:FEW] if objects.infos([tree.encode()])[0]]
-    wanted = [tree for tree in dict.fromkeys(trees) if tree not in there]
-    if not wanted:
+    there = [tree for tree in cache.copied[:FEW] if objects.infos([tree.encode()])[0]]
+    missing = [tree for tree in dict.fromkeys(trees) if tree not in there]
+    if not missing:
         return
     try:
-        pack = write_pack(git, view, wanted, there)
+        pack = write_pack(git, view, missing, there)
     except GitFailed:  # a gc may have removed one of the trees already here
-        pack = write_pack(git, view, wanted, ())
+        pack = write_pack(git, view, missing, ())
     with pack.open("rb") as file:
         # a pack begins with PACK, its version and the number of objects, 4 bytes each
         count = int.from_bytes(file.read(12)[8:], "big")
     if count >= FEW:
         move_pack(git, pack)
     elif count:
-        move_objects(git, pack, wanted)
+        move_objects(git, pack, missing)
 
 
-def write_pack(git: Git, view: View, wanted: Sequence[str], there: Sequence[str]) -> Path:
+def write_pack(git: Git, view: View, object_ids: Sequence[str], there: Sequence[str]) -> Path:
     """Writes a pack and its index: the objects of the wanted trees that no tree of `there` has. Raises GitFailed."""
-    wanted_lines = "".join(f"{tree}\n" for tree in wanted) + "".join(f"^{tree}\n" for tree in there)
+    wanted_lines = "".join(f"{tree}\n" for tree in object_ids) + "".join(f"^{tree}\n" for tree in there)
     # the pack stays in this repository, so its own fsync setting applies
     reader = replace(view.git, config={**view.git.config, "gitrun.fsync": git.config.get("gitrun.fsync", ("true",))})
     name = reader.run("pack-objects", "--revs", "-q", str(view.place / "copied"), stdin=wanted_lines.encode()).decode().strip()
@@ -366,16 +366,16 @@ def move_objects(git: Git, pack: Path, last: Sequence[str]) -> None:
             fsync(target.parent)
 
 
-def add_lent_files(git: Git, objects: Objects, taken: Snapshot, modules: Sequence[bytes], settings: Settings) -> Snapshot:
+def add_lent_files(git: Git, objects: Objects, snapshot: Snapshot, modules: Sequence[bytes], settings: Settings) -> Snapshot:
     """Adds to a snapshot of another source the files to link from the submodules checked out at these paths.
 
     Of a submodule whose files the source holds, only ignored files are linked.
     """
-    found = [find_lent_files(git, objects, taken.source, settings, path) for path in modules]
-    outside = (*taken.outside, *(path for one in found for path in one.outside))
-    named = (*taken.named, *(path for one in found for path in one.named))
+    lent = [find_lent_files(git, objects, snapshot.source, settings, path) for path in modules]
+    outside = (*snapshot.outside, *(path for one in lent for path in one.outside))
+    paths = (*snapshot.named, *(path for one in lent for path in one.named))
     return replace(
-        taken, outside=outside, named=named, words=warn_of_submodules(git, list_linked_modules(objects, taken.source))
+        snapshot, outside=outside, named=paths, words=warn_of_submodules(git, list_linked_modules(objects, snapshot.source))
     )
 
 
@@ -388,19 +388,19 @@ def find_lent_files(git: Git, objects: Objects, source: Source, settings: Settin
         return Snapshot(source, (), (), ())
     try:
         module = open_repository(Path(os.fsdecode(absolute_path(git, path))), git.environ)
-        outside, named, nested = find_outside(module, settings, ())
+        outside, files, nested = find_outside(module, settings, ())
     except (GitFailed, NotARepository):
         return Snapshot(source, (), (), ())
     inner = [find_lent_files(git, objects, source, settings, one) for one in paths_above(path, nested)]
     return Snapshot(
         source,
-        (*paths_above(path, outside), *(one for found in inner for one in found.outside)),
-        (*paths_above(path, named), *(one for found in inner for one in found.named)),
+        (*paths_above(path, outside), *(one for lent in inner for one in lent.outside)),
+        (*paths_above(path, files), *(one for lent in inner for one in lent.named)),
         (),
     )
 
 
 def list_linked_modules(objects: Objects, source: Source) -> list[tuple[str, str]]:
     """Returns path and commit of the submodules recorded by commit only: a run sees those of the working tree."""
-    found = ((path, commit, entry_at(objects, source.whole, os.fsencode(path))) for path, commit in source.submodules)
-    return [(path, commit) for path, commit, entry in found if entry and entry.mode == COMMIT]
+    entries = ((path, commit, entry_at(objects, source.whole, os.fsencode(path))) for path, commit in source.submodules)
+    return [(path, commit) for path, commit, entry in entries if entry and entry.mode == COMMIT]

@@ -33,19 +33,19 @@ def explain_missing(git: Git, request: Request, path: str, snapshot: Source) -> 
     if request.at is not None:
         return explain_missing_at(git, typed, snapshot)
     top = (git.worktree or git.git_dir).resolve()
-    place = top / path
-    if place.is_dir():
+    full_path = top / path
+    if full_path.is_dir():
         return UsageError(f"'{typed}' is a directory", "Name a script in it")
-    real = place.resolve() if place.exists() else place
-    if real != place:
+    real = full_path.resolve() if full_path.exists() else full_path
+    if real != full_path:
         inside = os.path.relpath(real, top / git.prefix) if real.is_relative_to(top) else ""
         hint = f"To run the file itself: git run {inside}" if inside else "it leads out of this repository"
         return UsageError(f"'{typed}' is reached through a symbolic link", hint)
     # a nested repository that is no submodule: git records none of its files
-    module = next((above for above in place.parents if above != top and (above / ".git").exists()), None)
-    if module and module.is_relative_to(top) and place.exists():
+    module = next((above for above in full_path.parents if above != top and (above / ".git").exists()), None)
+    if module and module.is_relative_to(top) and full_path.exists():
         return UsageError(f"'{typed}' belongs to another repository, '{module.relative_to(top)}'", "Start it from there")
-    if place.exists():
+    if full_path.exists():
         reason = next((skipped.reason for skipped in snapshot.skipped if skipped.path == path), "git ignores it")
         hint = f"To run it without recording its code: git run -- {typed if '/' in typed else './' + typed}"
         return UsageError(f"'{typed}' is not part of the snapshot: {reason}", hint)
@@ -70,18 +70,18 @@ def near_operations(git: Git, typed: str, tree_id: str) -> tuple[str, ...]:
     returned.
     """
     # `git run train` may mean src/train.py
-    meant = PurePosixPath(typed).name
+    name = PurePosixPath(typed).name
     paths = sorted(program_paths(git, tree_id), key=lambda path: (distance(git, path), path))
-    same = [path for path in paths if meant in {PurePosixPath(path).name, PurePosixPath(path).stem}]
+    same = [path for path in paths if name in {PurePosixPath(path).name, PurePosixPath(path).stem}]
     if same:
         return tuple(os.path.relpath(path, git.prefix or ".") for path in same[:FEW])
     entries: list[str] = []
     with suppress(UsageError):
         entries = list(read_entries_at(git.worktree)) if git.worktree else []
     # reversed, so that the nearest of several files with one name wins
-    places = {PurePosixPath(path).name: os.path.relpath(path, git.prefix or ".") for path in reversed(paths)}
-    near = get_close_matches(meant, [*entries, *places], FEW, NEAR)
-    return tuple(name if name in entries else places[name] for name in near)
+    paths_by_name = {PurePosixPath(path).name: os.path.relpath(path, git.prefix or ".") for path in reversed(paths)}
+    near = get_close_matches(name, [*entries, *paths_by_name], FEW, NEAR)
+    return tuple(name if name in entries else paths_by_name[name] for name in near)
 
 
 def program_paths(git: Git, tree_id: str) -> Iterator[str]:

@@ -54,8 +54,8 @@ def find_surroundings(session: Session, plan: Plan, python: Interpreter | None) 
     handed = help_launchers(words, environ, project, is_script=plan.kind in {SCRIPT, NOTEBOOK})
     prefixes = dict.fromkeys((*find_prefixes(words, environ, directories), *filter(None, (handed.prefix,))))
     sites = dict.fromkeys(site for prefix in prefixes for site in site_directories(prefix))
-    places = (*worktree_spellings(session), str(session.git.state / "slots"))
-    installs = find_installs(sites, tuple(dict.fromkeys(places)))
+    roots = (*worktree_spellings(session), str(session.git.state / "slots"))
+    installs = find_installs(sites, tuple(dict.fromkeys(roots)))
     return Surroundings(handed, installs, tuple(sites), python.paths if python else ())
 
 
@@ -67,24 +67,24 @@ def was_installed_since(around: Surroundings, since: float) -> bool:
 
 def directory_and_parents(directory: str, top: str) -> tuple[str, ...]:
     """Returns the directory and its parents, up to the top."""
-    found = [directory := os.path.normpath(directory)]
+    directories = [directory := os.path.normpath(directory)]
     while directory != top and directory.startswith(top + "/"):
-        found.append(directory := os.path.dirname(directory))
-    return tuple(found)
+        directories.append(directory := os.path.dirname(directory))
+    return tuple(directories)
 
 
 def worktree_spellings(session: Session) -> tuple[str, ...]:
     """Returns the paths of the working tree: git's, the one without links, and the one the user's shell came by."""
     top = str(session.git.worktree)
-    found = [top, os.path.realpath(top)]
+    spellings = [top, os.path.realpath(top)]
     # PWD may be stale, so it counts only if it leads into the working tree
     typed = session.git.environ.get("PWD", "")
-    inner = os.path.relpath(os.path.realpath(typed), found[1]) if os.path.isabs(typed) else ".."
+    inner = os.path.relpath(os.path.realpath(typed), spellings[1]) if os.path.isabs(typed) else ".."
     if inner == ".":
-        found.append(typed.rstrip("/"))
+        spellings.append(typed.rstrip("/"))
     elif typed.endswith(f"/{inner}"):
-        found.append(typed.removesuffix(f"/{inner}"))
-    return tuple(path for path in dict.fromkeys(found) if path)
+        spellings.append(typed.removesuffix(f"/{inner}"))
+    return tuple(path for path in dict.fromkeys(spellings) if path)
 
 
 def make_variables(around: Surroundings, environ: dict[str, str], top: Path, tree: Path) -> str:
@@ -95,21 +95,21 @@ def make_variables(around: Surroundings, environ: dict[str, str], top: Path, tre
     for name in around.handed.dropped:
         environ.pop(name, None)
     environ |= choose_variables(around.handed, environ, slot_directory(tree) / ENVIRONMENTS)
-    given, place = environ.get("PYTHONPATH", ""), slot_directory(tree) / IMPORTS
+    python_path, imports = environ.get("PYTHONPATH", ""), slot_directory(tree) / IMPORTS
     # links of an earlier run in this slot
-    erase(os.fsencode(place))
+    erase(os.fsencode(imports))
     roots = [
-        without_shadowing(root, place)
+        without_shadowing(root, imports)
         for root in make_python_path((*around.installs.roots, *around.paths), "", top, tree).split(os.pathsep)
     ]
-    found = [make_python_path((), given, top, tree), *roots, *link_renamed(around.installs.modules, place, top, tree)]
-    path = os.pathsep.join(filter(None, dict.fromkeys(found)))
+    paths = [make_python_path((), python_path, top, tree), *roots, *link_renamed(around.installs.modules, imports, top, tree)]
+    path = os.pathsep.join(filter(None, dict.fromkeys(paths)))
     if path:
         environ["PYTHONPATH"] = path
     return path
 
 
-def without_shadowing(root: str, place: Path) -> str:
+def without_shadowing(root: str, directory: Path) -> str:
     """Returns the directory, or a directory of links if some of its modules have names of standard modules.
 
     The links leave these modules out. Editable installs come after the standard library on `sys.path`, but PYTHONPATH
@@ -120,7 +120,7 @@ def without_shadowing(root: str, place: Path) -> str:
     if not own:
         return root
     # no module has a name that begins with a dot
-    links = place / f".{len(list_names(str(place)))}"
+    links = directory / f".{len(list_names(str(directory)))}"
     links.mkdir(parents=True)
     for name in names:
         if name not in own and name.partition(".")[0].isidentifier():
@@ -155,8 +155,8 @@ def link_renamed(modules: tuple[tuple[str, str], ...], links: Path, top: Path, t
 def is_linkable(name: str, modules: tuple[tuple[str, str], ...]) -> bool:
     """Returns whether a link can provide the module: no package above it is mapped itself."""
     parts = name.split(".")
-    known = {module for module, _ in modules}
-    return not any(".".join(parts[:count]) in known for count in range(1, len(parts)))
+    names = {module for module, _ in modules}
+    return not any(".".join(parts[:count]) in names for count in range(1, len(parts)))
 
 
 def find_not_isolated(
@@ -183,8 +183,8 @@ def find_not_isolated(
 def find_missing(session: Session, plan: Plan, installs: Installs) -> tuple[str, ...]:
     """Returns the directories installed from the working tree that the plan's source does not have."""
     top = session.git.worktree
-    moved = dict.fromkeys(place for root in installs.roots if top and (place := map_to_slot(root, top, top)))
-    paths = [path for path in (os.path.relpath(place, top) for place in moved if top) if path != "."]
+    candidates = dict.fromkeys(path for root in installs.roots if top and (path := map_to_slot(root, top, top)))
+    paths = [path for path in (os.path.relpath(path, top) for path in candidates if top) if path != "."]
     if not paths:
         return ()
     with Objects(session.git) as objects:
@@ -204,10 +204,10 @@ def move_words(words: list[str], session: Session, workspace: Path) -> list[str]
     if top is None or top == workspace:
         return words
     tops = worktree_spellings(session)
-    moved = [move_word(word, tops, str(workspace)) for word in words]
-    if changed := [old for old, new in zip(words, moved, strict=True) if old != new]:
+    words_there = [move_word(word, tops, str(workspace)) for word in words]
+    if changed := [old for old, new in zip(words, words_there, strict=True) if old != new]:
         session.say(f"note: '{changed[0]}' names your working tree; the program is given the same path in the run's workspace")
-    return moved
+    return words_there
 
 
 def move_word(word: str, tops: tuple[str, ...], workspace: str) -> str:
@@ -216,10 +216,10 @@ def move_word(word: str, tops: tuple[str, ...], workspace: str) -> str:
         if top not in word:
             continue
 
-        def new(found: re.Match[str], top: str = top) -> str:
-            parts = found["inner"].strip("/").split("/")
+        def new(match: re.Match[str], top: str = top) -> str:
+            parts = match["inner"].strip("/").split("/")
             inside = (os.path.join(top, *parts[:count]) for count in range(1, len(parts) + 1))
-            return found[0] if parts[0] == ".git" or any(map(is_environment, inside)) else workspace + found["inner"]
+            return match[0] if parts[0] == ".git" or any(map(is_environment, inside)) else workspace + match["inner"]
 
         # matches at the start of a word, an option's value (-I/top, --x=/top) or a list entry (/top:/app), but not /other/top
         begin = r"(?:(?<![\w./~-])|(?<=://)|(?<=^-[A-Za-z]))"

@@ -65,22 +65,22 @@ def annotate_each(git: Git, edits: Mapping[str, AnnotationEdit]) -> list[str]:
     Each changed run gets one annotation commit on its tip. All runs are tried together first. If a ref has moved or a gc
     interferes, the runs are retried one by one on their new tips. Raises UnknownRun, StaleRun, ObjectsGone, UsageError.
     """
-    done: list[str] = []
+    changed: list[str] = []
     rest: Sequence[str] = list(edits)
     problem: GitrunError = StaleRun("another process keeps changing the runs")
     # all at once costs one process for each step; one by one, a busy run does not hold up the others
     for one_by_one in (False, *([True] * TRIES)):
-        left: list[str] = []
+        remaining: list[str] = []
         for some in [[run] for run in rest] if one_by_one else [rest]:
             try:
                 # a gc that prunes at once may have caused the failure
                 with hold_off_gc(git) if one_by_one else nullcontext():
-                    done += try_to_annotate(git, {run: edits[run] for run in some})
+                    changed += try_to_annotate(git, {run: edits[run] for run in some})
             except (StaleRun, ObjectsGone) as error:
-                left, problem = [*left, *some], error
-        if not left:
-            return done
-        rest = left
+                remaining, problem = [*remaining, *some], error
+        if not remaining:
+            return changed
+        rest = remaining
     raise problem
 
 
@@ -90,32 +90,32 @@ def try_to_annotate(git: Git, edits: Mapping[str, AnnotationEdit]) -> list[str]:
     Raises StaleRun, ObjectsGone, UnknownRun, UsageError.
     """
     # one process for all refs instead of one for each run
-    known = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
+    tips_now = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
     for run in edits:
-        if not known.get(run):
+        if not tips_now.get(run):
             raise UnknownRun(f"run {short_id(run)} no longer exists")
     with Objects(git) as objects:
-        names = [f"{known[run]}:{record_files.NOTES}" for run in edits]
-        before = [parse_notes(found) for found in objects.read_many(names)]
+        names = [f"{tips_now[run]}:{record_files.NOTES}" for run in edits]
+        before = [parse_notes(content) for content in objects.read_many(names)]
         after = {run: notes for run, old in zip(edits, before, strict=True) if (notes := edits[run].change(old)) != old}
         if after:
             heads = commit_annotations(
-                git, [(known[run], encode_notes(run, notes), edits[run].subject) for run, notes in after.items()]
+                git, [(tips_now[run], encode_notes(run, notes), edits[run].subject) for run, notes in after.items()]
             )
-            moves = [RefEdit(run_ref(run), head, known[run], "annotate") for run, head in zip(after, heads, strict=True)]
+            moves = [RefEdit(run_ref(run), head, tips_now[run], "annotate") for run, head in zip(after, heads, strict=True)]
             publish_many(git, objects, moves, added_objects(objects, heads))
     return list(after)
 
 
 def encode_notes(run: str, notes: Notes) -> bytes:
     """Encodes annotations as notes.toml. Raises UsageError if they are not UTF-8, or too large to be read back."""
-    said = (text for comment in notes.comments for text in (comment.text, comment.author))
-    for text in (notes.label or "", *notes.tags, *said):
+    texts = (text for comment in notes.comments for text in (comment.text, comment.author))
+    for text in (notes.label or "", *notes.tags, *texts):
         require_utf8(text)
-    written = encode.encode_notes(notes)
-    if len(written) > decode.MAX_TOML:
+    data = encode.encode_notes(notes)
+    if len(data) > decode.MAX_TOML:
         raise BadValue(f"annotations of run {short_id(run)} cannot be larger than 1 MiB", "Use fewer words")
-    return written
+    return data
 
 
 def commit_annotations(git: Git, annotated: Sequence[tuple[str, bytes, str]]) -> list[str]:
@@ -133,11 +133,11 @@ def commit_annotations(git: Git, annotated: Sequence[tuple[str, bytes, str]]) ->
     ]  # fmt: skip
     # fast-import needs a branch to commit on; the reset drops it again, because only a compare-and-swap may move a ref
     end = b"reset %s\n\ndone\n" % NOWHERE
-    made = git.run("fast-import", "--quiet", "--done", stdin=b"".join(stream) + end).decode().split()
+    commit_ids = git.run("fast-import", "--quiet", "--done", stdin=b"".join(stream) + end).decode().split()
     if git.durable:
         # the name of a new pack is in the directory, which needs a sync of its own
         fsync(git.common_dir / "objects" / "pack")
-    return made
+    return commit_ids
 
 
 def added_objects(objects: Objects, heads: Sequence[str]) -> list[str]:
@@ -145,10 +145,10 @@ def added_objects(objects: Objects, heads: Sequence[str]) -> list[str]:
     names = [f"{head}{part}" for head in heads for part in ("", "^{tree}", f":{DIRECTORY}", f":{record_files.NOTES}")]
     # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
     rounds = (names[start : start + 100] for start in range(0, len(names), 100))
-    found = [info for some in rounds for info in objects.infos([name.encode() for name in some])]
-    if None in found:
+    infos = [info for some in rounds for info in objects.infos([name.encode() for name in some])]
+    if None in infos:
         raise ObjectsGone("git gc deleted objects while gitrun wrote them", "Try again")
-    return [info.id for info in found if info]
+    return [info.id for info in infos if info]
 
 
 SET = AnnotationEdit(lambda notes: replace(notes, marked=True), "mark")
@@ -167,11 +167,11 @@ def mark_runs(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], l
             f"only one run of '{safe_text(often[0])}' can be marked",
             "To group several runs: git run tag",
         )
-    meant = {run.id for run in runs}
-    earlier = [other for run in runs for other in index.marked(run.operation) if other.id not in meant]
-    edits = {**dict.fromkeys(meant, SET), **{run.id: CLEAR for run in earlier}}
+    run_ids = {run.id for run in runs}
+    earlier = [other for run in runs for other in index.marked(run.operation) if other.id not in run_ids]
+    edits = {**dict.fromkeys(run_ids, SET), **{run.id: CLEAR for run in earlier}}
     changed = annotate_each(git, edits)
-    return [run for run in changed if run in meant], [run for run in earlier if run.id in changed]
+    return [run for run in changed if run in run_ids], [run for run in earlier if run.id in changed]
 
 
 def unmark_runs(git: Git, runs: Sequence[Run]) -> list[str]:

@@ -156,7 +156,7 @@ def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes]) -> AttemptHand
         # the id is new, so this lock is free: held first, it shows the run as running from the start
         live = hold_live(git.state, run_id)
         try:
-            publish(git, objects, run_ref(run_id), run_id, expected=None, known=plan.source.base, reason="start run")
+            publish(git, objects, run_ref(run_id), run_id, expected=None, base=plan.source.base, reason="start run")
         except BaseException:
             undo_begin(git, live, run_id, run_id, None)
             raise
@@ -188,8 +188,8 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
             tree = edit_tree(objects, writer, plan.source.whole, {**over, **write_records(writer, files)})
             attempt_id = commit_attempt(writer, tree, [plan.source.base, run.tip], attempt_message(plan))
             # the objects of the last result are known to be here: only new ones are checked
-            known = run.attempt.left
-            publish(git, objects, run_ref(run.id), attempt_id, expected=run.tip, known=known, reason="restart run")
+            last_commit = run.attempt.left
+            publish(git, objects, run_ref(run.id), attempt_id, expected=run.tip, base=last_commit, reason="restart run")
     except BaseException:
         undo_begin(git, live, run.id, attempt_id, run.tip)
         raise
@@ -276,7 +276,7 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
                 # before the ref is set: readers treat a result that is not recorded here as foreign
                 record_made_here(git, result_id)
                 ref = run_ref(attempt.run_id)
-                publish(git, objects, ref, result_id, expected=tip, known=attempt.id, reason="record result")
+                publish(git, objects, ref, result_id, expected=tip, base=attempt.id, reason="record result")
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error
             except OSError as error:
@@ -346,7 +346,7 @@ def select_ignored(git: Git, directory: Path, files: Iterable[File]) -> dict[str
     Leaves out files that look like secrets, symbolic links, files too large for git, and those very deep in directories.
     """
     settings = read_settings(git.config)
-    room, chosen = settings.max_ignored, dict[str, "Path"]()
+    room, files_selected = settings.max_ignored, dict[str, "Path"]()
     most = min(room, settings.max_produced)  # a file too large for a result is too large here as well
     local = [
         file
@@ -358,8 +358,8 @@ def select_ignored(git: Git, directory: Path, files: Iterable[File]) -> dict[str
         if file.size > room or is_secret_file(file.path, settings.secrets) or source.is_symlink() or not source.is_file():
             continue
         room -= file.size
-        chosen[f"{KEPT}/{file.path}"] = source
-    return chosen
+        files_selected[f"{KEPT}/{file.path}"] = source
+    return files_selected
 
 
 def shorten_output(output: Path, whole: Path, short: Path) -> Path:

@@ -23,18 +23,18 @@ def source_tree(objects: Objects, maker: TreeWriter, attempt: Attempt) -> str:
     The tree is derived from the attempt's own, which its id proves. Raises BadRun if it differs from the tree in run.toml.
     With submodules it must also match their named commits.
     """
-    taken = (DIRECTORY, *attempt.carried)
-    made = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in taken})
-    if made != attempt.whole or (attempt.content and collapse_submodules(objects, maker, made, attempt) != attempt.source):
+    own_paths = (DIRECTORY, *attempt.carried)
+    tree = edit_tree(objects, maker, f"{attempt.id}^{{tree}}", {os.fsencode(path): None for path in own_paths})
+    if tree != attempt.whole or (attempt.content and collapse_submodules(objects, maker, tree, attempt) != attempt.source):
         raise BadRun(f"attempt {attempt.id[:8]} names another source than it contains")
-    return made
+    return tree
 
 
 def collapse_submodules(objects: Objects, maker: TreeWriter, tree: str, attempt: Attempt) -> str:
     """Returns the tree with submodules as commits instead of files; empty if one of them cannot be a commit."""
     links = {os.fsencode(path): Entry(COMMIT, commit) for path, commit in outermost_modules(attempt.submodules).items()}
     there = (entry_at(objects, tree, path) for path in links)
-    are_sound = all(found and found.mode in {TREE, COMMIT} for found in there) and all(is_id(e.id) for e in links.values())
+    are_sound = all(entry and entry.mode in {TREE, COMMIT} for entry in there) and all(is_id(e.id) for e in links.values())
     return edit_tree(objects, maker, tree, links) if are_sound else ""
 
 
@@ -44,9 +44,9 @@ def files_to_carry(git: Git, objects: Objects, old_source: str, tip: str, new_so
     A directory that is new as a whole is one entry.
     """
     # without rename detection, a renamed file counts as new
-    listed = git.run("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--diff-filter=A", old_source, tip)
+    listing = git.run("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--diff-filter=A", old_source, tip)
     # :000000 100644 <zeros> <id> A NUL <path> NUL
-    fields = listed.split(b"\0")
+    fields = listing.split(b"\0")
     tops: dict[bytes, Entry] = {}
     for head, path in zip(fields[0:-1:2], fields[1::2], strict=False):
         words = head.split(b" ")
@@ -56,8 +56,8 @@ def files_to_carry(git: Git, objects: Objects, old_source: str, tip: str, new_so
             tops[path] = Entry(words[1].decode().lstrip("0"), words[3].decode())
     return {
         path: entry
-        for top, found in tops.items()
-        for path, entry in without_collisions(objects, new_source, top, found).items()
+        for top, top_entry in tops.items()
+        for path, entry in without_collisions(objects, new_source, top, top_entry).items()
     }
 
 
@@ -71,7 +71,7 @@ def without_collisions(objects: Objects, source: str, path: bytes, entry: Entry)
     """Returns the parts of `entry` that do not collide with a path of the source, by path."""
     above = [entry_at(objects, source, parent) for parent in parent_directories(path)]
     # the source has a file where the entry needs a directory
-    if any(found is not None and found.mode != TREE for found in above):
+    if any(entry is not None and entry.mode != TREE for entry in above):
         return {}
     there = entry_at(objects, source, path)
     if there is None:

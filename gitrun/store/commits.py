@@ -66,10 +66,10 @@ def read_commit(commit: Object | None) -> Commit | None:
     if commit is None or commit.kind != "commit" or commit.data is None:
         return None
     head, _, message = commit.data.partition(b"\n\n")
-    said, kind = HEAD.match(head), KIND.findall(message)
-    if not said or not kind:
+    match, kind = HEAD.match(head), KIND.findall(message)
+    if not match or not kind:
         return None
-    tree, parents, author, stamp = said.groups()
+    tree, parents, author, stamp = match.groups()
     return Commit(
         # trailers end a message, so the last match is ours
         id=commit.id,
@@ -110,9 +110,9 @@ def hash_files(git: Git, paths: Sequence[Path], kind: str = "blob") -> list[str]
     """Writes files into the repository as objects of `kind`, unfiltered. Returns their ids in order."""
     if not paths:
         return []
-    asked = b"".join(quote_path(os.fsencode(path)) + b"\n" for path in paths)
+    stdin = b"".join(quote_path(os.fsencode(path)) + b"\n" for path in paths)
     # --no-filters: the user's clean filters would change what was recorded
-    return git.run("hash-object", "-w", "-t", kind, "--no-filters", "--stdin-paths", stdin=asked).decode().split()
+    return git.run("hash-object", "-w", "-t", kind, "--no-filters", "--stdin-paths", stdin=stdin).decode().split()
 
 
 def quote_path(path: bytes) -> bytes:
@@ -168,13 +168,13 @@ def write_commit(writer: Loose, tree: str, parents: Iterable[str | None], messag
 
     Parents that are None are skipped. All must be full ids of commits.
     """
-    known = list(dict.fromkeys(parent for parent in parents if parent))
+    unique_parents = list(dict.fromkeys(parent for parent in parents if parent))
     who = format_identities(writer.git)
     if who is None:
-        made = commit_tree(writer.git, tree, known, message)
-        writer.ids.append(made)
-        return made
-    head = f"tree {tree}\n" + "".join(f"parent {parent}\n" for parent in known)
+        commit_id = commit_tree(writer.git, tree, unique_parents, message)
+        writer.ids.append(commit_id)
+        return commit_id
+    head = f"tree {tree}\n" + "".join(f"parent {parent}\n" for parent in unique_parents)
     return writer.write("commit", head.encode() + who + b"\n" + message)
 
 
@@ -199,13 +199,13 @@ def commit_signed(git: Git, tree: str, parents: Iterable[str | None], message: b
     """Commits the tree, signed with the user's git configuration. Returns the id. Raises CannotRun if signing fails."""
     words = [word for parent in parents if parent for word in ("-p", parent)]
     utf8 = ("-c", "i18n.commitEncoding=UTF-8")
-    done = git.attempt(*utf8, "commit-tree", "--gpg-sign", tree, *words, "-F", "-", stdin=message)
-    if done.returncode:
+    result = git.attempt(*utf8, "commit-tree", "--gpg-sign", tree, *words, "-F", "-", stdin=message)
+    if result.returncode:
         raise CannotSign(
-            f"git cannot sign the run: {failure_reason(done.stderr)}",
+            f"git cannot sign the run: {failure_reason(result.stderr)}",
             "To choose a key: git config user.signingkey KEY. To turn signing off: git config gitrun.sign false",
         )
-    return done.stdout.decode().strip()
+    return result.stdout.decode().strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +225,11 @@ class Signature:
     @property
     def words(self) -> str:
         """The signature in words. Names the signer only if the signature is good."""
-        said = WORDS.get(self.verdict, "cannot be verified")
+        verdict_text = WORDS.get(self.verdict, "cannot be verified")
         if not self.is_good:
-            return f"signature {said}"
-        known = self.verdict == "G" and self.signer
-        return f"signed by {self.signer} ({self.key})" if known else f"signed with {self.key}, {said}"
+            return f"signature {verdict_text}"
+        signer = self.verdict == "G" and self.signer
+        return f"signed by {self.signer} ({self.key})" if signer else f"signed with {self.key}, {verdict_text}"
 
 
 def read_signature(git: Git, commit: str) -> Signature | None:

@@ -64,18 +64,18 @@ class ForeignRuns:
 
         Records the time of those in `received`.
         """
-        found = list(runs)
-        fresh = [run for run in found if self._is_new(run.attempt)]
+        runs_read = list(runs)
+        fresh = [run for run in runs_read if self._is_new(run.attempt)]
         # rounded to the digits of the file, so that the same time is read back
         now = datetime.fromtimestamp(round(time.time(), 6), timezone.utc)
         # oldest first, so that the times given here keep the order of the makers' times
         names = (name for run in sorted(fresh, key=list_order) for name in (run.attempt.id, run.attempt.result) if name)
         given = record_received(self._git, [name for name in names if not self._is_known(name)], now)
         return [
-            replace(run, attempt=replace(run.attempt, created=min(run.attempt.created, given[run.attempt.id])))
-            if run.attempt.id in given
+            replace(run, attempt=replace(run.attempt, created=min(run.attempt.created, times[run.attempt.id])))
+            if run.attempt.id in times
             else run
-            for run in found
+            for run in runs_read
         ]
 
     def _is_new(self, attempt: Attempt) -> bool:
@@ -113,12 +113,12 @@ def list_order(run: Run) -> tuple[datetime, str]:
 
 def commits_of_run(objects: ObjectReader, run: Run) -> Iterator[Commit]:
     """Yields the commits of the run that exist here, newest first on each path, at most COMMITS of them."""
-    seen: set[str] = set()
+    commits: set[str] = set()
     front = [run.tip]
-    while front and len(seen) < MAX_COMMITS:
+    while front and len(commits) < MAX_COMMITS:
         name = front.pop()
-        commit = read_commit(objects.read(name, 1 << 21)) if name not in seen else None
-        seen.add(name)
+        commit = read_commit(objects.read(name, 1 << 21)) if name not in commits else None
+        commits.add(name)
         if commit:
             yield commit
             front += own_parents(commit.id, commit.kind, commit.parents, run.id)
@@ -126,9 +126,9 @@ def commits_of_run(objects: ObjectReader, run: Run) -> Iterator[Commit]:
 
 def tree_id_of(objects: ObjectReader, commit: str) -> str:
     """Returns the tree id of any commit; empty if the commit is not here."""
-    found = objects.read(commit, 1 << 21)
-    is_commit = found is not None and found.kind == "commit" and found.data is not None
-    return tree_of_commit(found.data) if found and found.data and is_commit else ""
+    data = objects.read(commit, 1 << 21)
+    is_commit = data is not None and data.kind == "commit" and data.data is not None
+    return tree_of_commit(data.data) if data and data.data and is_commit else ""
 
 
 def received_file(git: Git) -> Path:
@@ -138,31 +138,31 @@ def received_file(git: Git) -> Path:
 
 def received_times(git: Git) -> dict[str, datetime]:
     """Returns the time when each foreign attempt and result was first seen here, by id."""
-    found: dict[str, datetime] = {}
+    times: dict[str, datetime] = {}
     with suppress(OSError):
         # <id> 1700000000.123456
         for line in received_file(git).read_text(errors="replace").splitlines():
             name, _, when = line.partition(" ")
             with suppress(ValueError, OverflowError, OSError):  # a line that a full disk has cut short
                 # two processes may have recorded an id, which was first seen at the first of these times
-                found.setdefault(name, datetime.fromtimestamp(float(when), timezone.utc))
-    return found
+                times.setdefault(name, datetime.fromtimestamp(float(when), timezone.utc))
+    return times
 
 
 def record_received(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime]:
     """Records these foreign attempts and results as received now, oldest first. Returns the time given to each."""
-    given = {name: datetime.fromtimestamp(now.timestamp() + TICK * number, timezone.utc) for number, name in enumerate(names)}
-    if given:
+    times = {name: datetime.fromtimestamp(now.timestamp() + TICK * number, timezone.utc) for number, name in enumerate(names)}
+    if times:
         # a line end first: the file may end in a line that a full disk cut short
-        text = "\n" + "".join(f"{name} {when.timestamp():.6f}\n" for name, when in given.items())
+        text = "\n" + "".join(f"{name} {when.timestamp():.6f}\n" for name, when in times.items())
         with suppress(OSError):  # in a read-only repository, foreign runs count as new each time
             make_shared_directory(git.state)
             with received_file(git).open("a") as file:
                 file.write(text)
-    return given
+    return times
 
 
 def unknown_ids(git: Git, names: Iterable[str]) -> list[str]:
     """Returns the attempts and results that are neither trusted nor received here."""
-    known = trusted_ids(git) | received_times(git).keys()
-    return [name for name in names if name not in known]
+    ids = trusted_ids(git) | received_times(git).keys()
+    return [name for name in names if name not in ids]

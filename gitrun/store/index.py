@@ -88,9 +88,9 @@ class IndexPage:
 class Index:
     """The index of one repository, as of when it was opened. Use it in a `with`."""
 
-    def __init__(self, git: Git, told: Callable[[int, int], None] | None = None) -> None:
-        """Opens the index and brings it up to date. `told` is called with the numbers of runs read and to read."""
-        self._git, self._told = git, told
+    def __init__(self, git: Git, on_progress: Callable[[int, int], None] | None = None) -> None:
+        """Opens the index and brings it up to date. `on_progress` is called with the numbers of runs read and to read."""
+        self._git, self._told = git, on_progress
         self._live = live_runs(git.state)
         self._path = git.state / "index.sqlite"
         try:
@@ -136,8 +136,8 @@ class Index:
 
     def trials_of(self, batch: str) -> list[Run]:
         """Returns the trials of the batch that are here, by number."""
-        found = self._sound("WHERE batch = ? AND broken IS NULL", (batch,))
-        return sorted(found, key=lambda run: (run.attempt.trial or 0, run.attempt.created, run.id))
+        rows = self._sound("WHERE batch = ? AND broken IS NULL", (batch,))
+        return sorted(rows, key=lambda run: (run.attempt.trial or 0, run.attempt.created, run.id))
 
     def readable_runs(self, limit: int = -1, start: int = 0) -> list[Run]:
         """Returns the newest readable runs (limit -1: all) from offset `start` on."""
@@ -166,8 +166,8 @@ class Index:
     def ids(self, prefix: str) -> list[str]:
         """Returns at most 100 ids that begin with these hex digits."""
         # a range that the primary key answers; `g` follows the last hex digit
-        found = self._ask("SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 100", (prefix, prefix + "g"))
-        return [run for (run,) in found]
+        ids = self._ask("SELECT id FROM runs WHERE id >= ? AND id < ? LIMIT 100", (prefix, prefix + "g"))
+        return [run for (run,) in ids]
 
     def named(self, name: str) -> list[Run]:
         """Returns the runs that a name may mean: its marked run, else the latest of that operation, else those with the label.
@@ -185,8 +185,8 @@ class Index:
         start = 0
         for limit in TRIED:
             runs = self._sound(f"WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, limit, start))
-            if found := next(trusted_runs(self._git, runs), None):
-                return found
+            if latest := next(trusted_runs(self._git, runs), None):
+                return latest
             if len(runs) < limit:
                 break
             start += limit
@@ -287,34 +287,34 @@ class Index:
         run, tip, broken, packed = record
         if broken is not None:
             return BrokenRun(run, tip, broken)
-        found = decode_row(self._git, run, tip, packed)
-        if found.attempt.kind == BATCH and found.attempt.counts is None:
-            found = replace(found, attempt=replace(found.attempt, counts=self._count_trials(found)))
+        run_read = decode_row(self._git, run, tip, packed)
+        if run_read.attempt.kind == BATCH and run_read.attempt.counts is None:
+            run_read = replace(run_read, attempt=replace(run_read.attempt, counts=self._count_trials(run_read)))
         if run not in self._live:
-            return found
-        return replace(found, attempt=as_running(found.attempt, shown_metrics(self._git.state, run)))
+            return run_read
+        return replace(run_read, attempt=as_running(run_read.attempt, shown_metrics(self._git.state, run)))
 
     def _count_trials(self, run: Run) -> TrialCounts | None:
         """Counts the trials of a batch that has not recorded its end. The total is that of the trials known so far.
 
         Returns None if none is known.
         """
-        asked = "SELECT status, pruned IS NOT NULL, count(*) FROM runs WHERE batch = ? GROUP BY status, pruned IS NOT NULL"
-        found: dict[str, int] = {}
-        for status, is_pruned, count in self._ask(asked, (run.id,)):
+        query = "SELECT status, pruned IS NOT NULL, count(*) FROM runs WHERE batch = ? GROUP BY status, pruned IS NOT NULL"
+        counts: dict[str, int] = {}
+        for status, is_pruned, count in self._ask(query, (run.id,)):
             name = PRUNED if is_pruned else status
-            found[name] = found.get(name, 0) + count
-        total = max(sum(found.values()), run.attempt.params.max_trials or 0)
-        completed, pruned, error, terminated = (found.get(name, 0) for name in ENDINGS)
+            counts[name] = counts.get(name, 0) + count
+        total = max(sum(counts.values()), run.attempt.params.max_trials or 0)
+        completed, pruned, error, terminated = (counts.get(name, 0) for name in ENDINGS)
         pending = total - completed - pruned - error - terminated
         return None if not total else model.trial_counts.TrialCounts(total, completed, pruned, error, terminated, pending)
 
     def _number(self, query: str, values: tuple[object, ...] = ()) -> int:
-        ((found,),) = self._ask(query, values)
-        return int(found)
+        ((number,),) = self._ask(query, values)
+        return int(number)
 
-    def _ask(self, query: str, values: tuple[object, ...] = (), read: Callable[[Any], Any] | None = None) -> list[Any]:
-        """Runs a query and returns its rows, each passed through `read`. Rebuilds the index if its rows are damaged.
+    def _ask(self, query: str, values: tuple[object, ...] = (), convert: Callable[[Any], Any] | None = None) -> list[Any]:
+        """Runs a query and returns its rows, each passed through `convert`. Rebuilds the index if its rows are damaged.
 
         Queries for a value that is not UTF-8 return nothing: sqlite cannot hold one.
         """
@@ -322,7 +322,7 @@ class Index:
             return []
         try:
             rows = self._base.execute(query, values)
-            return list(map(read, rows)) if read else rows.fetchall()
+            return list(map(convert, rows)) if convert else rows.fetchall()
         except (sqlite3.DatabaseError, ValueError, TypeError, GitrunError) as error:
             # busy, not damaged: another process is writing
             if "locked" in str(error):
@@ -331,7 +331,7 @@ class Index:
         self._base = self._anew()
         self._refresh()
         rows = self._base.execute(query, values)
-        return list(map(read, rows)) if read else rows.fetchall()
+        return list(map(convert, rows)) if convert else rows.fetchall()
 
     def _open(self) -> sqlite3.Connection:
         """Opens the index on disk. Where that is not writable, copies it into memory."""
@@ -386,61 +386,61 @@ class Index:
 
         A row is never replaced by one that is older.
         """
-        seen = ref_store(self._git).token()
-        known = dict(self._base.execute("SELECT name, value FROM state").fetchall())
-        if known.get("boot") != (boot := boot_id()):  # a power cut may have torn the file: see PRAGMA synchronous
+        token = ref_store(self._git).token()
+        recorded = dict(self._base.execute("SELECT name, value FROM state").fetchall())
+        if recorded.get("boot") != (boot := boot_id()):  # a power cut may have torn the file: see PRAGMA synchronous
             if self._base.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("it is incomplete")
-            known = {}
+            recorded = {}
         lost = self.count() - self.readable()
-        if seen and known.get("stamp") == seen and (not lost or (lost > FEW and not self._one_is_back())):
+        if token and recorded.get("stamp") == token and (not lost or (lost > FEW and not self._one_is_back())):
             return True
         # rows first, refs second: a row that another process writes after this is no older than the refs we read
         before = {run: (tip, broken) for run, tip, broken in self._base.execute("SELECT id, tip, broken FROM runs").fetchall()}
         now = tips(self._git)
         changed = {run: tip for run, tip in now.items() if before.get(run) != (tip, None)}
-        gone = [(run, tip) for run, (tip, _) in before.items() if run not in now]
-        if gone:  # of a ref that a power cut has emptied, only this row knows the tip
+        deleted = [(run, tip) for run, (tip, _) in before.items() if run not in now]
+        if deleted:  # of a ref that a power cut has emptied, only this row knows the tip
             damaged = damaged_refs(self._git)
-            gone = [pair for pair in gone if pair[0] not in damaged]
-        stored = self._store(changed, {run: tip for run, (tip, _) in before.items()})
+            deleted = [pair for pair in deleted if pair[0] not in damaged]
+        count = self._store(changed, {run: tip for run, (tip, _) in before.items()})
         with self._base:
             self._base.execute("BEGIN")
             # only rows as we saw them: another process may have stored a newer one
-            self._base.executemany("DELETE FROM runs WHERE id = ? AND tip = ?", gone)
-            state = (("stamp", seen), ("boot", boot))
+            self._base.executemany("DELETE FROM runs WHERE id = ? AND tip = ?", deleted)
+            state = (("stamp", token), ("boot", boot))
             self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)
-        return stored == len(changed)
+        return count == len(changed)
 
     def _one_is_back(self) -> bool:
         """Returns whether one of the first FEW unreadable runs is readable now."""
-        asked = "SELECT id, tip FROM runs WHERE broken IS NOT NULL ORDER BY id LIMIT ?"
+        query = "SELECT id, tip FROM runs WHERE broken IS NOT NULL ORDER BY id LIMIT ?"
         with suppress(ObjectsGone), git.objects.Objects(self._git) as few:
-            found = store.runs.read_runs(self._git, few, dict(self._base.execute(asked, (FEW,)).fetchall()), frozenset())
-            return any(isinstance(run, Run) for run in found)
+            runs_read = store.runs.read_runs(self._git, few, dict(self._base.execute(query, (FEW,)).fetchall()), frozenset())
+            return any(isinstance(run, Run) for run in runs_read)
         return False
 
     def _store(self, changed: Mapping[str, str], before: Mapping[str, str]) -> int:
         """Reads these runs in rounds and stores them where rows are still as in `before`. Returns how many were stored."""
-        names, stored = list(changed.items()), 0
+        names, count = list(changed.items()), 0
         with git.objects.Objects(self._git) as few, garbage_collector_off():
             reader = store.runs.bulk_reader(self._git) if len(names) >= MANY and not store.runs.is_partial(self._git) else few
             for start in range(0, len(names), ROUND):
                 some = dict(names[start : start + ROUND])
                 try:
-                    found = store.runs.read_runs(self._git, reader, some, frozenset())
+                    runs_read = store.runs.read_runs(self._git, reader, some, frozenset())
                 except ObjectsGone:  # a truncated tree kills git cat-file, and with it the answers for other runs
-                    found = store.runs.read_runs(self._git, store.runs.bulk_reader(self._git), some, frozenset())
+                    runs_read = store.runs.read_runs(self._git, store.runs.bulk_reader(self._git), some, frozenset())
                 rows = sorted(
-                    ((*index_row(run), before.get(run.id, "")) for run in found), key=itemgetter(0)
+                    ((*index_row(run), before.get(run.id, "")) for run in runs_read), key=itemgetter(0)
                 )  # three times as fast
                 with self._base:
                     self._base.execute("BEGIN")
-                    stored += self._base.executemany(PUT, rows).rowcount
+                    count += self._base.executemany(PUT, rows).rowcount
                 if self._told:
                     self._told(min(start + ROUND, len(names)), len(names))
         self._base.executescript(INDEXES)
-        return stored
+        return count
 
 
 def condition_for_same_flags(operation: str, flags: Flags, words: str | None, source: str) -> tuple[str, tuple[object, ...]]:

@@ -109,17 +109,17 @@ def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
     return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))
 
 
-def decode_counts(found: dict[str, Any]) -> TrialCounts:
+def decode_counts(table: dict[str, Any]) -> TrialCounts:
     """Returns the counts of a batch from a row."""
-    best = model.trial_counts.BestTrial(**found["best"]) if found["best"] else None
-    return model.trial_counts.TrialCounts(**{**found, "best": best})
+    best = model.trial_counts.BestTrial(**table["best"]) if table["best"] else None
+    return model.trial_counts.TrialCounts(**{**table, "best": best})
 
 
 def decode_params(values: Iterable[Any]) -> Params:
     """Returns run parameters from values in the order of their fields."""
     pairs = zip(Params.__slots__, values, strict=True)
-    named: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
-    return Params(**named)
+    params: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
+    return Params(**params)
 
 
 def to_microseconds(time: datetime | None) -> int | None:
@@ -127,13 +127,13 @@ def to_microseconds(time: datetime | None) -> int | None:
     if time is None:
         return None
     # whole numbers, as a float of seconds would not be exact to the microsecond
-    passed = time - EPOCH
-    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+    interval = time - EPOCH
+    return (interval.days * 86_400 + interval.seconds) * 1_000_000 + interval.microseconds
 
 
-def from_microseconds(passed: int | None) -> datetime | None:
+def from_microseconds(microseconds: int | None) -> datetime | None:
     """Converts microseconds since 1970 to a time in UTC."""
-    if passed is None:
+    if microseconds is None:
         return None
     # the microseconds apart, because fromtimestamp would round them in a float
-    return datetime.fromtimestamp(passed // 1_000_000, timezone.utc).replace(microsecond=passed % 1_000_000)
+    return datetime.fromtimestamp(microseconds // 1_000_000, timezone.utc).replace(microsecond=microseconds % 1_000_000)

@@ -36,13 +36,15 @@ def restore_kept(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | No
 
     A file whose content differs from its sha256 in result.toml is left out. `paths` restricts the files.
     """
-    chosen = None if paths is None else set(paths)
+    paths_chosen = None if paths is None else set(paths)
     directory = kept_directory(git, run, attempt.id)
     # lexists: a link that leads nowhere is there, and is not to be replaced
     missing = [
         file
         for file in attempt.files
-        if file.stored == "local" and (chosen is None or file.path in chosen) and not os.path.lexists(directory / file.path)
+        if file.stored == "local"
+        and (paths_chosen is None or file.path in paths_chosen)
+        and not os.path.lexists(directory / file.path)
     ]
     if not missing:
         return

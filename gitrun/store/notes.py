@@ -178,8 +178,8 @@ def read_note(objects: Objects, before: str | None, commit: str) -> bytes:
     """Returns the note of a commit in either layout of `git notes`; empty if it has none."""
     # 12/34... as here, or 1234... as git notes writes while there are few
     paths = (note_path(commit), commit.encode()) if before else ()
-    found = objects.read_many([f"{before}:{path.decode()}" for path in paths])
-    return next((one.data for one in found if one and one.data), b"")
+    contents = objects.read_many([f"{before}:{path.decode()}" for path in paths])
+    return next((one.data for one in contents if one and one.data), b"")
 
 
 def add_note_of_run(git: Git, run: str) -> bool:
@@ -194,13 +194,13 @@ def add_note_of_run(git: Git, run: str) -> bool:
 
         with suppress(Error):
             with store.index.Index(git) as index, Objects(git) as objects:
-                found = index.get(run)
-                if not isinstance(found, model.run.Run):
+                run_found = index.get(run)
+                if not isinstance(run_found, model.run.Run):
                     return False
-                trials = index.trials_of(run) if found.attempt.kind == model.run.BATCH else []
+                trials = index.trials_of(run) if run_found.attempt.kind == model.run.BATCH else []
                 before = read_ref(git, NOTES)
                 runs = [one for one in trials if one.attempt.result and not read_note(objects, before, one.attempt.id)]
-                notes = [read_ended(objects, one) for one in (*runs, found)]
+                notes = [read_ended(objects, one) for one in (*runs, run_found)]
             return add_notes(git, notes)
     return False
 
@@ -280,17 +280,17 @@ def replace_notes(git: Git, write: Callable[[NotesWriting], str]) -> str:
         with holding, Objects(git) as objects:
             writing = NotesWriting(git, objects, Loose(git), before)
             try:
-                made = write(writing)
-                if made != now:
-                    ref_store(git).apply([RefEdit(NOTES, made, now, "notes of runs")])
-                    now = made
+                commit_id = write(writing)
+                if commit_id != now:
+                    ref_store(git).apply([RefEdit(NOTES, commit_id, now, "notes of runs")])
+                    now = commit_id
                 # packed first: objects that are present afterwards are safe from this gc
-                protect_from_gc(git, [made], [before])
-                require_present(objects, [made, *writing.loose.ids])
+                protect_from_gc(git, [commit_id], [before])
+                require_present(objects, [commit_id, *writing.loose.ids])
             except GitFailed as error:
                 problem = error
             else:
-                return made
+                return commit_id
     if now and now != before:
         ref_store(git).apply([RefEdit(NOTES, None, now, "delete notes without objects")])
     raise problem or GitFailed("the notes cannot be written")
@@ -306,8 +306,8 @@ def commit_notes(writing: NotesWriting, notes: Mapping[str, str]) -> str:
     changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}
     changes |= {note_path(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}
     tree = edit_tree(objects, loose, f"{before}^{{tree}}" if before else None, changes)
-    known = objects.read(f"{before}^{{tree}}", limit=0) if before else None
-    if before and known and known.id == tree:
+    tree_before = objects.read(f"{before}^{{tree}}", limit=0) if before else None
+    if before and tree_before and tree_before.id == tree:
         return before
     who = f"{WHO} {int(time.time())} +0000"
     return loose.write("commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\n".encode() + MESSAGE)
@@ -316,8 +316,11 @@ def commit_notes(writing: NotesWriting, notes: Mapping[str, str]) -> str:
 def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:
     """Commits exactly these notes with `git fast-import`, as one pack. Returns the id. The commit has no parents."""
     who = f"{WHO} {int(time.time())} +0000".encode()
-    with scratch_directory(git) as place:
-        marks, words = place / "marks", [b"commit refs/gitrun/notes\nmark :1\ncommitter ", who, b"\n", data_command(MESSAGE)]
+    with scratch_directory(git) as directory:
+        marks, words = (
+            directory / "marks",
+            [b"commit refs/gitrun/notes\nmark :1\ncommitter ", who, b"\n", data_command(MESSAGE)],
+        )
         words += (b"M 100644 inline " + note_path(commit) + b"\n" + data_command(text.encode()) for commit, text in notes)
         # the reset drops the scratch ref before the end, so fast-import never writes it
         words.append(b"reset refs/gitrun/notes\n\n")
@@ -382,8 +385,8 @@ class Ending:
     metrics: Mapping[str, float]
 
     def __str__(self) -> str:
-        said = ending_text(self.status, self.exit_status, self.duration)
-        return said + (f": {metrics_text(self.metrics, MOST_METRICS)}" if self.metrics else "")
+        text = ending_text(self.status, self.exit_status, self.duration)
+        return text + (f": {metrics_text(self.metrics, MOST_METRICS)}" if self.metrics else "")
 
 
 def ending_of_attempt(attempt: Attempt) -> Ending:
@@ -394,8 +397,8 @@ def ending_of_attempt(attempt: Attempt) -> Ending:
 def format_attempt_note(run: str, attempt: str, how: Ending, output: bytes) -> str:
     """Formats an attempt's note: outcome, metrics, and the last TAIL lines of output, safe for terminals."""
     again = f" (a restart of {short_id(run)})" if attempt != run else ""
-    written = safe_lines(output[-(TAIL * 4 * WIDEST) :].decode(errors="replace"))
-    return "".join(f"{line}\n" for line in (f"{how}{again}", *(f"  | {line[:WIDEST]}".rstrip() for line in written[-TAIL:])))
+    lines = safe_lines(output[-(TAIL * 4 * WIDEST) :].decode(errors="replace"))
+    return "".join(f"{line}\n" for line in (f"{how}{again}", *(f"  | {line[:WIDEST]}".rstrip() for line in lines[-TAIL:])))
 
 
 def format_commit_note(index: Index, commit: str, tree: str) -> str:
@@ -417,5 +420,5 @@ def format_run(run: Run) -> str:
 
 def format_line(run: str, operation: str, flags: str, how: Ending) -> str:
     """Formats the line of a run in a commit's note."""
-    said = f"{short_id(run)} {safe_text(operation)} {safe_text(flags)}".rstrip()
-    return f"{said[:WIDEST]}: {how}"
+    text = f"{short_id(run)} {safe_text(operation)} {safe_text(flags)}".rstrip()
+    return f"{text[:WIDEST]}: {how}"

@@ -24,8 +24,8 @@ class Output:
 
     def read(self) -> bytes:
         """Returns the recorded output; empty if there is none. Opens the repository."""
-        place = Path(self.git_dir)
-        with git.objects.Objects(git.exe.Git(place, place, None, "", copy_environment(), {})) as objects:
+        directory = Path(self.git_dir)
+        with git.objects.Objects(git.exe.Git(directory, directory, None, "", copy_environment(), {})) as objects:
             record = objects.read(f"{self.commit}:{model.record_files.OUTPUT}")
         return record.data or b"" if record else b""
 

@@ -30,20 +30,20 @@ TREE_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 def publish(  # noqa: PLR0913 - a move of a ref, and the two readers it needs
-    git: Git, objects: Objects, ref: str, new: str, *, expected: str | None, known: str | None, reason: str
+    git: Git, objects: Objects, ref: str, new: str, *, expected: str | None, base: str | None, reason: str
 ) -> None:
-    """Moves a run's ref from `expected` (None: it does not exist) to commit `new`. `known` is a commit that is here whole.
+    """Moves a run's ref from `expected` (None: it does not exist) to commit `new`. `base` is a commit that is here whole.
 
     Afterwards all objects of `new` are in the repository and safe from a running gc. Raises StaleRun if the ref was
     elsewhere. Raises ObjectsGone, with the ref moved, if a gc removed objects first.
     """
     # objects before the ref: after a power cut it must not lead to missing ones
-    needed = new_objects(git, objects, new, known)
+    needed = new_objects(git, objects, new, base)
     if git.durable:
         sync_to_disk(git, needed)
     ref_store(git).apply([RefEdit(ref, new, expected, reason)])
     # packed first: objects that are present afterwards are safe from this gc
-    protect_from_gc(git, [new], [known])
+    protect_from_gc(git, [new], [base])
     require_present(objects, needed)
 
 
@@ -60,29 +60,29 @@ def publish_many(git: Git, objects: Objects, edits: Sequence[RefEdit], needed: S
     require_present(objects, needed)
 
 
-def new_objects(git: Git, objects: Objects, commit_id: str, known: str | None) -> list[str]:
-    """Returns the objects of the commit that the tree of `known` (None: empty) lacks. Raises ObjectsGone."""
-    found = compare_trees(objects, commit_id, known) if known else None
-    if found is not None:
-        return [commit_id, *found]
-    done = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", known or EMPTY_TREE, commit_id)
+def new_objects(git: Git, objects: Objects, commit_id: str, base: str | None) -> list[str]:
+    """Returns the objects of the commit that the tree of `base` (None: empty) lacks. Raises ObjectsGone."""
+    objects_found = compare_trees(objects, commit_id, base) if base else None
+    if objects_found is not None:
+        return [commit_id, *objects_found]
+    result = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", base or EMPTY_TREE, commit_id)
     # diff-tree -t lists subtrees, but not the tree of the commit itself
     (top,) = objects.infos([f"{commit_id}^{{tree}}".encode()])
-    if done.returncode or top is None:
-        raise ObjectsGone(f"an object of a new commit is missing: {failure_reason(done.stderr)}", "Try again")
+    if result.returncode or top is None:
+        raise ObjectsGone(f"an object of a new commit is missing: {failure_reason(result.stderr)}", "Try again")
     # :100644 100644 <old id> <new id> M NUL <path> NUL
-    fields = (line.split(b" ") for line in done.stdout.split(b"\0")[:-1:2])
+    fields = (line.split(b" ") for line in result.stdout.split(b"\0")[:-1:2])
     # a deletion (000000) has no new object, and a submodule's commit (160000) is not in this repository
     object_ids = {words[3].decode() for words in fields if words[1] not in {b"000000", b"160000"}}
     return [commit_id, top.id, *sorted(object_ids)]
 
 
-def compare_trees(objects: Objects, commit_id: str, known: str) -> list[str] | None:
-    """Returns the trees and blobs of the commit that `known` lacks at the same path; None if git has to compare them.
+def compare_trees(objects: Objects, commit_id: str, base: str) -> list[str] | None:
+    """Returns the trees and blobs of the commit that `base` lacks at the same path; None if git has to compare them.
 
     Reads few trees, where a git process would take longer to start than to compare. Raises ObjectsGone.
     """
-    pairs, found, count = [(f"{commit_id}^{{tree}}", f"{known}^{{tree}}")], dict[str, None](), 0
+    pairs, objects_found, count = [(f"{commit_id}^{{tree}}", f"{base}^{{tree}}")], dict[str, None](), 0
     while pairs:
         count += len(pairs)
         if count > MOST_TREES:
@@ -96,11 +96,11 @@ def compare_trees(objects: Objects, commit_id: str, known: str) -> list[str] | N
             old_data = contents.get(old_name, (b"", ""))[0]
             if new is None or new.data is None or old_data is None:
                 return None
-            found[new.id] = None
+            objects_found[new.id] = None
             below += list_changes(new.data, old_data)
-        found |= {new: None for mode, new, _ in below if mode not in {TREE, COMMIT}}
+        objects_found |= {new: None for mode, new, _ in below if mode not in {TREE, COMMIT}}
         pairs = list({(new, old): None for mode, new, old in below if mode == TREE})
-    return list(found)
+    return list(objects_found)
 
 
 def list_changes(new: bytes, old: bytes) -> list[tuple[str, str, str]]:
@@ -123,25 +123,25 @@ def sync_to_disk(git: Git, object_ids: Sequence[str]) -> None:
 
 def require_present(objects: Objects, object_ids: Sequence[str]) -> None:
     """Raises ObjectsGone unless all these objects are in the repository."""
-    place = os.fsencode(objects.git.common_dir) + b"/objects/"
+    directory = os.fsencode(objects.git.common_dir) + b"/objects/"
     # most are new, and therefore loose
-    packed = [one for one in object_ids if not os.path.exists(place + f"{one[:2]}/{one[2:]}".encode())]
+    packed = [one for one in object_ids if not os.path.exists(directory + f"{one[:2]}/{one[2:]}".encode())]
     if not packed:
         return
-    found: list[Object | None] = []
+    infos: list[Object | None] = []
     # a git that read a pack before still sees what is in it after a gc has deleted the pack
     with Objects(replace(objects.git, kept=None)) as fresh:
         # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
         for start in range(0, len(packed), 100):
-            found += fresh.infos([object_id.encode() for object_id in packed[start : start + 100]])
-    gone = [object_id for object_id, info in zip(packed, found, strict=True) if info is None]
-    if gone:
-        raise ObjectsGone(f"git gc deleted {len(gone)} objects while gitrun wrote them, {gone[0]} first", "Try again")
+            infos += fresh.infos([object_id.encode() for object_id in packed[start : start + 100]])
+    missing = [object_id for object_id, info in zip(packed, infos, strict=True) if info is None]
+    if missing:
+        raise ObjectsGone(f"git gc deleted {len(missing)} objects while gitrun wrote them, {missing[0]} first", "Try again")
 
 
-def protect_from_gc(git: Git, heads: Iterable[str | None], known: Iterable[str | None] = ()) -> None:
-    """Packs what `heads` need and `known` lack, if a gc is running. Git keeps packs younger than the gc's scan of refs."""
+def protect_from_gc(git: Git, heads: Iterable[str | None], published: Iterable[str | None] = ()) -> None:
+    """Packs what `heads` need and `published` lack, if a gc is running. Git keeps packs younger than the gc's scan of refs."""
     if is_gc_running(git):
-        asked = [*(f"{head}\n" for head in heads if head), *(f"^{other}\n" for other in known if other)]
-        place = git.common_dir / "objects" / "pack" / "pack"
-        git.attempt("pack-objects", "--revs", "-q", str(place), stdin="".join(asked).encode())
+        revisions = [*(f"{head}\n" for head in heads if head), *(f"^{other}\n" for other in published if other)]
+        path = git.common_dir / "objects" / "pack" / "pack"
+        git.attempt("pack-objects", "--revs", "-q", str(path), stdin="".join(revisions).encode())

@@ -93,8 +93,8 @@ def read_ref(git: Git, ref: str) -> str | None:
 def read_loose(git: Git, ref: str) -> str:
     """Returns the object that a loose ref points to; empty if the ref is packed, symbolic or missing."""
     with suppress(OSError):
-        found = (git.common_dir / ref).read_bytes().rstrip().decode(errors="replace")
-        return found if is_id(found) else ""
+        value = (git.common_dir / ref).read_bytes().rstrip().decode(errors="replace")
+        return value if is_id(value) else ""
     return ""
 
 
@@ -123,23 +123,27 @@ class FileRefs:
         Waits while another process holds a lock, up to the sum of BUSY. Afterwards the refs are on disk, if the
         repository is durable and they are runs.
         """
-        left, waits = list(edits), list(BUSY)
-        while left and (failure := self._transact(left)):
-            now = self._read_again(left)
+        remaining, waits = list(edits), list(BUSY)
+        while remaining and (failure := self._transact(remaining)):
+            now = self._read_again(remaining)
             # git fails if its last fsync does, although the refs have moved
-            left = [edit for edit in left if now.get(edit.ref) != edit.new]
-            for edit in left:
+            remaining = [edit for edit in remaining if now.get(edit.ref) != edit.new]
+            for edit in remaining:
                 if now.get(edit.ref) != edit.expected:
                     raise StaleRun(f"another process changed {display_name(edit.ref)}", "Try again")
             # git reports a missing object and a held lock alike
-            for commit_id in missing_objects(self.git, [edit.new for edit in left if edit.new]):
+            for commit_id in missing_objects(self.git, [edit.new for edit in remaining if edit.new]):
                 raise ObjectsGone(f"git gc deleted {commit_id} before its ref was set", "Try again")
-            if not left:
+            if not remaining:
                 break
             if not waits or unwritable_message(failure):
-                which = f"the refs of {len(left)} runs" if len(left) > 1 else f"the ref of {display_name(left[0].ref)}"
+                which = (
+                    f"the refs of {len(remaining)} runs"
+                    if len(remaining) > 1
+                    else f"the ref of {display_name(remaining[0].ref)}"
+                )
                 raise GitFailed(unwritable_message(failure) or f"cannot write {which}: {failure}")
-            for edit in left:
+            for edit in remaining:
                 remove_old_lock(self.git, edit.ref)
             time.sleep(waits.pop(0))
         if self.git.durable:  # git synced the content of the refs; this syncs their names
@@ -158,8 +162,8 @@ class FileRefs:
         words = (*quiet, "update-ref", "--no-deref", "-m", reason, "-z", "--stdin")
         if git.kept and len(edits) == 1 and self._transact_kept(words, lines, hooks=of_runs):
             return ""
-        done = git.attempt(*words, stdin=lines, hooks=of_runs)
-        return failure_reason(done.stderr) if done.returncode else ""
+        result = git.attempt(*words, stdin=lines, hooks=of_runs)
+        return failure_reason(result.stderr) if result.returncode else ""
 
     def _transact_kept(self, words: Sequence[str], lines: bytes, *, hooks: bool) -> bool:
         """Runs one transaction in a process that is kept for more of them. Returns whether it succeeded.
@@ -175,8 +179,8 @@ class FileRefs:
         """Returns where the refs of the edits are now."""
         if len(edits) == 1:
             return {edits[0].ref: read_ref(self.git, edits[0].ref)}
-        places = {edit.ref.rpartition("/")[0] + "/" for edit in edits}
-        return {place + name: tip for place in places for name, tip in self.tips(place).items()}
+        directories = {edit.ref.rpartition("/")[0] + "/" for edit in edits}
+        return {directory + name: tip for directory in directories for name, tip in self.tips(directory).items()}
 
     def token(self) -> str:
         """Returns the state of `refs/runs` and `packed-refs`, or an empty text if they changed a moment ago.
@@ -184,17 +188,17 @@ class FileRefs:
         Git renames loose refs into the directory, which changes it. Two changes within one tick of the file system's
         clock leave the same times. The ctime also reveals a write in place whose mtime was set back.
         """
-        seen, latest = [], 0.0
+        stamps, latest = [], 0.0
         for path in (self.git.common_dir / "packed-refs", self.git.common_dir / RUNS):
             try:
                 status = path.stat()
             except FileNotFoundError:
-                seen.append("-")
+                stamps.append("-")
                 continue
             # git replaces packed-refs by renaming, so that its inode changes too
-            seen.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
+            stamps.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
             latest = max(latest, status.st_mtime)
-        return " ".join(seen) if time.time() - latest > SETTLED else ""
+        return " ".join(stamps) if time.time() - latest > SETTLED else ""
 
 
 def transaction_line(edit: RefEdit) -> str:
@@ -225,8 +229,8 @@ def missing_objects(git: Git, object_ids: Collection[str]) -> list[str]:
     """Returns those of the objects that are not in the repository."""
     if not object_ids:
         return []
-    asked = "".join(f"{object_id}\n" for object_id in object_ids).encode()
-    lines = git.run("cat-file", "--batch-check=%(objecttype)", stdin=asked).decode(errors="replace").splitlines()
+    stdin = "".join(f"{object_id}\n" for object_id in object_ids).encode()
+    lines = git.run("cat-file", "--batch-check=%(objecttype)", stdin=stdin).decode(errors="replace").splitlines()
     return [object_id for object_id, line in zip(object_ids, lines, strict=True) if line.endswith(" missing")]
 
 
@@ -250,9 +254,9 @@ def pack_refs(git: Git) -> None:
 def count_loose_refs(git: Git) -> int:
     """Returns the number of loose refs of runs, deleted ones included."""
     count = 0
-    for place in (RUNS, TRASH):
+    for prefix in (RUNS, TRASH):
         with suppress(OSError):
-            count += sum(1 for _ in (git.common_dir / place).iterdir())
+            count += sum(1 for _ in (git.common_dir / prefix).iterdir())
     return count
 
 

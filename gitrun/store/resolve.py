@@ -24,11 +24,11 @@ def find_run(index: Index, name: str, prefix: str = "") -> Run:
     digits = parse_id_prefix(name)
     run = find_id(name, index.ids(digits)) if digits else None
     if run:
-        found = index.get(run)
-        if isinstance(found, BrokenRun):
-            raise BadRun(f"run {short_id(run)} cannot be read: {found.reason}", "To check the repository: git fsck")
-        if found:
-            return found
+        run_found = index.get(run)
+        if isinstance(run_found, BrokenRun):
+            raise BadRun(f"run {short_id(run)} cannot be read: {run_found.reason}", "To check the repository: git fsck")
+        if run_found:
+            return run_found
     if INDEX.fullmatch(name):
         # a longer number is no position in a list, and could overflow sqlite's integers
         there = index.place(int(name)) if len(name) < 10 else None

@@ -69,10 +69,10 @@ def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: f
     runs: list[Run] = []
     customs = store.foreign.ForeignRuns(git, objects)
     broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
-    for place, (run, tip) in enumerate(sound.items()):
-        found = dict(zip(PARTS, parts[place * len(PARTS) : (place + 1) * len(PARTS)], strict=True))
+    for position, (run, tip) in enumerate(sound.items()):
+        contents = dict(zip(PARTS, parts[position * len(PARTS) : (position + 1) * len(PARTS)], strict=True))
         try:
-            one = build_run(git, objects, TipFiles(run, tip, found), lasts.get(tip), is_live=run in live)
+            one = build_run(git, objects, TipFiles(run, tip, contents), lasts.get(tip), is_live=run in live)
             runs.append(customs.admit(one, lasts[tip].attempt))
         except BadRun as error:
             broken.append(BrokenRun(run, tip, error.message))
@@ -103,8 +103,8 @@ def leads_to_attempt(objects: ObjectReader, attempt: Commit, first: str) -> bool
             break
         # the last parent is the tip that a restart continues, after its base commit if it has one
         before = last.parents[-1]
-        found = last_attempts(objects, {first: before}).get(before)
-        last = found.attempt if found else None
+        attempt_found = last_attempts(objects, {first: before}).get(before)
+        last = attempt_found.attempt if attempt_found else None
     return last is not None and last.id == first
 
 
@@ -132,8 +132,8 @@ def build_run(git: Git, objects: ObjectReader, files: TipFiles, last: LastAttemp
     contents = {
         name: file_content(part, name) for name, part in with_long_result(objects, parts).items() if name != record_files.NOTES
     }
-    written = Output(str(git.common_dir), last.left.id)
-    attempt = decode.read_attempt(attempt_origin(last, run_id), contents, live=is_live, written=written)
+    output = Output(str(git.common_dir), last.left.id)
+    attempt = decode.read_attempt(attempt_origin(last, run_id), contents, live=is_live, times=output)
     if attempt.carried and attempt.id == run_id:
         raise BadRun("its first attempt carries files, but has no earlier attempt")
     run = Run(run_id, files.tip, attempt, parse_notes(parts[record_files.NOTES]))
@@ -173,7 +173,7 @@ def last_attempts(objects: ObjectReader, names: Mapping[str, str]) -> dict[str, 
 
     All runs go back one commit in each round, so that git is asked once a round.
     """
-    found: dict[str, LastAttempt] = {}
+    attempts: dict[str, LastAttempt] = {}
     results: dict[str, list[Commit]] = {}
     merged: set[str] = set()
     tops: dict[str, str] = {}
@@ -188,7 +188,7 @@ def last_attempts(objects: ObjectReader, names: Mapping[str, str]) -> dict[str, 
                 tops.setdefault(tip, commit.tree)
             if commit and commit.kind == "attempt":
                 ends = results.get(tip, [])
-                found[tip] = LastAttempt(commit, ends[-1] if ends else None, tops[tip], tuple(ends[:-1]), tip in merged)
+                attempts[tip] = LastAttempt(commit, ends[-1] if ends else None, tops[tip], tuple(ends[:-1]), tip in merged)
             elif commit and commit.parents:
                 # the first parent of a merge is the tip of the later attempt
                 behind[tip] = commit.parents[0]
@@ -197,44 +197,46 @@ def last_attempts(objects: ObjectReader, names: Mapping[str, str]) -> dict[str, 
                 elif commit.kind == "merge":
                     merged.add(tip)
         front = behind
-    return found
+    return attempts
 
 
 def choose_result(git: Git, objects: ObjectReader, last: LastAttempt, tip: str) -> LastAttempt:
     """Chooses the result of the last attempt. Of several, one made or trusted here wins, whatever the dates."""
     if not (last.others or last.is_merged):
         return last
-    found = [*last.others, *([last.result] if last.result else [])]
+    results = [*last.others, *([last.result] if last.result else [])]
     if last.is_merged:
-        found += results_beside(objects, tip, last.attempt.id, {commit.id for commit in found})
-    return replace(last, result=own_result(git, found) or last.result) if len(found) > 1 else last
+        results += results_beside(objects, tip, last.attempt.id, {commit.id for commit in results})
+    return replace(last, result=own_result(git, results) or last.result) if len(results) > 1 else last
 
 
-def own_result(git: Git, found: Sequence[Commit]) -> Commit | None:
+def own_result(git: Git, results: Sequence[Commit]) -> Commit | None:
     """Returns the result that was made or is trusted here; None unless there are several and one of them is."""
-    known = trusted_ids(git) if len(found) > 1 else frozenset()
-    return next((commit for commit in found if commit.id in known), None)
+    trusted = trusted_ids(git) if len(results) > 1 else frozenset()
+    return next((commit for commit in results if commit.id in trusted), None)
 
 
-def results_beside(objects: ObjectReader, tip: str, attempt: str, known: AbstractSet[str]) -> list[Commit]:
-    """Returns further results of the attempt on all sides of merges behind the tip. `known` ids are left out."""
-    seen: dict[str, Commit] = {}
+def results_beside(objects: ObjectReader, tip: str, attempt: str, trusted: AbstractSet[str]) -> list[Commit]:
+    """Returns further results of the attempt on all sides of merges behind the tip. `trusted` ids are left out."""
+    commits: dict[str, Commit] = {}
     front = [tip]
-    while front and len(seen) < model.validation_rules.MAX_COMMITS:
-        asked = [name for name in dict.fromkeys(front) if name not in seen]
+    while front and len(commits) < model.validation_rules.MAX_COMMITS:
+        names = [name for name in dict.fromkeys(front) if name not in commits]
         front = []
-        for commit in filter(None, map(read_commit, objects.read_many(asked))):
-            seen[commit.id] = commit
+        for commit in filter(None, map(read_commit, objects.read_many(names))):
+            commits[commit.id] = commit
             front += () if commit.kind == "attempt" else commit.parents
     return [
-        one for one in seen.values() if one.kind == "result" and one.id not in known and attempt_below(one, seen) == attempt
+        one
+        for one in commits.values()
+        if one.kind == "result" and one.id not in trusted and attempt_below(one, commits) == attempt
     ]
 
 
-def attempt_below(commit: Commit | None, known: Mapping[str, Commit]) -> str:
+def attempt_below(commit: Commit | None, commits: Mapping[str, Commit]) -> str:
     """Returns the id of the attempt below a commit of the run; empty if it is not among the known ones."""
     while commit and commit.kind != "attempt":
-        commit = known.get(commit.parents[0]) if commit.parents else None
+        commit = commits.get(commit.parents[0]) if commit.parents else None
     return commit.id if commit else ""
 
 
@@ -254,25 +256,25 @@ def read_states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
             ends.setdefault(attempt_below(commit, commits), []).append(commit)
     own = {attempt: own_result(git, results) or results[0] for attempt, results in ends.items()}
     begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
-    found = [state_after(git, objects, commit, own.get(commit.id), run) for commit in begun]
+    states = [state_after(git, objects, commit, own.get(commit.id), run) for commit in begun]
     if any(commit.kind == "merge" for commit in commits.values()):
         # the sides of a merge are ordered by time, but the last attempt of the tip stays last
-        found.sort(key=lambda one: (one.attempt.id == run.attempt.id, one.attempt.created, one.attempt.id))
-    return tuple(found)
+        states.sort(key=lambda one: (one.attempt.id == run.attempt.id, one.attempt.created, one.attempt.id))
+    return tuple(states)
 
 
 def read_chain(objects: Objects, run: Run) -> dict[str, Commit]:
     """Returns the commits of the run by id, newest first; at merges the later attempt's side first."""
-    found: dict[str, Commit] = {}
+    chain: dict[str, Commit] = {}
     front = [run.tip]
-    while front and len(found) < model.validation_rules.MAX_COMMITS:
+    while front and len(chain) < model.validation_rules.MAX_COMMITS:
         name = front.pop()
-        commit = read_commit(objects.read(name)) if name not in found else None
+        commit = read_commit(objects.read(name)) if name not in chain else None
         if commit:
-            found[name] = commit
+            chain[name] = commit
             # a stack: the first parent, pushed last, is read first
             front += reversed(model.validation_rules.own_parents(name, commit.kind, commit.parents, run.id))
-    return found
+    return chain
 
 
 def state_after(git: Git, objects: Objects, commit: Commit, result: Commit | None, run: Run) -> Run:
@@ -285,9 +287,7 @@ def state_after(git: Git, objects: Objects, commit: Commit, result: Commit | Non
     contents = {
         name: file_content(part, name) for name, part in with_long_result(objects, parts).items() if name != record_files.NOTES
     }
-    attempt = decode.read_attempt(
-        attempt_origin(last, run.id), contents, live=False, written=Output(str(git.common_dir), at.id)
-    )
+    attempt = decode.read_attempt(attempt_origin(last, run.id), contents, live=False, times=Output(str(git.common_dir), at.id))
     return replace(run, tip=at.id, attempt=attempt)
 
 

@@ -60,8 +60,8 @@ def read_submodule_cache(git: Git) -> SubmoduleCache:
     """Reads the cache; an unreadable one is empty."""
     # the fields of another version raise TypeError
     with suppress(OSError, ValueError, TypeError, AttributeError):
-        found = SubmoduleCache(**json.loads(cache_file(git).read_bytes()))
-        return SubmoduleCache(tuple(found.copied), dict(found.large), dict(found.trees))
+        cache = SubmoduleCache(**json.loads(cache_file(git).read_bytes()))
+        return SubmoduleCache(tuple(cache.copied), dict(cache.large), dict(cache.trees))
     return SubmoduleCache()
 
 
@@ -90,12 +90,12 @@ def tree_of_submodule(git: Git, path: str, commit: str) -> str:
     """Returns the tree id of a submodule's commit, from the cache or from the submodule at `path`; empty if unknown."""
     if tree := read_submodule_cache(git).trees.get(commit):
         return tree
-    place = (git.worktree or git.git_dir) / path
+    directory = (git.worktree or git.git_dir) / path
     # the path may come from a run made elsewhere: stay inside the worktree
-    if path.startswith("/") or ".." in path.split("/") or not os.path.lexists(place / ".git"):
+    if path.startswith("/") or ".." in path.split("/") or not os.path.lexists(directory / ".git"):
         return ""
-    done = git.at(place, place / ".git", {}).attempt("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
-    return done.stdout.decode().strip()
+    result = git.at(directory, directory / ".git", {}).attempt("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
+    return result.stdout.decode().strip()
 
 
 def align_sources(git: Git, old: ComparedSource, new: ComparedSource) -> tuple[str, str]:
@@ -139,14 +139,14 @@ def align_trees(objects: Objects, maker: TreeMaker, old: ComparedSource, new: Co
 
 def submodule_entry(objects: Objects, maker: TreeMaker, side: ComparedSource, path: str) -> Entry:
     """Returns the commit entry of a submodule: its named commit if the files are that commit's, else an invented id."""
-    found = entry_at(objects, side.tree, os.fsencode(path))
-    if found is None or found.mode != TREE:
-        return found or Entry(COMMIT, "")
+    entry = entry_at(objects, side.tree, os.fsencode(path))
+    if entry is None or entry.mode != TREE:
+        return entry or Entry(COMMIT, "")
     nested = [inner for inner in side.modules if path in parent_directories(inner)]
     # deeper ones are replaced by the recursion
     nearest = [inner for inner in nested if not any(above in nested for above in parent_directories(inner))]
     links = {os.fsencode(inner[len(path) + 1 :]): submodule_entry(objects, maker, side, inner) for inner in nearest}
-    bare = edit_tree(objects, maker, found.id, links) if links else found.id
+    bare = edit_tree(objects, maker, entry.id, links) if links else entry.id
     commit = side.modules.get(path, "")
     is_clean = commit and tree_of_submodule(objects.git, path, commit) == bare
     # an invented id that no commit has: git refuses the id of the tree in a commit entry

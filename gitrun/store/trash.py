@@ -63,8 +63,8 @@ def find_deleted(runs: Sequence[Run | BrokenRun], name: str) -> Run | BrokenRun:
     `runs` are sorted newest first.
     """
     ids = {run.id: run for run in runs}
-    if (found := find_id(name, ids)) is not None:
-        return ids[found]
+    if (run_id := find_id(name, ids)) is not None:
+        return ids[run_id]
     sound = [run for run in runs if isinstance(run, Run)]
     if INDEX.fullmatch(name) and len(name) < 10 and int(name) <= len(sound):
         return sound[int(name) - 1]
@@ -132,14 +132,14 @@ def restore_runs(git: Git, runs: Mapping[str, str]) -> Restored:
     # a killed restoration may have set some refs already
     refs.apply([RefEdit(RUNS + run, tip, None, "restore run") for run, tip in back.items() if run not in now])
     refs.apply([RefEdit(TRASH + run, None, tip, "restore run") for run, tip in back.items()])
-    record_deletions(git, (), gone=back)
+    record_deletions(git, (), run_ids=back)
     return Restored(tuple(back), changed)
 
 
 def forget_runs(git: Git, runs: Mapping[str, str]) -> None:
     """Deletes runs (id -> tip) from the trash for good. Raises StaleRun."""
     ref_store(git).apply([RefEdit(TRASH + run, None, tip, "purge run") for run, tip in runs.items()])
-    record_deletions(git, (), gone=runs)
+    record_deletions(git, (), run_ids=runs)
 
 
 def finish_interrupted_moves(git: Git) -> None:
@@ -171,32 +171,32 @@ def deletion_times(git: Git) -> dict[str, float]:
 def last_deletion(git: Git) -> frozenset[str]:
     """Returns the ids of the runs in the trash from the latest deletion."""
     there = deleted_tips(git).keys()
-    known = {run: at for run, at in deletion_times(git).items() if run in there}
-    latest = max(known.values(), default=0.0)
-    return frozenset(run for run, at in known.items() if at == latest)
+    times = {run: at for run, at in deletion_times(git).items() if run in there}
+    latest = max(times.values(), default=0.0)
+    return frozenset(run for run, at in times.items() if at == latest)
 
 
 def record_unknown_deletions(git: Git) -> None:
     """Records deleted runs without a time as deleted now, such as those whose refs were copied here."""
-    known = deletion_times(git)
-    fresh = [run for run in deleted_tips(git) if run not in known]
+    times = deletion_times(git)
+    fresh = [run for run in deleted_tips(git) if run not in times]
     if fresh:
         record_deletions(git, fresh)
 
 
-def record_deletions(git: Git, runs: Iterable[str], gone: Iterable[str] = ()) -> None:
-    """Records `runs` as deleted now, and removes `gone` from the record."""
-    left_out = frozenset(gone)
+def record_deletions(git: Git, runs: Iterable[str], run_ids: Iterable[str] = ()) -> None:
+    """Records `runs` as deleted now, and removes `run_ids` from the record."""
+    left_out = frozenset(run_ids)
 
-    def written(known: dict[str, float]) -> dict[str, float]:
+    def written(times: dict[str, float]) -> dict[str, float]:
         # a second of its own identifies each deletion
-        now = max(float(int(time.time())), max(known.values(), default=0.0) + 1)
-        return {run: at for run, at in known.items() if run not in left_out} | dict.fromkeys(runs, now)
+        now = max(float(int(time.time())), max(times.values(), default=0.0) + 1)
+        return {run: at for run, at in times.items() if run not in left_out} | dict.fromkeys(runs, now)
 
     update_deletion_times(git, written)
 
 
-def update_deletion_times(git: Git, written: Callable[[dict[str, float]], dict[str, float]]) -> None:
+def update_deletion_times(git: Git, change: Callable[[dict[str, float]], dict[str, float]]) -> None:
     """Changes the deletion times atomically, under a lock."""
     with suppress(OSError):  # if it cannot be written, the time in the trash counts from the next gc
         make_shared_directory(git.state)
@@ -204,7 +204,7 @@ def update_deletion_times(git: Git, written: Callable[[dict[str, float]], dict[s
         if lock:
             with lock:
                 fresh = deletion_times_file(git).with_name("trash.new")
-                fresh.write_text("".join(f"{run} {at:.0f}\n" for run, at in written(deletion_times(git)).items()))
+                fresh.write_text("".join(f"{run} {at:.0f}\n" for run, at in change(deletion_times(git)).items()))
                 fresh.replace(deletion_times_file(git))
 
 

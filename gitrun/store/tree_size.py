@@ -34,22 +34,22 @@ class Measurer:
 
     def require_small(self, tree: str) -> None:
         """Raises BadRun if the tree would unfold to too many entries, is nested too deep, or has a too large object."""
-        known = self._known
+        sizes = self._known
         # an explicit stack: a hostile tree can be deeper than Python recurses
         stack: list[tuple[str, int, tuple[int, list[str]] | None]] = [(tree, 1, None)]
         while stack:
-            name, level, seen = stack.pop()
-            if name in known:
+            name, level, depth = stack.pop()
+            if name in sizes:
                 continue
             if level > MAX_DEPTH:
                 raise BadRun(f"its tree has more than {MAX_DEPTH} nested directories")
-            entries, below = seen or self._look(name)
-            unknown = [] if seen else [child for child in below if child not in known]
+            entries, below = depth or self._look(name)
+            unknown = [] if depth else [child for child in below if child not in sizes]
             if unknown:
                 stack.append((name, level, (entries, below)))
                 stack += [(child, level + 1, None) for child in unknown]
             else:
-                known[name] = self._sum(entries, below)
+                sizes[name] = self._sum(entries, below)
 
     def entry(self, tree: str, path: bytes) -> tuple[bytes, str] | None:
         """Returns mode and id of the entry at the path; None if there is none."""

@@ -105,8 +105,8 @@ def trusted_ids(git: Git) -> frozenset[str]:
 
 def trusted_runs(git: Git, runs: Iterable[Run]) -> Iterator[Run]:
     """Returns the trusted runs among these, as `is_trusted` decides, with one read of the file."""
-    known, has_signers = trusted_ids(git), bool(trusted_signers(git))
-    return (run for run in runs if known.issuperset(commits_to_trust(run)) or (has_signers and is_trusted(git, run)))
+    trusted, has_signers = trusted_ids(git), bool(trusted_signers(git))
+    return (run for run in runs if trusted.issuperset(commits_to_trust(run)) or (has_signers and is_trusted(git, run)))
 
 
 def grant_trust(git: Git, names: Iterable[str]) -> None:
@@ -153,16 +153,16 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
             raise foreign_result_error(git, run)
         return
 
-    found, known = store.commits.read_signature(git, attempt.id), short_id(run.id)
+    signature, name = store.commits.read_signature(git, attempt.id), short_id(run.id)
     error = NotTrusted(
-        f"run {known} was not made here, and is not trusted", f"To trust it, once you have read it: git run trust {known}"
+        f"run {name} was not made here, and is not trusted", f"To trust it, once you have read it: git run trust {name}"
     )
     where = f"  in {attempt.cwd}" if attempt.cwd else ""
     lines = (
-        f"gitrun:   made by   {attempt.author or 'unknown'}, {found.words if found else 'unsigned'}",
+        f"gitrun:   made by   {attempt.author or 'unknown'}, {signature.words if signature else 'unsigned'}",
         f"gitrun:   executes  {' '.join(attempt.command) or attempt.operation}{where}",
         f"gitrun:   flags     {attempt.flags_text or 'none'}",
-        f"gitrun:   source    {source_difference(git, attempt)} (git run diff {known})",
+        f"gitrun:   source    {source_difference(git, attempt)} (git run diff {name})",
         *((f"gitrun:   carries   {join_first(list(attempt.carried))}, from the previous attempt",) if attempt.carried else ()),
     )
     # names, commands and flags from elsewhere may contain control sequences of terminals
@@ -172,10 +172,10 @@ def require_trusted(git: Git, run: Run, *, clean: bool = False) -> None:
 
 def foreign_result_error(git: Git, run: Run) -> NotTrusted:
     """Makes the error for a trusted attempt whose result came from elsewhere."""
-    known = short_id(run.id)
+    name = short_id(run.id)
     error = NotTrusted(
-        f"the files that run {known} left were not made here, and are not trusted",
-        f"To trust them, once you have read them: git run trust {known}. To start without them: --clean",
+        f"the files that run {name} left were not made here, and are not trusted",
+        f"To trust them, once you have read them: git run trust {name}. To start without them: --clean",
     )
     changed = changed_files(git, run.attempt.id, run.attempt.result)
     error.detail = safe_text(f"gitrun:   left      {join_first(changed) if changed else 'no files'}")
@@ -201,11 +201,11 @@ def source_difference(git: Git, attempt: Attempt) -> str:
 
 def changed_files(git: Git, old: str, new: str) -> list[str] | None:
     """Returns the files that differ between two commits or trees, with git's status letters; None if one is not here."""
-    done = git.attempt("diff-tree", "-r", "-z", "--name-status", "--no-renames", "--end-of-options", old, new)
-    if done.returncode:
+    result = git.attempt("diff-tree", "-r", "-z", "--name-status", "--no-renames", "--end-of-options", old, new)
+    if result.returncode:
         return None
     # A NUL <path> NUL M NUL <path> NUL
-    fields = done.stdout.split(b"\0")
+    fields = result.stdout.split(b"\0")
     pairs = [(status, os.fsdecode(path)) for status, path in zip(fields[0:-1:2], fields[1::2], strict=False)]
     return [f"{status.decode()} {path}" for status, path in pairs if path.partition("/")[0] != DIRECTORY]
 

@@ -22,12 +22,12 @@ class DeletedRuns:
     def __init__(self, repository: Git) -> None:
         self._git = repository
 
-    def remove(self, chosen: Iterable[Run | BrokenRun]) -> frozenset[str]:
+    def remove(self, selected: Iterable[Run | BrokenRun]) -> frozenset[str]:
         """Moves the runs to the trash, all or none. Returns the ids of runs that had nothing but a ref.
 
         Raises RunIsRunning, StaleRun.
         """
-        runs = {run.id: run.tip for run in chosen}
+        runs = {run.id: run.tip for run in selected}
         # first what a killed deletion left half done
         upkeep.gc.retry_with_room(self._git, lambda: store.trash.finish_interrupted_moves(self._git))
         return upkeep.gc.retry_with_room(self._git, lambda: store.trash.delete_runs(self._git, runs))
@@ -58,11 +58,11 @@ class DeletedRuns:
         old = upkeep.gc.expired_runs(self._git, views.select.parse_time(self._git, older_than), time.time())
         return [run for run in runs if run.id in old]
 
-    def restore(self, chosen: Iterable[Run | BrokenRun]) -> Restored:
+    def restore(self, runs: Iterable[Run | BrokenRun]) -> Restored:
         """Restores deleted runs; skips a run whose ref exists again without the deleted commits. Raises StaleRun."""
-        return store.trash.restore_runs(self._git, {run.id: run.tip for run in chosen})
+        return store.trash.restore_runs(self._git, {run.id: run.tip for run in runs})
 
-    def purge(self, chosen: Iterable[Run | BrokenRun]) -> None:
+    def purge(self, selected: Iterable[Run | BrokenRun]) -> None:
         """Deletes runs in the trash for good, with their files outside git. Raises StaleRun."""
-        runs = {run.id: run.tip for run in chosen}
+        runs = {run.id: run.tip for run in selected}
         upkeep.gc.retry_with_room(self._git, lambda: upkeep.gc.purge_runs(self._git, runs))

@@ -75,9 +75,9 @@ def repair(session: Session, expire: float | None, remote: str | None = None) ->
                 apply_cure(session, *cure)
         # without the remote, which is slow to ask and which no cure changes
         before, report = report, examine(session, expire)
-        gone = [one for one in tried if one not in report.findings]
-        mended += gone
-        if not gone and before.findings == report.findings:
+        repaired = [one for one in tried if one not in report.findings]
+        mended += repaired
+        if not repaired and before.findings == report.findings:
             break
     remaining = (*report.findings, *(check_remote(session.git, remote) if remote else ()))
     return Report(remaining, tuple(mended), report.runs)
@@ -206,11 +206,14 @@ def check_hooks(git: Git) -> Iterator[Diagnostic]:
 
 def check_remote(git: Git, remote: str) -> Iterator[Diagnostic]:
     """Yields a fault if the remote cannot be read or refuses runs. Pushes nothing."""
-    read, shown = git.run_remote("ls-remote", "--quiet", "--", remote, f"{RUNS}*", shown=False), hide_passwords(remote)
-    if read.status:
+    answer, remote_text = (
+        git.run_remote("ls-remote", "--quiet", "--", remote, f"{RUNS}*", progress=False),
+        hide_passwords(remote),
+    )
+    if answer.status:
         # git's own message can repeat the address
-        words = hide_passwords(f"{remote} cannot be read: {read.reason}")
-        yield Diagnostic("remote", words, "git remote -v", shown)
+        words = hide_passwords(f"{remote} cannot be read: {answer.reason}")
+        yield Diagnostic("remote", words, "git remote -v", remote_text)
     elif reason := remotes.why_refused(git, remote):
         hint = f"The owner of {remote} must allow pushes to {RUNS}*"
-        yield Diagnostic("remote", f"{shown} refuses runs: {reason}", hint, shown)
+        yield Diagnostic("remote", f"{remote_text} refuses runs: {reason}", hint, remote_text)

@@ -48,15 +48,15 @@ NAMED = 3
 
 def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
     """Checks the refs and records of all runs, and the index. Returns the findings and the number of readable runs."""
-    token, known = ref_store(git).token(), tips(git)
+    token, run_tips = ref_store(git).token(), tips(git)
     diagnostics: list[Diagnostic] = []
     with garbage_collector_off(), reader_of_all(git) as reader:
-        runs = read_runs(git, reader, known, frozenset())
-        saved = runs_in_original(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
+        runs = read_runs(git, reader, run_tips, frozenset())
+        originals = runs_in_original(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
         for run in runs:
             if isinstance(run, BrokenRun):
                 diagnostics.append(
-                    describe_rewritten(run, run.id in saved)
+                    describe_rewritten(run, run.id in originals)
                     if is_rewritten(git, reader, run.id, run.tip)
                     else describe_broken(run)
                 )
@@ -71,7 +71,7 @@ def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
                 earlier = f"git log runs/{short_id(run.id)} -- .gitrun/notes.toml"
                 hint = f"To see earlier ones: {earlier}. To start new ones: git run label"
                 diagnostics.append(Diagnostic("annotations", words, hint, run.id))
-        diagnostics += check_index(git, known, runs, token)
+        diagnostics += check_index(git, run_tips, runs, token)
         diagnostics += check_purged_history(git, [run for run in runs if isinstance(run, Run)])
     return diagnostics, sum(isinstance(run, Run) for run in runs)
 
@@ -132,7 +132,7 @@ def describe_broken(run: BrokenRun) -> Diagnostic:
     return Diagnostic("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
 
 
-def check_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenRun], token: str) -> Iterator[Diagnostic]:
+def check_index(git: Git, run_tips: Mapping[str, str], runs: Iterable[Run | BrokenRun], token: str) -> Iterator[Diagnostic]:
     """Yields a finding if the index disagrees with the refs (id -> tip) and the runs that were read.
 
     `token` is that of the refs before they were read: refs that have moved since are no fault of the index.
@@ -151,16 +151,16 @@ def check_index(git: Git, known: Mapping[str, str], runs: Iterable[Run | BrokenR
             rows = {
                 run: (tip, text) for run, tip, text in base.execute("SELECT id, tip, record FROM runs WHERE broken IS NULL")
             }
-            seen = dict(base.execute("SELECT name, value FROM state").fetchall()).get("stamp")
+            stamp = dict(base.execute("SELECT name, value FROM state").fetchall()).get("stamp")
     except sqlite3.OperationalError:  # another process is writing it
         return
     except sqlite3.DatabaseError as error:
         yield Diagnostic("index", f"cannot read the index: {error}", hint, str(path), "remove")
         return
     fresh = {run.id: (run.tip, encode_row(run)) for run in runs if isinstance(run, Run)}
-    wrong = {run for run, row in rows.items() if known.get(run) == row[0] and fresh.get(run) != row}
+    wrong = {run for run, row in rows.items() if run_tips.get(run) == row[0] and fresh.get(run) != row}
     # only an index that claims to be up to date must have exactly these runs, each with its present tip
-    if seen and seen == token == ref_store(git).token():
+    if stamp and stamp == token == ref_store(git).token():
         sound_rows = rows.keys() - damaged_refs(git).keys()
         wrong |= fresh.keys() ^ sound_rows
         wrong |= {run for run in fresh.keys() & sound_rows if rows[run][0] != fresh[run][0]}
@@ -208,14 +208,14 @@ def check_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
     """Yields a finding if notes exist, but are unreadable or lack runs made here. `runs` is the number of readable runs."""
     if not notes_wanted(git) or not notes_exist(git):
         return
-    done = git.attempt("ls-tree", "-r", "--name-only", NOTES)
+    result = git.attempt("ls-tree", "-r", "--name-only", NOTES)
     # git spreads notes over directories: ab/cdef…, ab/cd/ef…
-    noted = {line.replace("/", "") for line in done.stdout.decode(errors="replace").splitlines()}
+    noted = {line.replace("/", "") for line in result.stdout.decode(errors="replace").splitlines()}
     own = trusted_ids(git) - received_times(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
     # a run whose tip is its first attempt has no result yet
     ended = {run for run, tip in tips(git).items() if run in own and tip != run and not is_live(git.state, run)}
     missing = list_unnoted(git, ended - noted, noted) if runs else []
-    if done.returncode or missing:
+    if result.returncode or missing:
         words = f"{NOTES} lacks {name_some(missing)}" if missing else f"{NOTES} cannot be read"
         yield Diagnostic("notes", words, "git run notes --rebuild", NOTES, "notes")
 
@@ -254,9 +254,9 @@ def file_system_type(path: str) -> str:
 
 def check_objects(git: Git) -> Iterator[Diagnostic]:
     """Yields loose objects that are empty or damaged, and missing objects that runs need."""
-    store, known = git.common_dir / "objects", tips(git)
+    store, run_tips = git.common_dir / "objects", tips(git)
     bad = {name: size for name, size in loose_objects(git) if not is_intact(store / name[:2] / name[2:], name, size)}
-    hurts = runs_needing(git, known, frozenset(bad))
+    hurts = runs_needing(git, run_tips, frozenset(bad))
     for name, size in bad.items():
         runs = hurts.get(name, [])
         words = (
@@ -273,7 +273,7 @@ def check_objects(git: Git) -> Iterator[Diagnostic]:
     if bad:  # git fails at the first damaged object, so missing ones are looked for only without any
         return
     missing = missing_objects_of_runs(git)
-    hurts = runs_needing(git, known, missing)
+    hurts = runs_needing(git, run_tips, missing)
     for name in sorted(missing):
         runs = hurts.get(name, [])
         words = f"object {short_id(name)} is missing, so {name_some(runs)} cannot be read completely"
@@ -322,30 +322,30 @@ def is_intact(path: os.PathLike[str], name: str, size: int) -> bool:
     return hashlib.sha1(unpacked, usedforsecurity=False).hexdigest() == name
 
 
-def runs_needing(git: Git, known: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
+def runs_needing(git: Git, run_tips: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
     """Maps each bad object to the ids of the runs (id -> tip) that reach it."""
     needing: dict[str, list[str]] = {}
     if not bad:
         return needing
     reader, sound = bulk_reader(git), set[str]()
-    for run, tip in known.items():
-        seen, front = set[str](), [tip] if is_id(tip) else []
+    for run, tip in run_tips.items():
+        commits, front = set[str](), [tip] if is_id(tip) else []
         while front:
             name = front.pop()
-            if name in seen or name in sound:
+            if name in commits or name in sound:
                 continue
-            seen.add(name)
+            commits.add(name)
             one = reader.read(name, 1 << 26) if name not in bad else None
             commit = read_commit(one)
             if commit:
                 front += [commit.tree, *commit.parents]
             elif one and one.kind == "tree" and one.data is not None:
                 front += parse_tree_ids(one.data).values()
-        for name in seen & bad:
+        for name in commits & bad:
             needing.setdefault(name, []).append(run)
         # objects below a run without bad ones are not walked again for the next run
-        if not seen & bad:
-            sound |= seen
+        if not commits & bad:
+            sound |= commits
     return needing
 
 

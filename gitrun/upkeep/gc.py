@@ -196,9 +196,9 @@ def expired_runs(git: Git, before: float | None, now: float) -> dict[str, str]:
     """Returns the deleted runs (id -> tip) that expired. A run without a time of deletion counts as deleted now."""
     if before is None:
         return {}
-    known = trash.deletion_times(git)
+    times = trash.deletion_times(git)
     # git records whole seconds
-    return {run: tip for run, tip in trash.deleted_tips(git).items() if int(known.get(run, now)) <= before}
+    return {run: tip for run, tip in trash.deleted_tips(git).items() if int(times.get(run, now)) <= before}
 
 
 def orphaned_files(git: Git) -> tuple[Garbage, ...]:
@@ -206,8 +206,8 @@ def orphaned_files(git: Git) -> tuple[Garbage, ...]:
     ids = [name for name in names_in(git.state / "files") if is_id(name)]
     if not ids:
         return ()
-    known = tips(git).keys() | tips(git, TRASH).keys() | set(recorded_runs(git.state))
-    return tuple(measure_garbage(git.state / "files" / name) for name in ids if name not in known)
+    run_ids = tips(git).keys() | tips(git, TRASH).keys() | set(recorded_runs(git.state))
+    return tuple(measure_garbage(git.state / "files" / name) for name in ids if name not in run_ids)
 
 
 def idle_slots(git: Git, age: float, now: float) -> tuple[Garbage, ...]:
@@ -308,12 +308,12 @@ def size_below(path: Path) -> int:
     # os.walk of Python 3.11 exceeds the stack in directories nested 1,500 deep
     total, queue = 0, [os.fsencode(path)]
     while queue:
-        place = queue.pop()
+        directory = queue.pop()
         with suppress(OSError):
-            if os.path.isdir(place) and not os.path.islink(place):
-                queue += [entry.path for entry in os.scandir(place)]
+            if os.path.isdir(directory) and not os.path.islink(directory):
+                queue += [entry.path for entry in os.scandir(directory)]
             else:
-                total += os.lstat(place).st_size
+                total += os.lstat(directory).st_size
     return total
 
 

@@ -117,10 +117,12 @@ def rename_rewritten_run(git: Git, run: str) -> str:
     move_kept_files(git, (run, name), {old: new_ids[new] for new, old in was.items() if new in new_ids} | {run: name})
     # nearly last: after a kill, the old ref is there for another try
     ref_store(git).apply([RefEdit(RUNS + run, None, tip, "old id of rewritten run")])
-    said = Comment(f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0))
+    comment = Comment(
+        f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0)
+    )
 
     def noted(notes: Notes) -> Notes:
-        return replace(notes, comments=(*notes.comments, said))
+        return replace(notes, comments=(*notes.comments, comment))
 
     annotate(git, name, noted, f"note that it was run {short_id(run)}")
     return name
@@ -158,8 +160,8 @@ def corrected_run_toml(objects: Objects, maker: TreeMaker, attempt: Commit) -> b
     record = objects.read(f"{attempt.id}:{record_files.RUN}", decode.MAX_TOML)
     table = decode.parse_toml((record.data if record else None) or b"", record_files.RUN)
     claim = read_claim(table)
-    taken = {DIRECTORY.encode(), *claim.carried}
-    source = edit_tree(objects, maker, attempt.tree, dict.fromkeys(taken))
+    own_paths = {DIRECTORY.encode(), *claim.carried}
+    source = edit_tree(objects, maker, attempt.tree, dict.fromkeys(own_paths))
     if source == claim.source:
         return None
     inner = {**decode.get_table(table, "source"), "tree": source}
@@ -184,8 +186,8 @@ def old_ids(git: Git, line: RewrittenChain, run: str) -> dict[str, str]:
 
 def transfer_trust(git: Git, was: Mapping[str, str], new_ids: Mapping[str, str]) -> None:
     """Trusts the new commits of those that were trusted, where the commit map confirms the pair."""
-    known, mapped = trusted_ids(git), commit_map(git)
-    again = [new_ids[new] for new, old in was.items() if old in known and mapped.get(old) == new]
+    trusted, mapped = trusted_ids(git), commit_map(git)
+    again = [new_ids[new] for new, old in was.items() if old in trusted and mapped.get(old) == new]
     if again:
         append_lines(git, again)
 
@@ -214,9 +216,9 @@ def runs_on_replaced_commits(git: Git, runs: Iterable[Run]) -> list[str]:
 def base_commits(objects: ObjectReader, run: Run) -> Iterator[str]:
     """Yields the base commits of the run's attempts."""
     line = read_rewritten_chain(objects, run.tip)
-    known = {commit.id for commit in line.commits} if line else set()
+    commit_ids = {commit.id for commit in line.commits} if line else set()
     for commit in line.commits if line else ():
-        yield from (parent for parent in commit.parents if commit.kind == "attempt" and parent not in known)
+        yield from (parent for parent in commit.parents if commit.kind == "attempt" and parent not in commit_ids)
 
 
 def replaced_by_filter_branch(git: Git) -> list[str]:

@@ -28,10 +28,10 @@ def read_definition(git: Git, batch: Run) -> BatchDefinition:
     """Reads what the last attempt of a batch searches for. Raises BadRun."""
     names = [f"{batch.attempt.id}:{name}" for name in (record_files.BATCH, record_files.POINTS)]
     with Objects(git) as objects:
-        found, points = objects.read_many(names, record_files.MAX_BATCH)
-    if found is None or found.data is None:
+        data, points = objects.read_many(names, record_files.MAX_BATCH)
+    if data is None or data.data is None:
         raise BadRun(f"{record_files.BATCH} is missing")
-    return model.batch_record.decode_batch(found.data, points.data if points else None, batch.attempt.params.random_seed or 0)
+    return model.batch_record.decode_batch(data.data, points.data if points else None, batch.attempt.params.random_seed or 0)
 
 
 def read_trials(git: Git, batch: Run) -> tuple[Trial, ...]:
@@ -39,16 +39,16 @@ def read_trials(git: Git, batch: Run) -> tuple[Trial, ...]:
     if not batch.attempt.result:
         return ()
     with Objects(git) as objects:
-        found = objects.read(f"{batch.attempt.result}:{record_files.RESULT}", record_files.MAX_RESULT)
-    return model.batch_record.read_trials(found.data if found else None)
+        data = objects.read(f"{batch.attempt.result}:{record_files.RESULT}", record_files.MAX_RESULT)
+    return model.batch_record.read_trials(data.data if data else None)
 
 
 def list_trials(git: Git, index: Index, batch: Run) -> dict[int, Run]:
     """Returns the runs of a batch's trials that are here, by number, with earlier runs that count as trials. Raises BadRun."""
-    found = {run.attempt.trial or 0: run for run in index.trials_of(batch.id)}
+    runs = {run.attempt.trial or 0: run for run in index.trials_of(batch.id)}
     reused = ((trial.number, index.get(trial.run_id)) for trial in read_trials(git, batch) if trial.reused)
-    found |= {number: run for number, run in reused if isinstance(run, Run)}
-    return dict(sorted(found.items()))
+    runs |= {number: run for number, run in reused if isinstance(run, Run)}
+    return dict(sorted(runs.items()))
 
 
 def read_batch(git: Git, index: Index, batch: Run) -> Batch:
@@ -126,8 +126,8 @@ class RankedBatch:
     @property
     def ranked(self) -> tuple[Run, ...]:
         """Returns all trials: the best first, then those without a value by number."""
-        known = {run.id for run in self.best}
-        return (*self.best, *(run for run in self.trials if run.id not in known))
+        ranked_ids = {run.id for run in self.best}
+        return (*self.best, *(run for run in self.trials if run.id not in ranked_ids))
 
     @property
     def order(self) -> str:
@@ -140,8 +140,8 @@ class RankedBatch:
 
     def value_of(self, trial: Run, metric: str) -> float | None:
         """Returns the trial's value of a metric; None unless it completed with a finite one."""
-        found = trial.metrics.ask(metric) if metric and trial.status == COMPLETED else None
-        return found if found is not None and math.isfinite(found) else None
+        value = trial.metrics.ask(metric) if metric and trial.status == COMPLETED else None
+        return value if value is not None and math.isfinite(value) else None
 
 
 MOST_METRICS = 4
@@ -160,9 +160,9 @@ def rank_batch(git: Git, index: Index, batch: Run) -> RankedBatch | None:
     names = dict.fromkeys(name for trial in trials for name in trial.flags)
     varied = [name for name in names if any(trial.flags.get(name) != trials[0].flags.get(name) for trial in trials)]
     objective = definition.objectives[0] if len(definition.objectives) == 1 else None
-    asked = [one.metric for one in definition.objectives] or [name for trial in trials for name in trial.metrics]
+    metrics = [one.metric for one in definition.objectives] or [name for trial in trials for name in trial.metrics]
     return RankedBatch(
         batch, objective, tuple(trials), tuple(best_first(trials, objective)) if objective else (), tuple(varied),
         frozenset(name for name, domain in definition.space.items() if isinstance(domain, model.space.Range) and domain.log),
-        tuple(dict.fromkeys(asked))[:MOST_METRICS], len({trial.attempt.base for trial in trials}) > 1,
+        tuple(dict.fromkeys(metrics))[:MOST_METRICS], len({trial.attempt.base for trial in trials}) > 1,
     )  # fmt: skip

@@ -80,9 +80,9 @@ def differing_names(tables: Sequence[Mapping[str, Any]], *, equal: bool) -> list
     first: dict[str, Any] = {}
     count: dict[str, int] = {}
     other: set[str] = set()
-    for found in tables:
-        for name in found:
-            value = found[name]
+    for table in tables:
+        for name in table:
+            value = table[name]
             count[name] = count.get(name, 0) + 1
             # one difference is enough: the rest of the values need not be compared
             if name not in other and not is_same_quickly(value, first.setdefault(name, value)):
@@ -106,13 +106,13 @@ def needed_column(needs: Mapping[str, Mapping[str, str]], operation: str) -> Col
 
 def chosen_columns(names: str, runs: Sequence[Run]) -> list[Column]:
     """Returns the columns of these comma-separated names. Raises UsageError for a name that no run has."""
-    found = [column_named(name.strip()) for name in names.split(",") if name.strip()]
-    if not found:
+    columns = [column_named(name.strip()) for name in names.split(",") if name.strip()]
+    if not columns:
         raise UsageError("--columns needs names", "For example: --columns id,lr,loss")
-    for column in found:
+    for column in columns:
         if column.name not in PROPERTIES and all(column.of(run) is None for run in runs):
             raise UsageError(f"no run has '{column.name}'", "To name a column: a property, a flag or a metric")
-    return found
+    return columns
 
 
 def rows_of(columns: Sequence[Column], runs: Iterable[Run]) -> Iterator[list[Any]]:
@@ -124,10 +124,10 @@ def rows_of(columns: Sequence[Column], runs: Iterable[Run]) -> Iterator[list[Any
 
 def drop_equal_properties(columns: Sequence[Column], runs: Sequence[Run]) -> list[Column]:
     """Drops the properties, other than the id, in which all runs are the same. Moves those in `LAST` to the end."""
-    told = [
+    differing = [
         column
         for column in columns
         if column.name not in HEAD[1:] or any(not same_value(column.of(run), column.of(runs[0])) for run in runs)
     ]
     # sorting is stable, so the other columns keep their order
-    return sorted(told, key=lambda column: column.name in LAST)
+    return sorted(differing, key=lambda column: column.name in LAST)

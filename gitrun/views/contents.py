@@ -55,12 +55,12 @@ class Change:
 
 def list_files(git: Git, run: Run, parts: Iterable[str] = PARTS) -> Iterator[Content]:
     """Yields the files of the run's last attempt in these parts, as git lists them."""
-    chosen = set(parts)
-    if SOURCE in chosen:
+    parts_chosen = set(parts)
+    if SOURCE in parts_chosen:
         yield from source_files(git, run.attempt)
-    if PRODUCED in chosen:
+    if PRODUCED in parts_chosen:
         yield from produced_files(git, run)
-    if LOCAL in chosen:
+    if LOCAL in parts_chosen:
         yield from local_files(git, run)
 
 
@@ -72,14 +72,14 @@ def source_files(git: Git, attempt: Attempt) -> Iterator[Content]:
 
 def produced_files(git: Git, run: Run) -> Iterator[Content]:
     """Yields the files of the result: those that the last attempt wrote, and those it took over from the attempt before."""
-    written = {file.path: file for file in run.attempt.files}
-    for file in written.values():
+    files = {file.path: file for file in run.attempt.files}
+    for file in files.values():
         if file.stored != LOCAL:
             yield Content(file.path, file.size, PRODUCED, file.sha256 or None, file.stored)
     if run.attempt.carried:
         # a carried path may be a directory, below which git lists the files
         over = files_of_commit(git, PRODUCED, run.attempt.left, *run.attempt.carried)
-        yield from (content for content in over if content.path not in written)
+        yield from (content for content in over if content.path not in files)
 
 
 def local_files(git: Git, run: Run) -> Iterator[Content]:
@@ -99,16 +99,16 @@ def files_of_commit(git: Git, part: str, commit: str, *paths: str) -> Iterator[C
             # 100644 blob <id>    1234 TAB src/train.py; a submodule has the size -
             head, _, name = line[:-1].partition(b"\t")
             blob, size = head.split()[2:]
-            path, known = os.fsdecode(name), int(size) if size.isdigit() else None
+            path, byte_size = os.fsdecode(name), int(size) if size.isdigit() else None
             # only files of a pointer's size are read: reading every blob would be slow
-            whole = size_in_lfs_pointer(objects, blob) if known in POINTERS else None
-            yield Content(path, known, part) if whole is None else Content(path, whole, part, stored="lfs")
+            whole = size_in_lfs_pointer(objects, blob) if byte_size in POINTERS else None
+            yield Content(path, byte_size, part) if whole is None else Content(path, whole, part, stored="lfs")
 
 
 def size_in_lfs_pointer(objects: Objects, blob: bytes) -> int | None:
     """Returns the size in a Git LFS pointer; None if the blob is not a pointer."""
-    found = objects.read(blob)
-    pointer = POINTER.fullmatch(found.data or b"") if found else None
+    data = objects.read(blob)
+    pointer = POINTER.fullmatch(data.data or b"") if data else None
     return int(pointer[1]) if pointer else None
 
 

@@ -123,8 +123,8 @@ def carried_differences(git: Git, old: Run, new: Run) -> list[Change]:
     if not (old.attempt.carried or new.attempt.carried):
         return []
     among = PathsBesideSource(old.attempt), PathsBesideSource(new.attempt)
-    found = changed_paths(git, old.attempt.id, new.attempt.id)
-    return [one for one in found if not one.path.startswith(f"{DIRECTORY}/") and any(one.path in others for others in among)]
+    paths = changed_paths(git, old.attempt.id, new.attempt.id)
+    return [one for one in paths if not one.path.startswith(f"{DIRECTORY}/") and any(one.path in others for others in among)]
 
 
 def differing_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differing:
@@ -137,10 +137,10 @@ def differing_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differin
 
 def flatten(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Returns a nested table as a flat one with names such as `python.version`."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in table.items():
-        found |= flatten(value, f"{above}{name}.") if isinstance(value, dict) else {above + name: value}
-    return found
+        flat |= flatten(value, f"{above}{name}.") if isinstance(value, dict) else {above + name: value}
+    return flat
 
 
 def differing_files(old: Run, new: Run) -> list[Change]:

@@ -112,9 +112,9 @@ class FormatParser:
             # each level is a recursion, and Python's stack is limited
             if self.depth > DEEPEST:
                 raise UsageError("malformed format: it is nested too deeply")
-            found = self.choice(name, form) if head == "if" else self.aligned(name, form)
+            render = self.choice(name, form) if head == "if" else self.aligned(name, form)
             self.depth -= 1
-            return found
+            return render
         if head == "color":
             self.is_coloured = form != "reset"
             return constant_line(self.colour(form))
@@ -123,18 +123,18 @@ class FormatParser:
 
     def choice(self, name: str, form: str) -> Line:
         """Parses an `%(if)` block into a line that picks one of two branches."""
-        sort, _, wanted = form.partition("=")
+        sort, _, wanted_value = form.partition("=")
         if sort not in {"", "equals", "notequals"} or (sort and "=" not in form):
             raise UsageError(f"no atom %({name})", "Forms: %(if), %(if:equals=<text>), %(if:notequals=<text>)")
-        asked, _ = self.sequence(name, frozenset({"then"}))
+        render_then, _ = self.sequence(name, frozenset({"then"}))
         then, end = self.sequence(name, frozenset({"else", "end"}))
         other = self.sequence(name, frozenset({"end"}))[0] if end == "else" else constant_line("")
 
-        def holds(found: str) -> bool:
+        def holds(value: str) -> bool:
             # for git, too, a text of blanks is empty
-            return bool(found.strip()) if not sort else (found == wanted) == (sort == "equals")
+            return bool(value.strip()) if not sort else (value == wanted_value) == (sort == "equals")
 
-        return lambda run, now: (then if holds(asked(run, now)) else other)(run, now)
+        return lambda run, now: (then if holds(render_then(run, now)) else other)(run, now)
 
     def aligned(self, name: str, form: str) -> Line:
         """Parses an `%(align)` block into a line that pads its content."""
@@ -172,8 +172,8 @@ def pad(text: str, width: int, position: str) -> str:
     """Pads the text to `width` columns; `position` is left, middle or right."""
     # sequences for colours take no columns
     blanks = max(width - count_columns(COLOUR.sub("", text)), 0)
-    left = {"left": 0, "middle": blanks // 2, "right": blanks}[position]
-    return " " * left + text + " " * (blanks - left)
+    before = {"left": 0, "middle": blanks // 2, "right": blanks}[position]
+    return " " * before + text + " " * (blanks - before)
 
 
 def atom_renderer(name: str) -> Line:

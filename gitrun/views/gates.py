@@ -112,13 +112,13 @@ def comparison_run(git: Git, index: Index, run: Run, name: str | None) -> Run:
     commit = resolve_commit(git, name) if name is not None else usual_base(git, resolve_commit(git, "HEAD") or "")
     if commit is None:
         raise UnknownRun("no commit to compare with", "To name one, or a run: --base")
-    found = latest_completed(index, tree_of_commit(git, commit), run)
-    if found is None:
+    run_found = latest_completed(index, tree_of_commit(git, commit), run)
+    if run_found is None:
         raise NoMatch(
             f"no other completed run of {run.operation} was made from commit {short_id(commit)}",
             "To name a run, or another commit: --base",
         )
-    return found
+    return run_found
 
 
 def latest_completed(index: Index, tree: str, run: Run) -> Run | None:
@@ -138,10 +138,10 @@ class Sides:
 Term: TypeAlias = Callable[[Sides], float]
 
 
-def unreadable_gate(words: str, text: str, place: int) -> GateError:
+def unreadable_gate(words: str, text: str, position: int) -> GateError:
     """Makes the error for a gate that does not parse; its detail marks the place."""
     error = GateError(f"cannot read the gate: {words}", "For example: --metric 'loss<=base*1.02'")
-    error.detail = f"  {text}\n  {' ' * place}^"
+    error.detail = f"  {text}\n  {' ' * position}^"
     return error
 
 
@@ -173,8 +173,8 @@ def judge_gate(gate: Gate, sides: Sides) -> GateResult:
     value, limit = metric_value(sides.run, gate.metric, "the run"), gate.limit(sides)
     base = sides.base.ask(gate.metric.removeprefix("metric:")) if gate.needs_base and sides.base is not None else None
     # Python's `!=` holds for nan, but a gate must not pass on it
-    passed = SIGNS[gate.sign](value, limit) and not math.isnan(value) and not math.isnan(limit)
-    return GateResult(gate.text, gate.metric, value, limit, base, passed)
+    passes = SIGNS[gate.sign](value, limit) and not math.isnan(value) and not math.isnan(limit)
+    return GateResult(gate.text, gate.metric, value, limit, base, passes)
 
 
 def metric_value(metrics: Metrics | None, name: str, whose: str) -> float:
@@ -182,14 +182,14 @@ def metric_value(metrics: Metrics | None, name: str, whose: str) -> float:
     name = name.removeprefix("metric:")
     if name.startswith("flag:"):
         raise UsageError(f"'{name}' is a flag, and limits are for metrics", "Name a metric")
-    found = metrics.ask(name) if metrics is not None else None
-    if found is None:
-        known = ", ".join(metrics or ())
+    value = metrics.ask(name) if metrics is not None else None
+    if value is None:
+        names = ", ".join(metrics or ())
         raise UnknownRun(
             f"{whose} has no metric '{name}'",
-            f"Its metrics: {known[:200]}" if known else "It has no metrics",
+            f"Its metrics: {names[:200]}" if names else "It has no metrics",
         )
-    return found
+    return value
 
 
 def metric_called_nan(metrics: Metrics) -> float:
@@ -215,22 +215,22 @@ def parse_gate(text: str) -> Gate:
 class GateParser:
     """A recursive-descent parser of a gate's limit; `metric` is the gate's left side."""
 
-    def __init__(self, text: str, place: int, metric: str) -> None:
-        self.text, self.place, self.start, self.metric = text, place, place, metric
+    def __init__(self, text: str, position: int, metric: str) -> None:
+        self.text, self.place, self.start, self.metric = text, position, position, metric
         self.kind, self.word = "", ""
         self.needs_base = False
         self.next()
 
     def next(self) -> str:
         """Consumes the current token and returns it; reads the next one. Raises GateError."""
-        taken = self.word
-        found = TOKEN.match(self.text, self.place)
-        self.start = found.start(found.lastgroup or 0) if found else self.place
-        if not found and self.text[self.place :].strip():
+        word = self.word
+        match = TOKEN.match(self.text, self.place)
+        self.start = match.start(match.lastgroup or 0) if match else self.place
+        if not match and self.text[self.place :].strip():
             raise unreadable_gate(f"unexpected '{self.text[self.place :].strip()[0]}'", self.text, self.place)
-        self.kind, self.word = (found.lastgroup or "", found[found.lastgroup or 0]) if found else ("", "")
-        self.place = found.end() if found else len(self.text)
-        return taken
+        self.kind, self.word = (match.lastgroup or "", match[match.lastgroup or 0]) if match else ("", "")
+        self.place = match.end() if match else len(self.text)
+        return word
 
     def sum(self, depth: int) -> Term:
         """Parses products joined by `+` and `-`."""
@@ -249,10 +249,10 @@ class GateParser:
             rest.append((sign, part(depth)))
 
         def value(sides: Sides) -> float:
-            found = first(sides)
+            value = first(sides)
             for sign, term in rest:
-                found = sign(found, term(sides))
-            return found
+                value = sign(value, term(sides))
+            return value
 
         return value
 
@@ -270,11 +270,11 @@ class GateParser:
             inner = self.factor(depth + 1)
             return lambda sides: -inner(sides)
         if word == "(":
-            found = self.sum(depth + 1)
+            value_of = self.sum(depth + 1)
             if self.word != ")":
                 raise unreadable_gate("this parenthesis is not closed", self.text, start)
             self.next()
-            return found
+            return value_of
         raise unreadable_gate(f"expected a number or a name{f', not {word!r}' if word else ''}", self.text, start)
 
     def named(self, name: str, *, quoted: bool) -> Term:

@@ -122,10 +122,10 @@ def resolve_commit(git: Git, name: str) -> str | None:
     if name.startswith(":/"):
         # the text to search for goes to the end of the name
         peeled = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", name).stdout.decode().strip()
-    done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", peeled)
-    found = done.stdout.decode().split()
+    result = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", peeled)
+    words = result.stdout.decode().split()
     # of a range, git prints both ends in spite of --verify
-    return found[0] if len(found) == 1 else None
+    return words[0] if len(words) == 1 else None
 
 
 def tree_of_commit(git: Git, commit: str) -> str:
@@ -166,10 +166,10 @@ def usual_base(git: Git, head: str) -> str | None:
 def merge_target(git: Git) -> tuple[str, ...]:
     """Returns the branch into which the current one is to be merged: its upstream, unless that has the branch's own name."""
     branch = git.attempt("symbolic-ref", "--quiet", "--short", HEAD).stdout.decode(errors="surrogateescape").strip()
-    done = git.attempt("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "@{upstream}")
-    found = done.stdout.decode(errors="surrogateescape").strip()
+    result = git.attempt("rev-parse", "--symbolic-full-name", "--verify", "--quiet", "@{upstream}")
+    ref = result.stdout.decode(errors="surrogateescape").strip()
     # an upstream of the same name is where the branch is pushed to, not where it is merged
-    return () if not found or found.endswith(f"/{branch}") else (found,)
+    return () if not ref or ref.endswith(f"/{branch}") else (ref,)
 
 
 def merge_base(git: Git, one: str, other: str) -> str | None:

@@ -33,8 +33,8 @@ def with_user_paths(git: Git, run: Run, output: bytes) -> bytes:
     if not SLOT.search(output):
         return output
     there = files_of_run(git, run)
-    found = dict.fromkeys(path for _, _, path in occurrences(output, there, git))
-    same = unchanged_paths(git, [path for path in found if path in there], there)
+    paths = dict.fromkeys(path for _, _, path in occurrences(output, there, git))
+    same = unchanged_paths(git, [path for path in paths if path in there], there)
     pieces, end = [], 0
     for start, stop, path in occurrences(output, there, git):
         pieces += [output[end:start], path_to_show(git, run, path, is_own=path in there and path not in same)]
@@ -53,7 +53,7 @@ def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterat
     """Yields start, end and path of each file of the workspace that the output names. The path is from the top."""
     top, own = os.fsencode(git.worktree) if git.worktree else None, os.fsencode(git.common_dir)
     # tracebacks and logs repeat the same paths, and each new one costs a look at the disk
-    known: dict[bytes, bool] = {}
+    existing: dict[bytes, bool] = {}
     end = 0
     for match in SLOT.finditer(output):
         # inside the path found before
@@ -62,9 +62,9 @@ def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterat
         line = re.split(rb"[\n\r\0]", output[match.end() : match.end() + LONGEST], maxsplit=1)[0]
         for length in possible_ends(line):
             path = below_repository(line[:length])
-            if path not in known:
-                known[path] = path in there or bool(top and path and is_file_path(top + b"/" + path))
-            if known[path]:
+            if path not in existing:
+                existing[path] = path in there or bool(top and path and is_file_path(top + b"/" + path))
+            if existing[path]:
                 end = match.end() + length
                 yield start_of_path(output, match.start(), own), end, path
                 break
@@ -80,30 +80,30 @@ def below_repository(path: bytes) -> bytes:
     return (path.split(b"/", 2) + [b""] * 2)[2]
 
 
-def start_of_path(output: bytes, place: int, own: bytes) -> int:
-    """Returns the index where a path begins whose `/gitrun/slots/` is at `place`.
+def start_of_path(output: bytes, position: int, own: bytes) -> int:
+    """Returns the index where a path begins whose `/gitrun/slots/` is at `position`.
 
     It begins with git's own directory `own`, or with another spelling of it.
     """
-    if output.endswith(own, 0, place):
-        return place - len(own)
-    start = max(0, place - LONGEST)
-    found = WORD.search(output[start:place])
-    return start + found.start() if found else place
+    if output.endswith(own, 0, position):
+        return position - len(own)
+    start = max(0, position - LONGEST)
+    match = WORD.search(output[start:position])
+    return start + match.start() if match else position
 
 
 def possible_ends(line: bytes) -> list[int]:
     """Returns the lengths at which a path at the start of the line may end, the longest first."""
-    found = [match.start() for match in re.finditer(rb"[%s]|\Z" % re.escape(ENDS), line)]
+    ends = [match.start() for match in re.finditer(rb"[%s]|\Z" % re.escape(ENDS), line)]
     # the longest first, because a file name may contain blanks and brackets
-    return found[:MOST][::-1]
+    return ends[:MOST][::-1]
 
 
 def files_of_run(git: Git, run: Run) -> dict[bytes, bytes]:
     """Returns the files of the run's last result, or of its attempt, by path, with the ids of their contents."""
-    listed = git.run("ls-tree", "-r", "-z", run.attempt.left)
+    entries = git.run("ls-tree", "-r", "-z", run.attempt.left)
     # 100644 blob <id> TAB src/train.py
-    fields = (entry.partition(b"\t") for entry in listed.split(b"\0")[:-1])
+    fields = (entry.partition(b"\t") for entry in entries.split(b"\0")[:-1])
     return {path: head.split(b" ")[2] for head, _, path in fields if head.split(b" ")[0] != COMMIT.encode()}
 
 
@@ -120,5 +120,5 @@ def unchanged_paths(git: Git, paths: list[bytes], there: Mapping[bytes, bytes]) 
     # the run may have stored a file with the user's filters or without
     for words in (("--stdin-paths",), ("--no-filters", "--stdin-paths")):
         ids = git.run("hash-object", *words, stdin=b"".join(path + b"\n" for path in here)).split()
-        same |= {path for path, made in zip(here, ids, strict=True) if made == there[path]}
+        same |= {path for path, object_id in zip(here, ids, strict=True) if object_id == there[path]}
     return same

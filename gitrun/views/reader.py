@@ -181,4 +181,4 @@ class RunReader:
     def build_report(self, asked: Range | Sequence[Run]) -> Report:
         """Returns the report on the commits of a range, or on some runs."""
         with self._index() as index:
-            return views.report.build_report(self._git, index, asked)
+            return views.report.build_report(self._git, index, subject)

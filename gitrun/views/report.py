@@ -79,9 +79,9 @@ class Report:
     def all_runs(self) -> list[Run]:
         """Returns every run in the report once, the newest attempt first."""
         # commits that share a tree share its runs
-        found = {run.id: run for commit in self.commits for run in (*commit.exact, *commit.changed)}
-        found |= {run.id: run for run in self.runs}
-        return sorted(found.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
+        runs = {run.id: run for commit in self.commits for run in (*commit.exact, *commit.changed)}
+        runs |= {run.id: run for run in self.runs}
+        return sorted(runs.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)
 
     @property
     def failed(self) -> list[Run]:
@@ -112,12 +112,12 @@ class Report:
         return f"{count_text(len(runs), 'run')}{of}: {each}{none}"
 
 
-def build_report(git: Git, index: Index, asked: Range | Sequence[Run]) -> Report:
+def build_report(git: Git, index: Index, subject: Range | Sequence[Run]) -> Report:
     """Returns the report on the commits of a range, or on some runs."""
-    if isinstance(asked, Range):
-        bare = Report(asked, tuple(read_history(git, index, asked.revisions)), ())
+    if isinstance(subject, Range):
+        bare = Report(subject, tuple(read_history(git, index, subject.revisions)), ())
     else:
-        bare = Report(None, (), tuple(asked))
+        bare = Report(None, (), tuple(subject))
     runs = bare.all_runs
     batches = tuple(filter(None, (rank_batch(git, index, run) for run in runs if run.attempt.kind == BATCH)))
     return replace(
@@ -129,47 +129,47 @@ def base_runs(git: Git, index: Index, among: Range | None, runs: Iterable[Run]) 
     """Returns, by operation, the latest completed run of the commit that the range is compared with."""
     if among is None or among.base is None:
         return {}
-    tree, found = tree_of_commit(git, among.base), {}
+    tree, bases = tree_of_commit(git, among.base), {}
     for run in latest_by_operation(runs):
         base = latest_completed(index, tree, run)
         if base is not None:
-            found[run.operation] = base
-    return found
+            bases[run.operation] = base
+    return bases
 
 
 def latest_by_operation(runs: Iterable[Run]) -> list[Run]:
     """Returns the first run of each operation."""
-    found: dict[str, Run] = {}
+    latest: dict[str, Run] = {}
     for run in runs:
-        found.setdefault(run.operation, run)
-    return list(found.values())
+        latest.setdefault(run.operation, run)
+    return list(latest.values())
 
 
 def build_details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, ...]:
     """Returns up to `DETAILED` of the runs (newest first) in full."""
     first = {run.id: run for run in latest_by_operation(runs)}
-    chosen = list(islice((first | {run.id: run for run in runs}).values(), DETAILED))
-    earlier = {operation: index.of_operation(operation) for operation in {run.operation for run in chosen}}
-    pairs = [(run, previous_run(run, earlier[run.operation])) for run in chosen]
+    detailed = list(islice((first | {run.id: run for run in runs}).values(), DETAILED))
+    earlier = {operation: index.of_operation(operation) for operation in {run.operation for run in detailed}}
+    pairs = [(run, previous_run(run, earlier[run.operation])) for run in detailed]
     with Objects(git) as objects:
-        known = {run.id: run for pair in pairs for run in pair if run}
+        runs_by_id = {run.id: run for pair in pairs for run in pair if run}
         names = [
             name
-            for run in known.values()
+            for run in runs_by_id.values()
             for name in (f"{run.attempt.id}:{record_files.ENV}", f"{run.attempt.left}:{record_files.OUTPUT}")
         ]
         # an output is shortened to 10 MiB and a line before it is recorded
-        read = [found.data if found and found.kind == "blob" else None for found in objects.read_many(names, 11 << 20)]
-    places = {run: place for place, run in enumerate(known)}
-    environments = {run: flat_environment(read[2 * place]) for run, place in places.items()}
-    outputs = {run: read[2 * place + 1] for run, place in places.items()}
+        contents = [entry.data if entry and entry.kind == "blob" else None for entry in objects.read_many(names, 11 << 20)]
+    positions = {run: position for position, run in enumerate(runs_by_id)}
+    environments = {run: flat_environment(contents[2 * position]) for run, position in positions.items()}
+    outputs = {run: contents[2 * position + 1] for run, position in positions.items()}
     return tuple(build_detail(git, pair, environments, outputs[pair[0].id] or b"") for pair in pairs)
 
 
 def previous_run(run: Run, among: Sequence[Run]) -> Run | None:
     """Returns the run after this one in a list that is newest first; None if it is the last."""
-    place = next((place for place, other in enumerate(among) if other.id == run.id), len(among))
-    return among[place + 1] if place + 1 < len(among) else None
+    position = next((position for position, other in enumerate(among) if other.id == run.id), len(among))
+    return among[position + 1] if position + 1 < len(among) else None
 
 
 def build_detail(
@@ -178,8 +178,8 @@ def build_detail(
     """Returns a run in full."""
     run, previous = pair
     # one or two values make no curve
-    told = {name: known for name, known in run.metrics.summaries.items() if known.count > 2}
-    found = read_signature(git, run.attempt.id)
+    summaries = {name: summary for name, summary in run.metrics.summaries.items() if summary.count > 2}
+    signature = read_signature(git, run.attempt.id)
     lines, before = output_tail(output)
     old = previous or run
     return Detail(
@@ -195,8 +195,8 @@ def flat_environment(data: bytes | None) -> dict[str, object]:
     """Returns the recorded environment as a flat table, without paths and lists, which differ from machine to machine."""
     # the record of a run from elsewhere may be malformed
     with suppress(BadRun):
-        found = flatten(decode.parse_toml(data or b"", record_files.ENV))
-        return {name: value for name, value in found.items() if not str(value).startswith(("/", "["))}
+        flat = flatten(decode.parse_toml(data or b"", record_files.ENV))
+        return {name: value for name, value in flat.items() if not str(value).startswith(("/", "["))}
     return {}
 
 

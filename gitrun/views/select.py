@@ -77,13 +77,15 @@ def select_runs(index: Index, git: Git, names: Sequence[str], question: Query, l
     """
     # the index can read only as many runs as are shown
     if not names and question.is_plain:
-        found = index.visible_runs(limit)
-        return Selection(tuple(enumerate(found, 1)), index.count_visible() - len(found))
+        runs = index.visible_runs(limit)
+        return Selection(tuple(enumerate(runs, 1)), index.count_visible() - len(runs))
     numbered = select_by_name(index, git, names) if names else number_all(index)
     question = resolve_batch(index, question)
-    chosen = choose_runs(git, numbered, question)
-    shown = chosen if limit < 0 else chosen[:limit]
-    return Selection(tuple(shown), len(chosen) - len(shown), ambiguity_notes([run for _, run in numbered], question))
+    runs_chosen = choose_runs(git, numbered, question)
+    runs_shown = runs_chosen if limit < 0 else runs_chosen[:limit]
+    return Selection(
+        tuple(runs_shown), len(runs_chosen) - len(runs_shown), ambiguity_notes([run for _, run in numbered], question)
+    )
 
 
 def number_all(index: Index) -> list[tuple[int, Run]]:
@@ -112,10 +114,10 @@ def ambiguity_notes(runs: Sequence[Run], question: Query) -> tuple[str, ...]:
         for option, name in orders.items()
         if name and is_flag_and_metric(runs, name)
     ]
-    asked = names_in_filter(question.expression) if question.expression else ()
+    names = names_in_filter(question.expression) if question.expression else ()
     notes += [
         f"note: {name!r} is a flag and a metric; --where uses the flag. To use the metric: metric:{name}"
-        for name in dict.fromkeys(asked)
+        for name in dict.fromkeys(names)
         if is_flag_and_metric(runs, name)
     ]
     return tuple(notes)
@@ -143,19 +145,19 @@ def number_named(runs: Iterable[Run], name: str) -> str:
 
 def select_by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[int, Run]]:
     """Returns the runs of these names, each once, in the order of the names. Raises UnknownRun."""
-    found: dict[str, tuple[int, Run]] = {}
+    runs_by_id: dict[str, tuple[int, Run]] = {}
     for name in names:
         match = RANGE.fullmatch(name)
         if match and name != ":":
             first, last = int(match[1] or 1), int(match[2] or index.count_visible())
             runs = index.visible_runs(max(0, last - first + 1), max(0, first - 1))
-            found |= {run.id: (number, run) for number, run in enumerate(runs, first) if run.id not in found}
+            runs_by_id |= {run.id: (number, run) for number, run in enumerate(runs, first) if run.id not in runs_by_id}
             if first < 1 or not runs:
                 raise UnknownRun(f"no runs {name} in the list", "To list all runs: git run list --all")
         else:
             run = find_run(index, name, git.prefix)
-            found.setdefault(run.id, (index.number(run), run))
-    return list(found.values())
+            runs_by_id.setdefault(run.id, (index.number(run), run))
+    return list(runs_by_id.values())
 
 
 def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
@@ -164,18 +166,18 @@ def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[s
     Raises UsageError, UnknownRun.
     """
     sound = [run for run in there if isinstance(run, model.run.Run)]
-    named: dict[str, model.run.Run | BrokenRun] = {}
+    deleted: dict[str, model.run.Run | BrokenRun] = {}
     for name in names:
         match = RANGE.fullmatch(name)
         if match and name != ":":
             first, last = int(match[1] or 1), int(match[2] or len(sound))
-            named |= {run.id: run for run in sound[max(0, first - 1) : last]}
+            deleted |= {run.id: run for run in sound[max(0, first - 1) : last]}
             if first < 1 or not sound[first - 1 : last]:
                 raise UnknownRun(f"no deleted runs {name}", "To list deleted runs: git run list --deleted")
         else:
             run = store.trash.find_deleted(there, name)
-            named.setdefault(run.id, run)
-    runs = list(named.values()) if names else list(there)
+            deleted.setdefault(run.id, run)
+    runs = list(deleted.values()) if names else list(there)
     if question.is_plain:
         return runs
     return [run for _, run in choose_runs(git, ((0, run) for run in runs if isinstance(run, model.run.Run)), question)]
@@ -184,20 +186,22 @@ def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[s
 def choose_runs(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
     """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
     tests = conditions_of(git, question)
-    found = [(number, run) for number, run in runs if all(test(run) for test in tests)]
+    matches = [(number, run) for number, run in runs if all(test(run) for test in tests)]
     if question.least or question.most:
-        asked = question.least or question.most or ""
-        name = number_named((run for _, run in found), asked)
+        column = question.least or question.most or ""
+        name = number_named((run for _, run in matches), column)
         # the metrics of a running run can still change
         still = [RUNNING] if RUNNING not in question.statuses else []
-        worth = [(number, run) for number, run in found if run.status not in still and can_be_extreme(look_up_value(run, name))]
-        require_known(found, name)
-        if found and not worth:
+        worth = [
+            (number, run) for number, run in matches if run.status not in still and can_be_extreme(look_up_value(run, name))
+        ]
+        require_known(matches, name)
+        if matches and not worth:
             raise UnknownRun(
-                f"'{asked}' is not a number in any of these runs", f"To see what they have: git run list --columns id,{asked}"
+                f"'{column}' is not a number in any of these runs", f"To see what they have: git run list --columns id,{column}"
             )
         return [(min if question.least else max)(worth, key=lambda pair: look_up_value(pair[1], name))] if worth else []
-    return sort_runs(found, question.sort) if question.sort else found
+    return sort_runs(matches, question.sort) if question.sort else matches
 
 
 def conditions_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
@@ -238,8 +242,8 @@ def time_conditions(git: Git, question: Query) -> list[Callable[[Run], bool]]:
 def parse_time(git: Git, text: str) -> int:
     """Returns the time that git reads in the text, in seconds since 1970. Raises UsageError."""
     # git turns --since=DATE into --max-age=SECONDS
-    said = git.run("rev-parse", f"--since={require_date(text)}").decode().strip()
-    return int(said.removeprefix("--max-age="))
+    answer = git.run("rev-parse", f"--since={require_date(text)}").decode().strip()
+    return int(answer.removeprefix("--max-age="))
 
 
 class Mailmap:
@@ -249,35 +253,38 @@ class Mailmap:
         self._git = git
         self._known: dict[str, str] = {}
         # in a bare repository git reads HEAD:.mailmap
-        places = git.worktree is None or (git.worktree / ".mailmap").exists(), *(f"mailmap.{key}" in git.config for key in KEYS)
-        self._is_there = any(places)
+        sources = (
+            git.worktree is None or (git.worktree / ".mailmap").exists(),
+            *(f"mailmap.{key}" in git.config for key in KEYS),
+        )
+        self._is_there = any(sources)
 
     def proper(self, author: str) -> str:
         """Returns the proper name and address for `Name <address>`."""
         if not self._is_there:
             return author
         if author not in self._known:
-            done = self._git.attempt("check-mailmap", author)
-            self._known[author] = done.stdout.decode(errors="replace").strip() or author
+            result = self._git.attempt("check-mailmap", author)
+            self._known[author] = result.stdout.decode(errors="replace").strip() or author
         return self._known[author]
 
 
-def sort_runs(found: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]]:
+def sort_runs(runs: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run]]:
     """Returns the runs sorted by their values under the name, runs without a value last. Raises UsageError."""
     down, key = name.startswith("-"), name.removeprefix("-")
     if not key:
         raise UsageError("--sort needs a name", "For example: --sort=-acc, --sort=started")
-    require_known(found, key)
-    key = number_named((run for _, run in found), key)
-    have = [(number, run) for number, run in found if is_sortable(look_up_value(run, key))]
-    rest = [(number, run) for number, run in found if not is_sortable(look_up_value(run, key))]
+    require_known(runs, key)
+    key = number_named((run for _, run in runs), key)
+    have = [(number, run) for number, run in runs if is_sortable(look_up_value(run, key))]
+    rest = [(number, run) for number, run in runs if not is_sortable(look_up_value(run, key))]
     # also with reverse, Python keeps the order of equal values
     return sorted(have, key=lambda pair: sort_rank(look_up_value(pair[1], key)), reverse=down) + rest
 
 
-def require_known(found: Sequence[tuple[int, Run]], name: str) -> None:
+def require_known(runs: Sequence[tuple[int, Run]], name: str) -> None:
     """Raises UsageError if the name is not a property and none of the runs has a value for it."""
-    if found and name not in PROPERTIES and not any(has_value(run, name) for _, run in found):
+    if runs and name not in PROPERTIES and not any(has_value(run, name) for _, run in runs):
         raise UsageError(f"no run has '{name}'", "To sort: a property, a flag or a metric")
 
 

@@ -40,14 +40,14 @@ def list_siblings(top: Path, level: int) -> dict[bytes, bytes]:
         return {}
     try:
         with os.scandir(os.fsencode(above)) as entries:
-            found = list(entries)
+            siblings = list(entries)
     except OSError:
         return {}
     # a repository may be in /tmp or in a directory of data
-    if len(found) > MAX_SIBLINGS:
-        found = [entry for entry in found if entry.is_dir(follow_symlinks=False)][:MAX_SIBLINGS]
+    if len(siblings) > MAX_SIBLINGS:
+        siblings = [entry for entry in siblings if entry.is_dir(follow_symlinks=False)][:MAX_SIBLINGS]
     name = os.fsencode(own.name)
-    return {entry.name: entry.path for entry in found if entry.name != name}
+    return {entry.name: entry.path for entry in siblings if entry.name != name}
 
 
 def sync_links(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
@@ -55,8 +55,8 @@ def sync_links(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
     missing = dict(links)
     # only differences are changed, since most runs of a slot are for the same worktree
     with os.scandir(here) as entries:
-        found = [entry for entry in entries if entry.name != own]
-    for entry in found:
+        siblings = [entry for entry in entries if entry.name != own]
+    for entry in siblings:
         target = links.get(entry.name)
         if target is not None and entry.is_symlink() and os.readlink(entry.path) == target:
             del missing[entry.name]
@@ -73,11 +73,11 @@ def list_written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, byt
         own = os.fsencode((tree if level == 1 else tree.parent).name)
         with suppress(OSError):
             for name in sorted(os.listdir(os.fsencode(here))):
-                place = os.fsencode(here) + b"/" + name
-                is_shown = os.path.islink(place) and os.path.dirname(os.readlink(place)) == shown_directory(top, level)
+                path = os.fsencode(here) + b"/" + name
+                is_shown = os.path.islink(path) and os.path.dirname(os.readlink(path)) == shown_directory(top, level)
                 # a link to a sibling of the repository is gitrun's own, even if the sibling is gone
                 if name != own and not is_cache(name) and not is_shown:
-                    yield level, name, place
+                    yield level, name, path
 
 
 def shown_directory(top: Path | None, level: int) -> bytes:
@@ -87,9 +87,9 @@ def shown_directory(top: Path | None, level: int) -> bytes:
     return os.fsencode(top.parent if level == 1 else top.parent.parent)
 
 
-def walk_files(place: bytes) -> Iterator[bytes]:
+def walk_files(directory: bytes) -> Iterator[bytes]:
     """Yields the files and links at and below a path. Does not follow links, skips caches."""
-    queue = [place]
+    queue = [directory]
     while queue:
         path = queue.pop()
         with suppress(OSError):
@@ -102,12 +102,12 @@ def walk_files(place: bytes) -> Iterator[bytes]:
 
 def keep_written(top: Path | None, tree: Path, keep: Path) -> list[str]:
     """Keeps what a program has written beside `tree`. Returns the paths relative to `tree`, such as `../data/x`."""
-    found = []
-    for level, name, place in list_written(top, tree):
-        for path in walk_files(place):
-            inside = name + path[len(place) :]
-            named = PARENT * level + os.fsdecode(inside)
-            target = os.fsencode(kept_name(named))
+    files = []
+    for level, name, full_path in list_written(top, tree):
+        for path in walk_files(full_path):
+            inside = name + path[len(full_path) :]
+            name_inside = PARENT * level + os.fsdecode(inside)
+            target = os.fsencode(kept_name(name_inside))
             make_private_directory(keep)
             make_parents(os.fsencode(keep), target)
             there = os.fsencode(keep) + b"/" + target
@@ -118,8 +118,8 @@ def keep_written(top: Path | None, tree: Path, keep: Path) -> list[str]:
                 os.link(path, there, follow_symlinks=False)
             except OSError:  # some file systems have no hard links
                 shutil.copy2(path, there, follow_symlinks=False)
-            found.append(named)
-    return sorted(found)
+            files.append(name_inside)
+    return sorted(files)
 
 
 def restore_written(earlier: Path, tree: Path) -> None:

@@ -91,32 +91,32 @@ def check_out_files(git: Git, run: Run, wish: CheckoutRequest = ALL_FILES) -> Ch
         raise NoWorktree("this repository has no working tree", "To copy elsewhere: --to DIR")
     if wish.to:
         require_outside_of_git(git, wish.to)
-    found: dict[str, list[str]] = {DONE: [], LEFT: [], GONE: []}
+    paths_by_outcome: dict[str, list[str]] = {DONE: [], LEFT: [], GONE: []}
     with ExitStack() as stack:
         objects = stack.enter_context(Objects(git))
         if wish.source:
             items = source_items(git, objects, run, wish, stack.enter_context(scratch_directory(git)))
         else:
             items = produced_items(git, objects, run, wish)
-        known = replaceable_commits(git, run, wish)
+        replaceable = replaceable_commits(git, run, wish)
         os.makedirs(top, exist_ok=True)
 
         def may_go(item: Item, target: Path) -> bool:
-            return wish.force or is_in_commits(git, objects, known, item.path, target)
+            return wish.force or is_in_commits(git, objects, replaceable, item.path, target)
 
         for item in items:
-            found[write_item(top, item, may_go)].append(item.path)
-    return CheckoutResult(*(tuple(found[name]) for name in (DONE, LEFT, GONE)))
+            paths_by_outcome[write_item(top, item, may_go)].append(item.path)
+    return CheckoutResult(*(tuple(paths_by_outcome[name]) for name in (DONE, LEFT, GONE)))
 
 
 def require_outside_of_git(git: Git, to: Path) -> None:
     """Raises UsageError if `to` is, also through links, inside the git directory of any repository."""
-    place = Path(os.path.realpath(to))
+    target = Path(os.path.realpath(to))
     tree = Path(os.path.realpath(git.worktree)) if git.worktree else None
     # a slot is below the git directory, but the files of its worktree are ordinary files
-    parts = place.relative_to(tree).parts if tree and place.is_relative_to(tree) else place.parts
+    parts = target.relative_to(tree).parts if tree and target.is_relative_to(tree) else target.parts
     own = (Path(os.path.realpath(one)) for one in (git.git_dir, git.common_dir))
-    is_inside = len(parts) == len(place.parts) and any(place.is_relative_to(one) for one in own)
+    is_inside = len(parts) == len(target.parts) and any(target.is_relative_to(one) for one in own)
     # file systems that ignore case also accept .GIT
     if is_inside or any(part.lower() == ".git" for part in parts):
         raise UsageError(f"cannot copy to '{to}': it is inside git's own directory", "To copy elsewhere: --to DIR")
@@ -124,21 +124,21 @@ def require_outside_of_git(git: Git, to: Path) -> None:
 
 def check_out_outputs(session: Session, request: Request, run_id: str, outcome: Outcome | None) -> list[CheckoutResult]:
     """Writes the produced files of a run and its steps to the working tree, if the request or the settings ask for it."""
-    wanted = not request.in_place and (session.settings.bring if request.bring is None else request.bring)
-    if not (wanted and outcome and (outcome.files or outcome.steps)):
+    is_wanted = not request.in_place and (session.settings.bring if request.bring is None else request.bring)
+    if not (is_wanted and outcome and (outcome.files or outcome.steps)):
         return []
 
     with store.index.Index(session.git) as index:
-        found = [index.get(one) for one in (run_id, *list_step_runs(session.git, outcome.steps))]
-    return [check_out_files(session.git, one) for one in found if isinstance(one, Run)]
+        runs = [index.get(one) for one in (run_id, *list_step_runs(session.git, outcome.steps))]
+    return [check_out_files(session.git, one) for one in runs if isinstance(one, Run)]
 
 
 def list_step_runs(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
     """Yields the runs of these steps, the steps of a step before the step itself."""
     for step in steps:
         with Objects(git) as objects:
-            found = objects.read(f"{run_ref(step.run_id)}:{record_files.RESULT}")
-        yield from list_step_runs(git, read_steps(found.data) if found and found.data is not None else ())
+            data = objects.read(f"{run_ref(step.run_id)}:{record_files.RESULT}")
+        yield from list_step_runs(git, read_steps(data.data) if data and data.data is not None else ())
         yield step.run_id
 
 
@@ -156,7 +156,7 @@ def choose_paths(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[s
     there = list(paths)
     if not wish.paths:
         return there
-    wanted: dict[str, None] = {}
+    paths_chosen: dict[str, None] = {}
     for typed in wish.paths:
         # users type paths from where they are, and copy paths from `git run ls`
         for path in (os.path.normpath(os.path.join(prefix, typed)), os.path.normpath(typed)):
@@ -167,8 +167,8 @@ def choose_paths(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[s
             name = short_id(run.id)
             what = f"the source of run {name} has" if wish.source else f"run {name} produced"
             raise UnknownRun(f"{what} no '{typed}'", f"To list its files: git run ls {name}")
-        wanted |= dict.fromkeys(hits)
-    return list(wanted)
+        paths_chosen |= dict.fromkeys(hits)
+    return list(paths_chosen)
 
 
 def produced_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest) -> list[Item]:
@@ -189,8 +189,8 @@ def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
     return Item(file.path, lambda fresh: write_recorded(git, objects, run, file, fresh), is_this)
 
 
-def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, place: Path) -> list[Item]:
-    """Returns the requested files of the last attempt's source. git checks them out below `place` first."""
+def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, directory: Path) -> list[Item]:
+    """Returns the requested files of the last attempt's source. git checks them out below `directory` first."""
     with TreeMaker(git) as maker:
         tree = source_tree(objects, maker, run.attempt)
     modes = {}
@@ -199,7 +199,7 @@ def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, pl
         head, _, path = line.partition(b"\t")
         modes[os.fsdecode(path)] = head.split(b" ")[0].decode()
     paths = choose_paths(run, wish, git.prefix, modes)
-    staged = stage_source(git, tree, [path for path in paths if modes[path] != COMMIT and is_safe(path)], place)
+    staged = stage_source(git, tree, [path for path in paths if modes[path] != COMMIT and is_safe(path)], directory)
 
     def item(path: str) -> Item:
         return Item(path, lambda fresh: move_staged(staged / path, fresh), lambda target: are_same(staged / path, target))
@@ -207,15 +207,15 @@ def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, pl
     return [item(path) for path in paths]
 
 
-def stage_source(git: Git, tree_id: str, paths: Iterable[str], place: Path) -> Path:
+def stage_source(git: Git, tree_id: str, paths: Iterable[str], directory: Path) -> Path:
     """Returns a directory with these files as git checks them out: with filters, line ends and modes."""
-    staged = place / "tree"
+    staged = directory / "tree"
     staged.mkdir()
-    seen = git.at(staged, git.git_dir, PLAIN_SETTINGS)
-    seen.run("read-tree", tree_id, index=place / "index")
-    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    git_staged = git.at(staged, git.git_dir, PLAIN_SETTINGS)
+    git_staged.run("read-tree", tree_id, index=directory / "index")
+    stdin = b"".join(os.fsencode(path) + b"\0" for path in paths)
     # a failing filter is not an error here: `move_staged` notices the missing file
-    seen.attempt("checkout-index", "-q", "-z", "--stdin", stdin=asked, index=place / "index")
+    git_staged.attempt("checkout-index", "-q", "-z", "--stdin", stdin=stdin, index=directory / "index")
     return staged
 
 
@@ -246,10 +246,10 @@ def inherited_files(git: Git, objects: Objects, run: Run) -> list[File]:
     """
     if not run.attempt.carried:
         return []
-    listed = git.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.attempt.left, "--", *run.attempt.carried)
+    listing = git.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", run.attempt.left, "--", *run.attempt.carried)
     earlier = (file for attempt in read_attempts(git, objects, run)[:-1] for file in attempt.files if file.stored != "local")
-    known: Mapping[str, File] = {file.path: file for file in earlier}
-    return [known.get(path, File(path, -1, "", "git")) for path in map(os.fsdecode, listed.split(b"\0")[:-1])]
+    files: Mapping[str, File] = {file.path: file for file in earlier}
+    return [files.get(path, File(path, -1, "", "git")) for path in map(os.fsdecode, listing.split(b"\0")[:-1])]
 
 
 def write_item(top: Path, item: Item, may_go: Callable[[Item, Path], bool]) -> str:
@@ -291,12 +291,12 @@ def is_in_commits(git: Git, objects: Objects, commits: Iterable[str], path: str,
     if not target.is_file() or target.is_symlink():
         return False
     entries: list[Entry | None] = [entry_at(objects, commit, os.fsencode(path)) for commit in commits]
-    known = {entry.id for entry in entries if entry}
+    ids = {entry.id for entry in entries if entry}
     data = target.read_bytes()
     # first without filters, as gitrun stores produced files
-    if hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() in known:
+    if hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() in ids:
         return True
-    return bool(known) and git.run("hash-object", "--path", path, "--stdin", stdin=data).decode().strip() in known
+    return bool(ids) and git.run("hash-object", "--path", path, "--stdin", stdin=data).decode().strip() in ids
 
 
 def copy_kept(git: Git, run: Run, file: File, target: Path) -> bool:

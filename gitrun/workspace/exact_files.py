@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 
-def may_convert(user: Git, listed: bytes) -> bool:
-    """Returns whether git may check out other bytes than it was given. `listed` holds its paths, each ended by NUL."""
+def may_convert(user: Git, attributes: bytes) -> bool:
+    """Returns whether git may check out other bytes than it was given. `attributes` holds its paths, each ended by NUL."""
     # checked with settings and file names alone, because most repositories convert nothing
     line_ends = user.config.get("core.autocrlf", ("false",))[-1].lower()
     if line_ends in {"true", "input", "yes", "on", "1"} or "core.attributesfile" in user.config:
@@ -26,7 +26,9 @@ def may_convert(user: Git, listed: bytes) -> bool:
     home = user.environ.get("XDG_CONFIG_HOME") or os.path.join(user.environ.get("HOME", ""), ".config")
     if (user.common_dir / "info" / "attributes").exists() or os.path.exists(os.path.join(home, "git", "attributes")):
         return True
-    return listed.startswith(b".gitattributes\0") or b"/.gitattributes\0" in listed or b"\0.gitattributes\0" in listed
+    return (
+        attributes.startswith(b".gitattributes\0") or b"/.gitattributes\0" in attributes or b"\0.gitattributes\0" in attributes
+    )
 
 
 def list_differing(user: Git, slot: Git, tracked: Iterable[bytes]) -> list[bytes]:
@@ -41,15 +43,15 @@ def match_bytes(user: Git, slot: Git, paths: Sequence[bytes]) -> None:
     A file that is being edited keeps its recorded content. Raises GitFailed, OSError.
     """
     mine, theirs = os.fsencode(user.worktree or ""), os.fsencode(slot.worktree or "")
-    stored = read_blob_ids(slot)
+    blob_ids = read_blob_ids(slot)
     for path in paths:
         erase(theirs + b"/" + path)
         # the user may have deleted it since the snapshot
         with suppress(FileNotFoundError):
             copy_with_metadata(mine + b"/" + path, theirs + b"/" + path, share=False)
-    asked = [path for path in paths if os.path.lexists(theirs + b"/" + path)]
-    cleaned = hash_files(slot, asked)
-    same = frozenset(path for path in asked if cleaned.get(path) == stored.get(path))
+    present = [path for path in paths if os.path.lexists(theirs + b"/" + path)]
+    cleaned = hash_files(slot, present)
+    same = frozenset(path for path in present if cleaned.get(path) == blob_ids.get(path))
     # files edited since the snapshot get their recorded content back
     check_out_paths(slot, [path for path in paths if path not in same])
     if same:

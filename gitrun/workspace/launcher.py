@@ -35,14 +35,14 @@ def find_sequence(node: "_ast.AST | None") -> "_ast.AST | None":
     return node if isinstance(node, (_ast.List, _ast.Tuple)) else None
 
 
-def make_constant(value: "Any", place: "dict[str, Any]", old: "_ast.AST | None" = None) -> "_ast.expr":
+def make_constant(value: "Any", module: "dict[str, Any]", old: "_ast.AST | None" = None) -> "_ast.expr":
     """Returns the node for a value at a place in the source. A list becomes a tuple where the old node is one."""
     if not isinstance(value, list):
-        return _ast.Constant(value=value, **place)
+        return _ast.Constant(value=value, **module)
     old = find_sequence(old)
     olds = old.elts if isinstance(old, (_ast.List, _ast.Tuple)) and old.elts else [None]
-    items = [make_constant(item, place, olds[min(i, len(olds) - 1)]) for i, item in enumerate(value)]
-    return (_ast.Tuple if isinstance(old, _ast.Tuple) else _ast.List)(elts=items, ctx=_ast.Load(), **place)
+    items = [make_constant(item, module, olds[min(i, len(olds) - 1)]) for i, item in enumerate(value)]
+    return (_ast.Tuple if isinstance(old, _ast.Tuple) else _ast.List)(elts=items, ctx=_ast.Load(), **module)
 
 
 def is_header(index: int, statement: "_ast.stmt") -> bool:
@@ -219,15 +219,15 @@ class SpawnFinder:
             return None
         # else the search below would end in this finder again
         sys.meta_path.remove(self)
-        found = find_spec(name)
-        execute = found.loader.exec_module
+        spec = find_spec(name)
+        execute = spec.loader.exec_module
 
         def exec_module(module: object) -> None:
             execute(module)
             share_flags(module, *self.paths)
 
-        found.loader.exec_module = exec_module
-        return found
+        spec.loader.exec_module = exec_module
+        return spec
 
 
 def load_script(spec_path: str, *args: str) -> "CodeType":
@@ -243,9 +243,11 @@ def load_script(spec_path: str, *args: str) -> "CodeType":
         if not is_safe:
             # as `python -m` does
             sys.path[0] = os.getcwd()
-        found = find_module(spec["module"])
-        script = filename = sys.argv[0] = found.origin
-        names.update(__package__=found.parent, __spec__=found, __loader__=found.loader, __cached__=found.cached)
+        module_spec = find_module(spec["module"])
+        script = filename = sys.argv[0] = module_spec.origin
+        names.update(
+            __package__=module_spec.parent, __spec__=module_spec, __loader__=module_spec.loader, __cached__=module_spec.cached
+        )
     else:
         if not is_safe:
             # python follows links to the script, too
@@ -278,12 +280,12 @@ def find_module(name: str) -> "Any":
 
     Exits with python's own message if there is none.
     """
-    found = find_spec(name)
-    if found is not None and found.submodule_search_locations is not None:
-        found = find_spec(name + ".__main__")
-    if found is None or not found.has_location:
+    spec = find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = find_spec(name + ".__main__")
+    if spec is None or not spec.has_location:
         raise SystemExit(f"{sys.executable}: No module named {name}")
-    return found
+    return spec
 
 
 def hide_launcher(error: BaseException) -> "TracebackType | None":

@@ -87,19 +87,19 @@ class Part:
     environments: set[bytes] = field(default_factory=set)
 
 
-def survey_ignored(top: Path, wanted: LendingRequest, settings: Settings, state: Path) -> Lending:
+def survey_ignored(top: Path, request: LendingRequest, settings: Settings, state: Path) -> Lending:
     """Decides what to copy and what to link. Reads the working tree at `top`; writes only the cache of digests."""
-    place = os.fsencode(top)
-    paths, left_out = choose_links(wanted.ignored, wanted.linked)
-    look = LendingSurvey(place, os.lstat(place).st_dev, wanted, settings)
+    directory = os.fsencode(top)
+    paths, left_out = choose_links(request.ignored, request.linked)
+    look = LendingSurvey(directory, os.lstat(directory).st_dev, request, settings)
     # a path that git ignores and a setting links comes as `data/` and as `data`
     parts = list({part.path: part for path in paths if (part := look.at(path))}.values())
     link_crowded(parts, settings.lend_max_entries)
     link_largest(parts, settings, state)
-    with Digests(place, state, settings.secrets) as digests:
-        entries = tuple(describe_part(place, part, digests) for part in parts)
+    with Digests(directory, state, settings.secrets) as digests:
+        entries = tuple(describe_part(directory, part, digests) for part in parts)
     return Lending(
-        place,
+        directory,
         copies={path: stamp for part in parts for path, stamp in part.copies.items()},
         links=tuple(path for part in parts for path in part.links),
         directories=tuple(path for part in parts for path in part.directories),
@@ -113,8 +113,8 @@ def lent_changes(top: Path, recorded: Sequence[Lent], settings: Settings, state:
     """Returns a sentence for each path lent to an attempt that has changed since. Inspects only these paths."""
     if not recorded:
         return ()
-    place = os.fsencode(top)
-    paths = tuple(path for path in (os.fsencode(one.path) for one in recorded) if not leads_through_link(place, path))
+    directory = os.fsencode(top)
+    paths = tuple(path for path in (os.fsencode(one.path) for one in recorded) if not leads_through_link(directory, path))
     now = survey_ignored(top, LendingRequest(paths), settings, state).entries
     return describe_changes(recorded, {one.path: one for one in now})
 
@@ -134,10 +134,10 @@ class LendingSurvey:
     wanted: LendingRequest
     settings: Settings
 
-    def at(self, named: bytes) -> Part | None:
+    def at(self, paths: bytes) -> Part | None:
         """Returns the findings at an ignored path; None if nothing there can be lent."""
         # git ends ignored directories with a slash
-        path = named.rstrip(b"/")
+        path = paths.rstrip(b"/")
         try:
             status = os.lstat(self.top + b"/" + path)
         except OSError:
@@ -157,27 +157,27 @@ class LendingSurvey:
 
     def walk(self, part: Part, path: bytes) -> None:
         """Inspects an ignored directory. If it has too many entries below it, each directory in it becomes a link."""
-        limit, seen = self.settings.lend_max_entries, 0
-        listed: list[tuple[bytes, list[os.DirEntry[bytes]]]] = []
+        limit, entries_seen = self.settings.lend_max_entries, 0
+        listing: list[tuple[bytes, list[os.DirEntry[bytes]]]] = []
         queue = deque([path])
         while queue:
             directory = queue.popleft()
             is_whole = names_path(self.settings.lend_paths, directory)
             entries = self.entries(directory)
-            seen += 0 if is_whole else len(entries or ())
+            entries_seen += 0 if is_whole else len(entries or ())
             if is_environment(directory, entries):
                 part.environments.add(directory)
             # environments contain absolute paths, so a copy would not work
             if entries is None or directory in part.environments or (len(entries) > limit and not is_whole):
                 part.links.append(directory)
-            elif seen > limit and listed:
-                return self.flatten(part, path, listed[0][1])
+            elif entries_seen > limit and listing:
+                return self.flatten(part, path, listing[0][1])
             else:
-                listed.append((directory, entries))
+                listing.append((directory, entries))
                 queue.extend(self.directories_in(part, directory, entries))
-            if seen > 2 * limit and listed:
-                return self.flatten(part, path, listed[0][1])
-        for directory, entries in listed:
+            if entries_seen > 2 * limit and listing:
+                return self.flatten(part, path, listing[0][1])
+        for directory, entries in listing:
             self.files_in(part, directory, entries)
         return None
 
@@ -189,7 +189,7 @@ class LendingSurvey:
 
     def directories_in(self, part: Part, path: bytes, entries: list[os.DirEntry[bytes]]) -> list[bytes]:
         """Returns the directories to inspect next. Links those on another file system or named by the user."""
-        found = []
+        directories = []
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False) or is_cache(entry.name):
                 continue
@@ -198,8 +198,8 @@ class LendingSurvey:
                 if self.is_linked(below) or entry.stat(follow_symlinks=False).st_dev != self.device:
                     part.links.append(below)
                 else:
-                    found.append(below)
-        return found
+                    directories.append(below)
+        return directories
 
     def files_in(self, part: Part, path: bytes, entries: list[os.DirEntry[bytes]]) -> None:
         """Adds the entries of a directory that are no directories to the part."""
@@ -326,10 +326,10 @@ def describe_part(top: bytes, part: Part, digests: Digests) -> Lent:
     return Lent(path, COPY, len(part.copies), size, digests.of(part), len(part.links))
 
 
-def target_size(place: bytes) -> tuple[int, int]:
+def target_size(path: bytes) -> tuple[int, int]:
     """Returns (files, bytes) of a link's target. Directories and missing targets count as none."""
     try:
-        status = os.stat(place)
+        status = os.stat(path)
     except OSError:
         return 0, 0
     return (1, status.st_size) if stat.S_ISREG(status.st_mode) else (0, 0)
@@ -351,10 +351,10 @@ class Digests:
     def __exit__(self, *_: object) -> None:
         # an unchanged cache is not written again
         if self._fresh:
-            known = self._known if self._known and len(self._known) < MAX_CACHED else {}
+            digests = self._known if self._known and len(self._known) < MAX_CACHED else {}
             with suppress(OSError):
                 fresh = self._file.with_name(f"lent.{os.getpid()}.{os.urandom(4).hex()}")
-                fresh.write_text(json.dumps({**known, **self._used}))
+                fresh.write_text(json.dumps({**digests, **self._used}))
                 fresh.replace(self._file)
 
     def of(self, part: Part) -> str:
@@ -382,23 +382,23 @@ class Digests:
         if self._known is None:
             self._known = self.read()
         key = os.fsdecode(self._top + b"/" + path)
-        known = self._known.get(key)
-        if known is None or known[:4] != list(stamp[:4]) or len(known) != 5:
-            known = [*stamp[:4], sha256_of(self._top + b"/" + path)]
+        digest = self._known.get(key)
+        if digest is None or digest[:4] != list(stamp[:4]) or len(digest) != 5:
+            digest = [*stamp[:4], sha256_of(self._top + b"/" + path)]
             # too young to cache: a write in the same clock tick keeps the stamp
             if time.time_ns() - max(stamp[:2]) <= RACY:
-                return str(known[4]).encode()
+                return str(digest[4]).encode()
             self._fresh = True
-        self._used[key] = known
-        return str(known[4]).encode()
+        self._used[key] = digest
+        return str(digest[4]).encode()
 
     def read(self) -> dict[str, list[object]]:
         """Returns the cached hashes; empty if the cache is missing or damaged."""
         try:
-            found = json.loads(self._file.read_bytes())
+            digests = json.loads(self._file.read_bytes())
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) and all(isinstance(one, list) for one in found.values()) else {}
+        return digests if isinstance(digests, dict) and all(isinstance(one, list) for one in digests.values()) else {}
 
 
 def sha256_of(path: bytes) -> str:

@@ -28,12 +28,12 @@ def is_cache(path: bytes) -> bool:
     return any(part in CACHES for part in path.split(b"/")) or path.endswith((b".pyc", b".pyo"))
 
 
-def choose_links(outside: Iterable[bytes], named: Iterable[bytes] = ()) -> tuple[tuple[bytes, ...], int]:
-    """Returns the paths to lend, always with those `named`, and the number left out because there are too many."""
-    asked = set(named)
-    wanted = {path for path in outside if not is_cache(path) and path.split(b"/")[0] not in RESERVED} - asked
-    chosen = wanted if len(wanted) <= MAX_LINKS else drop_crowded(wanted)
-    return tuple(sorted(asked | chosen)), len(wanted) - len(chosen)
+def choose_links(outside: Iterable[bytes], paths: Iterable[bytes] = ()) -> tuple[tuple[bytes, ...], int]:
+    """Returns the paths to lend, always with those `paths`, and the number left out because there are too many."""
+    typed = set(paths)
+    candidates = {path for path in outside if not is_cache(path) and path.split(b"/")[0] not in RESERVED} - typed
+    links = candidates if len(candidates) <= MAX_LINKS else drop_crowded(candidates)
+    return tuple(sorted(typed | links)), len(candidates) - len(links)
 
 
 def drop_crowded(paths: set[bytes]) -> set[bytes]:
@@ -43,12 +43,12 @@ def drop_crowded(paths: set[bytes]) -> set[bytes]:
         # an ignored directory ends with a slash, and is one link for all that is in it
         if not path.endswith(b"/"):
             crowds.setdefault(path.rpartition(b"/")[0], []).append(path)
-    left = set(paths)
+    rest = set(paths)
     for crowd in sorted(crowds.values(), key=len, reverse=True):
-        if len(left) <= MAX_LINKS:
+        if len(rest) <= MAX_LINKS:
             break
-        left.difference_update(crowd)
-    return left
+        rest.difference_update(crowd)
+    return rest
 
 
 def link_paths(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes]:
@@ -56,10 +56,10 @@ def link_paths(source: Path, target: Path, paths: Iterable[bytes]) -> list[bytes
 
     Existing files in the target stay. A directory that exists on both sides is linked entry by entry, unless it is large.
     """
-    made: list[bytes] = []
+    links: list[bytes] = []
     for path in paths:
-        made += link_path(os.fsencode(source), os.fsencode(target), path.rstrip(b"/"))
-    return made
+        links += link_path(os.fsencode(source), os.fsencode(target), path.rstrip(b"/"))
+    return links
 
 
 def link_path(source: bytes, target: bytes, path: bytes) -> list[bytes]:
@@ -77,25 +77,25 @@ def link_path(source: bytes, target: bytes, path: bytes) -> list[bytes]:
     if os.path.isdir(there) and os.path.isdir(here):
         names = sorted(os.listdir(here))
         return [
-            made
+            link
             for name in (names if len(names) <= MAX_LINKS else ())
             if name != b".git" and name not in CACHES
-            for made in link_path(source, target, path + b"/" + name)
+            for link in link_path(source, target, path + b"/" + name)
         ]
     return []
 
 
 def make_parents(target: bytes, path: bytes) -> bool:
     """Creates the directories above `path` below `target`. Returns false if one is a link or a file."""
-    place = target
+    directory = target
     for part in path.split(b"/")[:-1]:
-        place += b"/" + part
-        if os.path.islink(place):
+        directory += b"/" + part
+        if os.path.islink(directory):
             return False
         try:
-            os.mkdir(place)
+            os.mkdir(directory)
         except FileExistsError:
-            if not os.path.isdir(place):
+            if not os.path.isdir(directory):
                 return False
     return True
 
@@ -121,29 +121,29 @@ def list_written_through(source: Path, paths: Sequence[bytes], since: float) -> 
     share = MAX_CHECKED // max(len(paths), 1)
     # file systems stamp files with the time of the last tick, which may be before the start of a program that just began
     since -= TICK
-    return [found for path in paths for found in list_newer(top, path, since, share if share >= MIN_CHECKED else 0)]
+    return [newer_path for path in paths for newer_path in list_newer(top, path, since, share if share >= MIN_CHECKED else 0)]
 
 
 def list_newer(top: bytes, path: bytes, since: float, glance: int) -> list[bytes]:
     """Returns what is newer than `since` at and below `path`, among the first `glance` entries, breadth first."""
-    found: list[bytes] = []
+    newer: list[bytes] = []
     queue = [path]
-    for place in queue:
-        here = top + b"/" + place
+    for directory in queue:
+        here = top + b"/" + directory
         try:
             status = os.stat(here)
             if not stat.S_ISDIR(status.st_mode) or not glance:
-                found += [place] if status.st_mtime >= since else []
+                newer += [directory] if status.st_mtime >= since else []
                 continue
             with os.scandir(here) as entries:
-                looked = list(itertools.islice(entries, glance))
-            glance -= len(looked)
+                sample = list(itertools.islice(entries, glance))
+            glance -= len(sample)
             # a linked directory below a linked one can lead anywhere
-            plain = [entry for entry in looked if not is_cache(entry.name) and not entry.is_symlink()]
-            queue += [place + b"/" + entry.name for entry in plain if entry.is_dir()]
-            found += [place + b"/" + e.name for e in plain if e.is_file() and e.stat().st_mtime >= since]
+            plain = [entry for entry in sample if not is_cache(entry.name) and not entry.is_symlink()]
+            queue += [directory + b"/" + entry.name for entry in plain if entry.is_dir()]
+            newer += [directory + b"/" + e.name for e in plain if e.is_file() and e.stat().st_mtime >= since]
         except OSError:
             continue
         if glance <= 0:
             break
-    return found
+    return newer

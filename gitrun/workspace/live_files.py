@@ -81,8 +81,8 @@ class LiveFiles:
         """Returns the points of a metric; None if no file has it. Event files take precedence."""
         followed = {path: one for path, one in self._files.items() if one}
         events = {path: one.collector for path, one in followed.items() if isinstance(one, Records)}
-        found = [events[path].series.get(name.removeprefix(before)) for path, before in tag_prefixes_of(events, name)]
-        if parts := [series for series in found if series and series.count]:
+        series = [events[path].series.get(name.removeprefix(before)) for path, before in tag_prefixes_of(events, name)]
+        if parts := [series for series in series if series and series.count]:
             return join_points(parts)
         files = (followed[path].collector.series.get(name) for path in metric_files.list_metric_files(followed))
         return next((series for series in files if series and series.count), None)
@@ -278,19 +278,19 @@ def add_values(collector: MetricCollector, values: dict[str, float], step: float
     return room
 
 
-def join_sources(found: dict[str, MetricCollector]) -> MetricCollector:
+def join_sources(sources: dict[str, MetricCollector]) -> MetricCollector:
     """Returns the metrics of event files by path as those of one source, with the names that `gather_events` gives them."""
     whole = MetricCollector(1)
-    for path, before in tensorboard.tag_prefixes(found):
-        for tag, series in found[path].series.items():
+    for path, before in tensorboard.tag_prefixes(sources):
+        for tag, series in sources[path].series.items():
             if series.count and whole.admit(before + tag):
                 merge_series(whole.series[before + tag], series)
     return whole
 
 
-def tag_prefixes_of(found: dict[str, MetricCollector], name: str) -> Iterator[tuple[str, str]]:
+def tag_prefixes_of(sources: dict[str, MetricCollector], name: str) -> Iterator[tuple[str, str]]:
     """Yields those event files that may have the metric, each with what precedes the tag in its name."""
-    return ((path, before) for path, before in tensorboard.tag_prefixes(found) if name.startswith(before))
+    return ((path, before) for path, before in tensorboard.tag_prefixes(sources) if name.startswith(before))
 
 
 def join_points(parts: list[Series]) -> Series:

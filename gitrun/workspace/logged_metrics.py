@@ -75,5 +75,5 @@ class LoggedMetrics:
         except (ValueError, RecursionError):
             return
         if isinstance(values, dict):
-            known = {name: value for name, found in values.items() if (value := number_from_json(found)) is not None}
-            self.collector.add_all(known)
+            numbers = {name: value for name, number in values.items() if (value := number_from_json(number)) is not None}
+            self.collector.add_all(numbers)

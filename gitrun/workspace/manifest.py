@@ -108,19 +108,19 @@ def keep_wanted(manifest: Manifest, lending: Lending) -> Manifest:
     return Manifest(lending.top, copies, links, lending.directories)
 
 
-def lend_files(tree: Path, lending: Lending, kept: Manifest) -> tuple[Manifest, list[bytes]]:
+def lend_files(tree: Path, lending: Lending, manifest: Manifest) -> tuple[Manifest, list[bytes]]:
     """Copies and links into `tree` the files that it does not have yet. Files that git checked out there stay.
 
     Returns the new manifest and the paths whose originals changed while they were copied. Raises OSError, and CannotRun if
     the disk is full.
     """
-    top, made, unsteady = os.fsencode(tree), Parents(os.fsencode(tree)), list[bytes]()
+    top, parents, unsteady = os.fsencode(tree), Parents(os.fsencode(tree)), list[bytes]()
     for path in lending.directories:
-        made.create(path + b"/")
-    copies, links, share = dict(kept.copies), dict(kept.links), True
+        parents.create(path + b"/")
+    copies, links, share = dict(manifest.copies), dict(manifest.links), True
     for path, source in lending.copies.items():
         target = top + b"/" + path
-        if path in copies or os.path.lexists(target) or not made.create(path):
+        if path in copies or os.path.lexists(target) or not parents.create(path):
             continue
         began = time.time_ns()
         try:
@@ -209,5 +209,5 @@ def is_untouched(tree: bytes, manifest: Manifest, path: bytes) -> bool:
 
 def without_links(manifest: Manifest, paths: Iterable[bytes]) -> Manifest:
     """Returns the manifest without the links at these paths."""
-    gone = frozenset(paths)
-    return replace(manifest, links={path: target for path, target in manifest.links.items() if path not in gone})
+    removed = frozenset(paths)
+    return replace(manifest, links={path: target for path, target in manifest.links.items() if path not in removed})

@@ -40,11 +40,11 @@ VERSION = re.compile(r"version_(\d+)/metrics\.csv$")
 def list_metric_files(paths: Iterable[str]) -> list[str]:
     """Returns the paths that may be metric files, tables before JSON; of Lightning's `version_N` only the newest."""
     names = {"metrics.json": 1, "metrics.csv": 0, "results.csv": 0}
-    found = {path: rank for path in paths if (rank := names.get(os.path.basename(path), 0 if is_dvclive(path) else -1)) >= 0}
-    versions = {path: int(match[1]) for path in found if (match := VERSION.search(path))}
+    ranks = {path: rank for path in paths if (rank := names.get(os.path.basename(path), 0 if is_dvclive(path) else -1)) >= 0}
+    versions = {path: int(match[1]) for path in ranks if (match := VERSION.search(path))}
     newest = max(versions.values(), default=0)
-    chosen = (path for path in found if versions.get(path, newest) == newest)
-    return sorted(chosen, key=lambda path: (found[path], path))[:MAX_FILES]
+    newest_files = (path for path in ranks if versions.get(path, newest) == newest)
+    return sorted(newest_files, key=lambda path: (ranks[path], path))[:MAX_FILES]
 
 
 def is_dvclive(path: str) -> bool:
@@ -89,10 +89,10 @@ def read_json(text: str) -> Iterator[tuple[dict[str, float], float]]:
     try:
         # json raises RecursionError for deep nesting
         whole = json.loads(text)
-        found = whole if isinstance(whole, list) and all(isinstance(one, dict) for one in whole) else [whole]
+        rows = whole if isinstance(whole, list) and all(isinstance(one, dict) for one in whole) else [whole]
     except (ValueError, RecursionError):
-        found = list(read_json_lines(text))
-    for count, one in enumerate(found):
+        rows = list(read_json_lines(text))
+    for count, one in enumerate(rows):
         values = dict(flatten_numbers(one))
         step = next((values[name] for name in COUNTERS if name in values), float(count))
         yield {name: value for name, value in values.items() if name not in COUNTERS}, step
@@ -109,12 +109,12 @@ def read_json_lines(text: str) -> Iterator[object]:
 
 def flatten_numbers(value: object, before: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
     """Yields the numbers of a JSON object, with nested names joined by `/`."""
-    for name, found in value.items() if isinstance(value, dict) else ():
-        known = number_from_json(found)
-        if known is not None:
-            yield f"{before}{name}", known
+    for name, item in value.items() if isinstance(value, dict) else ():
+        number = number_from_json(item)
+        if number is not None:
+            yield f"{before}{name}", number
         elif depth < MAX_DEPTH:
-            yield from flatten_numbers(found, f"{before}{name}/", depth + 1)
+            yield from flatten_numbers(item, f"{before}{name}/", depth + 1)
 
 
 def read_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]:
@@ -129,9 +129,11 @@ def read_table(path: str, text: str) -> Iterator[tuple[dict[str, float], float]]
             return
         names = [dvclive_name(path)] * len(head) if is_dvclive(path) else head
         for row in rows:
-            known = {column: value for column, cell in enumerate(row[: len(head)]) if (value := parse_float(cell)) is not None}
-            step = known.get(head.index(counter))
-            values = {names[at]: value for at, value in known.items() if head[at] not in (*COUNTERS, "timestamp")}
+            numbers = {
+                column: value for column, cell in enumerate(row[: len(head)]) if (value := parse_float(cell)) is not None
+            }
+            step = numbers.get(head.index(counter))
+            values = {names[at]: value for at, value in numbers.items() if head[at] not in (*COUNTERS, "timestamp")}
             if step is not None and values:
                 yield values, step
     except csv.Error:  # such as a quoted cell that never ends

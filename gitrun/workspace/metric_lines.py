@@ -60,11 +60,11 @@ def make_rules(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Metric
     `patterns` come from the settings; patterns of the operation's entry turn the two rules off.
     """
     own = plan.patterns
-    given = model.metric_patterns.parse_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
-    named = {**dict(patterns), **dict(own), **dict(given)}
+    own_patterns = model.metric_patterns.parse_patterns(plan.params.metrics, "--metric") if plan.params.metrics else ()
+    patterns_by_name = {**dict(patterns), **dict(own), **dict(own_patterns)}
     # a program that prints its flags prints a number only for a number: `loss: 0.3` is no echo of loss=hinge
     numbers = {name: number for name, value in plan.flags.items() if (number := as_number(value)) is not None}
-    return MetricRules(numbers, tuple(named.items()), only_patterns=bool(own))
+    return MetricRules(numbers, tuple(patterns_by_name.items()), only_patterns=bool(own))
 
 
 def write_rules(directory: Path, rules: MetricRules) -> None:
@@ -77,12 +77,12 @@ def write_rules(directory: Path, rules: MetricRules) -> None:
 def read_rules(directory: Path) -> MetricRules:
     """Returns the rules in the live record of a run; the two built-in rules if it has none."""
     try:
-        found = json.loads((directory / METRIC_RULES).read_bytes())
-        patterns = tuple((str(name), str(pattern)) for name, pattern in found["patterns"])
+        rules = json.loads((directory / METRIC_RULES).read_bytes())
+        patterns = tuple((str(name), str(pattern)) for name, pattern in rules["patterns"])
         # earlier versions wrote the names of the flags alone
-        flags = {str(name): float(value) for name, value in found["flags"].items()} if isinstance(found["flags"], dict) else {}
+        flags = {str(name): float(value) for name, value in rules["flags"].items()} if isinstance(rules["flags"], dict) else {}
         # earlier versions did not write only_patterns
-        return MetricRules(flags, patterns, bool(found.get("only_patterns", patterns)))
+        return MetricRules(flags, patterns, bool(rules.get("only_patterns", patterns)))
     except (OSError, ValueError, TypeError, KeyError):
         return MetricRules()
 
@@ -142,14 +142,14 @@ class LineScanner:
         match, search = self._line.match, self._needles[there].search
         log = stream.log = stream.log or model.log_lines.LogLines()
         for line, small in lines:
-            if b":" in line and (found := match(line)):
-                self._add(stream, *found.groups(b""))
+            if b":" in line and (line_match := match(line)):
+                self._add(stream, *line_match.groups(b""))
             elif search(small) or log.is_in_table:
-                told = log.read(line[:-1].decode(errors="replace"))
-                if told.step is not None:
-                    stream.steps.set_step(told.step)
-                if told.values:
-                    self.collector.add_all(told.values, stream.steps)
+                pairs = log.read(line[:-1].decode(errors="replace"))
+                if pairs.step is not None:
+                    stream.steps.set_step(pairs.step)
+                if pairs.values:
+                    self.collector.add_all(pairs.values, stream.steps)
 
     def _add(self, stream: StreamState, key: bytes, number: bytes, behind: bytes) -> None:
         """Adds the metric or step of a `KEY: NUMBER` line."""
@@ -164,8 +164,8 @@ class LineScanner:
                 return
             stream.steps.set_step(float(number))
         elif name and self.collector.admit(name):
-            if behind and (given := re.fullmatch(STEP_TEXT, behind)):
-                stream.steps.set_step(float(given[1]))
+            if behind and (step_match := re.fullmatch(STEP_TEXT, behind)):
+                stream.steps.set_step(float(step_match[1]))
             self.collector.add(name, float(number), stream.steps.next_step(name))
 
 

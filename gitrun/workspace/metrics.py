@@ -73,8 +73,8 @@ class Meter:
 
     def series_of(self, name: str) -> Series | None:
         """Returns the points of a metric so far; None if there are none. They may change with the next poll."""
-        found = (one.series.get(name) for one in self._told())
-        series = next((series for series in found if series and series.count), None)
+        all_series = (one.series.get(name) for one in self._told())
+        series = next((series for series in all_series if series and series.count), None)
         return series or (self._files.find_series(name) if self._files else None)
 
     def poll(self) -> None:
@@ -150,19 +150,19 @@ class Meter:
             say("warning: only the first 256 MiB of logged metrics are recorded")
         if self._search and self._search.problem:
             say(self._search.problem)
-        found = gathered.metrics()
+        values = gathered.metrics()
         if gathered.is_full:
-            say(f"warning: only the first {len(found):,} metrics are recorded: there are too many")
-        if found:
+            say(f"warning: only the first {len(values):,} metrics are recorded: there are too many")
+        if values:
             with self._live.series.open("w") as file:
                 file.writelines(f"{line}\n" for line in gathered.lines())
-        told, kept = gathered.counts()
-        if kept < told:
+        lines, count = gathered.counts()
+        if count < lines:
             say(
-                f"note: {kept:,} of {told:,} points of metrics are recorded, evenly chosen. "
+                f"note: {count:,} of {lines:,} points of metrics are recorded, evenly chosen. "
                 "First, last, minimum, maximum and count are those of all points"
             )
-        return found
+        return values
 
 
 class Progress:

@@ -90,8 +90,8 @@ class PatternSearch:
                 self._add(matches)
 
     def _add(self, matches: list[tuple[dict[str, str], str | None]]) -> None:
-        for found, step in matches:
-            if step is not None and (given := parse_float(step)) is not None:
-                self.collector.steps.set_step(given)
-            numbers = {name: parse_float(text) for name, text in found.items()}
+        for value_text, step in matches:
+            if step is not None and (step_given := parse_float(step)) is not None:
+                self.collector.steps.set_step(step_given)
+            numbers = {name: parse_float(text) for name, text in value_text.items()}
             self.collector.add_all({name: value for name, value in numbers.items() if value is not None})

@@ -68,21 +68,23 @@ def collect_outputs(workspace: Workspace, keep: Keep, limit: int, say: Callable[
 
     `say` shows progress.
     """
-    seen, top = status_of_workspace(workspace), os.fsencode(workspace.tree)
-    if seen.unread and not workspace.is_working_tree:
+    status, top = status_of_workspace(workspace), os.fsencode(workspace.tree)
+    if status.unread and not workspace.is_working_tree:
         # the program removed its own read permissions
-        list(files_below(top, seen.unread, opens=True))
-        seen = read_status(workspace.git, workspace.index, modules="all")
+        list(files_below(top, status.unread, opens=True))
+        status = read_status(workspace.git, workspace.index, modules="all")
     # a link that the program replaced belongs to the program
     linked = workspace.apart
     if not workspace.is_working_tree:
         linked = frozenset(path for path in linked if os.path.islink(top + b"/" + path))
-    gone = {path for path in seen.deleted if is_of_program(path, linked)}
+    deleted = {path for path in status.deleted if is_of_program(path, linked)}
     fresh = (
-        path for path in (*seen.changed, *seen.conflicts, *seen.untracked) if path not in gone and is_of_program(path, linked)
+        path
+        for path in (*status.changed, *status.conflicts, *status.untracked)
+        if path not in deleted and is_of_program(path, linked)
     )
     there = [path for path in fresh if is_file(top + b"/" + path) and not is_given(workspace, path)]
-    below = files_below(top, (*seen.ignored, *seen.nested), opens=not workspace.is_working_tree)
+    below = files_below(top, (*status.ignored, *status.nested), opens=not workspace.is_working_tree)
     ignored = {path for path in below if is_of_program(path, linked) and not is_given(workspace, path)}
     there += sorted(path for path in ignored if is_output(workspace, path))
     # git does not search a submodule's directory; one with a .git is a repository of its own
@@ -104,12 +106,12 @@ def collect_outputs(workspace: Workspace, keep: Keep, limit: int, say: Callable[
         except OSError:
             lost.append(path)
     if not workspace.is_working_tree:  # directories that the system does not open, because they are too deep
-        lost += sorted({path.split(b"/")[0] + b"/" for path in seen.unread})
-    entries = write_entries(workspace.git, top, [path for path in files if path not in apart], cleaned.keys() | seen.changed)
+        lost += sorted({path.split(b"/")[0] + b"/" for path in status.unread})
+    entries = write_entries(workspace.git, top, [path for path in files if path not in apart], cleaned.keys() | status.changed)
     for path in set(files).difference(entries, apart):  # their filter failed, perhaps only on this machine
         files[path] = record_file(workspace, keep, path, "local")
-    changes: dict[bytes, Entry | None] = {**dict.fromkeys(gone), **entries}
-    return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), seen, tuple(lost))
+    changes: dict[bytes, Entry | None] = {**dict.fromkeys(deleted), **entries}
+    return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), status, tuple(lost))
 
 
 def status_of_workspace(workspace: Workspace) -> WorktreeStatus:
@@ -117,10 +119,10 @@ def status_of_workspace(workspace: Workspace) -> WorktreeStatus:
     if not workspace.is_working_tree and remembered_slots(workspace.git) is not None:
         directory = slot_directory(workspace.tree)
         ready = find_ready(workspace.git, directory)
-        added = find_extras(os.fsencode(workspace.tree), ready) if ready else None
-        remember(workspace.git, directory, replace(ready, extras=tuple(added[0])) if ready and added else None)
-        if added and not added[0]:
-            return status_without_changes(added[1])
+        added_files = find_extras(os.fsencode(workspace.tree), ready) if ready else None
+        remember(workspace.git, directory, replace(ready, extras=tuple(added_files[0])) if ready and added_files else None)
+        if added_files and not added_files[0]:
+            return status_without_changes(added_files[1])
     return read_status(workspace.git, workspace.index, modules="all")
 
 
@@ -169,7 +171,7 @@ def outputs_without_files(outputs: Iterable[str], files: Iterable[File], tree: P
     return [one for one in bare if not glob(one, root_dir=tree)]
 
 
-def record_file(workspace: Workspace, keep: Keep, path: bytes, stored: str) -> File:
+def record_file(workspace: Workspace, keep: Keep, path: bytes, storage: str) -> File:
     """Describes the file for result.toml, and keeps it if its place is beside the repository. Raises OSError."""
     top = os.fsencode(workspace.tree)
     if not workspace.is_working_tree and not os.path.islink(
@@ -178,8 +180,8 @@ def record_file(workspace: Workspace, keep: Keep, path: bytes, stored: str) -> F
         mode = os.stat(top + b"/" + path).st_mode
         if not mode & stat.S_IRUSR:
             os.chmod(top + b"/" + path, mode | stat.S_IRUSR)
-    file = describe_file(top, path, stored)
-    if stored == "local":
+    file = describe_file(top, path, storage)
+    if storage == "local":
         keep_file(workspace, keep, path, file)
     return file
 
@@ -223,14 +225,14 @@ def files_below(top: bytes, paths: Iterable[bytes], *, opens: bool = False) -> I
 
 def configured_filters(git: Git, paths: Sequence[bytes]) -> dict[bytes, str]:
     """Returns the name of the configured filter for each of the paths that git passes through one."""
-    known = {name.removeprefix("filter.").rpartition(".")[0] for name in git.config if name.startswith("filter.")}
-    if not paths or not known:
+    drivers = {name.removeprefix("filter.").rpartition(".")[0] for name in git.config if name.startswith("filter.")}
+    if not paths or not drivers:
         return {}
-    asked = b"".join(path + b"\0" for path in paths)
-    fields = git.run("check-attr", "-z", "--stdin", "filter", stdin=asked).split(b"\0")
+    stdin = b"".join(path + b"\0" for path in paths)
+    fields = git.run("check-attr", "-z", "--stdin", "filter", stdin=stdin).split(b"\0")
     # path NUL filter NUL lfs NUL, for each path
-    named = ((path, os.fsdecode(value)) for path, value in zip(fields[0::3], fields[2::3], strict=False))
-    return {path: name for path, name in named if name in known}
+    attributes = ((path, os.fsdecode(value)) for path, value in zip(fields[0::3], fields[2::3], strict=False))
+    return {path: name for path, name in attributes if name in drivers}
 
 
 def write_entries(git: Git, top: bytes, paths: Sequence[bytes], cleaned: AbstractSet[bytes]) -> dict[bytes, Entry]:
@@ -239,13 +241,13 @@ def write_entries(git: Git, top: bytes, paths: Sequence[bytes], cleaned: Abstrac
     Files in `cleaned` are stored as `git add` would. All others are stored byte for byte, with their line ends.
     """
     files = [path for path in paths if not os.path.islink(top + b"/" + path)]
-    found = hash_filtered(git, top, [path for path in files if path in cleaned])
-    found |= hash_outputs(git, top, [path for path in files if path not in cleaned], "--no-filters")
+    hashed = hash_filtered(git, top, [path for path in files if path in cleaned])
+    hashed |= hash_outputs(git, top, [path for path in files if path not in cleaned], "--no-filters")
     links = {os.fsdecode(path): os.readlink(top + b"/" + path) for path in paths if os.path.islink(top + b"/" + path)}
     if links:
-        with scratch_directory(git) as place:
-            found |= {path: Entry(LINK, text.id) for path, text in write_blobs(git, place, links).items()}
-    return found
+        with scratch_directory(git) as directory:
+            hashed |= {path: Entry(LINK, text.id) for path, text in write_blobs(git, directory, links).items()}
+    return hashed
 
 
 def hash_filtered(git: Git, top: bytes, paths: Sequence[bytes]) -> dict[bytes, Entry]:
@@ -269,11 +271,11 @@ def hash_outputs(git: Git, top: bytes, paths: Sequence[bytes], *words: str) -> d
         small = [path for path in paths if os.stat(top + b"/" + path).st_size <= PACKED_SIZE]
         large = [path for path in paths if os.stat(top + b"/" + path).st_size > PACKED_SIZE]
         ids = import_blobs(git, map(read_content, (top + b"/" + path for path in small)))
-        found = {path: Entry(file_mode(top + b"/" + path), made) for path, made in zip(small, ids, strict=True)}
-        return found | hash_outputs(git, top, large, *words)
-    asked = b"".join(quote_path(path) + b"\n" for path in paths)
-    ids = git.run("hash-object", "-w", *words, "--stdin-paths", stdin=asked).decode().split()
-    return {path: Entry(file_mode(top + b"/" + path), made) for path, made in zip(paths, ids, strict=True)}
+        entries = {path: Entry(file_mode(top + b"/" + path), object_id) for path, object_id in zip(small, ids, strict=True)}
+        return entries | hash_outputs(git, top, large, *words)
+    stdin = b"".join(quote_path(path) + b"\n" for path in paths)
+    ids = git.run("hash-object", "-w", *words, "--stdin-paths", stdin=stdin).decode().split()
+    return {path: Entry(file_mode(top + b"/" + path), object_id) for path, object_id in zip(paths, ids, strict=True)}
 
 
 def read_content(path: bytes) -> bytes:
@@ -287,18 +289,18 @@ def file_mode(path: bytes) -> str:
     return EXECUTABLE if os.stat(path).st_mode & stat.S_IXUSR else FILE
 
 
-def describe_file(top: bytes, path: bytes, stored: str) -> File:
+def describe_file(top: bytes, path: bytes, storage: str) -> File:
     """Describes the file for result.toml; for a link, its target's text."""
-    place = top + b"/" + path
-    if os.path.islink(place):
-        target = os.readlink(place)
-        return File(os.fsdecode(path), len(target), sha256(target).hexdigest(), stored)
-    found, size = sha256(), 0
-    with open(place, "rb") as file:
+    full_path = top + b"/" + path
+    if os.path.islink(full_path):
+        target = os.readlink(full_path)
+        return File(os.fsdecode(path), len(target), sha256(target).hexdigest(), storage)
+    digest, size = sha256(), 0
+    with open(full_path, "rb") as file:
         while data := file.read(1 << 20):
-            found.update(data)
+            digest.update(data)
             size += len(data)
-    return File(os.fsdecode(path), size, found.hexdigest(), stored)
+    return File(os.fsdecode(path), size, digest.hexdigest(), storage)
 
 
 def keep_file(workspace: Workspace, keep: Keep, path: bytes, file: File) -> None:
@@ -370,8 +372,8 @@ def describe_beside(keep: Path, name: str) -> File:
     return replace(describe_file(os.fsencode(keep), os.fsencode(kept_name(name)), "local"), path=name)
 
 
-def kept_paths(place: Path) -> list[bytes]:
-    """Returns the paths of an attempt's files that are kept at `place`."""
-    top = os.fsencode(place)
-    names = [name for name in os.listdir(top) if name != os.fsencode(DIRECTORY)] if place.is_dir() else []
+def kept_paths(directory: Path) -> list[bytes]:
+    """Returns the paths of an attempt's files that are kept at `directory`."""
+    top = os.fsencode(directory)
+    names = [name for name in os.listdir(top) if name != os.fsencode(DIRECTORY)] if directory.is_dir() else []
     return list(files_below(top, names))

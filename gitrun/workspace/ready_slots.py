@@ -81,8 +81,8 @@ def remembered_slots(git: Git) -> dict[object, object] | None:
 
 def find_ready(git: Git, directory: Path) -> ReadySlot | None:
     """Returns what is remembered of the slot."""
-    found = (remembered_slots(git) or {}).get(directory)
-    return found if isinstance(found, ReadySlot) else None
+    record = (remembered_slots(git) or {}).get(directory)
+    return record if isinstance(record, ReadySlot) else None
 
 
 def remember(git: Git, directory: Path, ready: ReadySlot | None) -> None:
@@ -134,7 +134,7 @@ def describe_slot(
         if max(stamp[:2]) >= young or (path in tracked and stat.S_ISDIR(status.st_mode)):
             return None
     modes = {path: mode_and_inode(top + b"/" + path) for path in names}
-    frozen = {path: frozenset(found) for path, found in names.items()}
+    frozen = {path: frozenset(stamp) for path, stamp in names.items()}
     return ReadySlot(tree, lending, manifest, modes, frozen, stamps, watch=watch)
 
 
@@ -160,8 +160,8 @@ def watch_slot(top: bytes, files: Iterable[bytes], directories: Iterable[bytes])
     watch = open_watch()
     if watch is None:
         return None
-    places = [(path, path.rpartition(b"/")[0]) for path in files] + [(path, path) for path in directories]
-    return watch if all(watch.add(top + b"/" + path, place) for path, place in places if place != RECORD) else None
+    watched = [(path, path.rpartition(b"/")[0]) for path in files] + [(path, path) for path in directories]
+    return watch if all(watch.add(top + b"/" + path, directory) for path, directory in watched if directory != RECORD) else None
 
 
 def mode_and_inode(path: bytes) -> tuple[int, int]:
@@ -178,11 +178,11 @@ def find_extras(top: bytes, ready: ReadySlot) -> tuple[list[bytes], list[bytes]]
     try:
         # each lease writes the record, so it is not watched
         for directory in dict.fromkeys((*touched, RECORD)):
-            added = list_added(top, ready, directory)
-            if added is None:
+            added_paths = list_added(top, ready, directory)
+            if added_paths is None:
                 return None
-            caches[directory] = [path for path in added if os.path.basename(path) in CACHES]
-            extras += (more := [path for path in added if os.path.basename(path) not in CACHES])
+            caches[directory] = [path for path in added_paths if os.path.basename(path) in CACHES]
+            extras += (more := [path for path in added_paths if os.path.basename(path) not in CACHES])
             if ready.watch and not more:
                 ready.watch.settle(directory)
     except OSError:
@@ -192,19 +192,19 @@ def find_extras(top: bytes, ready: ReadySlot) -> tuple[list[bytes], list[bytes]]
 
 def list_added(top: bytes, ready: ReadySlot, directory: bytes) -> list[bytes] | None:
     """Returns the paths that were added to a directory of the slot; None if something else has changed. Raises OSError."""
-    place, expected = top + b"/" + directory, ready.names[directory]
-    if mode_and_inode(place) != ready.directories[directory] or not has_stamps(place, ready.stamps.get(directory, {})):
+    full_path, expected = top + b"/" + directory, ready.names[directory]
+    if mode_and_inode(full_path) != ready.directories[directory] or not has_stamps(full_path, ready.stamps.get(directory, {})):
         return None
-    found = set(os.listdir(place))
-    return [directory + b"/" + name if directory else name for name in found - expected] if expected <= found else None
+    names = set(os.listdir(full_path))
+    return [directory + b"/" + name if directory else name for name in names - expected] if expected <= names else None
 
 
-def has_stamps(place: bytes, stamps: Mapping[bytes, Stamp]) -> bool:
+def has_stamps(full_path: bytes, stamps: Mapping[bytes, Stamp]) -> bool:
     """Returns whether the files in a directory have these stamps. Raises OSError."""
     if not stamps:
         return True
     # a third faster than whole paths, since the kernel need not walk them
-    directory = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    directory = os.open(full_path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         return all(stamp_of(os.stat(name, dir_fd=directory, follow_symlinks=False)) == stamp for name, stamp in stamps.items())
     finally:

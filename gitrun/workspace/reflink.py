@@ -37,9 +37,9 @@ def try_sharing_blocks(directory: Path) -> bool:
 def clone_blocks(source: str | bytes, target: str | bytes) -> bool:
     """Makes `target` a clone that shares the blocks of `source`. Returns whether the system did so."""
     try:
-        with open(source, "rb") as read, open(target, "wb") as written:
+        with open(source, "rb") as source_file, open(target, "wb") as target_file:
             # fails with EXDEV between file systems, and with EOPNOTSUPP on ext4
-            fcntl.ioctl(written.fileno(), FICLONE, read.fileno())
+            fcntl.ioctl(target_file.fileno(), FICLONE, source_file.fileno())
     except OSError:
         return False
     return True

@@ -28,15 +28,15 @@ def copy_run_file(git: Git, run: Run, what: str, path: str | None, sink: BinaryI
     Kept files are copied in pieces, since they may be large. Raises UnknownRun if the run has no such file.
     """
     beside = kept_directory(git, run.id, run.attempt.id)
-    place = beside / (record_files.OUTPUT if path is None else kept_name(path))
+    target = beside / (record_files.OUTPUT if path is None else kept_name(path))
     if path is None and what == OUTPUT and run.status == RUNNING:
-        place = live.directory_of(git.state, run.id) / live.OUTPUT
+        target = live.directory_of(git.state, run.id) / live.OUTPUT
     if path is not None and what != SOURCE:
         restore_kept(git, run.id, run.attempt, (path,))
     may_be_kept = what != FLAGS and (path is None or what != SOURCE)
     # not Path.is_file, which raises PermissionError; resolve() keeps links and `..` from leading out of the state directory
-    if may_be_kept and os.path.isfile(place) and place.resolve().is_relative_to(git.state.resolve()):
-        with place.open("rb") as source:
+    if may_be_kept and os.path.isfile(target) and target.resolve().is_relative_to(git.state.resolve()):
+        with target.open("rb") as source:
             shutil.copyfileobj(source, sink)
     elif path is not None:
         sink.write(read_recorded(git, run, what, os.path.normpath(path)))
@@ -50,13 +50,13 @@ def read_recorded(git: Git, run: Run, what: str, path: str) -> bytes:
     produced = next((file for file in run.attempt.files if file.path == path), None) if what != SOURCE else None
     if produced and (data := read_produced(git, run.attempt.left, produced)) is not None:
         return data
-    name, known = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short_id(run.id)
+    name, run_name = f"{run.attempt.id if what == SOURCE else run.attempt.left}:{path}", short_id(run.id)
     if git.attempt("cat-file", "-t", name).stdout == b"tree\n":
-        raise UnknownRun(f"'{path}' is a directory of run {known}", f"To list its files: git run ls {known}")
-    done = git.attempt("cat-file", "--filters", name)
-    if done.returncode:
-        raise UnknownRun(f"run {known} has no file '{path}'", f"To list its files: git run ls {known}")
-    return done.stdout
+        raise UnknownRun(f"'{path}' is a directory of run {run_name}", f"To list its files: git run ls {run_name}")
+    result = git.attempt("cat-file", "--filters", name)
+    if result.returncode:
+        raise UnknownRun(f"run {run_name} has no file '{path}'", f"To list its files: git run ls {run_name}")
+    return result.stdout
 
 
 def read_object(git: Git, name: str) -> bytes | None:
@@ -68,8 +68,8 @@ def read_object(git: Git, name: str) -> bytes | None:
 
 def read_produced(git: Git, commit_id: str, file: File) -> bytes | None:
     """Returns the bytes of a produced file in the repository as the program left them; None if it is missing."""
-    stored = git.attempt("cat-file", "blob", f"{commit_id}:{file.path}")
+    result = git.attempt("cat-file", "blob", f"{commit_id}:{file.path}")
     # a file that went through a clean filter has other bytes in git
-    if stored.returncode or sha256(stored.stdout).hexdigest() == file.sha256:
-        return None if stored.returncode else stored.stdout
+    if result.returncode or sha256(result.stdout).hexdigest() == file.sha256:
+        return None if result.returncode else result.stdout
     return git.run("cat-file", "--filters", f"{commit_id}:{file.path}")

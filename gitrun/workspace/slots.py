@@ -109,12 +109,12 @@ class Slot:
         write_state(self.directory, state)
         return mtime_or_zero(self.directory / "state")
 
-    def end(self, attempt_id: str, seen: WorktreeStatus, keep: int) -> None:
+    def end(self, attempt_id: str, status: WorktreeStatus, keep: int) -> None:
         """Ends an attempt.
 
         Caches and lent copies stay for the next one; all slots together keep up to `keep` bytes of copies.
         """
-        caches = tuple(map(os.fsdecode, list_caches((*seen.untracked, *seen.ignored))))
+        caches = tuple(map(os.fsdecode, list_caches((*status.untracked, *status.ignored))))
         self.save(State(attempt_id, caches=caches, copied=self.manifest.size))
         if ready := find_ready(self.user, self.directory):
             remember(self.user, self.directory, replace(ready, state=stamp_of((self.directory / "state").stat())))
@@ -129,7 +129,7 @@ def worktree_path(directory: Path, top: Path) -> Path:
 
 def slot_directory(tree: Path) -> Path:
     """Returns the slot's directory for a worktree."""
-    return next(place for place in tree.parents if place.parent.name == "slots" and place.name.isdigit())
+    return next(directory for directory in tree.parents if directory.parent.name == "slots" and directory.name.isdigit())
 
 
 def drop_copies(slot: Slot, keep: int) -> None:
@@ -180,8 +180,8 @@ def write_state(directory: Path, state: State) -> None:
 def read_state(directory: Path) -> State:
     """Returns a slot's state; an empty one if it cannot be read."""
     try:
-        found = State(**json.loads((directory / "state").read_bytes()))
-        return replace(found, caches=None if found.caches is None else tuple(found.caches))
+        state = State(**json.loads((directory / "state").read_bytes()))
+        return replace(state, caches=None if state.caches is None else tuple(state.caches))
     except (OSError, ValueError, TypeError):
         return State()
 
@@ -213,8 +213,8 @@ def is_free(git: Git, directory: Path, run_id: str) -> bool:
     A killed run's slot is reserved until a command has recovered the run. A worktree of the user may have the name of the
     slot's record.
     """
-    left = read_state(directory).run
-    if left and left != run_id and directory_of(git.state, left).exists():
+    owner = read_state(directory).run
+    if owner and owner != run_id and directory_of(git.state, owner).exists():
         return False
     try:
         # /home/ann/x/.git/gitrun/slots/0/tree/ann/x/.git
@@ -300,30 +300,32 @@ def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tu
     if is_sparse(slot.git):
         check_out_hidden(slot.content, state.attempt)
     manifest = read_manifest(slot.directory)
-    listed = slot.git.run("ls-files", "-z")
-    tracked = frozenset(listed[:-1].split(b"\0"))
-    wanted = keep_wanted(manifest, lending) if lending else manifest
-    kept = remove_foreign(slot, tracked, wanted, frozenset(map(os.fsencode, caches or ())))
+    listing = slot.git.run("ls-files", "-z")
+    tracked = frozenset(listing[:-1].split(b"\0"))
+    manifest_wanted = keep_wanted(manifest, lending) if lending else manifest
+    kept_paths = remove_foreign(slot, tracked, manifest_wanted, frozenset(map(os.fsencode, caches or ())))
     for path in lending.bare if lending else ():
         replace_module_link(os.fsencode(slot.tree) + b"/" + path)
     if lending and slot.user.worktree:
         match_modes(slot.user, slot.git, tracked)
-        match_or_check_out(slot, tracked, is_exact=lending.exact, converts=may_convert(slot.user, listed))
+        match_or_check_out(slot, tracked, is_exact=lending.exact, converts=may_convert(slot.user, listing))
     # deepest first: when a directory goes, a cache above it may be the last thing there
     for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
         prune_bytecode(os.path.realpath(os.fsencode(slot.tree)), cache, since)
     unsteady: list[bytes] = []
     if lending:
-        kept, unsteady = lend_files(slot.tree, lending, kept)
-    if kept != manifest:
-        write_manifest(slot.directory, kept)
-    slot.manifest, slot.unsteady = kept, tuple(unsteady)
+        kept_paths, unsteady = lend_files(slot.tree, lending, kept_paths)
+    if kept_paths != manifest:
+        write_manifest(slot.directory, kept_paths)
+    slot.manifest, slot.unsteady = kept_paths, tuple(unsteady)
     if lending:
         beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
     # copy2 keeps the time: git trusts an entry only if the file is older than the index
     shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
     is_plain = slot.content == slot.git and not is_sparse(slot.git)
-    remember(slot.user, slot.directory, describe_slot(slot.git, state.attempt, tracked, lending, kept) if is_plain else None)
+    remember(
+        slot.user, slot.directory, describe_slot(slot.git, state.attempt, tracked, lending, kept_paths) if is_plain else None
+    )
 
 
 def place_worktree(tree: Path) -> None:
@@ -334,26 +336,26 @@ def place_worktree(tree: Path) -> None:
         top.mkdir()
     if is_directory(os.fsencode(tree)) and is_directory(os.fsencode(parent)):
         return
-    moved = top.parent / "moved"
-    erase(os.fsencode(moved))
+    old_place = top.parent / "moved"
+    erase(os.fsencode(old_place))
     old = next((path for path in list_worktrees(top)), None)
     if old:
-        old.rename(moved)
+        old.rename(old_place)
     if not is_directory(os.fsencode(parent)):
         erase(os.fsencode(parent))
         parent.mkdir()
     erase(os.fsencode(tree))
     if old:
-        moved.rename(tree)
+        old_place.rename(tree)
 
 
 def list_worktrees(top: Path) -> list[Path]:
     """Returns the worktrees one or two levels below a slot's `tree`. Earlier versions had only one level."""
-    found = []
+    worktrees = []
     for one in sorted(path for path in top.iterdir() if is_directory(os.fsencode(path))):
         inner = [one] if (one / ".git").is_file() else list(one.iterdir())
-        found += [path for path in inner if is_directory(os.fsencode(path)) and (path / ".git").is_file()]
-    return found
+        worktrees += [path for path in inner if is_directory(os.fsencode(path)) and (path / ".git").is_file()]
+    return worktrees
 
 
 def write_worktree_record(git: Git, attempt_id: str) -> None:
@@ -384,10 +386,10 @@ def write_worktree_record(git: Git, attempt_id: str) -> None:
 
 def replace_file(path: Path, text: str) -> None:
     """Replaces whatever is at `path` by a file with this text, atomically."""
-    place, content = os.fsencode(path), os.fsencode(text)
-    if os.path.lexists(place):
-        if not stat.S_ISREG(os.lstat(place).st_mode):
-            erase(place)
+    target, content = os.fsencode(path), os.fsencode(text)
+    if os.path.lexists(target):
+        if not stat.S_ISREG(os.lstat(target).st_mode):
+            erase(target)
         elif path.read_bytes() == content:
             return
     # after a kill the old text must remain: git fsck reports a worktree without HEAD
@@ -407,8 +409,8 @@ def bind_git(git: Git, tree: Path, *, is_full: bool = False) -> Git:
         settings["core.sparsecheckoutcone"] = git.config.get("core.sparsecheckoutcone", ("true",))[-1]
         (record / "info").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sparse_patterns(git), record / "info" / "sparse-checkout")
-    seen = git.at(tree, record, settings)
-    return replace(seen, environ={**git.environ, "GIT_INDEX_FILE": str(directory / "index")})
+    slot_git = git.at(tree, record, settings)
+    return replace(slot_git, environ={**git.environ, "GIT_INDEX_FILE": str(directory / "index")})
 
 
 def bind_content_git(user: Git, slot: Git) -> Git:
@@ -429,21 +431,21 @@ def sparse_patterns(git: Git) -> Path:
 def check_out_hidden(git: Git, attempt_id: str) -> None:
     """Checks out files that the attempt changed even outside the sparse patterns: the user's tree has them."""
     words = ("-r", "-z", "--name-only", "--no-renames", "--diff-filter=AMT")
-    listed = git.attempt("diff-tree", *words, f"{attempt_id}^1", attempt_id).stdout
-    if listed:
-        git.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=listed)
-        git.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=listed)
+    changes = git.attempt("diff-tree", *words, f"{attempt_id}^1", attempt_id).stdout
+    if changes:
+        git.run("update-index", "--no-skip-worktree", "-z", "--stdin", stdin=changes)
+        git.run("checkout-index", "-f", "-u", "-z", "--stdin", stdin=changes)
 
 
 def list_caches(paths: Iterable[bytes]) -> set[bytes]:
     """Returns the caches that are, or contain, these paths."""
-    found = set()
+    caches = set()
     for path in paths:
         parts = path.rstrip(b"/").split(b"/")
-        place = next((number for number, part in enumerate(parts, 1) if part in CACHES), None)
-        if place:
-            found.add(b"/".join(parts[:place]))
-    return found
+        depth = next((number for number, part in enumerate(parts, 1) if part in CACHES), None)
+        if depth:
+            caches.add(b"/".join(parts[:depth]))
+    return caches
 
 
 def prune_bytecode(top: bytes, cache: bytes, since: int) -> None:
@@ -453,20 +455,20 @@ def prune_bytecode(top: bytes, cache: bytes, since: int) -> None:
     second would run the old code. So bytecode stays only for regular files last written in a second before that of
     `since`: neither the checkout nor the program can write another version in that second.
     """
-    place = top + b"/" + cache
-    parent = place.rpartition(b"/")[0]
+    directory = top + b"/" + cache
+    parent = directory.rpartition(b"/")[0]
     # a link on the way could lead out of the slot
     if os.path.realpath(parent) != parent:
         return
-    if not is_directory(place):
-        erase(place)
+    if not is_directory(directory):
+        erase(directory)
     elif cache.endswith(b"__pycache__"):
-        for name in os.listdir(place):
+        for name in os.listdir(directory):
             stem = TAG.split(name, maxsplit=1)[0] if name.endswith(b".pyc") else name.partition(b".")[0]
             if not is_older(parent + b"/" + stem + b".py", since):
-                erase(place + b"/" + name)
-        if not os.listdir(place):
-            os.rmdir(place)
+                erase(directory + b"/" + name)
+        if not os.listdir(directory):
+            os.rmdir(directory)
     if all(name in CACHES for name in os.listdir(parent)):
         for name in os.listdir(parent):
             erase(parent + b"/" + name)
@@ -491,38 +493,38 @@ def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool,
         record.unlink()
 
 
-def remove_foreign(slot: Slot, tracked: frozenset[bytes], wanted: Manifest, caches: frozenset[bytes]) -> Manifest:
+def remove_foreign(slot: Slot, tracked: frozenset[bytes], manifest: Manifest, caches: frozenset[bytes]) -> Manifest:
     """Removes everything that is neither tracked, nor a cache to keep, nor a lent file that is wanted and untouched.
 
     Walks over the slot once. Returns what is already lent.
     """
     top = os.fsencode(slot.tree)
-    known = list_parents(tracked) | list_parents(wanted.copies) | list_parents(wanted.links)
-    known |= {*wanted.directories, *list_parents(wanted.directories)}
+    parents = list_parents(tracked) | list_parents(manifest.copies) | list_parents(manifest.links)
+    parents |= {*manifest.directories, *list_parents(manifest.directories)}
     copies, links = {}, {}
     queue = [b""]
     for directory in queue:
         above = directory + b"/" if directory else b""
         with os.scandir(top + b"/" + directory if directory else top) as entries:
-            found = list(entries)
-        for entry in found:
+            entries_here = list(entries)
+        for entry in entries_here:
             path = above + entry.name
             if entry.is_dir(follow_symlinks=False):
                 # a tracked directory is a submodule
-                if path in known or path in tracked:
+                if path in parents or path in tracked:
                     queue.append(path)
                 elif path not in caches and path != b".git":
                     erase(entry.path)
             elif path in tracked or path == b".git":
                 if not (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
                     erase(entry.path)
-            elif path in wanted.copies and stamp_of(entry.stat(follow_symlinks=False)) == wanted.copies[path][1]:
-                copies[path] = wanted.copies[path]
-            elif path in wanted.links and entry.is_symlink() and os.readlink(entry.path) == wanted.links[path]:
-                links[path] = wanted.links[path]
+            elif path in manifest.copies and stamp_of(entry.stat(follow_symlinks=False)) == manifest.copies[path][1]:
+                copies[path] = manifest.copies[path]
+            elif path in manifest.links and entry.is_symlink() and os.readlink(entry.path) == manifest.links[path]:
+                links[path] = manifest.links[path]
             else:
                 erase(entry.path)
-    return replace(wanted, copies=copies, links=links)
+    return replace(manifest, copies=copies, links=links)
 
 
 def replace_module_link(path: bytes) -> None:
@@ -534,13 +536,13 @@ def replace_module_link(path: bytes) -> None:
 
 def list_parents(paths: Iterable[bytes]) -> set[bytes]:
     """Returns all directories above these paths."""
-    found = set[bytes]()
+    parents = set[bytes]()
     for path in paths:
         above = path.rpartition(b"/")[0]
-        while above and above not in found:
-            found.add(above)
+        while above and above not in parents:
+            parents.add(above)
             above = above.rpartition(b"/")[0]
-    return found
+    return parents
 
 
 def is_older(source: bytes, since: int) -> bool:

@@ -50,8 +50,8 @@ class Scalar(NamedTuple):
 def list_event_files(paths: Iterable[str]) -> list[str]:
     """Returns the event files among the paths, sorted by directory and start time, at most MAX_FILES."""
     # events.out.tfevents.1700000000.host.123.0: the time comes first, so names sort by it
-    found = [path for path in paths if os.path.basename(path).startswith(PREFIX)]
-    return sorted(found, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MAX_FILES]
+    event_files = [path for path in paths if os.path.basename(path).startswith(PREFIX)]
+    return sorted(event_files, key=lambda path: (os.path.dirname(path), os.path.basename(path)))[:MAX_FILES]
 
 
 def gather_events(
@@ -62,20 +62,20 @@ def gather_events(
     Tags get their directory as a prefix if files are in several directories, as for training and validation. Calls `turn` after
     each BATCH scalars.
     """
-    left = MAX_BYTES
+    bytes_left = MAX_BYTES
     for path, before in tag_prefixes(paths):
         file = open_regular(str(tree / path))
         if file is None:
             continue
         with file:
-            for number, scalar in enumerate(read_scalars(file, since, left)):
+            for number, scalar in enumerate(read_scalars(file, since, bytes_left)):
                 if number % BATCH == 0:
                     turn()
                 name = before + scalar.tag
                 if collector.admit(name):
                     collector.add(name, scalar.value, float(scalar.step))
-            left -= file.tell()
-        if left <= 0:
+            bytes_left -= file.tell()
+        if bytes_left <= 0:
             return False
     return True
 
@@ -85,8 +85,8 @@ def tag_prefixes(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
     files = list_event_files(paths)
     top = os.path.commonpath([os.path.dirname(path) for path in files]) if files else ""
     for path in files:
-        place = os.path.relpath(os.path.dirname(path) or ".", top or ".")
-        yield path, "" if place == "." else f"{place}/"
+        directory = os.path.relpath(os.path.dirname(path) or ".", top or ".")
+        yield path, "" if directory == "." else f"{directory}/"
 
 
 def read_scalars(file: BinaryIO, since: float = 0.0, most: int = MAX_BYTES) -> Iterator[Scalar]:
@@ -129,8 +129,8 @@ class EventReader:
             file.read(4)
 
 
-def read_event(message: memoryview, since: float, known: set[str]) -> Iterator[Scalar]:
-    """Yields the scalars of an event that is not older than `since`. `known` collects tags of the scalars plugin."""
+def read_event(message: memoryview, since: float, tags: set[str]) -> Iterator[Scalar]:
+    """Yields the scalars of an event that is not older than `since`. `tags` collects tags of the scalars plugin."""
     step, summaries = 0, []
     for number, whole, content in read_fields(message):
         if number == 1 and len(content) == 8:
@@ -145,28 +145,28 @@ def read_event(message: memoryview, since: float, known: set[str]) -> Iterator[S
     for summary in summaries:
         for number, _, content in read_fields(summary):
             if number == 1:
-                yield from read_scalar(content, step, known)
+                yield from read_scalar(content, step, tags)
 
 
-def read_scalar(message: memoryview, step: int, known: set[str]) -> Iterator[Scalar]:
+def read_scalar(message: memoryview, step: int, tags: set[str]) -> Iterator[Scalar]:
     """Yields the scalar in a summary value, if it holds one."""
-    tag, found, tensor, plugin = "", None, None, ""
+    tag, value, tensor, plugin = "", None, None, ""
     for number, _, content in read_fields(message):
         if number == 1:
             tag = str(content, "utf-8")
         elif number == 2:
-            found = shortest_decimal(*struct.unpack("<f", content))
+            value = shortest_decimal(*struct.unpack("<f", content))
         elif number == 8:
             tensor = content
         elif number == 9:
             plugin = read_plugin(content)
     # TensorBoard names the plugin only in the first event of a tag
-    if plugin == "scalars" and len(known) < MAX_FILES:
-        known.add(tag)
-    if found is None and tensor is not None and (plugin == "scalars" or (not plugin and tag in known)):
-        found = read_tensor(tensor)
-    if tag and found is not None:
-        yield Scalar(tag, step, found)
+    if plugin == "scalars" and len(tags) < MAX_FILES:
+        tags.add(tag)
+    if value is None and tensor is not None and (plugin == "scalars" or (not plugin and tag in tags)):
+        value = read_tensor(tensor)
+    if tag and value is not None:
+        yield Scalar(tag, step, value)
 
 
 def read_plugin(metadata: memoryview) -> str:
@@ -241,13 +241,13 @@ def read_fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
 
 def read_varint(message: memoryview, at: int) -> tuple[int, int]:
     """Returns a varint and the position after it. Raises IndexError at the end of the bytes, ValueError if too long."""
-    found = shift = 0
+    number = shift = 0
     while True:
         byte = message[at]
         at += 1
-        found |= (byte & 127) << shift
+        number |= (byte & 127) << shift
         if byte < 128:
-            return found, at
+            return number, at
         shift += 7
         # a varint has at most 10 bytes
         if shift > 63:

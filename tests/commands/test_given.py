@@ -57,7 +57,7 @@ def test_restart_puts_its_own_flags_before_those_of_before(wide) -> None:
 def test_run_that_was_made_before_given_was_recorded_is_read() -> None:
     old = {".gitrun/run.toml": b'format = 1\noperation = "a.py"\n'}
     origin = Origin("a" * 40, "", datetime(2026, 11, 22, tzinfo=timezone.utc), None, "")
-    attempt = read_attempt(origin, old, live=False, written=None)
+    attempt = read_attempt(origin, old, live=False, times=None)
     assert (attempt.given, attempt.params.link, attempt.params.in_place) == ((), (), False)
 
 

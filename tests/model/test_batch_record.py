@@ -64,7 +64,7 @@ def read_again(plan: Plan, outcome: Outcome | None = None):
     parts = {record_files.RUN: encode.encode_run(plan)}
     if outcome:
         parts[record_files.RESULT] = encode.encode_result(outcome)
-    return decode.read_attempt(ORIGIN, parts, live=False, written=None)
+    return decode.read_attempt(ORIGIN, parts, live=False, times=None)
 
 
 @given(DEFINITIONS)
@@ -192,7 +192,7 @@ def test_ten_thousand_trials_fit_in_a_result() -> None:
 def test_counts_of_a_batch_are_read_without_its_trials() -> None:
     data = encode.encode_result(batch_outcome()).replace(b"number = 5", b"number = = 5")
     parts = {record_files.RUN: encode.encode_run(PLAN), record_files.RESULT: data}
-    assert decode.read_attempt(ORIGIN, parts, live=False, written=None).counts.completed == 2
+    assert decode.read_attempt(ORIGIN, parts, live=False, times=None).counts.completed == 2
     with pytest.raises(BadRun):
         read_trials(data)
 

@@ -31,5 +31,5 @@ def test_defaults_of_configargparse_are_those_that_the_program_has(told: str, fi
     script = read(CONFIGARGPARSE.format(told), a=file)
     assert {name: default for name, (default, _) in kinds(script).items() if name != "conf"} == expected
     assert not any(flag.required for flag in script.flags)
-    assert {flag.default for flag in script.chosen(given={"conf": "b.ini"}).flags} == {None}
+    assert {flag.default for flag in script.chosen(values={"conf": "b.ini"}).flags} == {None}
     assert {flag.default for flag in script.chosen(["--conf", "b.ini"]).flags} == {None}

@@ -40,7 +40,7 @@ def test_only_what_the_known_commit_lacks_is_new(repo, git) -> None:
 def test_ref_of_a_commit_that_is_not_whole_does_not_move(repo, git) -> None:
     object_file(git, repo.git("rev-parse", "HEAD:deep")).unlink()
     with Objects(git) as objects, pytest.raises(ObjectsGone):
-        publish(git, objects, REF, repo.git("rev-parse", "HEAD"), expected=None, known=None, reason="start run")
+        publish(git, objects, REF, repo.git("rev-parse", "HEAD"), expected=None, base=None, reason="start run")
     assert tips(git) == {}
 
 
@@ -48,7 +48,7 @@ def test_object_that_a_gc_takes_away_meanwhile_is_missed(repo, git) -> None:
     head, blob = repo.git("rev-parse", "HEAD"), repo.git("rev-parse", "HEAD:deep/second.txt")
     object_file(git, blob).unlink()
     with Objects(git) as objects, pytest.raises(ObjectsGone, match=blob):
-        publish(git, objects, REF, head, expected=None, known=repo.git("rev-parse", "HEAD~1"), reason="start run")
+        publish(git, objects, REF, head, expected=None, base=repo.git("rev-parse", "HEAD~1"), reason="start run")
     assert tips(git) == {"a" * 40: head}
 
 
