@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Plan, Request, Skip, Source, StartedRun
     from gitrun.model.run import Attempt, BrokenRun, Run
     from gitrun.process.streams import Stream
-    from gitrun.sharing.hook_calls import HookCalls
+    from gitrun.sharing.hooks import HookCalls
     from gitrun.sharing.transfer import Sharing
     from gitrun.source.catalog import Offer
     from gitrun.store.annotations import Change
@@ -57,6 +57,9 @@ class Project:
     `environ` is the environment of programs (default: that of this process when they start). Programs and messages write to
     `stdout` and `stderr` (default: those of this process). `on_progress` is called with the number of runs read and the number
     of all runs while the index is built. Raises NotARepository.
+
+    Decides nothing itself. A method gives its work to one function of a package, with what this object holds: repository,
+    settings, streams, index. So a package is loaded on first use, and its functions can be called and tested without a Project.
     """
 
     def __init__(
@@ -424,7 +427,7 @@ class Project:
     @property
     def hooks(self) -> HookCalls:
         """Returns the part for git hooks."""
-        return sharing.hook_calls.HookCalls(self.git, self.settings)
+        return sharing.hooks.HookCalls(self.git, self.settings)
 
     def verify(self, run: Run, rules: VerifyRules, *, keep: bool = False) -> Verdict:
         """Executes the run's last attempt again and compares the outcome; `keep` records it as one more attempt.

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gitrun.sharing import hook_calls as hook_calls
     from gitrun.sharing import hook_files as hook_files
     from gitrun.sharing import hooks as hooks
     from gitrun.sharing import merge as merge

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import sharing
 from gitrun.errors import BadRun, GitrunError
+from gitrun.git.exe import with_quarantine
 from gitrun.model.run import COMPLETED, RUNS, short_id
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing import hook_files, remotes
@@ -38,48 +39,115 @@ class HookResult:
     blocks: bool = False
 
 
-def prepare_commit_msg(git: Git, index_file: Path, message: Path, *, is_edited: bool) -> bool:
-    """Adds a `Run:` trailer for the best run of the tree being committed. Returns whether it wrote anything.
+class HookCalls:
+    """`project.hooks`: does what git's hooks ask for in one repository."""
 
-    A run of this tree that the message already names counts as the best. It replaces trailers of runs of other trees. If the
-    tree has no run, they stay, because the user may have written them.
-    """
-    tree = tree_of_index(git, index_file) if git.state.is_dir() else None  # without the state directory there are no runs
-    if tree is None:
-        return False
-    with Index(git) as index:
-        runs = index.made_of(tree)
-    data = message.read_bytes()
-    text, rest = hook_files.split_off_trailers(data)
-    run = hook_files.best_run(runs)
-    is_unwritten = hook_files.is_empty_message(text, comment_prefix(git))
-    if run is None or (is_unwritten and not is_edited):
-        return False
-    run = hook_files.run_of_trailer(git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
-    if data.count(b"\nRun: ") == 1 and f"\nRun: {run.id}\n".encode() in data:
-        return False  # keep the position that the user gave the trailer
-    text += b"" if rest or text.endswith(b"\n") else b"\n"  # `git merge -m` omits the final newline
-    rewritten = add_trailer(git, text, f"Run: {run.id}")
-    # an empty first line for the user's subject, as git leaves it above a Signed-off-by
-    fresh = message.with_name(f"{message.name}.gitrun")
-    fresh.write_bytes((b"\n" if is_unwritten else b"") + rewritten + rest)
-    fresh.replace(message)
-    return True
+    def __init__(self, repository: Git, settings: Settings) -> None:
+        self._git, self._settings = repository, settings
 
+    @property
+    def files(self) -> hook_files.Hooks:
+        """Returns the object that installs and removes the hook files."""
+        return hook_files.Hooks(self._git)
 
-def commit_msg(git: Git, message: Path) -> bool:
-    """Empties a message that holds only what prepare-commit-msg added. Returns whether it did.
+    def prepare_commit_msg(self, index_file: Path | None, message: Path, *, is_edited: bool) -> bool:
+        """Adds a `Run:` trailer for the best run of the tree of an index (None: the user's). Returns whether it wrote anything.
 
-    git refuses an empty message, so the commit is aborted as it would be without hooks.
-    """
-    data = message.read_bytes()
-    text, rest = hook_files.split_off_trailers(data)
-    # these modes keep comment lines, so for git a message of comments is not empty
-    keeps_all = git.config.get("commit.cleanup", ("",))[-1] in {"whitespace", "verbatim"}
-    if keeps_all or text + rest == data or not hook_files.is_empty_message(text, comment_prefix(git)):
-        return False
-    message.write_bytes(b"")
-    return True
+        A run of this tree that the message already names counts as the best. It replaces trailers of runs of other trees. If
+        the tree has no run, they stay, because the user may have written them.
+        """
+        # without the state directory there are no runs
+        tree = tree_of_index(self._git, index_file or self._git.git_dir / "index") if self._git.state.is_dir() else None
+        if tree is None:
+            return False
+        with Index(self._git) as index:
+            runs = index.made_of(tree)
+        data = message.read_bytes()
+        text, rest = hook_files.split_off_trailers(data)
+        run = hook_files.best_run(runs)
+        is_unwritten = hook_files.is_empty_message(text, comment_prefix(self._git))
+        if run is None or (is_unwritten and not is_edited):
+            return False
+        run = hook_files.run_of_trailer(self._git.run("interpret-trailers", "--parse", "--no-divider", stdin=data), runs) or run
+        if data.count(b"\nRun: ") == 1 and f"\nRun: {run.id}\n".encode() in data:
+            return False  # keep the position that the user gave the trailer
+        text += b"" if rest or text.endswith(b"\n") else b"\n"  # `git merge -m` omits the final newline
+        rewritten = add_trailer(self._git, text, f"Run: {run.id}")
+        # an empty first line for the user's subject, as git leaves it above a Signed-off-by
+        fresh = message.with_name(f"{message.name}.gitrun")
+        fresh.write_bytes((b"\n" if is_unwritten else b"") + rewritten + rest)
+        fresh.replace(message)
+        return True
+
+    def commit_msg(self, message: Path) -> bool:
+        """Empties a message that holds only what prepare-commit-msg added. Returns whether it did.
+
+        git refuses an empty message, so the commit is aborted as it would be without hooks.
+        """
+        data = message.read_bytes()
+        text, rest = hook_files.split_off_trailers(data)
+        # these modes keep comment lines, so for git a message of comments is not empty
+        keeps_all = self._git.config.get("commit.cleanup", ("",))[-1] in {"whitespace", "verbatim"}
+        if keeps_all or text + rest == data or not hook_files.is_empty_message(text, comment_prefix(self._git)):
+            return False
+        message.write_bytes(b"")
+        return True
+
+    def post_commit(self) -> bool:
+        """Writes a note for the new commit, if notes are enabled and it has runs. Returns whether it did."""
+        result = self._git.attempt("rev-parse", "HEAD", "HEAD^{tree}")
+        names = result.stdout.decode().split()
+        return len(names) == 2 and notes.add_note_of_commit(self._git, *names)
+
+    def pre_push(self, remote: str, updates: Sequence[Update]) -> HookResult:
+        """Pushes the runs of the pushed commits, or only checks that they are there, as `gitrun.prePush` says."""
+        if self._settings.pre_push == "off":
+            return HookResult()
+        # the user, or gitrun itself, is pushing runs: nothing more to push
+        if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
+            held_back = Sharing(self._git, self._settings).held_back(ours)
+            return HookResult(tuple(map(held_text, held_back.items())), blocks=bool(held_back))
+        # only deletions of runs
+        if any(update.is_ours for update in updates):
+            return HookResult()
+        commits = commits_pushed(self._git, remote, updates)
+        if not commits:
+            return HookResult()
+        sharing = Sharing(self._git, self._settings)
+        with Index(self._git) as index:
+            runs_pushed = runs_of_commits(index, commits)
+        runs = {run.id: run for run in sharing.made_here(runs_pushed) if run.status == COMPLETED}
+        bare = list(warn_without_run(commits, updates, runs_pushed)) if self._settings.pre_push in {"check", "require"} else []
+        if self._settings.pre_push == "check":
+            return HookResult((*bare, *missing_on_remote(self._git, remote, runs)))
+        wrong = list(push_runs(sharing, remote, runs, [update.new for update in updates if not update.is_deletion]))
+        sent = [line for line, is_wrong in wrong if not is_wrong]
+        failed = [line for line, is_wrong in wrong if is_wrong]
+        blocks = self._settings.pre_push == "require" and bool(bare or failed)
+        last = (
+            ["error: the push is stopped, because gitrun.prePush is require. To push anyway: git push --no-verify"]
+            if blocks
+            else []
+        )
+        return HookResult((*sent, *failed, *bare, *last), blocks)
+
+    def pre_receive(self, updates: Sequence[Update], environ: Mapping[str, str], *, may_delete: bool) -> list[str]:
+        """Returns a safe line for each of gitrun's refs whose update must be refused; empty if all may be updated.
+
+        A run may be created or extended: its new tip must descend from the old one. All checks of a fetch apply.
+        `environ` is the environment of the hook, in which git names the directories of the pushed objects.
+        """
+        # one inspector for all updates: it checks objects that runs share once
+        inspector = sharing.validate.Inspector(with_quarantine(self._git, environ))
+        refused = []
+        with garbage_collector_off():
+            for update in updates:
+                reason = hook_files.reason_to_refuse_name(update, may_delete=may_delete) if update.is_ours else ""
+                if not reason and update.is_ours and not update.is_deletion:
+                    reason = reason_to_refuse_move(inspector, update)
+                if reason:
+                    refused.append(f"refused {safe_text(update.ref)}: {safe_text(reason)}")
+        return refused
 
 
 def comment_prefix(git: Git) -> bytes:
@@ -115,46 +183,6 @@ def tree_of_index(git: Git, index_file: Path) -> str | None:
         shutil.copy2(index_file, own)
         result = quick.attempt("write-tree", index=own)
     return result.stdout.decode().strip() if result.returncode == 0 else None
-
-
-def post_commit(git: Git) -> bool:
-    """Writes a note for the new commit, if notes are enabled and it has runs. Returns whether it did."""
-    result = git.attempt("rev-parse", "HEAD", "HEAD^{tree}")
-    names = result.stdout.decode().split()
-    return len(names) == 2 and notes.add_note_of_commit(git, *names)
-
-
-def pre_push(git: Git, settings: Settings, remote: str, updates: Sequence[Update]) -> HookResult:
-    """Pushes the runs of the pushed commits, or only checks that they are there, as `gitrun.prePush` says."""
-    if settings.pre_push == "off":
-        return HookResult()
-    # the user, or gitrun itself, is pushing runs: nothing more to push
-    if ours := [update.ref.removeprefix(RUNS) for update in updates if update.is_ours and not update.is_deletion]:
-        held_back = Sharing(git, settings).held_back(ours)
-        return HookResult(tuple(map(held_text, held_back.items())), blocks=bool(held_back))
-    # only deletions of runs
-    if any(update.is_ours for update in updates):
-        return HookResult()
-    commits = commits_pushed(git, remote, updates)
-    if not commits:
-        return HookResult()
-    sharing = Sharing(git, settings)
-    with Index(git) as index:
-        runs_pushed = runs_of_commits(index, commits)
-    runs = {run.id: run for run in sharing.made_here(runs_pushed) if run.status == COMPLETED}
-    bare = list(warn_without_run(commits, updates, runs_pushed)) if settings.pre_push in {"check", "require"} else []
-    if settings.pre_push == "check":
-        return HookResult((*bare, *missing_on_remote(git, remote, runs)))
-    wrong = list(push_runs(sharing, remote, runs, [update.new for update in updates if not update.is_deletion]))
-    sent = [line for line, is_wrong in wrong if not is_wrong]
-    failed = [line for line, is_wrong in wrong if is_wrong]
-    blocks = settings.pre_push == "require" and bool(bare or failed)
-    last = (
-        ["error: the push is stopped, because gitrun.prePush is require. To push anyway: git push --no-verify"]
-        if blocks
-        else []
-    )
-    return HookResult((*sent, *failed, *bare, *last), blocks)
 
 
 def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str, str]:
@@ -242,24 +270,6 @@ def held_text(entry: tuple[str, str]) -> str:
     run, path = entry
     fact = f"warning: run {short_id(run)} is not pushed: it contains files of submodule {safe_text(path)}"
     return f"{fact}. To push it: git run push --with-submodules {short_id(run)}"
-
-
-def pre_receive(git: Git, updates: Sequence[Update], *, may_delete: bool) -> list[str]:
-    """Returns a safe line for each of gitrun's refs whose update must be refused; empty if all may be updated.
-
-    A run may be created or extended: its new tip must descend from the old one. All checks of a fetch apply.
-    """
-    # one inspector for all updates: it checks objects that runs share once
-    inspector = sharing.validate.Inspector(git)
-    refused = []
-    with garbage_collector_off():
-        for update in updates:
-            reason = hook_files.reason_to_refuse_name(update, may_delete=may_delete) if update.is_ours else ""
-            if not reason and update.is_ours and not update.is_deletion:
-                reason = reason_to_refuse_move(inspector, update)
-            if reason:
-                refused.append(f"refused {safe_text(update.ref)}: {safe_text(reason)}")
-    return refused
 
 
 def reason_to_refuse_move(inspector: Inspector, update: Update) -> str:

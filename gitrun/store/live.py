@@ -89,7 +89,11 @@ class Owner:
 
 
 class Live:
-    """The live record of one run, locked by this process. Use it in a `with`."""
+    """The live record of one run, locked by this process. Use it in a `with`.
+
+    Not a frozen value but a handle, as an open file is one: leaving it releases the lock, and the record of the owner and the
+    files held open change while the program runs.
+    """
 
     def __init__(self, directory: Path, lock: Lock) -> None:
         self.directory = directory

@@ -49,3 +49,18 @@ def test_run_that_the_user_named_stays_if_it_is_of_the_tree(hooked) -> None:
     start(hooked, x=6)
     commit(hooked, "-am", f"five\n\nRun: {first[:10]}")
     assert trailers(hooked) == [first[:10]]
+
+
+def test_message_names_the_run_of_the_users_index(repo) -> None:
+    project = Project(repo.path)
+    run = project.run("echo.py")
+    message = repo.write("message", "Try it\n")
+    assert project.hooks.prepare_commit_msg(None, message, is_edited=False)
+    assert f"Run: {run.id}" in message.read_text()
+    assert not project.hooks.commit_msg(message)
+
+
+def test_hook_files_are_those_of_this_repository(repo) -> None:
+    hook = Project(repo.path).hooks.files.install("post-commit", chain=False)
+    assert (repo.path / ".git/hooks/post-commit").exists()
+    assert hook == Project(repo.path).hooks.files.status("post-commit")
