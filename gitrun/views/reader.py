@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 class RunReader:
     """Reads what runs contain, compares them, and relates them to commits; writes nothing.
 
-    The one list of what may be asked about runs. The modules of `views` are functions of a repository and an index. Callers have
-    neither: this object holds the repository, opens the index (`index`) for a method that needs it, and loads a module when
-    one of its functions is first called.
+    The one list of what may be asked about runs. The modules of `views` are functions of a repository and an index. Callers
+    have neither: this object holds the repository, opens the index (`index`) for a method that needs it, and loads a module
+    when one of its functions is first called.
     """
 
     def __init__(self, repository: Git, index: Callable[[], Index]) -> None:
