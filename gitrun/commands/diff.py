@@ -98,12 +98,12 @@ class View:
 
     project: Project
     pair: Pair
-    found: Differences
+    differences: Differences
     environment: Differing
 
     def differs(self, part: str) -> bool:
         """Returns whether the pair differs in a part."""
-        return bool(self.environment if part == ENV else getattr(self.found, part))
+        return bool(self.environment if part == ENV else getattr(self.differences, part))
 
     def as_json(self) -> dict[str, Any]:
         """Returns the differences as a JSON value."""
@@ -115,10 +115,10 @@ class View:
             if number:
                 print_line("")
             if part in {FLAGS, METRICS}:
-                self.show_values(part, getattr(self.found, part), metric_text if part == METRICS else None)
+                self.show_values(part, getattr(self.differences, part), metric_text if part == METRICS else None)
                 continue
             if part == NEEDS:
-                self.show_values(part, self.found.needs, needed_text)
+                self.show_values(part, self.differences.needs, needed_text)
                 continue
             if part == ENV:
                 self.show_environment()
@@ -127,7 +127,7 @@ class View:
             if part == CARRIED or len([one for one in parts if one != CARRIED]) > 1:
                 print_line(read_palette(self.project).paint("heading", part))
             if part in {FILES, CARRIED}:
-                table([[f"  {change.what}", safe_text(change.path)] for change in getattr(self.found, part)])
+                table([[f"  {change.what}", safe_text(change.path)] for change in getattr(self.differences, part)])
             else:
                 lines = self.project.runs.diff_source if part == SOURCE else self.project.runs.diff_output
                 calm = replace(look, colour=False)

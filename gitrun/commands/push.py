@@ -174,5 +174,5 @@ def report_rejected(project: Project, pushed: Pushed, remote: str) -> None:
         hidden = sum(map(len, list(reasons.values())[MOST:]))
         project.say(f"error: {count_text(hidden, 'more run')} rejected for other reasons")
     # written by hooks of the other side
-    for line in pushed.told:
+    for line in pushed.messages:
         project.say(f"{remote} says: {line}")

@@ -81,7 +81,7 @@ def build_order(project: Project, names: Sequence[str], options: dict[str, Any],
     # an id may be known only to the remote; numbers and labels are this repository's
     ids = [name if parse_id_prefix(name) else project.find(name).id for name in names]
     pick = None if question.is_plain and revisions is None else pick_function(project, question, revisions)
-    return FetchRequest(tuple(ids), pick, merge=merge, shown=is_progress_shown(options))
+    return FetchRequest(tuple(ids), pick, merge=merge, progress=is_progress_shown(options))
 
 
 def receive_with_trials(project: Project, receive: Callable[[FetchRequest], Received], order: FetchRequest) -> Received:
@@ -258,7 +258,7 @@ def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Qu
             f". To fetch it: git run fetch {remote} {names}" if reason == REASONS["stale info"] and len(runs) <= MOST else ""
         )
         project.say(f"error: run {names} is not deleted, neither on {remote} nor here: {reason}{advice}")
-    for line in result.told:
+    for line in result.messages:
         project.say(f"{remote} says: {line}")
     still = [name for name in result.forward if project.sharing.is_here(name)]
     here = project.runs_to_delete(still, question) if still else []

@@ -51,7 +51,7 @@ class RemoteAnswer:
     status: int
     data: bytes
     reason: str
-    told: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     """Lines from rules and hooks of the other side."""
     is_seen: bool = False
     """True if these lines were already shown to the user."""
@@ -61,7 +61,7 @@ class RemoteAnswer:
 class Git:
     """A repository seen from one worktree, None in a bare one. `prefix` is empty or ends with `/`.
 
-    Locks on the descriptors `held` pass to every git started here, so they outlive us if we are killed.
+    Locks on the descriptors `held_files` pass to every git started here, so they outlive us if we are killed.
     """
 
     git_dir: Path
@@ -71,8 +71,8 @@ class Git:
     environ: Mapping[str, str]
     config: Mapping[str, tuple[str, ...]]
     extra: tuple[str, ...] = ()
-    held: tuple[int, ...] = ()
-    kept: KeptProcesses | None = field(default=None, compare=False)
+    held_files: tuple[int, ...] = ()
+    processes: KeptProcesses | None = field(default=None, compare=False)
     """Where processes that answer many questions wait for the next user."""
 
     @property
@@ -101,7 +101,7 @@ class Git:
             self.variables(index),
             self.worktree or self.git_dir,
             stdin,
-            self.held,
+            self.held_files,
         )
 
     def lines(self, *words: str, end: bytes = b"\n") -> Iterator[bytes]:
@@ -111,7 +111,7 @@ class Git:
         """
         with subprocess.Popen(
             ("git", *self.steady, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=1 << 16, pass_fds=self.held,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=1 << 16, pass_fds=self.held_files,
         ) as process:  # fmt: skip
             assert process.stdout is not None  # noqa: S101 - it is a PIPE above
             yield from process.stdout if end == b"\n" else split_stream(process.stdout, end)
@@ -125,7 +125,7 @@ class Git:
         """
         with subprocess.Popen(
             ("git", *self.steady, *self.extra, *words), cwd=self.worktree or self.git_dir, env=self.variables(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=self.held,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=self.held_files,
         ) as process:  # fmt: skip
             assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - both are PIPEs above
             hearing = StderrReader(process.stderr, progress=progress)
@@ -158,7 +158,7 @@ class Git:
         with subprocess.Popen(
             ("git", *self.steady, *self.durable, *self.extra, *words), cwd=self.worktree or self.git_dir,
             env=self.variables(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            pass_fds=self.held,
+            pass_fds=self.held_files,
         ) as process:  # fmt: skip
             assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - they are PIPEs above
             try:
@@ -470,11 +470,11 @@ def end_coprocess(process: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def keep_processes(git: Git) -> Iterator[Git]:
     """Yields the repository with processes that are kept until the `with` ends, or as it is if it has such already."""
-    if git.kept:
+    if git.processes:
         yield git
         return
     with KeptProcesses() as processes:
-        yield replace(git, kept=processes)
+        yield replace(git, processes=processes)
 
 
 OneCoprocess = TypeVar("OneCoprocess", bound="Coprocess")
@@ -501,8 +501,8 @@ class Coprocess:
         if process is None:
             return
         # after an error there may be answers that nobody has read
-        if self._git.kept and kind is None and process.poll() is None:
-            self._git.kept.keep(self._key, process)
+        if self._git.processes and kind is None and process.poll() is None:
+            self._git.processes.keep(self._key, process)
         else:
             end_coprocess(process)
 
@@ -523,9 +523,9 @@ class Coprocess:
     def _start(self) -> subprocess.Popen[bytes]:
         """Returns a waiting process, or starts one."""
         environ = self._git.variables()
-        if self._git.kept:
+        if self._git.processes:
             self._key = self._argv, self._git.git_dir, frozenset(environ.items())
-            if process := self._git.kept.take(self._key):
+            if process := self._git.processes.take(self._key):
                 return process
         return subprocess.Popen(
             self._argv, cwd=self._git.git_dir, env=environ, bufsize=1 << 16,

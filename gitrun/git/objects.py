@@ -95,7 +95,7 @@ class ObjectMemory:
 
 def object_memory(git: Git) -> ObjectMemory | None:
     """Returns the memory of a process that executes many attempts; None in any other."""
-    remembered = git.kept.remembered if git.kept else None
+    remembered = git.processes.remembered if git.processes else None
     if remembered is None:
         return None
     memory = remembered.setdefault(ObjectMemory, ObjectMemory())

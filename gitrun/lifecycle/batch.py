@@ -160,9 +160,9 @@ class BatchExecutor:
             try:
                 yield replace(self, launch=replace(self.launch, session=both)).make_runner(attempt, signals, line)
             finally:
-                if session.git.kept:
+                if session.git.processes:
                     # the runs of a pipeline's later steps write their notes at once again
-                    session.git.kept.remembered = None
+                    session.git.processes.remembered = None
 
     def make_runner(self, attempt: AttemptHandle, signals: Signals, line: StatusLine | None) -> BatchRunner:
         """Returns the loop of the batch."""

@@ -103,8 +103,8 @@ def command_words(plan: Plan, live: Live, tree: Path) -> list[str]:
     if not plan.constants:
         return words
     # `python -m pkg.t`: the launcher takes the place of `-m`
-    is_module = words[plan.place - 1 : plan.place] == ["-m"]
-    start = plan.place - 1 if is_module else plan.place
+    is_module = words[plan.position - 1 : plan.position] == ["-m"]
+    start = plan.position - 1 if is_module else plan.position
     return [*words[:start], *launcher_words(plan, live, words[start:], tree)]
 
 

@@ -456,7 +456,7 @@ def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapsho
     if not lends_files(session, launch.request) or session.git.worktree is None:
         return snapshot
     outside, paths, modules = find_outside(session.git, session.settings, apart)
-    snapshot = replace(snapshot, outside=outside, named=paths)
+    snapshot = replace(snapshot, outside=outside, linked=paths)
     if modules or recorded.submodules:
         snapshot = source.submodules.add_lent_files(session.git, objects, snapshot, modules, session.settings)
     return snapshot

@@ -172,15 +172,15 @@ class LocalExecutor:
 
         def release(collected: Collected) -> None:
             report_results(lasting(), workspace, collected)
-            if slot and collected.seen is not None:
-                slot.end(attempt.id, collected.seen, session.settings.lend_keep)
+            if slot and collected.status is not None:
+                slot.end(attempt.id, collected.status, session.settings.lend_keep)
 
         return Execution(ended, signals, lambda: collect_results(lasting(), attempt, workspace, ended, prepared.meter), release)
 
     def workspace_in_place(self, index: Path) -> Workspace:
         """Returns the user's working tree as the workspace. Files that git ignored before the run are no results of it."""
         git = self.session.git
-        apart = frozenset(path.rstrip(b"/") for path in (*self.snapshot.outside, *self.snapshot.named))
+        apart = frozenset(path.rstrip(b"/") for path in (*self.snapshot.outside, *self.snapshot.linked))
         return Workspace(Path(git.worktree or "."), git, apart=apart, index=index, outputs=self.program.plan.outputs)
 
     def workspace_in(self, slot: Slot, attempt: AttemptHandle) -> Workspace:
@@ -244,9 +244,9 @@ def prepare_workspace(session: Session, slot: Slot, plan: Plan, inherited: Path 
         restored = outputs.restore_files(inherited, tree, frozenset(lent.copies))
         beside.restore_written(inherited, tree)
     workspace = Workspace(tree, slot.git, outputs=plan.outputs, lent=lent, bare=bare)
-    if plan.definition is not None or plan.written:
+    if plan.definition is not None or plan.config_values:
         inputs = lifecycle.inputs.put_inputs(session, plan, tree, linked)
-        linked, workspace = inputs.linked, replace(workspace, given=inputs.given)
+        linked, workspace = inputs.linked, replace(workspace, stamps=inputs.stamps)
     return replace(workspace, linked=tuple(linked), apart=frozenset(linked) - frozenset(restored))
 
 
@@ -263,7 +263,7 @@ def owner_for(attempt: AttemptHandle, workspace: Workspace) -> Owner:
     return Owner(
         pid, process_birth(pid), attempt.id, str(workspace.tree), workspace.is_working_tree, time.time(),
         linked=tuple(map(os.fsdecode, workspace.linked)),
-        given=tuple((os.fsdecode(path), *stamp) for path, stamp in workspace.given.items()),
+        given=tuple((os.fsdecode(path), *stamp) for path, stamp in workspace.stamps.items()),
         outputs=workspace.outputs,
     )  # fmt: skip
 

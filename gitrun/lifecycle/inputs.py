@@ -40,7 +40,7 @@ class PutInputs:
     """The state of a workspace after its inputs were put there: paths that are links, and stamps of the files written."""
 
     linked: list[bytes]
-    given: FileStamps
+    stamps: FileStamps
 
 
 def put_inputs(session: Session, plan: Plan, tree: Path, linked: list[bytes]) -> PutInputs:
@@ -160,10 +160,10 @@ def link_download(tree: Path, path: bytes, target: Path) -> None:
 
 def write_config_files(plan: Plan, tree: Path) -> list[bytes]:
     """Writes the flags into their config files. Returns the paths of these."""
-    for path, values in plan.written.items():
+    for path, values in plan.config_values.items():
         file = tree / path
         file.write_bytes(config_files.edit_config(file.read_bytes(), file.name, values))
-    return [os.fsencode(path) for path in plan.written]
+    return [os.fsencode(path) for path in plan.config_values]
 
 
 def stamp_files(tree: Path, paths: Iterable[bytes]) -> FileStamps:

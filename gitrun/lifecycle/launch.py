@@ -149,8 +149,8 @@ def begin_decided(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
     if launch.request.worker:
         decision = replace(decision, plan=replace(decision.plan, worker=launch.request.worker))
     around = recent_surroundings(session, request, decision)
-    if around.found:
-        decision = replace(decision, plan=with_not_isolated(decision.plan, around), around=around.found)
+    if around.surroundings:
+        decision = replace(decision, plan=with_not_isolated(decision.plan, around), around=around.surroundings)
     attempt = begin_attempt(session, decision, around.files)
     return BegunAttempt(attempt, replace(launch, request=request), decision, around.python, around.lending)
 
@@ -175,7 +175,7 @@ class AttemptSurroundings:
     key: tuple[object, ...]
     time: float
     python: Interpreter | None
-    found: Surroundings | None
+    surroundings: Surroundings | None
     not_isolated: tuple[str, ...]
     notices: tuple[str, ...]
     lending: Lending
@@ -187,7 +187,7 @@ def recent_surroundings(session: Session, request: Request, decision: Decision) 
 
     Trials that start within a second share one look.
     """
-    remembered = session.git.kept.remembered if session.git.kept else None
+    remembered = session.git.processes.remembered if session.git.processes else None
     plan, now = decision.plan, time.monotonic()
     if remembered is None:
         return look_around(session, request, decision, ())
@@ -263,9 +263,9 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
         shutil.copy2(launch.index, attempt.live.index)
     if detach and not detach(attempt.run_id):
         return None
-    if launch.session.git.kept and begun.decision.plan.kind != BATCH:
+    if launch.session.git.processes and begun.decision.plan.kind != BATCH:
         # the program may run for days
-        launch.session.git.kept.end_all()
+        launch.session.git.processes.end_all()
     outcome = lifecycle.attempt.perform(attempt, executor_for(begun))
     if begun.decision.plan.kind == BATCH:
         pack_many_refs(launch.session)
@@ -295,8 +295,8 @@ def executor_for(begun: BegunAttempt) -> Executor:
     if decision.plan.kind == STEPS:
         return lifecycle.steps.StepsExecutor(launch, decision, start)
     if decision.plan.kind == BATCH:
-        if launch.session.git.kept:
-            launch.session.git.kept.remembered = {}
+        if launch.session.git.processes:
+            launch.session.git.processes.remembered = {}
         return lifecycle.batch.BatchExecutor(launch, decision, start_trial)
     return executor_of_program(begun)
 
@@ -368,7 +368,7 @@ def links_in_project_file(top: Path, name: str, above: tuple[str, ...] = ()) -> 
 
 def refuse_in_place(plan: Plan) -> None:
     """Raises UsageError if a run of the plan in the working tree would have to change files there first."""
-    if plan.written:
+    if plan.config_values:
         raise UsageError(f"--in-place would change your file with the flags of {plan.operation}", "Leave out --in-place")
     if plan.definition:
         lifecycle.step_checks.require_in_place(plan.definition)
@@ -417,7 +417,7 @@ def decide_lending(session: Session, request: Request, decision: Decision) -> Le
     if not lends_files(session, request):
         return replace(workspace.lending.NO_LENDING, exact=is_here, bare=bare, is_full=is_full)
     lending_request = workspace.lending.LendingRequest(
-        decision.snapshot.outside, decision.snapshot.named, decision.plan.outputs
+        decision.snapshot.outside, decision.snapshot.linked, decision.plan.outputs
     )
     survey = workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state)
     return replace(survey, exact=is_here, bare=bare, is_full=is_full)

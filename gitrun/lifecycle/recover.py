@@ -190,7 +190,7 @@ def lock_workspace(session: Session, run_id: str, owner: Owner | None, stack: Ex
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
     stamps = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}
     git, lent = bind_git(session.git, tree), read_manifest(slot)
-    return Workspace(tree, git, linked, frozenset(linked), given=stamps, outputs=owner.outputs, lent=lent)
+    return Workspace(tree, git, linked, frozenset(linked), stamps=stamps, outputs=owner.outputs, lent=lent)
 
 
 def last_write(live: Live) -> datetime:

@@ -55,7 +55,7 @@ def collect_results(
     through = links.list_written_through(top or workspace.tree, workspace.linked, ended.started.timestamp())
     outcome = replace(ended, files=(*outside, *produced.files), shared=tuple(map(os.fsdecode, through)))
     outcome = replace(outcome, metrics=collect_metrics(attempt.live, outcome, workspace.tree, session.say, meter))
-    return Collected(outcome, produced.changes, produced.seen, produced.lost)
+    return Collected(outcome, produced.changes, produced.status, produced.lost)
 
 
 def hand_on_files(attempt: AttemptHandle) -> tuple[File, ...]:
@@ -78,7 +78,7 @@ def report_results(session: Session, workspace: Workspace, collected: Collected)
             )
     if not workspace.is_working_tree:
         advise_sharing(session, outcome)
-    if collected.seen is None:
+    if collected.status is None:
         session.say("warning: the run's worktree was removed during the run: what the program wrote there is lost")
     if collected.lost:
         session.say(f"warning: not recorded, because it cannot be read: {name_first_paths(collected.lost)}")

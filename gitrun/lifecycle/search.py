@@ -265,8 +265,8 @@ def decide_task(runner: BatchRunner, task: Task) -> Decision:
 def value_plan(plan: Plan) -> Plan:
     """Returns the plan of a trial whose value is given: it has the flags and the source, and nothing that would run."""
     return replace(
-        plan, operation=f"{plan.operation} (value)", kind=VALUE, command=(), arguments=(), places=(), constants={}, written={},
-        notices=(), definition=None, basis=None, clean=True,
+        plan, operation=f"{plan.operation} (value)", kind=VALUE, command=(), arguments=(), positions=(), constants={},
+        config_values={}, notices=(), definition=None, basis=None, clean=True,
     )  # fmt: skip
 
 

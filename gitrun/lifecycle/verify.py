@@ -163,7 +163,7 @@ def execute_again(session: Session, run: Run) -> Repetition:
     if session.git.worktree:
         for word in lent_changes(session.git.worktree, lent, session.settings, session.git.state):
             session.say(f"note: {word}")
-    decision = replace(decision, snapshot=replace(decision.snapshot, outside=paths, named=linked))
+    decision = replace(decision, snapshot=replace(decision.snapshot, outside=paths, linked=linked))
     request = replace(request, no_link=not (paths or linked), links=tuple(map(os.fsdecode, linked)))
     program = program_for(request, decision.plan, find_python(session, decision.plan))
     executor = ReplayExecutor(LocalExecutor(session, program, decision.snapshot, decide_lending(session, request, decision)))
@@ -197,8 +197,8 @@ class ReplayExecutor:
                 ended = local.execute(local.prepare_command(attempt, workspace, None), attempt, signals)
 
                 def release(collected: Collected) -> None:
-                    if collected.seen is not None:
-                        slot.end(attempt.id, collected.seen, session.settings.lend_keep)
+                    if collected.status is not None:
+                        slot.end(attempt.id, collected.status, session.settings.lend_keep)
 
                 yield Execution(ended, signals, lambda: collect_copies(session, attempt, workspace, ended), release)
 
@@ -213,7 +213,7 @@ def collect_copies(session: Session, attempt: AttemptHandle, workspace: Workspac
         outside = outputs.collect_beside(session.git.worktree, workspace.tree, keep)
     outcome = replace(ended, files=(*outside, *produced.files))
     outcome = replace(outcome, metrics=collect_metrics(attempt.live, outcome, workspace.tree, session.say))
-    return Collected(outcome, produced.changes, produced.seen, produced.lost)
+    return Collected(outcome, produced.changes, produced.status, produced.lost)
 
 
 def require_same_start(run: Run, ended: Outcome) -> None:

@@ -25,7 +25,7 @@ FALSE = frozenset({"false", "no", "off", "0", ""})
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """A problem (`words`) and its remedy (`hint`). `kind` is for programs; `place` is the path, ref or run.
+    """A problem (`words`) and its remedy (`hint`). `kind` is for programs; `path` is the path, ref or run.
 
     `cure` names a repair that loses nothing; it is empty if there is none.
     """
@@ -33,7 +33,7 @@ class Diagnostic:
     kind: str
     words: str
     hint: str
-    place: str = ""
+    path: str = ""
     cure: str = ""
 
 

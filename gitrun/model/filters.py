@@ -72,7 +72,7 @@ class Token(NamedTuple):
 
     sort: str
     text: str
-    place: int
+    position: int
 
 
 def parse_filter(text: str) -> RunTest:
@@ -81,7 +81,7 @@ def parse_filter(text: str) -> RunTest:
     test = reader.expression(0)
     # `lr<0.1 status=completed` lacks an `and`: the parser stops after the first comparison
     if reader.peek().sort != "end":
-        raise unreadable_filter(f"unexpected '{reader.peek().text}'", text, reader.peek().place)
+        raise unreadable_filter(f"unexpected '{reader.peek().text}'", text, reader.peek().position)
     return test
 
 
@@ -118,7 +118,7 @@ class FilterParser:
     def expression(self, depth: int) -> RunTest:
         """Parses parts joined by `or`."""
         if depth > MAX_DEPTH:
-            raise unreadable_filter("it is nested too deeply", self.text, self.peek().place)
+            raise unreadable_filter("it is nested too deeply", self.text, self.peek().position)
         parts = [self.either(depth)]
         while self.is_word("or"):
             self.consume()
@@ -145,7 +145,7 @@ class FilterParser:
             self.consume()
             inside = self.expression(depth + 1)
             if self.consume().text != ")":
-                raise unreadable_filter("this parenthesis is not closed", self.text, token.place)
+                raise unreadable_filter("this parenthesis is not closed", self.text, token.position)
             return inside
         return self.comparison()
 
@@ -154,14 +154,14 @@ class FilterParser:
         name = self.consume()
         if name.sort != "word":
             what = f"not '{name.text}'" if name.text else "but it ends here"
-            raise unreadable_filter(f"expected a name, {what}", self.text, name.place)
+            raise unreadable_filter(f"expected a name, {what}", self.text, name.position)
         self.names.append(name.text)
         operator = self.operator()
         if not operator:
             return lambda run: bool(look_up_value(run, name.text))
         value = self.consume()
         if value.sort not in {"word", "value"}:
-            raise unreadable_filter(f"expected a value after '{operator}'", self.text, value.place)
+            raise unreadable_filter(f"expected a value after '{operator}'", self.text, value.position)
         # a label `1.10` must not become the number 1.1
         wanted_value = parse_as_text(value.text) if name.text in TEXT_PROPERTIES | TIME_PROPERTIES else parse_value(value.text)
         if name.text in TIME_PROPERTIES:
@@ -174,7 +174,7 @@ class FilterParser:
             # equality takes the beginning of a date, 2026-11, but an order needs a whole one
             time = TIME.fullmatch(one) if operator in {"=", "!=", "in", "not in"} else parse_iso_time(one)
             if not time:
-                raise unreadable_filter(f"'{one}' is not a date", self.text, value.place, DATES)
+                raise unreadable_filter(f"'{one}' is not a date", self.text, value.position, DATES)
 
     def operator(self) -> str:
         """Consumes and returns the next operator; empty if there is none."""

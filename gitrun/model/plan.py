@@ -72,9 +72,10 @@ class Plan:
     """Everything that is decided before anything is written; `--dry-run` prints it.
 
     `command` is the argv template: `{python}` stands for the interpreter, `{name}` for a flag. `constants` are module-level
-    names that the launcher sets. `arguments` are added after the command, or each after as many of its words as `places` tells.
-    `written` maps paths of config files to values that gitrun writes into them. `given` names the flags that the user typed.
-    `place` is the index in the command of the script whose constants are set. `worker` names the machine that claimed the
+    names that the launcher sets. `arguments` are added after the command, or each after as many of its words as `positions`
+    tells. `config_values` maps paths of config files to values that gitrun writes into them. `given` names the flags that the
+    user typed.
+    `position` is the index in the command of the script whose constants are set. `worker` names the machine that claimed the
     run, empty for a run that nobody handed out. A trial has the id of its `batch`, its number
     `trial` from 1, and in `sampler` what the sampler keeps with it. The plan of a batch itself has a `batch_definition`.
     """
@@ -95,11 +96,11 @@ class Plan:
     carried: tuple[str, ...] = ()
     definition: Definition | None = None
     basis: Basis | None = None
-    written: Mapping[str, Mapping[str, Value | None]] = field(default_factory=dict)
-    places: tuple[int, ...] = ()
+    config_values: Mapping[str, Mapping[str, Value | None]] = field(default_factory=dict)
+    positions: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
-    place: int = 0
+    position: int = 0
     batch: str | None = None
     trial: int | None = None
     sampler: Mapping[str, Value] = field(default_factory=dict)
@@ -110,7 +111,7 @@ class Plan:
     def words(self) -> list[str]:
         """Returns the command with its arguments, before `{python}` and `{name}` are replaced."""
         # without places, all arguments follow the command
-        inserted = list(zip(self.places or (len(self.command),) * len(self.arguments), self.arguments, strict=True))
+        inserted = list(zip(self.positions or (len(self.command),) * len(self.arguments), self.arguments, strict=True))
         return [
             word
             for at in range(len(self.command) + 1)

@@ -42,7 +42,7 @@ def draw_batch(batch: RankedBatch, escape: Callable[[str], str]) -> list[tuple[s
         fades = batch.objective is not None
         charts.append(("parallel coordinates", draw_parallel(drawn, axes, values, escape, fades=fades)))
     for name, axis in axes.items():
-        points = [(axis.place(run.flags.get(name)), values.place(value)) for run, value in drawn]
+        points = [(axis.position_of(run.flags.get(name)), values.position_of(value)) for run, value in drawn]
         charts.append((f"{metric} by {name}", draw_points(points, axis, values, escape)))
     return charts
 
@@ -51,7 +51,7 @@ def draw_history(drawn: Drawn, values: Axis, escape: Callable[[str], str], *, mi
     """Draws the value of each trial as a point, and the best value so far as a line, if there is a best one."""
     values_by_trial = sorted((run.attempt.trial or 0, value) for run, value in drawn)
     numbers = make_axis("trial", [number for number, _ in values_by_trial])
-    points = [(numbers.place(number), values.place(value)) for number, value in values_by_trial]
+    points = [(numbers.position_of(number), values.position_of(value)) for number, value in values_by_trial]
     if minimize is None:
         return draw_points(points, numbers, values, escape)
     line, best = [], values_by_trial[0][1]
@@ -59,9 +59,9 @@ def draw_history(drawn: Drawn, values: Axis, escape: Callable[[str], str], *, mi
         before, best = best, min(best, value) if minimize else max(best, value)
         # a step: the old best value lasts until this trial
         line += (
-            [(x, values.place(before)), (x, values.place(best))]
+            [(x, values.position_of(before)), (x, values.position_of(best))]
             if number != values_by_trial[0][0]
-            else [(x, values.place(best))]
+            else [(x, values.position_of(best))]
         )
     return draw_points(points, numbers, values, escape, draw_lines(line, 1.0))
 
@@ -95,7 +95,7 @@ def draw_parallel(drawn: Drawn, flags: dict[str, Axis], values: Axis, escape: Ca
         labels += [label(escape, shorten(text, 10), beside, y_of(y) + 4, side) for y, text in axis.ticks]
     lines: list[str] = []
     for rank, (run, value) in reversed(list(enumerate(drawn))):
-        ys = [*(axis.place(run.flags.get(name)) for name, axis in flags.items()), values.place(value)]
+        ys = [*(axis.position_of(run.flags.get(name)) for name, axis in flags.items()), values.position_of(value)]
         opacity = max(0.9 * (1 - rank / len(drawn)), 0.08) if fades else 0.4
         lines.append(draw_lines(list(zip(positions, ys, strict=True)), opacity))
     return frame("parallel coordinates", escape, (*lines, *labels))

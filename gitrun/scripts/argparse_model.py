@@ -118,7 +118,7 @@ class Frame:
     """The names of one function while it is read: parsers, values and expressions."""
 
     scope: Scope
-    known: dict[str, Known] = field(default_factory=dict)
+    values: dict[str, Known] = field(default_factory=dict)
     returned: Known = None
 
     def with_values(self, values: Mapping[str, object]) -> None:
@@ -166,7 +166,7 @@ class Adder:
 class Findings:
     """The findings of one reading in all the modules that it visits, and the amount of work so far.
 
-    `unmet` is the reason to expect options if something unknown is used as a parser. `seen` holds the ids of the calls that
+    `unmet` is the reason to expect options if something unknown is used as a parser. `visited` holds the ids of the calls that
     were read, `entered` those of the functions. `untyped` is true if an option with a computed name has no type: it may be
     a switch.
     """
@@ -176,7 +176,7 @@ class Findings:
     partial: str = ""
     unmet: str = ""
     untyped: bool = False
-    seen: set[int] = field(default_factory=set)
+    visited: set[int] = field(default_factory=set)
     entered: set[int] = field(default_factory=set)
     modules: dict[str, Module] = field(default_factory=dict)
     calls: int = 0

@@ -122,7 +122,7 @@ class ArgparseReading:
             if id(node) in self.near and (base_names(node) & set(self.makers) or find_options(node)):
                 self.construct(node)
         for call in self.option_calls:
-            if id(call) not in self.found.seen:
+            if id(call) not in self.found.visited:
                 self.option(call, self.found.loose, Frame(self.module.scope))
 
     def enter_all(self, functions: Iterable[Function]) -> None:
@@ -133,7 +133,7 @@ class ArgparseReading:
             if id(function) not in self.found.entered and any(self.parses(call) for call in find_calls(function)):
                 self.enter(function, (), {}, self.module.scope)
         for function in functions:
-            if any(id(call) not in self.found.seen for call in find_options(function)):
+            if any(id(call) not in self.found.visited for call in find_options(function)):
                 self.enter(function, (), {}, self.module.scope)
 
     def parses(self, call: ast.Call) -> bool:
@@ -158,7 +158,7 @@ class ArgparseReading:
                 value_given = self.expression(value, frame) if id(node) in self.near else None
                 if isinstance(target, ast.Name):
                     frame.with_node(target.id, value)
-                frame.known[dotted_name(target)] = value_given
+                frame.values[dotted_name(target)] = value_given
             case ast.For(target=target, iter=items, body=body, orelse=more):
                 self.loop(target, items, body, frame)
                 self.statements(more, frame)
@@ -183,7 +183,7 @@ class ArgparseReading:
             for inner in part if isinstance(part, list) else [part]:
                 if isinstance(inner, ast.withitem):
                     value = self.expression(inner.context_expr, frame)
-                    frame.known[dotted_name(inner.optional_vars)] = value
+                    frame.values[dotted_name(inner.optional_vars)] = value
                 elif isinstance(inner, ast.ExceptHandler):
                     self.statements(inner.body, frame)
                 # the targets of `a = b = f()` add no options
@@ -230,8 +230,8 @@ class ArgparseReading:
     def name(self, node: ast.Name | ast.Attribute, frame: Frame) -> Known:
         """Returns the parser that a name stands for, also one from another module."""
         name = dotted_name(node)
-        if name in frame.known:
-            return frame.known[name]
+        if name in frame.values:
+            return frame.values[name]
         if isinstance(node, ast.Attribute) and node.attr == "add_argument":
             return Adder(self.expression(node.value, frame))
         if isinstance(node, ast.Attribute) and not name:
@@ -315,7 +315,7 @@ class ArgparseReading:
 
     def option(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Records an option or an argument."""
-        self.found.seen.add(id(call))
+        self.found.visited.add(id(call))
         names = [fold_to_text(argument, frame.scope) for argument in call.args]
         keywords, is_all = unpack_arguments(call, frame.scope)
         dest = fold_to_text(keywords.get("dest"), frame.scope)
@@ -339,7 +339,7 @@ class ArgparseReading:
         arguments = [self.expression(argument, frame) for argument in call.args if last_name(argument) != "self"]
         keywords = {name: self.expression(node, frame) for name, node in named_arguments(call).items()}
         name = dotted_name(call.func)
-        value = frame.known.get(name)
+        value = frame.values.get(name)
         if isinstance(value, Adder):
             return self.option(call, value.owner, frame)
         # the class of `self` is not known here: a method is found by its name alone
@@ -467,7 +467,7 @@ class ArgparseReading:
             self.top_frame = Frame(self.module.scope)
             # an imported module does not run its main part
             self.statements([part for part in self.module.tree.body if not is_guard(part)], self.top_frame)
-        return self.top_frame.known.get(name) or self.expression(node, self.top_frame)
+        return self.top_frame.values.get(name) or self.expression(node, self.top_frame)
 
 
 METHODS = {

@@ -48,8 +48,8 @@ class Part:
     """A source of options: a class or a function, an instance with other defaults, and the prefix of its names."""
 
     node: ast.expr
-    given: ast.expr | None = None
-    place: str = ""
+    argument: ast.expr | None = None
+    prefix: str = ""
 
 
 # --optim.batch-size in tyro, --batch_size in HfArgumentParser
@@ -115,13 +115,15 @@ def make_config_script(parts: Iterable[Part], module: Module, manner: OptionStyl
     for part in parts:
         name = dotted_name(part.node)
         if name in module.classes:
-            parameters: Iterable[Parameter] = override_defaults(read_fields(module.classes[name], module), part.given, module)
+            parameters: Iterable[Parameter] = override_defaults(
+                read_fields(module.classes[name], module), part.argument, module
+            )
         elif name in module.functions:
             parameters = read_parameters(module.functions[name], module.scope)
         else:
             fields.partial = f"{name or 'a class'} is not in the source"
             continue
-        for flag in fields.flags(parameters, part.place):
+        for flag in fields.flags(parameters, part.prefix):
             flags.setdefault(flag.name, flag)
     return Script(tuple(flags.values()), ARGS, manner.frontend, partial=fields.partial)
 

@@ -102,8 +102,8 @@ class WordReader:
 
     script: Script
     words: Sequence[str]
-    found: dict[str, Given] = field(default_factory=dict)
-    kept: dict[int, str] = field(default_factory=dict)
+    assignments: dict[str, Given] = field(default_factory=dict)
+    kept_words: dict[int, str] = field(default_factory=dict)
     loose: list[int] = field(default_factory=list)
     """The indexes of the words that are not options."""
     unsure: set[str] = field(default_factory=set)
@@ -139,12 +139,12 @@ class WordReader:
                 self.unsure |= {flag.name for flag, _ in self.named(word)}
                 at += 1
         self.arguments()
-        rest = tuple(word for _, word in sorted(self.kept.items()))
-        return ReadWords(self.found, rest, frozenset(self.unsure))
+        rest = tuple(word for _, word in sorted(self.kept_words.items()))
+        return ReadWords(self.assignments, rest, frozenset(self.unsure))
 
     def keep(self, start: int, end: int) -> None:
         """Leaves these words on the command line."""
-        self.kept |= {number: self.words[number] for number in range(start, end)}
+        self.kept_words |= {number: self.words[number] for number in range(start, end)}
 
     def named(self, word: str) -> list[tuple[Flag, object]]:
         """Returns the flag of the option that the word is, with the value that it stands for (`TAKES` if it takes one).
@@ -213,10 +213,10 @@ class WordReader:
         # argparse counts from the default, click from 0
         if flag.action in COUNTED:
             start = flag.default if flag.action == "count" and isinstance(flag.default, int) else 0
-            before = self.found.get(flag.name, start)
-            self.found[flag.name] = (before if isinstance(before, int) else 0) + 1
+            before = self.assignments.get(flag.name, start)
+            self.assignments[flag.name] = (before if isinstance(before, int) else 0) + 1
         else:
-            self.found[flag.name] = stands_for  # type: ignore[assignment]  # a value of the table
+            self.assignments[flag.name] = stands_for  # type: ignore[assignment]  # a value of the table
         return 1
 
     def values(self, flag: Flag, start: int) -> int:
@@ -250,24 +250,24 @@ class WordReader:
     def give(self, flag: Flag, texts: list[str]) -> None:
         """Gives the flag the value of these words. Raises Unclear if a flag cannot hold it."""
         if not flag.many and flag.action not in {"append", "extend", "repeat"}:
-            self.found[flag.name] = read_value(flag, texts[0])
+            self.assignments[flag.name] = read_value(flag, texts[0])
             return
         if flag.action in {"separated", "spaced"}:
             texts = texts[0].split(",") if flag.action == "separated" else texts[0].split()
             # absl reads a line of CSV, where a quote is no part of the item
             if any('"' in text for text in texts):
                 raise Unclear
-            self.found[flag.name] = [read_item(flag, text.strip()) for text in texts if text.strip()]
+            self.assignments[flag.name] = [read_item(flag, text.strip()) for text in texts if text.strip()]
             return
         if flag.action == "append" and len(texts) > 1:
             raise Unclear
         items: list[Value] = [read_item(flag, text) for text in texts]
-        before = self.found.get(flag.name)
+        before = self.assignments.get(flag.name)
         adds = flag.action in {"append", "extend", "repeat"} or (flag.action == "equals" and flag.many)
         if before is None and flag.action in {"append", "extend"}:
             # argparse appends to the default; click and absl replace it
             before = list(flag.default) if isinstance(flag.default, list) else []
-        self.found[flag.name] = [*before, *items] if adds and isinstance(before, list) else items
+        self.assignments[flag.name] = [*before, *items] if adds and isinstance(before, list) else items
 
     def arguments(self) -> None:
         """Assigns the words that are not options to the script's arguments, if it is clear which belongs to which."""
@@ -285,9 +285,11 @@ class WordReader:
             for number, flag in enumerate(takers[: len(self.loose)]):
                 places_of = self.loose[number:] if flag.many else self.loose[number : number + 1]
                 texts = [self.words[start] for start in places_of]
-                self.found[flag.name] = [read_item(flag, text) for text in texts] if flag.many else read_value(flag, texts[0])
+                self.assignments[flag.name] = (
+                    [read_item(flag, text) for text in texts] if flag.many else read_value(flag, texts[0])
+                )
                 for start in places_of:
-                    del self.kept[start]
+                    del self.kept_words[start]
             self.unsure -= {flag.name for flag in takers}
         except Unclear:
             return

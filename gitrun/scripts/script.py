@@ -34,12 +34,12 @@ BESIDE = "{script}"
 class ParameterFile:
     """A file whose values a script loads: its path as the program opens it, or `BESIDE` and the path from there.
 
-    `section` is the table that the script picks at once, `named` the constant that holds the path.
+    `section` is the table that the script picks at once, `constant` the constant that holds the path.
     """
 
     path: str
     section: str = ""
-    named: str = ""
+    constant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

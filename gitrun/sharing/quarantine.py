@@ -41,10 +41,10 @@ ROUND = 500
 class FetchWish:
     """The incoming runs to accept. `keep` selects ids among the sound ones; without it all are kept.
 
-    Runs in `named` are accepted even if they were deleted here. With `merge`, diverged runs are merged.
+    Runs in `names` are accepted even if they were deleted here. With `merge`, diverged runs are merged.
     """
 
-    named: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     keep: Callable[[Sequence[Chain]], Collection[str]] | None = None
     merge: bool = False
 
@@ -98,7 +98,7 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish) -> Receive
     Each ref moves from where it was seen. Runs deleted here are left out unless named.
     """
     received, local_tips = Received(), tips(git)
-    deleted = (tips(git, TRASH).keys() | purged_ids(git)) - wish.named
+    deleted = (tips(git, TRASH).keys() | purged_ids(git)) - wish.names
     fresh: dict[str, str] = {}
     for run, tip in there.items():
         if local_tips.get(run) == tip:

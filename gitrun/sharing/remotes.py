@@ -64,7 +64,7 @@ class Pushed:
     forward: tuple[str, ...] = ()
     same: int = 0
     rejected: tuple[tuple[str, str], ...] = ()
-    told: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     """Lines from hooks of the other side that the user has not seen."""
 
 
@@ -210,7 +210,7 @@ def push_round(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool
 
 def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
     """Adds up the outcomes of two rounds."""
-    messages = tuple(dict.fromkeys((*one.told, *two.told)))
+    messages = tuple(dict.fromkeys((*one.messages, *two.messages)))
     return Pushed(
         (*one.fresh, *two.fresh), (*one.forward, *two.forward), one.same + two.same, (*one.rejected, *two.rejected), messages
     )
@@ -257,7 +257,7 @@ def delete_on_remote(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
         rejected=tuple(
             (run, explain_refusal(refusals_of_hook(answer).get(run, reason))) for flag, run, reason in lines if flag == "!"
         ),
-        told=said_by_hooks(answer),
+        messages=said_by_hooks(answer),
     )
 
 
@@ -274,7 +274,7 @@ def why_refused(git: Git, remote: str) -> str:
     if reason is None:  # unreachable, read-only, or without atomic pushes
         answer = git.run_remote(*words, "--dry-run", "--", remote, specs[0], progress=False)
         return answer.reason if answer.status else ""
-    is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE_REF}:") for line in answer.told) and HOOK in reason
+    is_our_hooks = any(line.startswith(f"gitrun: refused {PROBE_REF}:") for line in answer.messages) and HOOK in reason
     if IMPOSSIBLE.search(reason) or is_our_hooks:
         return ""
     return "; ".join([explain_refusal(reason), *said_by_hooks(answer)[:1]])
@@ -285,7 +285,9 @@ def said_by_hooks(answer: RemoteAnswer) -> tuple[str, ...]:
 
     Leaves out our own hook's reasons, which are per run, and what git says about single refs.
     """
-    refusal_lines = (line for line in answer.told if not line.startswith(f"gitrun: refused {RUNS}") and not OF_GIT.match(line))
+    refusal_lines = (
+        line for line in answer.messages if not line.startswith(f"gitrun: refused {RUNS}") and not OF_GIT.match(line)
+    )
     lines = list(dict.fromkeys(re.sub(rf"{RUNS}{ID_DIGITS}", f"{RUNS}…", line) for line in refusal_lines))
     more = [f"… {len(lines) - MOST:,} more lines"] if len(lines) > MOST else []
     return () if answer.is_seen else (*lines[:MOST], *more)
@@ -300,7 +302,7 @@ def explain_refusal(reason: str) -> str:
 def refusals_of_hook(answer: RemoteAnswer) -> dict[str, str]:
     """Returns the reasons of gitrun's own pre-receive hook on the other side, by run id."""
     # gitrun: refused refs/runs/<id>: <reason>
-    matches = (re.match(rf"gitrun: refused {RUNS}({ID_DIGITS}): (.*)", line) for line in answer.told)
+    matches = (re.match(rf"gitrun: refused {RUNS}({ID_DIGITS}): (.*)", line) for line in answer.messages)
     return {match[1]: match[2] for match in matches if match}
 
 
@@ -321,7 +323,7 @@ def parse_porcelain(porcelain: bytes) -> Iterator[tuple[str, str, str]]:
 
 def failure_text(answer: RemoteAnswer, what: str) -> tuple[str, str]:
     """Returns message and hint for a git command that failed, without passwords of URLs."""
-    messages = () if answer.is_seen else [line.removeprefix("error: ").rstrip(".") for line in answer.told[:3]]
+    messages = () if answer.is_seen else [line.removeprefix("error: ").rstrip(".") for line in answer.messages[:3]]
     words = hide_passwords("; ".join([f"{what}: {answer.reason}", *messages]))
     if "prerequisite" in answer.reason:
         return words, "To go on: fetch the commits that this bundle builds on"

@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 class FetchRequest:
     """A request to fetch runs: ids or prefixes of ids (none: all runs), of which `pick` selects some by id.
 
-    `merge` merges runs that have new attempts on both sides. `shown` shows git's progress to the user. With `lenient`, names
+    `merge` merges runs that have new attempts on both sides. `progress` shows git's progress to the user. With `lenient`, names
     that the remote lacks are no error, and deleted runs stay deleted.
     """
 
     names: tuple[str, ...] = ()
     pick: Pick | None = None
     merge: bool = False
-    shown: bool = False
+    progress: bool = False
     lenient: bool = False
 
 
@@ -63,7 +63,7 @@ class Sharing:
         patterns = [f"{parse_id_prefix(name)}*" for name in order.names] or ["*"]
         # quarantine: fetched refs stay under a private prefix until their runs are checked
         with quarantine.open_quarantine(git) as prefix:
-            there = remotes.fetch_tips(git, remote, patterns, prefix, progress=order.shown)
+            there = remotes.fetch_tips(git, remote, patterns, prefix, progress=order.progress)
             names = find_ids(there, order.names, remote) if order.names and not order.lenient else frozenset[str]()
             wish = FetchWish(names, self._keeping(order.pick) if order.pick else None, merge=order.merge)
             return quarantine.receive_runs(git, there, wish)

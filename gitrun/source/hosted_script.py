@@ -44,11 +44,11 @@ LONGEST_NAMED = 1 << 21
 class Hosted:
     """A Python script among the words of a command.
 
-    `place` is the index of the word that names it, `path` is relative to the top, `host` is the first word of the
+    `position` is the index of the word that names it, `path` is relative to the top, `host` is the first word of the
     command.
     """
 
-    place: int
+    position: int
     path: str
     is_module: bool = False
     host: str = ""

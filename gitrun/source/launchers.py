@@ -49,14 +49,14 @@ class Project:
 class LauncherHelp:
     """Instructions for a launcher: variables to set and to remove, the prefix of an environment, a message to print.
 
-    OWN in a variable stands for the directory of the run's own environments. `made` is one to create there first.
+    OWN in a variable stands for the directory of the run's own environments. `environment` is one to create there first.
     """
 
     variables: Mapping[str, str]
     dropped: tuple[str, ...] = ()
     prefix: str = ""
     notice: str = ""
-    made: str = ""
+    environment: str = ""
 
 
 def help_launchers(words: list[str], environ: Mapping[str, str], project: Project, *, is_script: bool) -> LauncherHelp:
@@ -77,13 +77,13 @@ def help_launchers(words: list[str], environ: Mapping[str, str], project: Projec
         tuple(name for handed in helps for name in handed.dropped),
         next((handed.prefix for handed in helps if handed.prefix), ""),
         next((handed.notice for handed in helps if handed.notice), ""),
-        next((handed.made for handed in helps if handed.made), ""),
+        next((handed.environment for handed in helps if handed.environment), ""),
     )
 
 
 def choose_variables(handed: LauncherHelp, environ: Mapping[str, str], own: Path) -> dict[str, str]:
     """Returns the variables to set, with `own` for OWN. Creates the environment in `variables`. Raises CannotRun."""
-    variables = handed.made.replace(OWN, str(own))
+    variables = handed.environment.replace(OWN, str(own))
     python = shutil.which("python3", path=environ.get("PATH"))
     if variables and python and not is_environment(variables):
         capture_output((python, "-m", "venv", "--without-pip", variables), environ, own.parent)
@@ -125,7 +125,7 @@ def help_pdm(launcher: str, words: list[str], project: Project) -> LauncherHelp:
     if launcher != "pdm":
         return LauncherHelp({})
     # pdm creates environments only in the project or in its own data, so it gets the interpreter of one made here
-    return LauncherHelp({"PDM_PYTHON": f"{OWN}/pdm/bin/python"}, notice=launcher_notice(words), made=f"{OWN}/pdm")
+    return LauncherHelp({"PDM_PYTHON": f"{OWN}/pdm/bin/python"}, notice=launcher_notice(words), environment=f"{OWN}/pdm")
 
 
 def help_poetry(launcher: str, words: list[str], environ: Mapping[str, str], project: Project) -> LauncherHelp:

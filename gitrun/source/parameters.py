@@ -62,7 +62,7 @@ def with_parameters(script: Script, files: Sequence[ParameterValues], params: Ma
     advice = script.advice
     for values in files:
         # --config other.yaml: the values of the default file are not loaded
-        if values.file.named not in (params or {}):
+        if values.file.constant not in (params or {}):
             for flag in values.flags:
                 # an option of the same name decides in the program too
                 flags.setdefault(flag.name, flag)

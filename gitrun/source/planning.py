@@ -402,11 +402,11 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
         flags=flags.put(unsure), params=with_resources(params, definition),
         source=origin.snapshot, created=stamp.now, nonce=stamp.nonce,
         staged=origin.is_staged,
-        arguments=tuple(word for _, word in route.added), places=tuple(start for start, _ in route.added),
+        arguments=tuple(word for _, word in route.inserted), positions=tuple(start for start, _ in route.inserted),
         notices=tuple(filter(None, notices)),
-        constants=route.constants or (changed_constants(own, flags) if style == GLOBALS else {}), place=route.place,
+        constants=route.constants or (changed_constants(own, flags) if style == GLOBALS else {}), position=route.position,
         definition=definition, basis=model.provenance.Basis(is_entry=True) if definition else None,
-        written=values_in_files(flags, declared, definition.file if definition else ""),
+        config_values=values_in_files(flags, declared, definition.file if definition else ""),
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ YAML_WORDS: dict[str, Value | None] = {
 class PointRow:
     """A row of a file of points: the flags that it gives, and its place for messages, such as `points.csv, line 3`."""
 
-    place: str
+    where: str
     flags: Mapping[str, Value | Typed]
 
 
@@ -95,7 +95,7 @@ def resolve_points(  # noqa: PLR0913 - those of resolve_flags, and how much of a
         try:
             flags = resolve_flags(declared, values, operation=operation, force=force, partial=partial)
         except (BadValue, UnknownFlag) as error:
-            raise type(error)(f"{row.place}: {error.message}", error.hint) from error
+            raise type(error)(f"{row.where}: {error.message}", error.hint) from error
         points.append({name: value for name, value in flags.items() if value is not None})
     return tuple(points)
 

@@ -34,11 +34,11 @@ INLINE_METADATA = b"# /// script"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way of flags to a command: words to add, each with its position, or constants to set in the script at `place`."""
+    """The way of flags to a command: words to add, each with its position, or constants to set in the script at `position`."""
 
-    added: tuple[tuple[int, str], ...] = ()
+    inserted: tuple[tuple[int, str], ...] = ()
     constants: Mapping[str, Value | None] | None = None
-    place: int = 0
+    position: int = 0
 
 
 def flag_variable(name: str) -> str:
@@ -74,7 +74,7 @@ def find_host(tree: SourceTree, operation: Operation, declared: Declared, names:
     content = tree.read(at.path) if at else None
     if at is None or content is None:
         return None
-    script = tree.script(at.path, content).chosen(operation.command[at.place + 1 :])
+    script = tree.script(at.path, content).chosen(operation.command[at.position + 1 :])
     script = with_parameters(script, read_parameters(tree, replace(operation, path=at.path), script))
     host = Host(at, script, content)
     # searching the tree starts a git process, so it is done only for names that nothing else explains
@@ -200,7 +200,7 @@ def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:
     words, at = operation.command, host.at
     own = {name: value for name, value in flags.items() if is_routed(host, name, words) and not host.has_in_file(name)}
     # words before the script belong to the program that starts it
-    behind = words[at.place + 1 :]
+    behind = words[at.position + 1 :]
     if host.script.style == ARGS:
         typed = read_words(host.script, behind)
         twice = next((name for name in own if name in typed.flags or name in typed.unsure), "")
@@ -208,14 +208,14 @@ def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:
             raise UsageError(f"flag {twice!r} is also in the command", "Give it once")
         # flags that are not set get no words
         values = Flags(default_values(host.script.flags) | own)
-        return Route(tuple((at.place + 1 + start, word) for start, word in place_arguments(host.script, values, behind)))
+        return Route(tuple((at.position + 1 + start, word) for start, word in place_arguments(host.script, values, behind)))
     before = {flag.name: flag.default for flag in host.script.flags}
     changed = {name: value for name, value in own.items() if name not in before or not is_exactly(value, before[name])}
     if changed and (reason := why_not_launched(host)):
         raise UnknownFlag(
             f"flag {next(iter(changed))!r} cannot be set in {at.path} here: {reason}", f"To set it: git run {at.path}"
         )
-    return Route((), changed, at.place)
+    return Route((), changed, at.position)
 
 
 def is_exactly(value: Value, other: Value | None) -> bool:
@@ -225,7 +225,7 @@ def is_exactly(value: Value, other: Value | None) -> bool:
 
 def why_not_launched(host: Host) -> str:
     """Returns the reason why constants of the script cannot be set; empty if they can."""
-    if host.at.place == 0:
+    if host.at.position == 0:
         return "the command starts it as a program"
     if host.at.host.endswith("uv") and INLINE_METADATA in host.source:
         return "uv reads its dependencies in the script itself"

@@ -53,14 +53,14 @@ MANY, MUCH = 1_000, 100 << 20
 class Snapshot:
     """The source of a run, the files of the working tree that it leaves out, and messages for the user.
 
-    `outside` is to be lent: ignored files, files that look like secrets, and large untracked files. `named` is to be
+    `outside` is to be lent: ignored files, files that look like secrets, and large untracked files. `linked` is to be
     linked: paths that the user names, and submodules that are not recorded. `bare` are submodules recorded by commit
     only: the program gets empty directories or links for them.
     """
 
     source: Source
     outside: tuple[bytes, ...]
-    named: tuple[bytes, ...]
+    linked: tuple[bytes, ...]
     words: tuple[str, ...]
     bare: tuple[bytes, ...] = ()
 

@@ -61,7 +61,7 @@ FILTER = re.compile(rb"\sfilter=(\S+)")
 class Module:
     """A submodule of the working tree: its path, its commit, and the tree of its files (empty: only the commit is recorded).
 
-    All paths are relative to the top. `outside` and `named` mean the same as in Snapshot.
+    All paths are relative to the top. `outside` and `linked` mean the same as in Snapshot.
     """
 
     path: bytes
@@ -70,7 +70,7 @@ class Module:
     is_dirty: bool = False
     skipped: tuple[Skipped, ...] = ()
     outside: tuple[bytes, ...] = ()
-    named: tuple[bytes, ...] = ()
+    linked: tuple[bytes, ...] = ()
     words: tuple[str, ...] = ()
     nested: tuple[Module, ...] = ()
 
@@ -86,7 +86,7 @@ class View:
 
     git: Git
     index: Path
-    place: Path
+    scratch: Path
     path: bytes
 
 
@@ -122,7 +122,7 @@ def add_submodule_files(
     return Snapshot(
         source,
         (*snapshot.outside, *(path for one in every for path in one.outside)),
-        (*snapshot.named, *(path for one in every for path in one.named)),
+        (*snapshot.linked, *(path for one in every for path in one.linked)),
         (*snapshot.words, *(word for one in every for word in one.words)),
         tuple(one.path for one in every if not one.tree),
     )
@@ -141,7 +141,7 @@ def record_submodule(git: Git, objects: Objects, choice: SnapshotOptions, path: 
     A submodule that cannot be recorded is only named, to be linked; its `words` warn about it and give the reason.
     """
     if not is_populated(git, path):
-        return Module(path, commit_id, named=(path,) if is_filled_directory(git, path) else ())
+        return Module(path, commit_id, linked=(path,) if is_filled_directory(git, path) else ())
     own = replace(choice, apart=paths_below(path, choice.apart))
     try:
         with open_submodule(git, path) as view:
@@ -150,7 +150,7 @@ def record_submodule(git: Git, objects: Objects, choice: SnapshotOptions, path: 
         reason = error.message
     effect = "Your program sees your files through a link" if choice.lent else "Your program does not see its files"
     return Module(
-        path, commit_id, named=(path,), words=(f"warning: submodule {os.fsdecode(path)} is not recorded: {reason}. {effect}",)
+        path, commit_id, linked=(path,), words=(f"warning: submodule {os.fsdecode(path)} is not recorded: {reason}. {effect}",)
     )
 
 
@@ -257,7 +257,7 @@ def open_submodule(git: Git, path: bytes) -> Iterator[View]:
         environ = {**module.environ, "GIT_OBJECT_DIRECTORY": str(store)}
         # objects here are temporary; `copy_trees` syncs those that stay
         config = {**module.config, "gitrun.fsync": ("false",)}
-        yield View(replace(module, environ=environ, config=config, held=git.held), index, own, path)
+        yield View(replace(module, environ=environ, config=config, held_files=git.held_files), index, own, path)
 
 
 def find_filter(module: Git, paths: Iterable[bytes]) -> str:
@@ -330,8 +330,10 @@ def write_pack(git: Git, view: View, object_ids: Sequence[str], there: Sequence[
     wanted_lines = "".join(f"{tree}\n" for tree in object_ids) + "".join(f"^{tree}\n" for tree in there)
     # the pack stays in this repository, so its own fsync setting applies
     reader = replace(view.git, config={**view.git.config, "gitrun.fsync": git.config.get("gitrun.fsync", ("true",))})
-    name = reader.run("pack-objects", "--revs", "-q", str(view.place / "copied"), stdin=wanted_lines.encode()).decode().strip()
-    return view.place / f"copied-{name}.pack"
+    name = (
+        reader.run("pack-objects", "--revs", "-q", str(view.scratch / "copied"), stdin=wanted_lines.encode()).decode().strip()
+    )
+    return view.scratch / f"copied-{name}.pack"
 
 
 def move_pack(git: Git, pack: Path) -> None:
@@ -373,9 +375,9 @@ def add_lent_files(git: Git, objects: Objects, snapshot: Snapshot, modules: Sequ
     """
     lent = [find_lent_files(git, objects, snapshot.source, settings, path) for path in modules]
     outside = (*snapshot.outside, *(path for one in lent for path in one.outside))
-    paths = (*snapshot.named, *(path for one in lent for path in one.named))
+    paths = (*snapshot.linked, *(path for one in lent for path in one.linked))
     return replace(
-        snapshot, outside=outside, named=paths, words=warn_of_submodules(git, list_linked_modules(objects, snapshot.source))
+        snapshot, outside=outside, linked=paths, words=warn_of_submodules(git, list_linked_modules(objects, snapshot.source))
     )
 
 
@@ -395,7 +397,7 @@ def find_lent_files(git: Git, objects: Objects, source: Source, settings: Settin
     return Snapshot(
         source,
         (*paths_above(path, outside), *(one for lent in inner for one in lent.outside)),
-        (*paths_above(path, files), *(one for lent in inner for one in lent.named)),
+        (*paths_above(path, files), *(one for lent in inner for one in lent.linked)),
         (),
     )
 

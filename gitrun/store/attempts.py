@@ -59,12 +59,12 @@ RECORD_WAITS = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 class Collected:
     """The whole outcome of an attempt, with metrics and files, and the changes of its result to the tree.
 
-    `seen` are the states of the files in the worktree; None if there is no worktree. `lost` are files that could not be read.
+    `status` are the states of the files in the worktree; None if there is no worktree. `lost` are files that could not be read.
     """
 
     outcome: Outcome
     changes: Changes
-    seen: WorktreeStatus | None = None
+    status: WorktreeStatus | None = None
     lost: tuple[bytes, ...] = ()
 
 

@@ -120,7 +120,7 @@ def add_note(git: Git, note: Note) -> bool:
     The notes of short trials are written together, by `add_waiting_notes`: a kill before that leaves them to the recovery of
     the batch.
     """
-    remembered = git.kept.remembered if git.kept else None
+    remembered = git.processes.remembered if git.processes else None
     waiting = None if remembered is None else remembered.setdefault(WaitingNotes, WaitingNotes())
     if not isinstance(waiting, WaitingNotes):
         return add_notes(git, [note])
@@ -133,7 +133,7 @@ class WaitingNotes:
     """Notes of ended trials that are not written yet, and the time of the last ones that were."""
 
     notes: list[Note] = field(default_factory=list)
-    written: float = 0.0
+    written_at: float = 0.0
 
 
 def add_waiting_notes(git: Git, *, at_once: bool = False) -> bool:
@@ -141,12 +141,12 @@ def add_waiting_notes(git: Git, *, at_once: bool = False) -> bool:
 
     Returns whether notes were written.
     """
-    waiting = (git.kept.remembered or {}).get(WaitingNotes) if git.kept else None
+    waiting = (git.processes.remembered or {}).get(WaitingNotes) if git.processes else None
     if not isinstance(waiting, WaitingNotes) or not waiting.notes:
         return False
-    if not at_once and time.monotonic() - waiting.written < TOGETHER:
+    if not at_once and time.monotonic() - waiting.written_at < TOGETHER:
         return False
-    notes, waiting.notes, waiting.written = waiting.notes, [], time.monotonic()
+    notes, waiting.notes, waiting.written_at = waiting.notes, [], time.monotonic()
     return add_notes(git, notes)
 
 

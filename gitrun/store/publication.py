@@ -130,7 +130,7 @@ def require_present(objects: Objects, object_ids: Sequence[str]) -> None:
         return
     infos: list[Object | None] = []
     # a git that read a pack before still sees what is in it after a gc has deleted the pack
-    with Objects(replace(objects.git, kept=None)) as fresh:
+    with Objects(replace(objects.git, processes=None)) as fresh:
         # rounds of a hundred: the questions must fit into the pipe while git waits for its answers to be read
         for start in range(0, len(packed), 100):
             infos += fresh.infos([object_id.encode() for object_id in packed[start : start + 100]])

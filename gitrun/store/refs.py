@@ -160,7 +160,7 @@ class FileRefs:
         lines = "".join(map(transaction_line, edits)).encode(errors="surrogateescape")
         # --no-deref: git would move or delete the target of a symbolic ref
         words = (*quiet, "update-ref", "--no-deref", "-m", reason, "-z", "--stdin")
-        if git.kept and len(edits) == 1 and self._transact_kept(words, lines, hooks=of_runs):
+        if git.processes and len(edits) == 1 and self._transact_kept(words, lines, hooks=of_runs):
             return ""
         result = git.attempt(*words, stdin=lines, hooks=of_runs)
         return failure_reason(result.stderr) if result.returncode else ""

@@ -69,7 +69,7 @@ def repair(session: Session, expire: float | None, remote: str | None = None) ->
         if not tried:
             break
         # several findings can share one cure, which runs once
-        for cure in dict.fromkeys((one.cure, one.place) for one in tried):
+        for cure in dict.fromkeys((one.cure, one.path) for one in tried):
             # a fault whose cure fails is found again by the next examination
             with suppress(GitrunError, OSError):
                 apply_cure(session, *cure)

@@ -91,12 +91,12 @@ class Garbage:
 class GcPlan:
     """The work found: runs to delete, deleted runs (id -> tip) to purge, paths to remove, refs and objects to pack.
 
-    `held` is the size in bytes of the files kept outside git for the runs to purge.
+    `kept_size` is the size in bytes of the files kept outside git for the runs to purge.
     """
 
     runs: tuple[Run, ...] = ()
     purged: Mapping[str, str] | None = None
-    held: int = 0
+    kept_size: int = 0
     files: tuple[Garbage, ...] = ()
     slots: tuple[Garbage, ...] = ()
     leftovers: tuple[Garbage, ...] = ()
@@ -107,7 +107,7 @@ class GcPlan:
     @property
     def size(self) -> int:
         """Returns the bytes that will be freed. Objects do not count: git's own gc removes them later."""
-        return self.held + sum(pile.size for pile in (*self.files, *self.slots, *self.leftovers))
+        return self.kept_size + sum(pile.size for pile in (*self.files, *self.slots, *self.leftovers))
 
 
 def find_garbage(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> GcPlan:
@@ -118,7 +118,7 @@ def find_garbage(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> G
     return GcPlan(
         runs=old,
         purged=purged,
-        held=sum(size_below(git.state / "files" / run) for run in purged),
+        kept_size=sum(size_below(git.state / "files" / run) for run in purged),
         files=orphaned_files(git),
         slots=idle_slots(git, 0.0 if rules.slots else IDLE, now),
         leftovers=temporary_leftovers(git, now),

@@ -131,7 +131,7 @@ class LendingSurvey:
 
     top: bytes
     device: int
-    wanted: LendingRequest
+    request: LendingRequest
     settings: Settings
 
     def at(self, paths: bytes) -> Part | None:
@@ -253,13 +253,13 @@ class LendingSurvey:
     def is_linked(self, path: bytes) -> bool:
         """Returns whether the user asked for a link to the path or to a directory above it."""
         return names_path(self.settings.link_paths, path) or any(
-            path == one or path.startswith(one + b"/") for one in self.wanted.linked
+            path == one or path.startswith(one + b"/") for one in self.request.linked
         )
 
     def is_output(self, path: bytes) -> bool:
         """Returns whether the operation names it as an output, which every run creates itself."""
         name = os.fsdecode(path)
-        return any(fnmatchcase(name, one) or name.startswith(one.rstrip("/") + "/") for one in self.wanted.outputs)
+        return any(fnmatchcase(name, one) or name.startswith(one.rstrip("/") + "/") for one in self.request.outputs)
 
 
 def is_environment(path: bytes, entries: list[os.DirEntry[bytes]] | None) -> bool:

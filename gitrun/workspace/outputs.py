@@ -51,7 +51,7 @@ class Produced:
 
     changes: dict[bytes, Entry | None]
     files: tuple[File, ...]
-    seen: WorktreeStatus
+    status: WorktreeStatus
     lost: tuple[bytes, ...] = ()
 
 
@@ -145,7 +145,7 @@ class Progress:
 
 def is_given(workspace: Workspace, path: bytes) -> bool:
     """Returns whether the file was put there for the program and is unchanged."""
-    stamp = workspace.given.get(path)
+    stamp = workspace.stamps.get(path)
     if stamp is None:
         return is_untouched(os.fsencode(workspace.tree), workspace.lent, path)
     status = os.lstat(os.fsencode(workspace.tree) + b"/" + path)

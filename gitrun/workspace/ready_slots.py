@@ -76,7 +76,7 @@ class ReadySlot:
 
 def remembered_slots(git: Git) -> dict[object, object] | None:
     """Returns what this process remembers of slots, by their directories; None if it executes only one attempt."""
-    return git.kept.remembered if git.kept else None
+    return git.processes.remembered if git.processes else None
 
 
 def find_ready(git: Git, directory: Path) -> ReadySlot | None:

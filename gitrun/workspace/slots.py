@@ -86,7 +86,7 @@ class Slot:
         self.tree = worktree_path(directory, git.worktree or git.common_dir)
         self.user = git
         self.manifest, self.unsteady = Manifest(), tuple[bytes, ...]()
-        self.git = replace(bind_git(git, self.tree, is_full=is_full), held=(lock.descriptor,))
+        self.git = replace(bind_git(git, self.tree, is_full=is_full), held_files=(lock.descriptor,))
         self.content = bind_content_git(git, self.git)
         self._lock = lock
 

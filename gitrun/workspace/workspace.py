@@ -28,7 +28,7 @@ class Workspace:
     apart: frozenset[bytes] = frozenset()
     index: Path | None = None
     """The snapshot's index if this is the user's working tree; None in a slot."""
-    given: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
+    stamps: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
     """Files that gitrun put there, with their mtime in nanoseconds and their inode. Unchanged ones are not recorded."""
     outputs: tuple[str, ...] = ()
     """Paths, directories and patterns that are recorded even if git ignores them."""

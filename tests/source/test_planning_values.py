@@ -67,7 +67,7 @@ def test_forced_flag_that_nothing_reads_is_refused() -> None:
 
 def test_script_of_a_command_gets_its_flags() -> None:
     plan = started(source(a_py=ARGS), command=("python", "a.py"), flags={"lr": 0.5})
-    assert (plan.kind, plan.arguments, plan.places) == ("command", ("--lr", "0.5"), (2, 2))
+    assert (plan.kind, plan.arguments, plan.positions) == ("command", ("--lr", "0.5"), (2, 2))
 
 
 def test_restart_keeps_flags_and_changes_those_given() -> None:

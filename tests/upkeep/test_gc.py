@@ -68,7 +68,7 @@ def test_files_of_deleted_runs_stay_until_the_runs_are_purged(repo) -> None:
     project.upkeep.sweep(project.upkeep.survey(GcRules()))
     assert kept.exists()
     found = project.upkeep.survey(GcRules(expire=time.time() + 100))
-    assert found.held == 1000
+    assert found.kept_size == 1000
     project.upkeep.sweep(found)
     assert not kept.exists()
 
