@@ -20,12 +20,12 @@ TICKS = 8
 class Axis:
     """A scale from 0 to 1 for one quantity: numbers by size or logarithm, other values by their order of appearance.
 
-    `place` returns None for an absent value. `ticks` are places with their labels.
+    `position_of` returns None for an absent value. `ticks` are places with their labels.
     """
 
     name: str
     ticks: tuple[tuple[float, str], ...]
-    place: Callable[[object], float | None]
+    position_of: Callable[[object], float | None]
 
 
 def make_axis(name: str, values: Sequence[object], *, log: bool = False) -> Axis:
