@@ -87,7 +87,7 @@ def compare_ends(project: Project, bisection: Bisection) -> View | None:
     """Returns the differences between the last run that passed and the first that failed."""
     if not bisection.passing.run or not bisection.failing.run:
         return None
-    pair = project.runs.pair_runs(found.passing.run, found.failing.run)
+    pair = project.runs.pair_runs(bisection.passing.run, bisection.failing.run)
     return commands.diff.View(project, pair, project.runs.compare(pair), compare_environments(project, pair.runs))
 
 

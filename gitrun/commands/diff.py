@@ -60,8 +60,8 @@ def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool
     # the other side is a commit or the working tree, which has no flags and no output
     if len(pair.runs) < 2:
         options = require_source_only(options)
-    shown = [part for option in options or (FLAGS, NEEDS, SOURCE, OUTPUT) for part in ASKED[option]]
-    environment = compare_environments(project, pair.runs) if ENV in shown or as_json else {}
+    parts_shown = [part for option in options or (FLAGS, NEEDS, SOURCE, OUTPUT) for part in ASKED[option]]
+    environment = compare_environments(project, pair.runs) if ENV in parts_shown or as_json else {}
     view = View(project, pair, project.runs.compare(pair), environment)
     if as_json:
         print_json(view.as_json())
@@ -107,7 +107,7 @@ class View:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the differences as a JSON value."""
-        return differences_json(self.pair, self.found, self.environment)
+        return differences_json(self.pair, self.differences, self.environment)
 
     def show(self, parts: Sequence[str], look: DiffStyle) -> None:
         """Prints the differences in these parts, under headings if there are several."""

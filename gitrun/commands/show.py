@@ -47,7 +47,7 @@ def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options:
             print_openable(project, run)
         return
     if as_json:
-        shown = [render.feed.full_json(project, run) for run in found]
+        tables = [render.feed.full_json(project, run) for run in selected]
         # one run is an object, so that a program need not take it out of an array
         print_json(tables[0] if len(tables) == 1 else tables)
         return

@@ -50,8 +50,8 @@ class OptunaPruner:
     def should_stop(self, trial: Trial, trials: Sequence[Trial]) -> bool:
         """Returns whether any step of the running trial so far says that it is not worth going on."""
         others = (other for other in trials if other.number != trial.number)
-        told = sorted((*others, trial), key=lambda each: each.number)
-        told = [each for each in told if each.number > 0]
+        finished = sorted((*others, trial), key=lambda each: each.number)
+        finished = [each for each in finished if each.number > 0]
         with quiet_optuna(), errors_of(f"pruner {self._definition.prune}", "To search without it: --prune none"):
             # a trial that has begun again, or whose past has changed since, changes what was decided
             if not self._continue(finished):

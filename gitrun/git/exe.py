@@ -170,7 +170,7 @@ class Git:
                 raise
             reason = failure_reason(process.stderr.read())
         if process.returncode:
-            raise GitFailed(unwritable_message(said) or f"git {command_name(words)} failed: {said}")
+            raise GitFailed(unwritable_message(reason) or f"git {command_name(words)} failed: {reason}")
 
     @property
     def steady(self) -> tuple[str, ...]:

@@ -91,7 +91,8 @@ def draw_curve(detail: Detail, curve: Curve) -> str:
     across, up = (make_number_axis("", numbers, log=False) for numbers in zip(*known, strict=True))
     # two units stay free above and below, or half of the stroke would be cut off
     points = " ".join(
-        f"{WIDE * (across.place(step) or 0):.1f},{HIGH - 2 - (HIGH - 4) * (up.place(value) or 0):.1f}" for step, value in known
+        f"{WIDE * (across.position_of(step) or 0):.1f},{HIGH - 2 - (HIGH - 4) * (up.position_of(value) or 0):.1f}"
+        for step, value in known
     )
     # the drawing is stretched to the page, its stroke must not be
     line = f'<polyline points="{points}" vector-effect="non-scaling-stroke" stroke-width="1.5"/>'

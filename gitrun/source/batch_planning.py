@@ -240,14 +240,14 @@ def carried_options(before: BatchDefinition, sampler: str, prune: str) -> dict[s
     return {name: value for name, value in before.options.items() if is_carried(name)}
 
 
-def as_batch(trial: Plan, request: Request, definition: BatchDefinition, kept: Mapping[str, Any]) -> Plan:
+def as_batch(trial: Plan, request: Request, definition: BatchDefinition, chosen_options: Mapping[str, Any]) -> Plan:
     """Returns the plan of a batch, made from that of one of its trials."""
     space, columns = definition.space, {name for row in definition.points for name in row}
     texts: dict[str, Value | None] = dict.fromkeys(columns) | {
         name: list(domain.values) if isinstance(domain, Choice) and not domain.when else format_domain(domain)
         for name, domain in space.items()
     }
-    given = {name: getattr(request, name) for name in ("optimizer", "minimize", "maximize") if getattr(request, name)}
+    goals = {name: getattr(request, name) for name in ("optimizer", "minimize", "maximize") if getattr(request, name)}
     before = (text for text in trial.params.opt_flags if split_assignment(text)[0] in definition.options)
     options = tuple(request.opt_flags or before)
     params = replace(

@@ -70,7 +70,7 @@ class ForeignRuns:
         now = datetime.fromtimestamp(round(time.time(), 6), timezone.utc)
         # oldest first, so that the times given here keep the order of the makers' times
         names = (name for run in sorted(fresh, key=list_order) for name in (run.attempt.id, run.attempt.result) if name)
-        given = record_received(self._git, [name for name in names if not self._is_known(name)], now)
+        times = record_received(self._git, [name for name in names if not self._is_known(name)], now)
         return [
             replace(run, attempt=replace(run.attempt, created=min(run.attempt.created, times[run.attempt.id])))
             if run.attempt.id in times

@@ -180,7 +180,7 @@ class RunReader:
         with self._index() as index:
             return views.batches.rank_batch(self._git, index, batch)
 
-    def build_report(self, asked: Range | Sequence[Run]) -> Report:
+    def build_report(self, subject: Range | Sequence[Run]) -> Report:
         """Returns the report on the commits of a range, or on some runs."""
         with self._index() as index:
             return views.report.build_report(self._git, index, subject)

@@ -186,8 +186,8 @@ def build_detail(
         run=run, previous=previous,
         flags=differing_values(old.flags, run.flags), metrics=differing_values(old.metrics, run.metrics),
         environment=differing_values(environments[old.id], environments[run.id]), code=read_code_changes(git, previous, run),
-        curves=tuple(read_curves(git, [run], list(islice(told, DRAWN)))), tail=lines, before=before,
-        signed=found.words if found else "unsigned",
+        curves=tuple(read_curves(git, [run], list(islice(summaries, DRAWN)))), tail=lines, before=before,
+        signed=signature.words if signature else "unsigned",
     )  # fmt: skip
 
 
