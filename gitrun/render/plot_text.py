@@ -174,7 +174,7 @@ def draw_text(plot: Plot, columns: int, rows: int, marks: Marks, palette: Palett
             continue
         canvas = Canvas(frame.columns, frame.rows, marks, [one.key for one in plot.runs])
         draw_panel(canvas, plot, panel, (across, axis))
-        low, high = (canvas.cell_at(0.0, axis.place(value) or 0.0)[1] for value in (min(values), max(values)))
+        low, high = (canvas.cell_at(0.0, axis.position_of(value) or 0.0)[1] for value in (min(values), max(values)))
         lines += frame_lines(canvas.lines(palette), frame, {low: ends[0], high: ends[1]}, marks)
         lines += x_lines(plot, across, frame, marks)
     return TextPlot(tuple(lines), tuple(legend_rows(plot, palette)))
@@ -218,12 +218,12 @@ def draw_panel(canvas: Canvas, plot: Plot, panel: Panel, axes: tuple[Axis, Axis]
         ]
         if ends and plot.form == CURVES:
             column, row = canvas.cell_at(*ends[-1])
-            canvas.put_near((column + 1, row), plot.runs[trace.place].key, trace.place)
+            canvas.put_near((column + 1, row), plot.runs[trace.position_of].key, trace.position_of)
         for end in ends if plot.form != CURVES else ():
             # the points of a history are of one colour: each is a run
-            owner = panel.best.place if panel.best else trace.place
+            owner = panel.best.position_of if panel.best else trace.position_of
             if has_letters:
-                canvas.put_near(canvas.cell_at(*end), plot.runs[trace.place].key, owner)
+                canvas.put_near(canvas.cell_at(*end), plot.runs[trace.position_of].key, owner)
             else:
                 canvas.put(canvas.cell_at(*end), canvas.marks.point, owner)
 
@@ -241,10 +241,10 @@ def draw_trace(canvas: Canvas, trace: Trace, axes: tuple[Axis, Axis], *, log_y: 
             before = None
             if math.isinf(y):
                 column, row = canvas.cell_at(axes[0].place(x) or 0.0, 1.0 if y > 0 else 0.0)
-                canvas.put((column, row), canvas.marks.above if y > 0 else canvas.marks.below, trace.place)
+                canvas.put((column, row), canvas.marks.above if y > 0 else canvas.marks.below, trace.position_of)
             continue
         dot = canvas.dot_at(*place_of(axes, x, y))
-        canvas.draw_line(before or dot, dot, trace.place)
+        canvas.draw_line(before or dot, dot, trace.position_of)
         before = dot
 
 
@@ -304,8 +304,8 @@ def legend_rows(plot: Plot, palette: Palette) -> Iterator[tuple[str, ...]]:
         return
     several = len({one.run.operation for one in plot.runs}) > 1
     for place, one in enumerate(plot.runs):
-        traces = [(panel, trace) for panel in plot.panels for trace in panel.traces if trace.place == place]
-        if plot.form == HISTORY and plot.panels[0].best and plot.panels[0].best.place != place:
+        traces = [(panel, trace) for panel in plot.panels for trace in panel.traces if trace.position_of == place]
+        if plot.form == HISTORY and plot.panels[0].best and plot.panels[0].best.position_of != place:
             continue
         key = "best" if plot.form == HISTORY else one.key
         values = [*x_texts(plot, place), *(trace_text(plot, panel, trace, one) for panel, trace in traces)]
