@@ -103,7 +103,7 @@ def draw_panel(plot: Plot, panel: Panel, across: Axis) -> Iterator[str]:
             while any(abs(x - beside) < LETTER[0] and abs(y - above) < LETTER[1] for beside, above in taken):
                 x += LETTER[0]
             taken.append((x, y))
-            yield text_at(x, y, plot.runs[trace.position_of].key, f"dot-{hue_of(trace.position_of)}")
+            yield text_at(x, y, plot.runs[trace.place].key, f"dot-{hue_of(trace.place)}")
 
 
 def draw_axes(across: Axis, up: Axis) -> Iterator[str]:
@@ -121,8 +121,8 @@ def draw_axes(across: Axis, up: Axis) -> Iterator[str]:
 
 def draw_curve(trace: Trace, across: Axis, up: Axis, *, log_y: bool) -> Iterator[str]:
     """Yields the line of a curve, in pieces where values have no place; a dot for a single value, a triangle for infinity."""
-    hue = hue_of(trace.position_of)
-    dash = DASHES[trace.position_of // HUES % len(DASHES)]
+    hue = hue_of(trace.place)
+    dash = DASHES[trace.place // HUES % len(DASHES)]
     style = f'class="curve line-{hue}"{paint("stroke", f"hue-{hue}")}' + (f' stroke-dasharray="{dash}"' if dash else "")
     pieces: list[list[str]] = [[]]
     for x, y in zip(trace.xs, trace.ys, strict=True):
@@ -146,7 +146,7 @@ def draw_dot(trace: Trace, across: Axis, up: Axis, *, log_y: bool) -> Iterator[s
     """Yields the point of a run."""
     for x, y in zip(trace.xs, trace.ys, strict=True):
         if not why_not_drawn(y, log_y=log_y):
-            yield circle(f"{x_of(across, x):.1f},{y_of(up, y):.1f}", hue_of(trace.position_of))
+            yield circle(f"{x_of(across, x):.1f},{y_of(up, y):.1f}", hue_of(trace.place))
 
 
 def circle(point: str, hue: int) -> str:
@@ -184,7 +184,7 @@ def text_at(x: float, y: float, words: str, name: str = "", anchor: str = "") ->
 def legend_rows(plot: Plot) -> list[tuple[int, str, str]]:
     """Returns index, letters and words of each run that is listed; of a history, the best run alone."""
     if plot.form == HISTORY:
-        best = plot.panels[0].best.position_of if plot.panels[0].best else 0
+        best = plot.panels[0].best.place if plot.panels[0].best else 0
         places: Iterable[int] = (best,)
     else:
         places = range(min(len(plot.runs), MOST_ROWS))
@@ -193,7 +193,7 @@ def legend_rows(plot: Plot) -> list[tuple[int, str, str]]:
     for place in places:
         one = plot.runs[place]
         values = [
-            trace_text(plot, panel, trace, one) for panel in plot.panels for trace in panel.traces if trace.position_of == place
+            trace_text(plot, panel, trace, one) for panel in plot.panels for trace in panel.traces if trace.place == place
         ]
         words = "  ".join((short_id(one.run.id), words_of(one, several=several), *x_texts(plot, place), *values))
         rows.append((place, "best" if plot.form == HISTORY else one.key, words))

@@ -218,19 +218,19 @@ def draw_panel(canvas: Canvas, plot: Plot, panel: Panel, axes: tuple[Axis, Axis]
         ]
         if ends and plot.form == CURVES:
             column, row = canvas.cell_at(*ends[-1])
-            canvas.put_near((column + 1, row), plot.runs[trace.position_of].key, trace.position_of)
+            canvas.put_near((column + 1, row), plot.runs[trace.place].key, trace.place)
         for end in ends if plot.form != CURVES else ():
             # the points of a history are of one colour: each is a run
-            owner = panel.best.position_of if panel.best else trace.position_of
+            owner = panel.best.place if panel.best else trace.place
             if has_letters:
-                canvas.put_near(canvas.cell_at(*end), plot.runs[trace.position_of].key, owner)
+                canvas.put_near(canvas.cell_at(*end), plot.runs[trace.place].key, owner)
             else:
                 canvas.put(canvas.cell_at(*end), canvas.marks.point, owner)
 
 
 def place_of(axes: tuple[Axis, Axis], x: float | str, y: float) -> tuple[float, float]:
     """Returns the places of a point on both axes."""
-    return axes[0].place(x) or 0.0, axes[1].place(y) or 0.0
+    return axes[0].position_of(x) or 0.0, axes[1].position_of(y) or 0.0
 
 
 def draw_trace(canvas: Canvas, trace: Trace, axes: tuple[Axis, Axis], *, log_y: bool) -> None:
@@ -240,11 +240,11 @@ def draw_trace(canvas: Canvas, trace: Trace, axes: tuple[Axis, Axis], *, log_y: 
         if why_not_drawn(y, log_y=log_y):
             before = None
             if math.isinf(y):
-                column, row = canvas.cell_at(axes[0].place(x) or 0.0, 1.0 if y > 0 else 0.0)
-                canvas.put((column, row), canvas.marks.above if y > 0 else canvas.marks.below, trace.position_of)
+                column, row = canvas.cell_at(axes[0].position_of(x) or 0.0, 1.0 if y > 0 else 0.0)
+                canvas.put((column, row), canvas.marks.above if y > 0 else canvas.marks.below, trace.place)
             continue
         dot = canvas.dot_at(*place_of(axes, x, y))
-        canvas.draw_line(before or dot, dot, trace.position_of)
+        canvas.draw_line(before or dot, dot, trace.place)
         before = dot
 
 
@@ -304,8 +304,8 @@ def legend_rows(plot: Plot, palette: Palette) -> Iterator[tuple[str, ...]]:
         return
     several = len({one.run.operation for one in plot.runs}) > 1
     for place, one in enumerate(plot.runs):
-        traces = [(panel, trace) for panel in plot.panels for trace in panel.traces if trace.position_of == place]
-        if plot.form == HISTORY and plot.panels[0].best and plot.panels[0].best.position_of != place:
+        traces = [(panel, trace) for panel in plot.panels for trace in panel.traces if trace.place == place]
+        if plot.form == HISTORY and plot.panels[0].best and plot.panels[0].best.place != place:
             continue
         key = "best" if plot.form == HISTORY else one.key
         values = [*x_texts(plot, place), *(trace_text(plot, panel, trace, one) for panel, trace in traces)]
