@@ -117,7 +117,7 @@ class Served:
 def serving(repo: Repo, *words: str) -> Iterator[Served]:
     """Serves a repository with `git run view WORDS` until the end of the `with`."""
     environ = dict(os.environ)
-    command = ("git", "run", "view", "--no-open", "--port", "0", *words)
+    command = ("git", "run", "view", "--no-open", *words)
     with subprocess.Popen(command, cwd=repo.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

@@ -22,8 +22,6 @@ LONG = {
     "dask",
     "distributed",
     "numpy",
-    "starlette",
-    "uvicorn",
 }
 
 

@@ -1,7 +1,8 @@
 /* gitrun.filterbox: the field for a filter, with the names that complete what is typed, and the fault of what cannot be read.
  *
- *   create({ names(), texts(name), change(text, isDone) })   names() lists the names of properties, flags and metrics,
- *       texts(name) a few texts that the runs have there; change is called with each expression that can be read
+ *   create({ names(), texts(name), change(text, isNew) })   names() lists the names of properties, flags and metrics,
+ *       texts(name) a few texts that the runs have there; change is called with each expression; isNew tells the first of many
+ *       that come while the user types, so that Back goes to what was before
  *   box.node, box.input;  box.set(text)   shows an expression, unless the user is typing;  box.fail(error)
  */
 'use strict';
@@ -30,19 +31,25 @@ gitrun.filterbox = (() => {
     const input = element('input', {
       type: 'search', id: 'filter', role: 'combobox', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
       placeholder: "lr<0.1 and status=completed", 'aria-label': 'Filter, as in git run list --where', 'aria-expanded': 'false', 'aria-controls': 'completions',
-      'aria-autocomplete': 'list', 'aria-describedby': 'filter-fault', input: typed, keydown: pressed, blur: () => offer(false),
+      'aria-autocomplete': 'list', 'aria-describedby': 'filter-fault', input: typed, keydown: pressed, blur: () => { offer(false); isNew = true; },
     });
-    let chosen = -1, options = [], word = '', timer = 0;
+    let chosen = -1, options = [], word = '', timer = 0, isNew = true;
 
     function typed() {
       offer(true);
       clearTimeout(timer);
-      timer = setTimeout(() => send(false), 80);
+      timer = setTimeout(send, 80);
     }
 
-    function send(isDone) {
+    function send() {
       clearTimeout(timer);
-      change(input.value.trim(), isDone);
+      change(input.value.trim(), isNew);
+      isNew = false;
+    }
+
+    function finish() {
+      send();
+      isNew = true;
     }
 
     function offer(isOpen) {
@@ -74,7 +81,7 @@ gitrun.filterbox = (() => {
         chosen = (chosen + step + options.length + (chosen < 0 && step < 0 ? 1 : 0)) % options.length;
         mark();
       } else if ((event.key === 'Tab' || event.key === 'Enter') && options.length && (chosen >= 0 || (event.key === 'Tab' && word))) accept(Math.max(0, chosen));
-      else if (event.key === 'Enter') { offer(false); send(true); }
+      else if (event.key === 'Enter') { offer(false); finish(); }
       else if (event.key === 'Escape') { if (list.hidden) node.dispatchEvent(new CustomEvent('leave')); else offer(false); }
       else return;
       event.preventDefault();

@@ -46,11 +46,7 @@
     const signal = AbortSignal.any([page.view.signal, page.controller.signal]);
     fill(panel);
     page.refresh = null;
-    panel.setAttribute('aria-busy', 'true');
-    Promise.resolve(TABS[chosen](panel, run, page.view.query, signal)).then(refresh => {
-      page.refresh = refresh;
-      panel.removeAttribute('aria-busy');
-    }, error => {
+    Promise.resolve(TABS[chosen](panel, run, page.view.query, signal)).then(refresh => { page.refresh = refresh; }, error => {
       if (error.name !== 'AbortError') fill(panel, gitrun.dom.fault(error));
     });
   }
@@ -60,8 +56,7 @@
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[event.key];
     if (to === undefined || at < 0) return;
     event.preventDefault();
-    const tab = Object.keys(TABS)[(to + all.length) % all.length];
-    gitrun.router.setQuery({ tab: tab === 'overview' ? null : tab, path: null, of: null, to: null }, { push: true });
+    all[(to + all.length) % all.length].click();
   }
 
   function headOf(run) {

@@ -27,7 +27,7 @@
       const id = slot => this.table.id(slot);
       this.box = gitrun.filterbox.create({
         names: () => this.names(), texts: name => this.textsOf(name),
-        change: (words, isDone) => this.filterChanged(words, isDone),
+        change: (words, isNew) => this.filterChanged(words, isNew),
       });
       this.box.node.addEventListener('leave', () => this.grid.node.focus());
       this.count = element('p', { class: 'count', role: 'status', 'aria-live': 'polite' });
@@ -39,6 +39,7 @@
       });
       Object.assign(this.grid, { idOf: id, statusOf: this.table.reader('status'), seen: () => this.askSparks() });
       this.equal = element('p', { class: 'soft equal' });
+      this.broken = element('ul', { class: 'broken', 'aria-label': 'Runs that cannot be read' });
       this.foot = element('div', { class: 'foot' });
       this.panel = gitrun.panel.create({
         signal: this.signal, setQuery: changes => gitrun.router.setQuery(changes), brush: (name, low, high, texts) => this.brushed(name, low, high, texts),
@@ -49,7 +50,7 @@
       const help = element('button', { type: 'button', 'aria-label': 'Keys', title: 'Keys (?)', click: () => this.use(tools => tools.showHelp()) }, '?');
       fill(this.view.main, element('h1', { class: 'unseen' }, 'Runs'), element('div', { class: 'runs' },
         element('div', { class: 'list' }, element('div', { class: 'tools' }, this.box.node, this.count, this.picker, help),
-          this.chips, this.bestLine, this.grid.node, this.equal, this.chosen, this.foot), this.panel.node));
+          this.chips, this.bestLine, this.grid.node, this.broken, this.equal, this.chosen, this.foot), this.panel.node));
     }
 
     async use(act) {
@@ -146,6 +147,7 @@
       this.showBest();
       this.showEqual();
       this.showChosen(picked);
+      this.showBroken();
       this.showFoot();
       this.showEmpty();
       this.showPanel({
@@ -233,6 +235,14 @@
       fill(this.equal, 'The same in all: ', flags.map(name => [element('code', {}, `${name}=${text.value(this.table.reader(`flag:${name}`)(some))}`), ' ']));
     }
 
+    /** As in `git run list`, what cannot be read comes last, and matches no filter. */
+    showBroken() {
+      const { q, op, sort } = this.query, broken = q || op || sort ? [] : this.table.broken;
+      this.broken.hidden = !broken.length;
+      fill(this.broken, broken.slice(0, MOST_VALUES).map(({ id, reason }) => element('li', {}, element('span', { class: 'id' }, id.slice(0, 8)), ` ${reason}`)),
+        broken.length > MOST_VALUES && element('li', {}, `and ${text.whole(broken.length - MOST_VALUES)} more`));
+    }
+
     showChosen(picked) {
       const ids = this.selected, gone = ids.length - picked.length;
       this.chosen.hidden = !ids.length;
@@ -240,7 +250,7 @@
       fill(this.chosen, `${ids.length} selected `, ids.length > 1 && [link(this.compareAddress(), { class: 'button' }, 'Compare'), ' '],
         ids.length === 2 && [link(`/diff/${ids[1]}/${ids[0]}`, { class: 'button' }, 'Diff'), ' '],
         element('button', { type: 'button', click: () => this.select([]) }, 'Clear'),
-        gone > 0 && this.table.isWhole && ` ${gone} of them deleted; git run restore brings them back`);
+        gone > 0 && this.table.isWhole && [` ${gone} deleted. To restore: `, element('code', {}, `git run restore ${ids.filter(id => this.table.slotOf(id) === undefined).map(id => id.slice(0, 8)).join(' ')}`)]);
     }
 
     compareAddress() { return gitrun.router.address('/compare', { r: this.selected.join(',') }); }
@@ -278,12 +288,12 @@
 
     // what the user does
 
-    filterChanged(words, isDone) {
+    filterChanged(words, isNew) {
       try {
         if (words) gitrun.filter.parse(words);
         this.box.fail(null);
       } catch (error) { return this.box.fail(error); }
-      gitrun.router.setQuery({ q: words || null }, { push: isDone });
+      gitrun.router.setQuery({ q: words || null }, { push: isNew });
     }
 
     sortBy(key) {

@@ -1,0 +1,421 @@
+"""The page of all runs of `git run view`, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from browser import serving, wait_until
+from filter_table import EXPRESSIONS
+from repository import Repo
+
+from gitrun.model.text import number_text
+
+if TYPE_CHECKING:
+    from browser import Served
+    from playwright.sync_api import Page
+
+ROWS = "[role=grid] .rows [role=row]"
+SORTED = "[...document.querySelectorAll(rows)].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)"
+TRAIN = """\
+import time
+import gitrun
+steps = 1
+for step in range(steps):
+    gitrun.log({"loss": 1 / (step + 1)}, step=step)
+    time.sleep(0.05)
+"""
+
+
+def rows_of(page: Page) -> list[str]:
+    """The ids of the rows in their order, once the table has settled."""
+    wait_until(lambda: page.locator("p.count").inner_text() and "loading" not in page.locator("p.count").inner_text())
+    return page.evaluate(
+        f"rows => {SORTED}.map(row => row.dataset.run)",
+        ROWS,
+    )
+
+
+def listed(served: Served, *words: str) -> list[str]:
+    """The ids that `git run list` has, as the page cuts them."""
+    return [run["id"][:12] for run in json.loads(served.run("list", "--all", "--json", *words).stdout)]
+
+
+def column(page: Page, title: str) -> list[str]:
+    """The texts of a column, row by row."""
+    return page.evaluate(
+        """([rows, title]) => {
+          const heads = [...document.querySelectorAll('[role=columnheader]')];
+          const at = heads.findIndex(head => head.textContent === title);
+          return SORTED.map(row => row.children[at]?.textContent ?? '');
+        }""".replace("SORTED", SORTED),
+        [ROWS, title],
+    )
+
+
+def set_query(page: Page, **changes: str | None) -> None:
+    page.evaluate("changes => gitrun.router.setQuery(changes)", changes)
+
+
+# the same as the terminal
+
+
+def test_rows_are_those_of_the_list(served, open_page) -> None:
+    page = open_page(served)
+
+    assert rows_of(page) == listed(served)
+
+
+def test_numbers_are_those_of_the_list(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    for title in ("lr", "optimizer", "width"):
+        assert column(page, title) == served.run("list", "--all", "--format", f"%(flag:{title})").stdout.splitlines()
+    for title in ("loss", "accuracy"):
+        exact = served.run("list", "--all", "--format", f"%(metric:{title})").stdout.splitlines()
+        # six digits, as lists for people have them
+        assert column(page, title) == [number_text(float(value)) if value else "" for value in exact]
+
+
+FILTERS = (
+    "lr<0.1 and status=completed", "not lr<0.1", "optimizer=adam or width=64", "loss:min<0.2", "tag=paper",
+    "label contains best",
+    "started>2020-01-01 and duration>0", "operation=plot.py", "id contains a", "metric:loss<0.5 and not marked", "missing!=1",
+    "lr in [0.1, 3]",
+)  # fmt: skip
+ORDERS = ("loss", "-loss", "lr", "-accuracy", "optimizer", "started", "-duration")
+
+
+def test_a_filter_gives_the_runs_of_where(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    for expression in FILTERS:
+        set_query(page, q=expression)
+        expected = listed(served, "--where", expression)
+        assert wait_until(lambda wanted=expected: rows_of(page) == wanted), expression
+
+
+def test_an_order_is_that_of_sort(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    for key in ORDERS:
+        set_query(page, sort=key)
+        expected = listed(served, f"--sort={key}")
+        assert wait_until(lambda wanted=expected: rows_of(page) == wanted), key
+
+
+def test_a_rounded_metric_is_compared_exactly(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    exact = json.loads(served.run("list", "--all", "--json").stdout)[2]["metrics"]["loss"]
+    set_query(page, q=f"loss={exact}")
+
+    assert f"{exact:g}" != str(exact)
+    assert wait_until(lambda: rows_of(page) == listed(served, "--where", f"loss={exact}"))
+    set_query(page, q=f"loss<{exact:g}")
+    assert wait_until(lambda: rows_of(page) == listed(served, "--where", f"loss<{exact:g}"))
+
+
+@pytest.mark.slow
+def test_each_expression_of_the_table_gives_the_runs_of_where(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    for expression in EXPRESSIONS[::3]:
+        set_query(page, q=expression)
+        expected = listed(served, "--where", expression)
+        assert wait_until(lambda wanted=expected: rows_of(page) == wanted), expression
+
+
+def test_the_foot_has_the_command_of_the_list(served, open_page) -> None:
+    page = open_page(served, "/?q=optimizer='adam' and lr<0.2&sort=-loss&op=train.py")
+    shown = rows_of(page)
+    command = page.locator(".foot code").inner_text()
+
+    assert command == "git run list --all --op train.py --where 'optimizer='\"'\"'adam'\"'\"' and lr<0.2' --sort=-loss"
+    told = served.repo.git("-c", f"alias.x=!{command} --format '%(id)'", "x").splitlines()
+    assert [name[:12] for name in told] == shown
+
+
+@pytest.mark.parametrize("kind", ["CSV", "JSON"])
+def test_what_is_seen_is_saved(served, open_page, kind) -> None:
+    page = open_page(served, "/?q=lr<0.1&cols=id,lr,loss")
+    shown = rows_of(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=kind).click()
+    text = download.value.path().read_text("utf-8")
+
+    names = (
+        [row["id"] for row in json.loads(text)] if kind == "JSON" else [line.split(",")[0] for line in text.splitlines()[1:]]
+    )
+    assert [name[:12] for name in names] == shown
+    assert {len(name) for name in names} == {40}
+    assert kind == "JSON" or text.splitlines()[0] == "id,lr,loss"
+
+
+# state in the address
+
+
+def test_reload_back_and_a_new_tab_restore_the_page(served, open_page) -> None:
+    page = open_page(served)
+    everything = rows_of(page)
+    page.get_by_role("combobox", name=re.compile("Filter")).fill("lr<0.1")
+    page.keyboard.press("Enter")
+    filtered = listed(served, "--where", "lr<0.1")
+    wait_until(lambda: rows_of(page) == filtered)
+    page.get_by_role("button", name="loss", exact=True).click()
+    best_first = listed(served, "--where", "lr<0.1", "--sort=loss")
+    wait_until(lambda: rows_of(page) == best_first)
+    page.locator(ROWS).first.locator(".sign").click()
+    wait_until(lambda: "sel=" in page.url)
+    page.reload()
+
+    assert rows_of(page) == best_first
+    assert page.locator(f"{ROWS}[aria-selected=true]").count() == 1
+    assert page.locator("#filter").input_value() == "lr<0.1"
+    other = open_page(served, page.url.removeprefix(served.origin))
+    assert rows_of(other) == best_first
+    page.go_back()
+    wait_until(lambda: rows_of(page) == filtered)
+    page.go_back()
+    wait_until(lambda: rows_of(page) == everything)
+    page.go_forward()
+    assert wait_until(lambda: rows_of(page) == filtered)
+
+
+def test_chosen_columns_stay(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    page.locator(".picker summary").click()
+    page.get_by_role("checkbox", name="branch").check()
+    wait_until(lambda: set(column(page, "branch")) == {"main"})
+    page.reload()
+    rows_of(page)
+
+    assert set(column(page, "branch")) == {"main"}
+
+
+# what decides
+
+
+def test_the_best_run_is_named_with_its_code(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    best = served.run("select", "--min", "loss").stdout.strip()
+    line = page.locator(".best")
+
+    assert best[:8] in line.inner_text()
+    assert "optimizer=adam" in line.inner_text()
+    assert line.get_by_role("link", name="code").get_attribute("href") == f"/runs/{best[:12]}?tab=code"
+    assert page.locator(".field.winner").count() == 1
+
+
+def test_a_baseline_shows_differences(served, open_page) -> None:
+    page = open_page(served)
+    first, second, *_ = listed(served, "--where", "loss<1")
+    set_query(page, pin=first)
+    wait_until(lambda: page.locator(".pin [role=row]").count() == 1)
+
+    values = {
+        run["id"][:12]: run["metrics"]["loss"]
+        for run in json.loads(served.run("list", "--all", "--json").stdout)
+        if run["metrics"]
+    }
+    delta = page.locator(f"{ROWS}[data-run='{second}'] .delta").first.inner_text()
+    assert float(delta.replace("\N{MINUS SIGN}", "-")) == pytest.approx(values[second] - values[first], rel=0.01)
+
+
+def test_curves_show_the_newest_eight_or_the_selection(served, open_page) -> None:
+    page = open_page(served)
+    wait_until(lambda: page.locator(".values li").count() == 8)
+    chosen = listed(served, "--where", "lr=0.01")[:2]
+    set_query(page, sel=",".join(chosen))
+
+    wait_until(lambda: page.locator(".values li").count() == 2)
+    assert {text[:8] for text in page.locator(".values .id").all_inner_texts()} == {name[:8] for name in chosen}
+    assert "over 20 points" in page.locator(".curves").get_attribute("aria-label")
+
+
+def test_a_request_is_aborted_when_the_selection_changes(served, open_page) -> None:
+    page = open_page(served)
+    runs = rows_of(page)
+    wait_until(lambda: page.locator(".values li").count() == 8)
+    held = []
+    page.route("**/api/series?*", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks its handlers
+    set_query(page, sel=runs[-1], y="accuracy")
+    # playwright hands requests over while it is asked something
+    wait_until(lambda: page.title() and held)
+    set_query(page, sel=runs[-2])
+    wait_until(lambda: page.title() and len(held) == 2)
+    held[1].continue_()
+    wait_until(lambda: page.locator(".values .id").all_inner_texts() == [runs[-2][:8]])
+    # the browser has given up the first one, and its late answer changes nothing
+    assert "ABORTED" in (held[0].request.failure or "")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_brush_on_an_axis_becomes_part_of_the_filter(served, open_page) -> None:
+    page = open_page(served, "/?q=operation=train.py")
+    rows_of(page)
+    picture = page.get_by_role("img", name=re.compile("Parallel coordinates"))
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 28, box["y"] + 185)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 28, box["y"] + 140, steps=4)
+    page.mouse.up()
+
+    wait_until(lambda: "loss<=" in page.locator("#filter").input_value())
+    expression = page.locator("#filter").input_value()
+    assert expression.startswith("operation=train.py and loss>=")
+    assert 0 < len(rows_of(page)) < 17
+    assert rows_of(page) == listed(served, "--where", expression)
+
+
+def test_names_complete_in_the_filter(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    page.keyboard.press("/")
+    page.keyboard.type("opt")
+    wait_until(lambda: page.get_by_role("option", name="optimizer").count() == 1)
+    page.keyboard.press("Tab")
+    page.keyboard.type("=")
+    wait_until(lambda: page.get_by_role("option", name="adam").count() == 1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    assert page.locator("#filter").input_value() == "optimizer=adam"
+    assert wait_until(lambda: rows_of(page) == listed(served, "--where", "optimizer=adam"))
+
+
+def test_a_filter_that_cannot_be_read_says_so(served, open_page) -> None:
+    page = open_page(served)
+    everything = rows_of(page)
+    page.locator("#filter").fill("lr<0.1 status=completed")
+
+    wait_until(lambda: "unexpected 'status'" in page.locator("#filter-fault").inner_text())
+    assert page.locator("#filter").get_attribute("aria-invalid") is not None
+    assert rows_of(page) == everything
+
+
+# keyboard
+
+
+def test_the_keyboard_alone_is_enough(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    page.keyboard.press("/")
+    page.keyboard.type("loss<1")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    shown = listed(served, "--where", "loss<1")
+    wait_until(lambda: rows_of(page) == shown)
+    for key in ("Home", "Space", "j", "j", "Space"):
+        page.keyboard.press(key)
+    wait_until(lambda: page.locator(f"{ROWS}[aria-selected=true]").count() == 2)
+    active = page.locator("[role=grid]").get_attribute("aria-activedescendant")
+    assert page.locator(f"#{active}").get_attribute("data-run") == shown[2]
+    page.keyboard.press("d")
+    wait_until(lambda: f"/diff/{shown[2]}/{shown[0]}" in page.url)
+    page.go_back()
+    wait_until(lambda: rows_of(page) == shown)
+    page.keyboard.press("c")
+    wait_until(lambda: "/compare?r=" in page.url)
+    page.go_back()
+    rows_of(page)
+    for key in ("End", "p"):
+        page.keyboard.press(key)
+    wait_until(lambda: page.locator(".pin [role=row]").count() == 1)
+    page.keyboard.press("x")
+    wait_until(lambda: page.locator(f"{ROWS}[aria-selected=true]").count() == 0)
+    page.keyboard.press("Enter")
+    assert wait_until(lambda: f"/runs/{shown[-1]}" in page.url)
+
+
+def test_help_lists_the_keys(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    page.keyboard.press("?")
+    wait_until(lambda: page.get_by_role("dialog").count() == 1)
+    page.keyboard.press("Escape")
+
+    assert wait_until(lambda: page.get_by_role("dialog").count() == 0)
+
+
+# live
+
+
+@pytest.fixture
+def own_server(browsing_home, tmp_path):
+    """A server of a repository that the test may change."""
+    repo = Repo.create(tmp_path / "repo")
+    repo.write("train.py", TRAIN)
+    repo.commit()
+    for steps in (1, 2, 3):
+        repo.run("train.py", f"steps={steps}", check=True)
+    with serving(repo) as server:
+        yield server
+
+
+def test_a_run_appears_while_it_runs_and_changes_in_place(own_server, open_page) -> None:
+    page = open_page(own_server)
+    before = rows_of(page)
+    set_query(page, sel=before[1])
+    kept = page.locator(f"{ROWS}[data-run='{before[0]}']").element_handle()
+    with own_server.repo.start("train.py", "steps=900") as process:
+        wait_until(lambda: page.locator(f"{ROWS}[data-status=running]").count() == 1)
+        assert rows_of(page)[1:] == before
+        assert page.locator(f"{ROWS}[aria-selected=true]").get_attribute("data-run") == before[1]
+        own_server.run("stop", "1")
+        process.wait(20)
+        wait_until(lambda: page.locator(f"{ROWS}[data-status=terminated]").count() == 1)
+    # the row of a run that did not change is the same element
+    assert kept.evaluate("row => row.isConnected && row.dataset.run") == before[0]
+
+
+def test_a_deleted_run_leaves_and_the_page_says_how_to_restore_it(own_server, open_page) -> None:
+    page = open_page(own_server)
+    runs = rows_of(page)
+    set_query(page, sel=runs[0])
+    own_server.run("rm", runs[0])
+
+    wait_until(lambda: rows_of(page) == runs[1:])
+    assert wait_until(lambda: "git run restore" in page.locator(".chosen").inner_text())
+    own_server.run("restore", runs[0])
+    assert wait_until(lambda: rows_of(page) == runs)
+
+
+def test_an_ended_server_is_named_and_a_new_one_is_found(browsing_home, tmp_path, open_page) -> None:
+    repo = Repo.create(tmp_path / "repo")
+    repo.write("train.py", "lr = 0.1\n")
+    repo.commit()
+    repo.run("train.py", check=True)
+    with serving(repo) as server:
+        page = open_page(server)
+        rows_of(page)
+        port = server.origin.rpartition(":")[2]
+    wait_until(lambda: "The server has ended" in page.locator("#connection").inner_text())
+    repo.run("train.py", "lr=2", check=True)
+    with serving(repo, "--port", port) as server:
+        # the new server opens its address in the same browser
+        page.context.request.get(server.url, max_redirects=0)
+        wait_until(lambda: page.locator("#connection").get_attribute("data-state") == "open")
+        assert wait_until(lambda: len(rows_of(page)) == 2)
+        page.goto("about:blank")
+
+
+def test_a_repository_without_runs_says_how_to_make_one(browsing_home, tmp_path, open_page) -> None:
+    with serving(Repo.create(tmp_path / "repo")) as server:
+        page = open_page(server)
+        wait_until(lambda: page.locator(".nothing").count() == 1)
+        assert "git run train.py lr=0.1" in page.locator(".nothing").inner_text()
+        page.goto("about:blank")
+
+
+def test_a_broken_run_is_listed_with_its_reason(own_server, open_page) -> None:
+    own_server.repo.git("update-ref", f"refs/runs/{'b' * 40}", own_server.repo.git("rev-parse", "HEAD"))
+    page = open_page(own_server)
+    rows_of(page)
+
+    assert wait_until(lambda: "bbbbbbbb" in page.locator(".broken").inner_text())
