@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from gitrun.commands import selecting as selecting
     from gitrun.commands import sharing as sharing
     from gitrun.commands import show as show
+    from gitrun.commands import standby as standby
+    from gitrun.commands import standby_loop as standby_loop
     from gitrun.commands import stop as stop
     from gitrun.commands import tag as tag
     from gitrun.commands import trace as trace

@@ -18,6 +18,12 @@ def main() -> None:
         if (value := os.environ.pop(GIVEN + name, None)) is not None:
             os.environ[name] = value
     sys.argv[0] = os.path.join(os.path.dirname(sys.argv[0]), "git-run")  # noqa: PTH118, PTH120 - pathlib is not loaded yet
+    if sys.argv[1:2] == ["worker"] and "--linger" in sys.argv:
+        from gitrun.commands import standby  # a few lines, which save the imports below
+
+        code = standby.call(sys.argv[1:])
+        if code is not None:
+            sys.exit(code)
     # only after sys.path is clean: a `types.py` of the user's would be imported otherwise
     from gitrun.commands.main import main as run
 

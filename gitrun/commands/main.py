@@ -24,11 +24,16 @@ def main() -> None:
     if sys.platform == "win32":
         # gitrun needs fork, POSIX signals and fcntl
         sys.exit("gitrun: error: Windows is not supported. To use gitrun there: run it in WSL")
+    prepare_streams()
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def prepare_streams() -> None:
+    """Opens missing standard streams, and has characters escaped that the locale's encoding lacks."""
     open_missing_streams()
-    for stream in (sys.stdout, sys.stderr):  # escape characters that the locale's encoding lacks
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run_command(sys.argv[1:]))
 
 
 def open_missing_streams() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun import lifecycle
+from gitrun.commands import standby
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project
 from gitrun.errors import BadValue, LostClaim, UsageError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--take-over", metavar="DURATION", help="Also take runs that a worker claimed 2h ago or earlier.")
 @click.option("--gpus", metavar="LIST", help="Show the programs only these GPUs, such as 0,1.")
 @click.option("--same-env", is_flag=True, help="Refuse runs that were handed out with another Python or other packages.")
+@click.option("--linger", metavar="DURATION", help="Leave a process that executes the next calls for 10s, which start sooner.")
 @click.option("--name", metavar="NAME", help="Name of this machine in the runs. Default: its host name.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not show what the programs write; the runs record it.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each run.")
@@ -50,16 +52,18 @@ def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an opt
       git run worker origin --batch 9d14 --max 1 --stop-after 55m
     """
     as_json = options.pop("as_json")
+    if linger := options.pop("linger"):
+        standby.CURRENT.linger = parse_duration(linger)
     # stdout holds the objects alone
     project = open_project(FileStream(2 if as_json else 1), FileStream(2))
     session = project.session()
     if options.pop("quiet"):
         session = replace(session, stdout=NoStream(), stderr=NoStream())
     request = build_request(project, remote, options)
-    worker = lifecycle.worker.Worker(session, request)
-    if request.run:
-        return report_work(project, worker.execute_one(), request.remote, as_json=as_json)
-    codes = [report_work(project, work, request.remote, as_json=as_json) for work in worker.execute_all()]
+    with lifecycle.worker.open_worker(session, request, standby.CURRENT.gits) as worker:
+        if request.run:
+            return report_work(project, worker.execute_one(), request.remote, as_json=as_json)
+        codes = [report_work(project, work, request.remote, as_json=as_json) for work in worker.execute_all()]
     project.say(f"{count_text(len(codes), 'run')} executed; no other run to execute on {request.remote}")
     return max(codes, default=0)
 

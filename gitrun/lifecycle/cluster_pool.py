@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from gitrun.process.signals import Signals
     from gitrun.workspace.session import Session
 
+LINGER = ("--linger", "10s")
+"""A worker's process waits so long for the next run: most of its start is imports."""
 MOST_REFUSALS = 4
 """Workers that may say that they cannot execute a run, before it counts as one that nobody can."""
 PAUSE = 2.0
@@ -159,7 +161,7 @@ class ClusterPool:
 
     def _submit(self, task: ClusterTask) -> None:
         """Hands a run to the cluster."""
-        words = [*self._place.words, "--once", task.run_id, "--attempt", task.attempt, "--json", "--quiet"]
+        words = [*self._place.words, "--once", task.run_id, "--attempt", task.attempt, "--json", "--quiet", *LINGER]
         words += ["--same-env"] if self._place.same_env else []
         self._place.cluster.submit(task.run_id, words, task.resources, task.avoid)
 

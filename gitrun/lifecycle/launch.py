@@ -263,9 +263,10 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
         shutil.copy2(launch.index, attempt.live.index)
     if detach and not detach(attempt.run_id):
         return None
-    if launch.session.git.processes and begun.decision.plan.kind != BATCH:
+    processes = launch.session.git.processes
+    if processes and processes.remembered is None and begun.decision.plan.kind != BATCH:
         # the program may run for days
-        launch.session.git.processes.end_all()
+        processes.end_all()
     outcome = lifecycle.attempt.perform(attempt, executor_for(begun))
     if begun.decision.plan.kind == BATCH:
         pack_many_refs(launch.session)

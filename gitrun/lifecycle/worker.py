@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, store
 from gitrun.errors import CannotRun, GitFailed, GitrunError, LostClaim, NotHere, NotTrusted, UnknownRun
+from gitrun.git.exe import KeptProcesses, keep_processes
 from gitrun.lifecycle.courier import Courier, Route
 from gitrun.lifecycle.decide import Prompts
 from gitrun.lifecycle.executor import STOPPED
 from gitrun.model.plan import Request, Skip, StartedRun
-from gitrun.model.run import BATCH, COMPLETED, ERROR, PRUNED, RUNNING, STAGED, TERMINATED, Run, short_id
+from gitrun.model.run import BATCH, COMPLETED, ERROR, PRUNED, RUNNING, STAGED, TERMINATED, Run, is_id, short_id
 from gitrun.sharing.remotes import BUSY, GONE_ON
 from gitrun.sharing.transfer import FetchRequest, Sharing
 from gitrun.store import trust
 from gitrun.store.claims import bundle_path, list_claims, record_claim, remove_claim
 from gitrun.store.index import Index
 from gitrun.store.refs import tip_of
+from gitrun.store.runs import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +96,22 @@ class Executed:
     outcome: Outcome
     is_pushed: bool
     bundle: bytes = b""
+
+
+WorkerGits = KeptProcesses
+"""Git processes that answer the questions of a worker, or of several, one after the other."""
+
+
+@contextmanager
+def open_worker(session: Session, request: WorkerRequest, gits: WorkerGits | None = None) -> Iterator[Worker]:
+    """Yields a worker. Its git processes serve all its runs. With `gits`, they serve the next worker too."""
+    with keep_processes(replace(session.git, processes=gits) if gits else session.git) as git:
+        if git.processes and git.processes.remembered is None:
+            git.processes.remembered = {}
+        try:
+            yield Worker(replace(session, git=git), request)
+        finally:
+            store.notes.add_waiting_notes(git, at_once=True)
 
 
 class Worker:
@@ -167,9 +185,8 @@ class Worker:
         received = self.sharing.fetch(self.request.remote, FetchRequest((name,)))
         for run_id, reason in received.refused.items():
             raise CannotRun(f"run {short_id(run_id)} is refused: {reason}")
-        (run_id,) = self.sharing.known((name,))
-        with Index(self.session.git) as index:
-            run = index.get(run_id)
+        (run_id,) = (name,) if is_id(name) else self.sharing.known((name,))
+        run = read_run(self.session.git, run_id)
         if not isinstance(run, Run):
             raise UnknownRun(f"run {short_id(run_id)} cannot be read")
         return run
@@ -214,8 +231,7 @@ class Worker:
             raise CannotRun(f"run {short_id(run.id)} did not run")
         self.is_stopping = self.is_stopping or bool(started.outcome.ordered)
         is_pushed = self.hand_over(run.id)
-        with Index(self.session.git) as index:
-            ended = index.get(run.id)
+        ended = read_run(self.session.git, run.id)
         bundle = b"" if is_pushed else read_bundle(bundle_path(self.session.git.state, run.id))
         return Executed(ended if isinstance(ended, Run) else run, started.outcome, is_pushed, bundle)
 
@@ -311,8 +327,7 @@ class Worker:
     def tips_with_steps(self, run_id: str) -> dict[str, str]:
         """Returns the tips of a run, and of the runs of its steps: id -> tip."""
         git = self.session.git
-        with Index(git) as index:
-            run = index.get(run_id)
+        run = read_run(git, run_id)
         steps = lifecycle.worker_checks.list_step_runs(self.session, run) if isinstance(run, Run) else ()
         tips = {one: tip_of(git, one) for one in (run_id, *steps)}
         return {one: tip for one, tip in tips.items() if tip}

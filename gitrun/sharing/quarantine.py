@@ -18,7 +18,7 @@ from gitrun.git.locks import acquire, is_held
 from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, run_ref, short_id
 from gitrun.store import foreign
 from gitrun.store.live import is_live
-from gitrun.store.refs import RefEdit, delete_temporary_refs, ref_store, tips, unsynced
+from gitrun.store.refs import RefEdit, delete_temporary_refs, may_have_refs, ref_store, tip_of, tips, unsynced
 from gitrun.store.trash import delete_runs, purged_ids
 from gitrun.store.trust import is_trusted_commit
 
@@ -83,6 +83,8 @@ def open_quarantine(git: Git, under: str = INCOMING) -> Iterator[str]:
 
 def remove_stale_quarantines(git: Git) -> None:
     """Removes private refs whose owners are dead."""
+    if not any(may_have_refs(git, prefix) for prefix in (INCOMING, OUTBOX)):
+        return
     refs = git.run("for-each-ref", "--format=%(refname)", INCOMING, OUTBOX).decode(errors="surrogateescape").splitlines()
     # refs/gitrun/incoming/<token>/<run id>
     for prefix in {"/".join(name.split("/")[:4]) + "/" for name in refs}:
@@ -97,8 +99,9 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish) -> Receive
 
     Each ref moves from where it was seen. Runs deleted here are left out unless named.
     """
-    received, local_tips = Received(), tips(git)
-    deleted = (tips(git, TRASH).keys() | purged_ids(git)) - wish.names
+    received, local_tips = Received(), read_tips(git, there)
+    trash = tips(git, TRASH).keys() if may_have_refs(git, TRASH) else set[str]()
+    deleted = (trash | purged_ids(git)) - wish.names
     fresh: dict[str, str] = {}
     for run, tip in there.items():
         if local_tips.get(run) == tip:
@@ -127,6 +130,13 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish) -> Receive
             if stale in runs:
                 runs.remove(stale)
     return received
+
+
+def read_tips(git: Git, runs: Collection[str]) -> Mapping[str, str]:
+    """Returns the tips of those of these runs that are here: id -> tip. Others may be among them."""
+    if len(runs) > FEW:
+        return tips(git)
+    return {run: tip for run in runs if (tip := tip_of(git, run))}
 
 
 def record_arrival(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:

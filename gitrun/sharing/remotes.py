@@ -11,7 +11,7 @@ from gitrun.model.diagnostics import PROBE_REF
 from gitrun.model.run import EMPTY_TREE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref
 from gitrun.model.text import hide_passwords
 from gitrun.sharing.quarantine import open_quarantine, remove_stale_quarantines
-from gitrun.store.refs import RefEdit, ref_store, tips
+from gitrun.store.refs import RefEdit, read_ref, ref_store, tips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ URL = re.compile(r"[a-z][a-z0-9+.-]*://|(?:/|\./|\.\./)|[\w.-]+@[\w.-]+:|\w[\w.-
 FETCH = (
     "--dry-run", "--quiet", "--no-tags", "--no-prune", "--refmap=", "--no-recurse-submodules", "--no-auto-gc", "--no-filter",
 )  # fmt: skip
+FETCH_TO_REFS = (*FETCH[1:], "--no-write-fetch-head", "--no-write-commit-graph")
 FEW = 50
 """Runs up to which each gets a refspec of its own. Git's time grows with the square of their number."""
 IMPOSSIBLE = re.compile(r"transaction|atomic|lock|conflict", re.IGNORECASE)
@@ -124,6 +125,19 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, p
     return remote_tips
 
 
+def fetch_named(git: Git, remote: str, runs: Sequence[str], prefix: str) -> dict[str, str] | None:
+    """Fetches runs by their full ids into refs below `prefix`, in one conversation. Returns id -> tip.
+
+    Returns None if that is not possible, for example because the remote lacks one of them.
+    """
+    specs = [f"{RUNS}{run}:{prefix}{run}" for run in runs]
+    words = ("-c", "core.logAllRefUpdates=false", "fetch", *FETCH_TO_REFS, "--", remote, *specs)
+    if git.run_remote(*words, progress=False).status:
+        return None
+    remote_tips = {run: tip for run in runs if (tip := read_ref(git, prefix + run))}
+    return remote_tips if len(remote_tips) == len(runs) else None
+
+
 def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
     """Returns those of the runs that every push URL of the remote has, as id -> tip. Raises GitFailed."""
     patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
@@ -179,7 +193,7 @@ def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool)
     if not runs:
         return Pushed()
     remove_stale_quarantines(git)
-    there = tips(git)
+    there = tips(git) if len(runs) > FEW else None
     pushed, rounds, alone = Pushed(), [dict(runs)], 0
     while rounds:
         some = rounds.pop(0)
@@ -199,13 +213,15 @@ def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool)
 
 def push_round(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool, is_all: bool) -> Pushed:
     """Pushes these runs at once. `is_all` means that they are all runs here. Raises GitFailed, TooLarge."""
+    if len(runs) <= FEW:
+        return push_refs(git, remote, [f"{tip}:{run_ref(run)}" for run, tip in runs.items()], runs, progress=progress)
     # all runs can be pushed from their own refs, by one pattern and without a temporary ref for each
     if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
-        return push_refs(git, remote, RUNS, runs, progress=progress)
+        return push_refs(git, remote, [f"{RUNS}*:{RUNS}*"], runs, progress=progress)
     # one pattern for the refs below a prefix: git's time grows with the square of the number of refspecs
     with open_quarantine(git, OUTBOX) as prefix:
         ref_store(git).apply([RefEdit(prefix + run, tip, None, "push") for run, tip in runs.items()])
-        return push_refs(git, remote, prefix, runs, progress=progress)
+        return push_refs(git, remote, [f"{prefix}*:{RUNS}*"], runs, progress=progress)
 
 
 def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
@@ -216,10 +232,10 @@ def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
     )
 
 
-def push_refs(git: Git, remote: str, prefix: str, runs: Mapping[str, str], *, progress: bool) -> Pushed:
-    """Pushes the refs below `prefix`. Raises GitFailed, TooLarge."""
+def push_refs(git: Git, remote: str, specs: Sequence[str], runs: Mapping[str, str], *, progress: bool) -> Pushed:
+    """Pushes the runs (id -> tip) by these refspecs. Raises GitFailed, TooLarge."""
     words = (*mirror_off(git, remote), "push", *PUSH, "--progress" if progress else "--no-progress")
-    answer = git.run_remote(*words, "--", remote, f"{prefix}*:{RUNS}*", progress=progress)
+    answer = git.run_remote(*words, "--", remote, *specs, progress=progress)
     lines = list(parse_porcelain(answer.data))
     if answer.status and not any(
         flag == "!" for flag, _, _ in lines

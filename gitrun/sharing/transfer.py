@@ -63,7 +63,11 @@ class Sharing:
         patterns = [f"{parse_id_prefix(name)}*" for name in order.names] or ["*"]
         # quarantine: fetched refs stay under a private prefix until their runs are checked
         with quarantine.open_quarantine(git) as prefix:
-            there = remotes.fetch_tips(git, remote, patterns, prefix, progress=order.progress)
+            there = None
+            if 0 < len(order.names) <= remotes.FEW and all(map(is_id, order.names)) and not order.progress:
+                there = remotes.fetch_named(git, remote, order.names, prefix)
+            if there is None:
+                there = remotes.fetch_tips(git, remote, patterns, prefix, progress=order.progress)
             names = find_ids(there, order.names, remote) if order.names and not order.lenient else frozenset[str]()
             wish = FetchWish(names, self._keeping(order.pick) if order.pick else None, merge=order.merge)
             return quarantine.receive_runs(git, there, wish)

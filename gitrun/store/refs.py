@@ -82,11 +82,13 @@ def tip_of(git: Git, run_id: str) -> str | None:
 
 def read_ref(git: Git, ref: str) -> str | None:
     """Returns the object that the ref points to; None if there is no such ref."""
-    if ref.startswith((RUNS, TRASH, "refs/notes/")):
+    if ref.startswith((RUNS, TRASH, INCOMING, "refs/notes/")):
         # a git process takes longer than the rest of most callers
         loose = read_loose(git, ref)
         if loose:
             return loose
+        if not os.path.lexists(git.common_dir / ref) and not is_packed(git, ref):
+            return None
     return git.attempt("rev-parse", "--verify", "--quiet", ref).stdout.decode().strip() or None
 
 
@@ -96,6 +98,19 @@ def read_loose(git: Git, ref: str) -> str:
         value = (git.common_dir / ref).read_bytes().rstrip().decode(errors="replace")
         return value if is_id(value) else ""
     return ""
+
+
+def is_packed(git: Git, name: str) -> bool:
+    """Returns whether `packed-refs` may have this ref, or one below a prefix that ends with `/`."""
+    try:
+        return f" {name}".encode(errors="surrogateescape") in (git.common_dir / "packed-refs").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def may_have_refs(git: Git, prefix: str) -> bool:
+    """Returns whether there may be refs below a prefix that ends with `/`. Starts no git."""
+    return (git.common_dir / prefix).is_dir() or is_packed(git, prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +253,9 @@ def delete_temporary_refs(git: Git, prefix: str) -> None:
     """Deletes all refs below `prefix`, which belong to one fetch or push. Ignores errors: the next one tries again."""
     # deleting the files first takes a fifth of git's time for ten thousand refs
     shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
-    with suppress(GitrunError):
+    with suppress(GitrunError, OSError):
         # a gc may have packed some of them
-        packed = tips(git, prefix)
+        packed = tips(git, prefix) if is_packed(git, prefix) else {}
         ref_store(git).apply([RefEdit(prefix + name, None, tip, "end of transfer") for name, tip in packed.items()])
     with suppress(OSError):
         (git.common_dir / prefix).parent.rmdir()

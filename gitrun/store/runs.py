@@ -12,7 +12,9 @@ from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files
 from gitrun.model.run import BrokenRun, Notes, Run, is_id
 from gitrun.store.commits import read_commit
+from gitrun.store.live import is_live
 from gitrun.store.outputs import Output
+from gitrun.store.refs import tip_of
 from gitrun.store.trust import trusted_ids
 
 if TYPE_CHECKING:
@@ -79,6 +81,16 @@ def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: f
     runs = customs.date(runs)
     runs.sort(key=store.foreign.list_order, reverse=True)
     return [*runs, *broken]
+
+
+def read_run(git: Git, run_id: str) -> Run | BrokenRun | None:
+    """Reads one run by its full id; None if it is not here. Cheaper than the index while refs change."""
+    tip = tip_of(git, run_id)
+    if tip is None:
+        return None
+    with Objects(git) as objects:
+        live = frozenset({run_id}) if is_live(git.state, run_id) else frozenset[str]()
+        return next(iter(read_runs(git, objects, {run_id: tip}, live)))
 
 
 def reason_not_a_run(run: str, tip: str) -> str:

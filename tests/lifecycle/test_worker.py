@@ -351,3 +351,33 @@ def test_a_worker_of_another_user_hands_its_result_over(team, tmp_path) -> None:
     assert (ended.returncode, ended.stdout) == (0, "1.0 2 'a'\n"), ended.stderr
     team.ann.run("fetch", check=True)
     assert list_runs(team.ann)[0]["status"] == "completed"
+
+
+def count_pushes(remote):
+    """Has a bare repository write a line for each push that it gets. Returns a function that counts them."""
+    log = remote.path / "pushes"
+    hook = remote.path / "hooks" / "pre-receive"
+    hook.write_text(f"#!/bin/sh\necho push >> {log}\n")
+    hook.chmod(0o755)
+    return lambda: len(log.read_text().splitlines()) if log.exists() else 0
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_claim_and_result_of_a_run_cost_one_push_each(team, count) -> None:
+    runs = [hand_out(team.ann, "echo.py", f"x={x}.0") for x in range(count)]
+    pushes = count_pushes(team.remote)
+    team.bob.run("fetch", check=True)
+    team.bob.run("trust", *runs, check=True)
+    assert f"{count} run" in team.bob.run("worker", "origin", check=True).stderr
+    assert pushes() == 2 * count
+
+
+@pytest.mark.parametrize("words", [["--stage-trials"], ["--on", "origin"]], ids=" ".join)
+def test_a_hundred_runs_are_handed_over_in_one_push(team, words) -> None:
+    pushes = count_pushes(team.remote)
+    team.ann.run("echo.py", "x=range[1:100]", *words, check=True)
+    if "--on" not in words:
+        team.ann.run("push", "--stage", "origin", check=True)
+    assert pushes() == 1
+    trials = {run["id"] for run in json.loads(team.ann.run("list", "--all", "--flat", "--json", check=True).stdout)}
+    assert len(trials & tip(team.remote).keys()) >= 100

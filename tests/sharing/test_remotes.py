@@ -55,7 +55,7 @@ def test_private_refs_are_gone_afterwards(team) -> None:
     team.bob.run("fetch", check=True)
     for repo in (team.ann, team.bob):
         assert repo.git("for-each-ref", "refs/gitrun") == ""
-        assert not list((repo.path / ".git" / "gitrun" / "tokens").iterdir())
+        assert not list((repo.path / ".git" / "gitrun" / "tokens").glob("*"))
 
 
 def test_hooks_of_the_user_are_left_alone(team) -> None:
