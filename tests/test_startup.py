@@ -22,6 +22,8 @@ LONG = {
     "dask",
     "distributed",
     "numpy",
+    "starlette",
+    "uvicorn",
 }
 
 

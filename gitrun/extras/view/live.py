@@ -24,6 +24,7 @@ TAIL_PAUSE = 0.1
 """Seconds between two looks at the output of a program."""
 BEAT = 15.0
 """Seconds after which a stream that has nothing to say sends a comment, so that nobody on the way closes it."""
+COMMENT = ":\n\n"
 PIECE = 1 << 16
 LARGEST = 1 << 50
 """Bytes of an output that nobody has."""
@@ -87,7 +88,7 @@ class Tail:
                 if not alive:
                     break
                 if time.monotonic() - spoke > BEAT:
-                    yield ":\n\n"
+                    yield COMMENT
                     spoke = time.monotonic()
                 if not await self._stopping.pause(TAIL_PAUSE):
                     return

@@ -9,10 +9,10 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from gitrun import store
-from gitrun.extras.view.live import BEAT, TAIL_PAUSE, event
+from gitrun.extras.view.live import BEAT, COMMENT, event
 from gitrun.render import feed
 from gitrun.store.live import SHOWN_METRICS, directory_of, live_runs
-from gitrun.store.refs import ref_store
+from gitrun.store.refs import SETTLED, ref_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PAUSE = 0.5
 """Seconds between two looks at the files that change with the runs."""
+PATIENCE = 3
+"""Looks until the refs are taken as they are, although they change all the time."""
 KNOWN = 16
 """Snapshots that pages may ask for. A page that is further behind loads everything again."""
 LIMIT, MOST = 200, 5_000
@@ -45,28 +47,28 @@ class Watcher:
 
     async def watch(self) -> None:
         """Looks until the server ends; only while a page listens."""
-        while await self._stopping.pause(PAUSE):
+        took = 0.0
+        # a batch among very many runs changes them all the time, and reading them is to leave it half of a core
+        while await self._stopping.pause(max(PAUSE, took)):
+            began = time.monotonic()
             if self._listeners:
                 async with self._one:
                     await self._refresh()
+            took = time.monotonic() - began
+        self._tell("")
 
     async def events(self) -> AsyncIterator[str]:
         """Yields what changes as server-sent events, first which runs are running."""
+        async with self._one:
+            await self._refresh()
         queue: asyncio.Queue[str] = asyncio.Queue()
         self._listeners.add(queue)
         try:
-            async with self._one:
-                await self._refresh()
             yield event("live", {"ids": sorted(self._live)})
             yield event("changed", {"stamp": next(reversed(self._snapshots))})
-            spoke = time.monotonic()
-            while await self._stopping.pause(TAIL_PAUSE):
-                while not queue.empty():
-                    yield queue.get_nowait()
-                    spoke = time.monotonic()
-                if time.monotonic() - spoke > BEAT:
-                    yield ":\n\n"
-                    spoke = time.monotonic()
+            # empty words are the last
+            while words := await next_words(queue):
+                yield words
         finally:
             self._listeners.discard(queue)
 
@@ -108,6 +110,10 @@ class Watcher:
     async def _refresh(self) -> None:
         """Reads which runs there are, if a file says that they may have changed, and tells the listeners."""
         seen = self._look()
+        for _ in range(PATIENCE):
+            if seen is not None or not await self._stopping.pause(SETTLED):
+                break
+            seen = self._look()
         if seen is not None and seen == self._seen:
             return
         live, snapshot = await self._in_thread(self._read)
@@ -145,6 +151,14 @@ DIGITS = 17
 """Digits that tell all floats apart."""
 NUMBERS = {"start": 0, "limit": LIMIT, "digits": 6}
 """Numbers of a question for runs, with those of a question that does not name them."""
+
+
+async def next_words(queue: asyncio.Queue[str]) -> str:
+    """Returns the next words of a stream, or a comment if there are none for a while."""
+    try:
+        return await asyncio.wait_for(queue.get(), BEAT)
+    except asyncio.TimeoutError:
+        return COMMENT
 
 
 def modified(path: os.PathLike[str]) -> int:

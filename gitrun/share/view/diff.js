@@ -26,7 +26,7 @@ gitrun.diff = (() => {
   /** Shows git's lines: the first of them at once, further ones on demand. */
   function patch(a, b, source, signal) {
     const text = element('pre', { class: 'patch', tabindex: 0, 'aria-label': 'Differences of the source' });
-    const more = element('button', { type: 'button', click: () => load() });
+    const more = element('button', { type: 'button', hidden: true, click: () => load() });
     let next = 0;
     async function load() {
       const part = await gitrun.data.get(gitrun.router.address(`/api/diff/${a}/${b}/patch`, { from: next }), { signal });
@@ -66,12 +66,11 @@ gitrun.diff = (() => {
     const { a, b } = view.params, ids = b === 'base' ? [a] : [a, b];
     gitrun.router.title(`${short(a)} and ${short(b)}`);
     const body = element('div', {});
-    const [old, now] = await Promise.all(ids.map(id => gitrun.data.run(id, view.signal)));
+    const [[old, now]] = await Promise.all([Promise.all(ids.map(id => gitrun.data.run(id, view.signal))), show(body, a, b, view.signal)]);
     const side = run => [gitrun.parts.runLink(run), ' ', run.operation, ' ', gitrun.parts.status(run)];
     fill(view.main, element('h1', {}, now ? 'Differences' : 'Uncommitted changes'),
       element('p', {}, side(old), now && [' → ', side(now), ' ', link(`/diff/${b}/${a}`, {}, 'Swap')]),
       body, gitrun.parts.foot(`git run diff ${ids.map(short).join(' ')}`));
-    await show(body, a, b, view.signal);
   });
 
   return { show };

@@ -46,7 +46,11 @@
     const signal = AbortSignal.any([page.view.signal, page.controller.signal]);
     fill(panel);
     page.refresh = null;
-    Promise.resolve(TABS[chosen](panel, run, page.view.query, signal)).then(refresh => { page.refresh = refresh; }, error => {
+    panel.setAttribute('aria-busy', 'true');
+    Promise.resolve(TABS[chosen](panel, run, page.view.query, signal)).then(refresh => {
+      page.refresh = refresh;
+      panel.removeAttribute('aria-busy');
+    }, error => {
       if (error.name !== 'AbortError') fill(panel, gitrun.dom.fault(error));
     });
   }
@@ -56,7 +60,8 @@
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[event.key];
     if (to === undefined || at < 0) return;
     event.preventDefault();
-    all[(to + all.length) % all.length].click();
+    const tab = Object.keys(TABS)[(to + all.length) % all.length];
+    gitrun.router.setQuery({ tab: tab === 'overview' ? null : tab, path: null, of: null, to: null }, { push: true });
   }
 
   function headOf(run) {
