@@ -86,7 +86,8 @@ def select_runs(project: Project, names: Sequence[str], question: Query) -> list
 def explain_no_match(project: Project, question: Query) -> str:
     """Explains why no run matches, for example because no run has the name in the filter."""
     # a misspelt flag in a filter matches no run
-    name = views.select.unknown_name(project.list_runs(), question)
+    with project.index() as index:
+        name = views.select.unknown_name(index, question)
     return f"no run has '{name}'" if name else "no runs match"
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, TypeAlias
 
@@ -24,6 +25,7 @@ from gitrun.model.text import count_columns, safe_text
 from gitrun.model.values import list_end, parse_value, same_value
 
 RunTest: TypeAlias = Callable[[Run], bool]
+AND, OR, NOT = "and", "or", "not"
 
 # <= stands before <, because the first alternative that matches wins
 TOKEN = re.compile(
@@ -75,14 +77,39 @@ class Token(NamedTuple):
     position: int
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison of what runs have under `name`. Without an operator, the value must be true, not 0, and not empty."""
+
+    name: str
+    operator: str = ""
+    wanted: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """Parts of a condition, joined by AND or OR, or the one part of a NOT."""
+
+    operator: str
+    parts: tuple[Condition, ...]
+
+
+Condition: TypeAlias = "Comparison | Junction"
+
+
 def parse_filter(text: str) -> RunTest:
     """Parses the expression into a test of runs. Raises FilterError."""
+    return make_test(parse_condition(text))
+
+
+def parse_condition(text: str) -> Condition:
+    """Parses the expression into a condition. Raises FilterError."""
     reader = FilterParser(text)
-    test = reader.expression(0)
+    condition = reader.expression(0)
     # `lr<0.1 status=completed` lacks an `and`: the parser stops after the first comparison
     if reader.peek().sort != "end":
         raise unreadable_filter(f"unexpected '{reader.peek().text}'", text, reader.peek().position)
-    return test
+    return condition
 
 
 def names_in_filter(text: str) -> list[str]:
@@ -90,6 +117,21 @@ def names_in_filter(text: str) -> list[str]:
     reader = FilterParser(text)
     reader.expression(0)
     return reader.names
+
+
+def make_test(condition: Condition) -> RunTest:
+    """Returns the test of runs that the condition describes."""
+    if isinstance(condition, Comparison):
+        name = condition.name
+        if not condition.operator:
+            return lambda run: bool(look_up_value(run, name))
+        return make_comparison(name, condition.operator, condition.wanted)
+    tests = list(map(make_test, condition.parts))
+    if condition.operator == NOT:
+        return lambda run: not tests[0](run)
+    if condition.operator == AND:
+        return lambda run: all(test(run) for test in tests)
+    return lambda run: any(test(run) for test in tests)
 
 
 class FilterParser:
@@ -115,7 +157,7 @@ class FilterParser:
         """Returns whether the next token is one of these words."""
         return self.peek().sort == "word" and self.peek().text in words
 
-    def expression(self, depth: int) -> RunTest:
+    def expression(self, depth: int) -> Condition:
         """Parses parts joined by `or`."""
         if depth > MAX_DEPTH:
             raise unreadable_filter("it is nested too deeply", self.text, self.peek().position)
@@ -123,24 +165,24 @@ class FilterParser:
         while self.is_word("or"):
             self.consume()
             parts.append(self.either(depth))
-        return parts[0] if len(parts) == 1 else lambda run: any(part(run) for part in parts)
+        return parts[0] if len(parts) == 1 else Junction(OR, tuple(parts))
 
-    def either(self, depth: int) -> RunTest:
+    def either(self, depth: int) -> Condition:
         """Parses parts joined by `and`."""
         parts = [self.part(depth)]
         while self.is_word("and"):
             self.consume()
             parts.append(self.part(depth))
-        return parts[0] if len(parts) == 1 else lambda run: all(part(run) for part in parts)
+        return parts[0] if len(parts) == 1 else Junction(AND, tuple(parts))
 
-    def part(self, depth: int) -> RunTest:
+    def part(self, depth: int) -> Condition:
         """Parses a comparison, perhaps negated or in parentheses."""
         token = self.peek()
         if self.is_word("not"):
             self.consume()
             # `not not not` nests without parentheses; expression refuses what is too deep
             inner = self.part(depth + 1) if depth < MAX_DEPTH else self.expression(depth + 1)
-            return lambda run: not inner(run)
+            return Junction(NOT, (inner,))
         if token.text == "(" and token.sort == "bracket":
             self.consume()
             inside = self.expression(depth + 1)
@@ -149,7 +191,7 @@ class FilterParser:
             return inside
         return self.comparison()
 
-    def comparison(self) -> RunTest:
+    def comparison(self) -> Condition:
         """Parses a name, and an operator with its value if there is one."""
         name = self.consume()
         if name.sort != "word":
@@ -158,7 +200,7 @@ class FilterParser:
         self.names.append(name.text)
         operator = self.operator()
         if not operator:
-            return lambda run: bool(look_up_value(run, name.text))
+            return Comparison(name.text)
         value = self.consume()
         if value.sort not in {"word", "value"}:
             raise unreadable_filter(f"expected a value after '{operator}'", self.text, value.position)
@@ -166,7 +208,7 @@ class FilterParser:
         wanted_value = parse_as_text(value.text) if name.text in TEXT_PROPERTIES | TIME_PROPERTIES else parse_value(value.text)
         if name.text in TIME_PROPERTIES:
             self.require_times(wanted_value, operator, value)
-        return make_comparison(name.text, operator, wanted_value)
+        return Comparison(name.text, operator, wanted_value)
 
     def require_times(self, wanted_value: Any, operator: str, value: Token) -> None:  # noqa: ANN401
         """Raises FilterError unless each wanted value is a date that the operator can compare with."""

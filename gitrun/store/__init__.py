@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gitrun.store import claims as claims
     from gitrun.store import columns as columns
     from gitrun.store import commits as commits
+    from gitrun.store import filter_sql as filter_sql
     from gitrun.store import foreign as foreign
     from gitrun.store import index as index
     from gitrun.store import index_rows as index_rows

@@ -25,14 +25,15 @@ from gitrun.store.refs import damaged_refs, ref_store, tips
 from gitrun.store.trust import trusted_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.git.exe import Git
     from gitrun.model.flags import Flags
     from gitrun.model.trial_counts import TrialCounts
+    from gitrun.store.filter_sql import Prefilter
 
-VERSION = 14
+VERSION = 15
 MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100
@@ -46,7 +47,9 @@ CREATE TABLE IF NOT EXISTS runs (
     source TEXT NOT NULL, base TEXT, words TEXT, batch TEXT, is_batch INTEGER NOT NULL, pruned INTEGER, record TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS names (sort TEXT, name TEXT, PRIMARY KEY (sort, name)) WITHOUT ROWID;
 """
+"""`names` has each flag and metric that a run has, or had."""
 INDEXES = """
 CREATE INDEX IF NOT EXISTS newest ON runs (created, id, broken, batch);
 CREATE INDEX IF NOT EXISTS batches ON runs (id) WHERE is_batch = 1;
@@ -71,6 +74,7 @@ TRIED = (1, 100, 10_000, -1)
 TRIES = 10
 """Attempts to catch up while other processes keep changing the index."""
 ROW = "id, tip, broken, record"
+FLAG, METRIC = "flag", "metric"
 KIND, COUNTS = FIELDS.index("kind"), FIELDS.index("counts")
 ORDER = "ORDER BY created DESC, id DESC"
 VISIBLE = "broken IS NULL AND (batch IS NULL OR batch NOT IN (SELECT id FROM runs WHERE is_batch = 1))"
@@ -142,6 +146,42 @@ class Index:
     def readable_runs(self, limit: int = -1, start: int = 0) -> list[Run]:
         """Returns the newest readable runs (limit -1: all) from offset `start` on."""
         return self._sound(f"WHERE broken IS NULL {ORDER} LIMIT ? OFFSET ?", (limit, start))
+
+    def matching(self, wanted: Prefilter) -> list[tuple[str, bool]]:
+        """Returns the ids of the readable runs that may match, newest first, with whether they match for sure."""
+        # what a running run has is in its live record, not in its row
+        live = json.dumps(sorted(self._live))
+        running = "id IN (SELECT value FROM json_each(?))" if self._live else "0"
+        values = (live,) if self._live else ()
+        # the + keeps sqlite from an index, by which each row would be a search of its own
+        where = f"WHERE broken IS NULL AND ({wanted.maybe.sql} OR {running}) ORDER BY +created DESC, +id DESC"
+        asked = f"SELECT id, {wanted.sure.sql} AND NOT {running} FROM runs {where}"  # noqa: S608 - ours
+        rows = self._ask(asked, (*wanted.sure.values, *values, *wanted.maybe.values, *values))
+        return [(run, bool(is_sure)) for run, is_sure in rows]
+
+    def get_many(self, runs: Sequence[str]) -> list[Run]:
+        """Returns those of the runs with these full ids that are readable, in this order."""
+        found: dict[str, Run] = {}
+        for start in range(0, len(runs), ROUND):
+            asked = json.dumps(list(runs[start : start + ROUND]))
+            found |= {run.id: run for run in self._sound("WHERE id IN (SELECT value FROM json_each(?))", (asked,))}
+        return [found[run] for run in runs if run in found]
+
+    def numbers(self, runs: Sequence[str]) -> dict[str, int]:
+        """Returns the number in the list of each of these runs; 0 for a trial of a batch that is here."""
+        these = "SELECT value FROM json_each(?)"
+        oldest = f"SELECT created, id FROM runs WHERE id IN ({these}) ORDER BY created, id LIMIT 1"  # noqa: S608 - ours
+        newer = f"WHERE {VISIBLE} AND (created, id) >= ({oldest})"
+        numbered = f"SELECT id, row_number() OVER ({ORDER}) AS number FROM runs {newer}"  # noqa: S608 - ours
+        asked = json.dumps(list(runs))
+        rows = self._ask(f"SELECT id, number FROM ({numbered}) WHERE id IN ({these})", (asked, asked))  # noqa: S608 - ours
+        return dict.fromkeys(runs, 0) | dict(rows)
+
+    def may_have(self, sort: str, name: str) -> bool:
+        """Returns False if no run has ever had a flag (FLAG) or metric (METRIC) of this name."""
+        known = is_text(name) and self._ask("SELECT 1 FROM names WHERE sort = ? AND name = ?", (sort, name))
+        # the metrics so far of a running run are in no row
+        return bool(known) or not is_text(name) or any(name in run.metrics for run in self.get_many(sorted(self._live)))
 
     def broken(self) -> list[BrokenRun]:
         """Returns the refs among the runs that are unreadable or no runs."""
@@ -344,7 +384,9 @@ class Index:
             with suppress(sqlite3.OperationalError):
                 if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
                     # a cache of another version is not converted, as the runs themselves have all of it
-                    base.executescript(f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; {TABLES}")
+                    base.executescript(
+                        f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; DROP TABLE IF EXISTS names; {TABLES}"
+                    )
                     base.execute(f"PRAGMA user_version = {VERSION}")
                 # a write here shows a read-only file before there is work to lose
                 base.execute("BEGIN IMMEDIATE")
@@ -437,10 +479,18 @@ class Index:
                 with self._base:
                     self._base.execute("BEGIN")
                     count += self._base.executemany(PUT, rows).rowcount
+                    self._base.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", names_in(runs_read))
                 if self._told:
                     self._told(min(start + ROUND, len(names)), len(names))
         self._base.executescript(INDEXES)
         return count
+
+
+def names_in(runs: Iterable[Run | BrokenRun]) -> list[tuple[str, str]]:
+    """Returns the rows of `names` for these runs. sqlite cannot hold a name that is not UTF-8."""
+    sound = [run for run in runs if isinstance(run, Run)]
+    flags = {(FLAG, name) for run in sound for name in run.attempt.flags}
+    return sorted(pair for pair in flags | {(METRIC, name) for run in sound for name in run.metrics} if is_text(pair[1]))
 
 
 def condition_for_same_flags(operation: str, flags: Flags, words: str | None, source: str) -> tuple[str, tuple[object, ...]]:

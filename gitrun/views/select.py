@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from dataclasses import dataclass, replace
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from gitrun import model, store
 from gitrun.errors import UnknownRun, UsageError
-from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_filter
-from gitrun.model.run import BATCH, RUNNING
+from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_condition, parse_filter
+from gitrun.model.run import RUNNING
 from gitrun.model.settings import require_date
+from gitrun.store.index import FLAG, METRIC
 from gitrun.store.resolve import find_run
 
 KEYS = ("file", "blob")
@@ -20,11 +20,15 @@ KEYS = ("file", "blob")
 # 2:5, :3 or 7:; longer numbers are no positions
 RANGE = re.compile(r"([0-9]{0,9}):([0-9]{0,9})")
 
+AT_ONCE = (100, 10_000, -1)
+"""Runs read at a time by a search that nearly always ends among the newest."""
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.run import BrokenRun, Run
+    from gitrun.store.filter_sql import Prefilter
     from gitrun.store.index import Index
 
 
@@ -54,6 +58,11 @@ class Query:
     """Also lists trials of batches that are here, which only filters find otherwise."""
 
     @property
+    def is_ordered(self) -> bool:
+        """Tells whether it asks for another order than the usual one, or for one extreme run."""
+        return bool(self.sort or self.least or self.most)
+
+    @property
     def is_plain(self) -> bool:
         """Tells whether it asks for all runs in their usual order."""
         return self == Query()
@@ -79,21 +88,51 @@ def select_runs(index: Index, git: Git, names: Sequence[str], question: Query, l
     if not names and question.is_plain:
         runs = index.visible_runs(limit)
         return Selection(tuple(enumerate(runs, 1)), index.count_visible() - len(runs))
-    numbered = select_by_name(index, git, names) if names else number_all(index)
     question = resolve_batch(index, question)
-    runs_chosen = choose_runs(git, numbered, question)
-    runs_shown = runs_chosen if limit < 0 else runs_chosen[:limit]
-    return Selection(
-        tuple(runs_shown), len(runs_chosen) - len(runs_shown), ambiguity_notes([run for _, run in numbered], question)
-    )
+    if names:
+        numbered = select_by_name(index, git, names)
+        ordered = choose_runs(git, numbered, question)
+        notes = ambiguity_notes(question, lambda name: is_flag_and_metric([run for _, run in numbered], name))
+        runs_shown = ordered if limit < 0 else ordered[:limit]
+        return Selection(tuple(runs_shown), len(ordered) - len(runs_shown), notes)
+    notes = ambiguity_notes(question, lambda name: is_both_in_index(index, name))
+    ids = matching_ids(index, git, question)
+    more = 0 if limit < 0 else max(len(ids) - limit, 0)
+    if not question.is_ordered:
+        return Selection(with_numbers(index, index.get_many(ids[: len(ids) - more])), more, notes)
+    matches = [run for _, run in in_order(((0, run) for run in index.get_many(ids)), question)]
+    listed = matches if limit < 0 else matches[:limit]
+    return Selection(with_numbers(index, listed), len(matches) - len(listed), notes)
 
 
-def number_all(index: Index) -> list[tuple[int, Run]]:
-    """Returns all readable runs with their numbers in the list; trials of batches have 0."""
-    runs = index.readable_runs()
-    batches = {run.id for run in runs if run.attempt.kind == BATCH}
-    numbers = itertools.count(1)
-    return [(0 if run.attempt.batch in batches else next(numbers), run) for run in runs]
+def matching_ids(index: Index, git: Git, question: Query) -> list[str]:
+    """Returns the ids of all runs that match the question, newest first. Reads only those that sqlite cannot judge."""
+    tests = conditions_of(git, question)
+    pairs = index.matching(prefilter_of(question))
+    unsure = index.get_many([run_id for run_id, is_sure in pairs if not is_sure])
+    matches = {run.id for run in unsure if all(test(run) for test in tests)}
+    return [run_id for run_id, is_sure in pairs if is_sure or run_id in matches]
+
+
+def prefilter_of(question: Query) -> Prefilter:
+    """Returns what sqlite can answer about the question, without its order."""
+    only_python = (question.tags, question.statuses, question.branches, question.authors, question.since, question.until)
+    parts = [store.filter_sql.UNKNOWN] if any(only_python) else []
+    if question.operations:
+        parts.append(store.filter_sql.one_of("operation", question.operations))
+    if question.labels:
+        parts.append(store.filter_sql.one_of("label", question.labels))
+    if question.batch:
+        parts.append(store.filter_sql.one_of("batch", (question.batch,)))
+    if question.expression:
+        parts.append(store.filter_sql.prefilter(parse_condition(question.expression)))
+    return store.filter_sql.all_of(parts)
+
+
+def with_numbers(index: Index, runs: Sequence[Run]) -> tuple[tuple[int, Run], ...]:
+    """Returns the runs with their numbers in the list; trials of batches have 0."""
+    numbers = index.numbers([run.id for run in runs])
+    return tuple((numbers[run.id], run) for run in runs)
 
 
 def resolve_batch(index: Index, question: Query) -> Query:
@@ -106,19 +145,19 @@ def resolve_batch(index: Index, question: Query) -> Query:
         return question
 
 
-def ambiguity_notes(runs: Sequence[Run], question: Query) -> tuple[str, ...]:
-    """Returns notes to the user about names in the question that are both a metric and a flag."""
+def ambiguity_notes(question: Query, is_both: Callable[[str], bool]) -> tuple[str, ...]:
+    """Returns notes to the user about names in the question that are both a metric and a flag, as `is_both` knows."""
     orders = {"--min": question.least, "--max": question.most, question.order: (question.sort or "").removeprefix("-")}
     notes = [
         f"note: {name!r} is a metric and a flag; {option} uses the metric. To use the flag: {option} flag:{name}"
         for option, name in orders.items()
-        if name and is_flag_and_metric(runs, name)
+        if name and is_both(name)
     ]
     names = names_in_filter(question.expression) if question.expression else ()
     notes += [
         f"note: {name!r} is a flag and a metric; --where uses the flag. To use the metric: metric:{name}"
         for name in dict.fromkeys(names)
-        if is_flag_and_metric(runs, name)
+        if is_both(name)
     ]
     return tuple(notes)
 
@@ -134,6 +173,22 @@ def is_flag_and_metric(runs: Iterable[Run], name: str) -> bool:
         if has_flag and has_metric:
             return True
     return False
+
+
+def is_both_in_index(index: Index, name: str) -> bool:
+    """Tells whether a name without prefix is both a flag and a metric of runs in the index."""
+    metric = name.rpartition(":")[0]
+    may_be_both = index.may_have(FLAG, name) and any(index.may_have(METRIC, one) for one in (name, metric) if one)
+    return may_be_both and is_flag_and_metric(newest_first(index), name)
+
+
+def newest_first(index: Index) -> Iterator[Run]:
+    """Yields all readable runs, newest first; reads more of them only when they are asked for."""
+    start = 0
+    for limit in AT_ONCE:
+        runs = index.readable_runs(limit, start)
+        yield from runs
+        start += len(runs)
 
 
 def number_named(runs: Iterable[Run], name: str) -> str:
@@ -186,7 +241,12 @@ def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[s
 def choose_runs(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
     """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
     tests = conditions_of(git, question)
-    matches = [(number, run) for number, run in runs if all(test(run) for test in tests)]
+    return in_order(((number, run) for number, run in runs if all(test(run) for test in tests)), question)
+
+
+def in_order(runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
+    """Returns matching runs in the order of the question, or its one extreme. Raises UsageError, UnknownRun."""
+    matches = list(runs)
     if question.least or question.most:
         column = question.least or question.most or ""
         name = number_named((run for _, run in matches), column)
@@ -288,10 +348,19 @@ def require_known(runs: Sequence[tuple[int, Run]], name: str) -> None:
         raise UsageError(f"no run has '{name}'", "To sort: a property, a flag or a metric")
 
 
-def unknown_name(runs: Sequence[Run], question: Query) -> str:
-    """Returns the first name in the question's expression for which none of these runs has a value; "" if there is none."""
-    names = names_in_filter(question.expression) if runs and question.expression else []
-    return next((name for name in names if name not in PROPERTIES and not any(has_value(run, name) for run in runs)), "")
+def unknown_name(index: Index, question: Query) -> str:
+    """Returns the first name in the question's expression for which no run has a value; "" if there is none."""
+    names = names_in_filter(question.expression) if index.readable() and question.expression else []
+    return next((name for name in names if name not in PROPERTIES and not has_value_in_index(index, name)), "")
+
+
+def has_value_in_index(index: Index, name: str) -> bool:
+    """Tells whether a run in the index has a value for the name, which is no property."""
+    sort, _, rest = name.partition(":")
+    asked = {FLAG: [(FLAG, rest)], METRIC: [(METRIC, rest), (METRIC, rest.rpartition(":")[0])]} if rest else {}
+    usual = [(FLAG, name), (METRIC, name), (METRIC, name.rpartition(":")[0])]
+    may_have = any(index.may_have(kind, one) for kind, one in asked.get(sort, usual) if one)
+    return may_have and any(has_value(run, name) for run in newest_first(index))
 
 
 def has_value(run: Run, name: str) -> bool:
