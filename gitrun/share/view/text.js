@@ -42,12 +42,14 @@ gitrun.text = (() => {
 
   /** Rounds to six digits as %g does. */
   function general(value) {
-    const [digits, exponent] = value.toExponential(5).split('e');
+    // of two equally near numbers Python takes the even one, and JavaScript the larger one
+    const isTie = /\.\d{4}[02468]50*e/.test(value.toExponential(30));
+    const [digits, exponent] = isTie ? value.toExponential(30).replace(/(\.\d{5})\d*/, '$1').split('e') : value.toExponential(5).split('e');
     const power = Number(exponent);
     if (power < -4 || power >= 6) {
       return `${digits.replace(/\.?0+$/, '')}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
     }
-    const fixed = value.toFixed(5 - power);
+    const fixed = Number(`${digits}e${power}`).toFixed(5 - power);
     return fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed;
   }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import serving, wait_until
 from filter_table import EXPRESSIONS
+from page_rules import faint, nameless, sideways
 from repository import Repo
 
 from gitrun.model.text import number_text
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 ROWS = "[role=grid] .rows [role=row]"
+WIDTHS = (360, 800, 1400)
+MOST_BYTES = 150_000
+"""Bytes of our scripts and styles that the page of runs loads. uPlot, which is loaded after the table, has 53,000 more."""
 SORTED = "[...document.querySelectorAll(rows)].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)"
 TRAIN = """\
 import time
@@ -419,3 +423,116 @@ def test_a_broken_run_is_listed_with_its_reason(own_server, open_page) -> None:
     rows_of(page)
 
     assert wait_until(lambda: "bbbbbbbb" in page.locator(".broken").inner_text())
+
+
+# for everybody, on every screen
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_contrast_and_width_are_right(served, open_page, scheme) -> None:
+    page = open_page(served, "/?q=lr<1&sort=loss", color_scheme=scheme)
+    runs = rows_of(page)
+    set_query(page, sel=",".join(runs[:2]), pin=runs[3])
+    wait_until(lambda: page.locator(".values li").count() == 2)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert (nameless(page), faint(page), sideways(page)) == ([], [], 0), width
+
+
+def test_text_of_twice_the_size_fits(served, open_page) -> None:
+    page = open_page(served, width=800)
+    rows_of(page)
+    before = page.locator(ROWS).first.bounding_box()["height"]
+    page.evaluate("() => document.documentElement.style.setProperty('font-size', '28px')")
+    page.set_viewport_size({"width": 801, "height": 900})
+
+    wait_until(lambda: page.locator(ROWS).first.bounding_box()["height"] == pytest.approx(2 * before, abs=2))
+    assert sideways(page) == 0
+    second, third = (page.locator(f"{ROWS}[aria-rowindex='{at}']").bounding_box() for at in (3, 4))
+    assert third["y"] - second["y"] == pytest.approx(second["height"], abs=1)
+
+
+def test_the_grid_says_what_it_holds(served, open_page) -> None:
+    page = open_page(served, "/?sort=-loss")
+    runs = rows_of(page)
+    grid = page.get_by_role("grid", name="Runs")
+
+    assert grid.get_attribute("aria-rowcount") == str(len(runs) + 1)
+    assert grid.get_attribute("aria-multiselectable") == "true"
+    assert page.locator("[aria-sort]").evaluate_all("heads => heads.map(head => [head.textContent, head.ariaSort])") == [
+        ["loss", "descending"]
+    ]
+    assert page.locator("p.count").get_attribute("aria-live") == "polite"
+    assert page.locator(ROWS).first.get_attribute("data-status") in {"completed", "error"}
+    assert re.match(
+        r"Scatter of loss over lr, 18 runs\. best: \w{8}",
+        page.get_by_role("img", name=re.compile("Scatter")).get_attribute("aria-label"),
+    )
+
+
+def test_focus_is_seen_and_motion_is_reduced(served, open_page) -> None:
+    page = open_page(served, reduced_motion="reduce")
+    rows_of(page)
+    seen = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate("() => [document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]")
+        )
+
+    assert {style for _, style in seen} == {"solid"}
+    assert page.evaluate("() => document.getAnimations().length") == 0
+
+
+def test_a_print_shows_rows_without_controls(served, open_page) -> None:
+    page = open_page(served)
+    rows_of(page)
+    page.emulate_media(media="print")
+
+    assert page.locator(ROWS).count() == 18
+    assert not page.locator("#filter").is_visible()
+    assert page.locator("[role=grid]").evaluate("grid => grid.scrollHeight - grid.clientHeight") <= 1
+
+
+# runs from anywhere
+
+EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+def test_words_of_runs_stay_words(browsing_home, tmp_path, open_page) -> None:
+    repo = Repo.create(tmp_path / "repo")
+    name = "<script>alert(0)<b>.py"
+    repo.write(name, f"import gitrun\nlr = 0.1\ntext = ''\ngitrun.log({{{EVIL!r}: 1.0, 'loss': lr}})\nprint({EVIL!r})\n")
+    repo.commit(EVIL)
+    for lr in (1, 2):
+        repo.run(f"./{name}", f"lr={lr}", f"text={EVIL} {lr} \u202e \x1b[31m", check=True)
+    repo.run("label", EVIL, "1", check=True)
+    repo.run("tag", "<b>", "1")
+    with serving(repo) as server:
+        page = open_page(server)
+        spoken = []
+        page.on("dialog", lambda dialog: spoken.append(dialog.message))
+        assert len(rows_of(page)) == 2
+        wait_until(lambda: page.locator(".values li").count() == 2)
+        shown = page.locator(ROWS).first.inner_text()
+
+        assert EVIL in shown
+        assert "\\u202e \\x1b[31m" in shown
+        assert page.locator("img, main script, main b, main [onerror]").count() == 0
+        assert spoken == []
+        page.goto("about:blank")
+
+
+# size
+
+
+def test_a_page_of_runs_loads_little(served, open_page) -> None:
+    page = open_page(served, "/commits")
+    sizes: dict[str, int] = {}
+    page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}) if "/static/" in answer.url else None)
+    page.goto(served.origin + "/")
+    wait_until(lambda: page.locator(".values li").count() == 8)
+
+    own = {url: size for url, size in sizes.items() if "uPlot" not in url}
+    assert sum(own.values()) <= MOST_BYTES, sizes
+    assert page.locator("[role=row]").count() <= 100
