@@ -26,6 +26,7 @@ from gitrun.store.live import recorded_runs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from gitrun.lifecycle.attach import LiveOutput
     from gitrun.lifecycle.batch_verify import BatchVerdict
     from gitrun.lifecycle.bisect import Bisection, BisectRequest
     from gitrun.lifecycle.decide import LaunchRequest, Prompts
@@ -463,6 +464,10 @@ class Project:
             with protect_terminal(stream) as protected:
                 protected.write(self.read_file(run, "output"))
         return self.find(run.id)
+
+    def live_output(self, run: Run) -> LiveOutput:
+        """Returns the output of a running run, to be read while it is written."""
+        return lifecycle.attach.LiveOutput(self.git.state, run.id)
 
     def watch_remote(self, run: Run, remote: str, stream: Stream) -> Run:
         """Shows the output of a run that a worker of a remote executes, until it ends. Returns the run afterwards.

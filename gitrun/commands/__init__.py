@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gitrun.commands import notes as notes
     from gitrun.commands import ops as ops
     from gitrun.commands import options as options
+    from gitrun.commands import plot as plot
     from gitrun.commands import pull as pull
     from gitrun.commands import purge as purge
     from gitrun.commands import push as push
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from gitrun.commands import verify as verify
     from gitrun.commands import view as view
     from gitrun.commands import watch as watch
+    from gitrun.commands import watch_several as watch_several
 else:
     # no verb is imported before it is used: each loads click, which completion does without
     from gitrun.lazy import lazy_modules

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from importlib import import_module
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitrun import render
-from gitrun.commands.screen import is_read_by_person, print_json, print_line, read_palette, table
+from gitrun.commands.screen import has_unicode, is_read_by_person, print_json, print_line, read_palette, table
 from gitrun.commands.selecting import add_filters, build_query, open_project
 from gitrun.errors import BadValue, MissingPackage, UsageError
 from gitrun.render import plot_text
@@ -130,11 +129,3 @@ def report_rest(project: Project, subject: PlotSubject) -> None:
         project.say(note)
     if subject.more:
         project.say(f"{subject.more:,} more. To draw them too: -n {subject.more + len(subject.runs)}")
-
-
-def has_unicode() -> bool:
-    """Returns whether the locale has characters beyond ASCII. Python writes UTF-8 also where the user asked for C."""
-    coerced = "C.UTF-8" if sys.flags.utf8_mode else ""
-    names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
-    locale = next((name for name in names if name not in {"", coerced}), "")
-    return (sys.stdout.encoding or "").lower().startswith("utf") and locale not in {"C", "POSIX"}

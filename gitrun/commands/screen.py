@@ -61,6 +61,14 @@ def is_read_by_person() -> bool:
     return sys.stdout.isatty() or os.environ.get(IN_USE, "").lower() in {"true", "yes", "on", "1"}
 
 
+def has_unicode() -> bool:
+    """Returns whether the locale has characters beyond ASCII. Python writes UTF-8 also where the user asked for C."""
+    coerced = "C.UTF-8" if sys.flags.utf8_mode else ""
+    names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    locale = next((name for name in names if name not in {"", coerced}), "")
+    return (sys.stdout.encoding or "").lower().startswith("utf") and locale not in {"C", "POSIX"}
+
+
 def print_line(text: str) -> None:
     """Prints a line on stdout."""
     sys.stdout.write(text + "\n")

@@ -14,7 +14,7 @@ GROUPS = {
     "start a program": {
         "run": "start a run, or another attempt of one",
         "ops": "list what can be run here, with its flags",
-        "watch": "follow the output of a run",
+        "watch": "follow the output of a run, or several runs at once",
         "stop": "stop a running run",
     },
     "look at runs": {

@@ -1,4 +1,4 @@
-"""`git run watch`: follows a run."""
+"""`git run watch`: follows a run, or several at once."""
 
 from __future__ import annotations
 
@@ -7,51 +7,71 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitrun import commands
 from gitrun.commands.selecting import open_project
 from gitrun.errors import NoMatch, UsageError
-from gitrun.model.run import RUNNING, short_id
+from gitrun.model.run import BATCH, RUNNING, short_id
 from gitrun.model.run_names import LATEST
-from gitrun.model.text import metrics_text
 from gitrun.process.streams import FileStream
+from gitrun.render.watch_text import format_metrics
 from gitrun.views.select import Query
 
 if TYPE_CHECKING:
     from gitrun.model.run import Run
     from gitrun.project import Project
 
-SHOWN = 8
-"""Metrics named in a line."""
-
 
 @click.command(add_help_option=False)
-@click.argument("run", required=False)
+@click.argument("runs", nargs=-1)
 @click.option("--latest", is_flag=True, help="Watch the running run that was started last.")
+@click.option("--all", "everything", is_flag=True, help="Watch all runs on this machine, also those that start later.")
 @click.option("--remote", metavar="REMOTE", help="Watch a run that a worker of REMOTE executes.")
-def command(run: str | None, *, latest: bool, remote: str | None) -> None:
+def command(runs: tuple[str, ...], *, latest: bool, everything: bool, remote: str | None) -> int:
     r"""Prints the output of a run (default: your newest) until it ends. Ctrl-C stops watching, not the run.
+
+    Of several runs, or the trials of a running batch, shows a line each, until all have ended; in a pipe, their lines of
+    output behind their ids. The exit status is then that of the worst run.
 
     \b
       git run watch 3fa2c1d8
       git run watch --latest
+      git run watch --all
+      git run watch 1:4 | grep loss
       git run watch --remote origin 3fa2c1d8
     """
-    if latest and (run is not None or remote is not None):
-        raise UsageError("--latest cannot be combined with a run or --remote")
+    refuse_combinations(runs, {"--latest": latest, "--all": everything, "--remote": remote is not None})
     project = open_project(FileStream(1), FileStream(2))
     # the output goes to the descriptor, around Python's buffer
     sys.stdout.flush()
-    run_found = find_running(project) if latest else project.find(run or LATEST)
-    if run_found.status == RUNNING and run_found.metrics:
-        project.say(f"run {short_id(run_found.id)} is running{format_metrics(run_found)}")
-    watched = (
-        project.watch(run_found, project.stdout) if remote is None else project.watch_remote(run_found, remote, project.stdout)
-    )
+    chosen = [] if everything else [find_running(project)] if latest else find_named(project, runs)
+    if everything or len(chosen) > 1 or (chosen[0].attempt.kind == BATCH and chosen[0].status == RUNNING and not remote):
+        return commands.watch_several.watch_runs(project, chosen, everything=everything)
+    watch_one(project, chosen[0], remote)
+    return 0
+
+
+def refuse_combinations(runs: tuple[str, ...], given: dict[str, bool]) -> None:
+    """Raises UsageError for options and runs that do not go together."""
+    asked = [name for name, is_given in given.items() if is_given]
+    if len(asked) > 1:
+        raise UsageError(f"{asked[0]} and {asked[1]} cannot be combined")
+    if asked and runs and asked != ["--remote"]:
+        raise UsageError(f"{asked[0]} cannot be combined with runs")
+    if asked == ["--remote"] and len(runs) > 1:
+        raise UsageError("--remote takes one run", "To watch the runs of this machine: git run watch --all")
+
+
+def find_named(project: Project, names: tuple[str, ...]) -> list[Run]:
+    """Returns the runs of these names; without any, the newest. Raises UnknownRun."""
+    return [run for _, run in project.select(names).runs] if names else [project.find(LATEST)]
+
+
+def watch_one(project: Project, run: Run, remote: str | None) -> None:
+    """Prints the output of a run until it ends, and how it has ended."""
+    if run.status == RUNNING and run.metrics:
+        project.say(f"run {short_id(run.id)} is running{format_metrics(run)}")
+    watched = project.watch(run, project.stdout) if remote is None else project.watch_remote(run, remote, project.stdout)
     project.say(f"run {short_id(watched.id)} {watched.attempt.ending}{format_metrics(watched)}")
-
-
-def format_metrics(run: Run) -> str:
-    """Formats the metrics so far, after a colon; empty if there are none."""
-    return f": {metrics_text(run.metrics, SHOWN)}" if run.metrics else ""
 
 
 def find_running(project: Project) -> Run:

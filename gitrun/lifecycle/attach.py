@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitrun.errors import NotRunning, UsageError
@@ -14,6 +15,8 @@ from gitrun.process.tree import send_signal_if
 from gitrun.store.live import OUTPUT, ask_to_end, ask_to_end_softly, directory_of, is_live, owner_of, process_birth
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
     from gitrun.process.streams import Stream
@@ -24,29 +27,50 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGCONT)
 """Signals that make a supervisor stop its program. One suspended by Ctrl-Z handles SIGTERM only after SIGCONT."""
 
 
+class LiveOutput:
+    """The output of a running run, read while it is written. Use it in a `with`."""
+
+    def __init__(self, state: Path, run_id: str) -> None:
+        self._path = directory_of(state, run_id) / OUTPUT
+        self._source: int | None = None
+
+    def __enter__(self) -> LiveOutput:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Returns whether the output was there. It stays readable after the run has ended."""
+        return self._source is not None
+
+    def read(self) -> bytes:
+        """Returns the next bytes; none if nothing is new."""
+        if self._source is None:
+            # the run is recorded before its program starts, and its live record goes with its end
+            with suppress(FileNotFoundError):
+                self._source = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        return b"" if self._source is None else os.read(self._source, READ_SIZE)
+
+    def close(self) -> None:
+        """Closes the output."""
+        if self._source is not None:
+            os.close(self._source)
+            self._source = None
+
+
 def follow_output(git: Git, run_id: str, stream: Stream) -> bool:
     """Copies the output of a running run to `stream` until the run ends. Returns false if it was not running."""
-    path = directory_of(git.state, run_id) / OUTPUT
-    while not path.exists():  # the run is recorded before its program starts
-        if not is_live(git.state, run_id):
-            return False
-        time.sleep(PAUSE)
-    try:
-        source = os.open(path, os.O_RDONLY)
-    # the run ended in between, and its live record is gone
-    except FileNotFoundError:
-        return False
-    try:
+    with LiveOutput(git.state, run_id) as output:
         while True:
             # asked before reading, so that output written just before the end is not missed
             alive = is_live(git.state, run_id)
-            while data := os.read(source, READ_SIZE):
+            while data := output.read():
                 stream.write(data)
             if not alive:
-                return True
+                return output.is_open
             time.sleep(PAUSE)
-    finally:
-        os.close(source)
 
 
 def stop_run(git: Git, run_id: str) -> None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gitrun.process import recorder as recorder
     from gitrun.process import run as run
     from gitrun.process import signals as signals
+    from gitrun.process import status_block as status_block
     from gitrun.process import status_line as status_line
     from gitrun.process import streams as streams
     from gitrun.process import tree as tree

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitrun.render import run_page as run_page
     from gitrun.render import text as text
     from gitrun.render import tokens as tokens
+    from gitrun.render import watch_text as watch_text
 else:
     from gitrun.lazy import lazy_modules
 

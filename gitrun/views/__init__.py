@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gitrun.views import reader as reader
     from gitrun.views import report as report
     from gitrun.views import select as select
+    from gitrun.views import watched as watched
 else:
     from gitrun.lazy import lazy_modules
 

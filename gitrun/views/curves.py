@@ -101,6 +101,12 @@ class LiveMetrics:
                     if self._at >= PART:
                         break
 
+    def last_values(self) -> dict[str, float]:
+        """Returns the last value of each metric; logged ones come first."""
+        series = {**self._scanner.collector.series, **self._logged.collector.series}
+        names = dict.fromkeys((*self._logged.collector.series, *self._scanner.collector.series))
+        return {name: series[name].last for name in names if series[name].count}
+
     def points_of(self, name: str) -> Points | None:
         """Returns the points of a metric so far; None if there are none. What is logged takes precedence."""
         for collector in (self._logged.collector, self._scanner.collector):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gitrun.views.plots import Plot, PlotLook
     from gitrun.views.report import Report
     from gitrun.views.select import Query
+    from gitrun.views.watched import RunWatch
 
 
 class RunReader:
@@ -104,6 +105,10 @@ class RunReader:
     def plot(self, subject: PlotSubject, look: PlotLook) -> Plot:
         """Returns what a plot of the subject shows. Raises UsageError if nothing of it can be drawn."""
         return views.plots.build_plot(self._git, subject, look)
+
+    def watch(self, runs: Iterable[Run], *, everything: bool = False) -> RunWatch:
+        """Returns a watch on these runs and the trials of batches among them, or on everything that runs here."""
+        return views.watched.RunWatch(self._git, self._index, runs, everything=everything)
 
     def replace_paths(self, run: Run, output: bytes) -> bytes:
         """Returns the output with the user's file paths in place of those in the run's workspace."""
