@@ -68,8 +68,8 @@ def show_block(project: Project, watch: RunWatch, watched: Watched, block: Statu
             above = [ended_line(run, columns, palette) for run in watched.ended]
             above += [f"{short_id(run_id)}  deleted" for run_id in watched.gone]
             shown = watched.running if len(watched.running) <= rows else watched.running[: rows - 1]
-            found = [watch.read_progress(run) for run in shown]
-            lines = running_lines(found, datetime.now(timezone.utc), columns, palette, has_blocks=has_blocks)
+            states = [watch.read_progress(run) for run in shown]
+            lines = running_lines(states, datetime.now(timezone.utc), columns, palette, has_blocks=has_blocks)
             if len(shown) < len(watched.running):
                 lines.append(more_line(len(watched.running) - len(shown)))
             block.draw(lines, above)

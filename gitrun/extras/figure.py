@@ -41,9 +41,9 @@ def draw_panel(plot: Plot, panel: Panel, axes: Any) -> None:  # noqa: ANN401 - m
     """Draws the traces, the axes and the list of runs of a panel."""
     several = len({one.run.operation for one in plot.runs}) > 1
     for trace in panel.traces:
-        one, hue = plot.runs[trace.place], light_tokens()[f"hue-{trace.place % HUES + 1}"]
+        one, hue = plot.runs[trace.index], light_tokens()[f"hue-{trace.index % HUES + 1}"]
         ys = [math.nan if why_not_drawn(y, log_y=plot.look.log_y) else y for y in trace.ys]
-        dash = DASHES[trace.place // HUES % len(DASHES)] if plot.form == CURVES else ""
+        dash = DASHES[trace.index // HUES % len(DASHES)] if plot.form == CURVES else ""
         mark = "" if len(ys) > 1 else "o"
         name = shorten(f"{one.key} {one.run.id[:8]} {words_of(one, several=several)}", 60)
         axes.plot(list(trace.xs), ys, linestyle=dash, marker=mark, color=hue, label=name.lstrip("_"))

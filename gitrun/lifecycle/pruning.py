@@ -88,6 +88,6 @@ def points_of(series: Series) -> tuple[tuple[int, float], ...]:
 def read_points(data: bytes, metric: str) -> tuple[tuple[int, float], ...]:
     """Returns steps and values of an objective from the points that a result has recorded."""
     names = series_names(metric)
-    found = parse_points(data, names)
-    points = next((found[name] for name in names if name in found), None)
+    points_by_name = parse_points(data, names)
+    points = next((points_by_name[name] for name in names if name in points_by_name), None)
     return tuple(zip(map(int, points.steps), points.values, strict=True)) if points else ()

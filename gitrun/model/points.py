@@ -25,18 +25,18 @@ def parse_points(record: bytes, names: Collection[str]) -> dict[str, Points]:
 
     A row without a step continues the count of steps, as it does for a running program.
     """
-    found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in names}
+    columns: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in names}
     steps = Steps()
     for row in parse_rows(record):
         given = number_from_json(row.get(STEP))
         if given is not None:
             steps.set_step(given)
-        values = {name: value for name in found.keys() & row.keys() if (value := number_from_json(row[name])) is not None}
+        values = {name: value for name in columns.keys() & row.keys() if (value := number_from_json(row[name])) is not None}
         step = steps.shared_step(values) if values else 0.0
         for name, value in values.items():
-            found[name][0].append(step)
-            found[name][1].append(value)
-    return {name: Points(tuple(steps), tuple(values)) for name, (steps, values) in found.items() if values}
+            columns[name][0].append(step)
+            columns[name][1].append(value)
+    return {name: Points(tuple(steps), tuple(values)) for name, (steps, values) in columns.items() if values}
 
 
 def parse_rows(record: bytes) -> Iterator[dict[str, Any]]:

@@ -28,12 +28,12 @@ def plot_rows(plot: Plot) -> list[dict[str, Any]]:
 def panel_rows(plot: Plot, panel: Panel) -> Iterator[dict[str, Any]]:
     """Yields the objects of a panel."""
     for trace in panel.traces:
-        one = plot.runs[trace.place]
+        one = plot.runs[trace.index]
         row = {"id": one.run.id, "operation": one.run.operation, "key": one.key, "metric": panel.metric}
         if plot.form == CURVES:
             yield row | {"steps": [plain_x(x) for x in trace.xs], "values": list(trace.ys)}
         elif panel.best:
-            yield row | {"x": plain_x(trace.xs[0]), "y": trace.ys[0], "best": panel.best.ys[trace.place]}
+            yield row | {"x": plain_x(trace.xs[0]), "y": trace.ys[0], "best": panel.best.ys[trace.index]}
         else:
             yield row | {"x": plain_x(trace.xs[0]), "y": trace.ys[0]}
 
@@ -57,18 +57,18 @@ def vega_spec(plot: Plot) -> dict[str, Any]:
 def vega_rows(plot: Plot, panel: Panel) -> Iterator[dict[str, Any]]:
     """Yields the points of a panel. A value that cannot be drawn is null, which leaves a gap."""
     for trace in panel.traces:
-        one = plot.runs[trace.place]
+        one = plot.runs[trace.index]
         row = {"run": f"{one.key} {short_id(one.run.id)}", "metric": safe_text(panel.metric)}
-        row |= dict(flag_texts(plot, trace.place))
+        row |= dict(flag_texts(plot, trace.index))
         for x, y in zip(trace.xs, trace.ys, strict=True):
-            best = {"best": panel.best.ys[trace.place]} if panel.best else {}
+            best = {"best": panel.best.ys[trace.index]} if panel.best else {}
             is_drawn = not why_not_drawn(y, log_y=plot.look.log_y)
             yield row | {"x": safe_text(x) if isinstance(x, str) else plain_x(x), "y": y if is_drawn else None} | best
 
 
-def flag_texts(plot: Plot, place: int) -> Iterator[tuple[str, str]]:
+def flag_texts(plot: Plot, index: int) -> Iterator[tuple[str, str]]:
     """Yields the flags in which a run differs, as one field for tooltips."""
-    flags = " ".join(f"{name}={value}" for name, value in plot.runs[place].flags)
+    flags = " ".join(f"{name}={value}" for name, value in plot.runs[index].flags)
     if flags:
         yield "flags", safe_text(flags)
 

@@ -72,9 +72,9 @@ def paint(attribute: str, token: str) -> str:
     return f' {attribute}="{light_tokens()[token]}"'
 
 
-def hue_of(place: int) -> int:
+def hue_of(index: int) -> int:
     """Returns the hue of the run at this index of the plot, from 1."""
-    return place % HUES + 1
+    return index % HUES + 1
 
 
 def draw_panel(plot: Plot, panel: Panel, across: Axis) -> Iterator[str]:
@@ -94,16 +94,16 @@ def draw_panel(plot: Plot, panel: Panel, across: Axis) -> Iterator[str]:
         yield from draw(trace, across, up, log_y=log_y)
     if plot.form == HISTORY or len(plot.runs) > MARKED:
         return
-    taken: list[tuple[float, float]] = []
+    corners: list[tuple[float, float]] = []
     for trace in panel.traces:
         ends = [(x, y) for x, y in zip(trace.xs, trace.ys, strict=True) if not why_not_drawn(y, log_y=log_y)]
         if ends:
             x, y = x_of(across, ends[-1][0]) + 6, y_of(up, ends[-1][1]) + 4
             # letters of curves that end at the same value stand side by side
-            while any(abs(x - beside) < LETTER[0] and abs(y - above) < LETTER[1] for beside, above in taken):
+            while any(abs(x - beside) < LETTER[0] and abs(y - above) < LETTER[1] for beside, above in corners):
                 x += LETTER[0]
-            taken.append((x, y))
-            yield text_at(x, y, plot.runs[trace.place].key, f"dot-{hue_of(trace.place)}")
+            corners.append((x, y))
+            yield text_at(x, y, plot.runs[trace.index].key, f"dot-{hue_of(trace.index)}")
 
 
 def draw_axes(across: Axis, up: Axis) -> Iterator[str]:
@@ -121,8 +121,8 @@ def draw_axes(across: Axis, up: Axis) -> Iterator[str]:
 
 def draw_curve(trace: Trace, across: Axis, up: Axis, *, log_y: bool) -> Iterator[str]:
     """Yields the line of a curve, in pieces where values have no place; a dot for a single value, a triangle for infinity."""
-    hue = hue_of(trace.place)
-    dash = DASHES[trace.place // HUES % len(DASHES)]
+    hue = hue_of(trace.index)
+    dash = DASHES[trace.index // HUES % len(DASHES)]
     style = f'class="curve line-{hue}"{paint("stroke", f"hue-{hue}")}' + (f' stroke-dasharray="{dash}"' if dash else "")
     pieces: list[list[str]] = [[]]
     for x, y in zip(trace.xs, trace.ys, strict=True):
@@ -146,7 +146,7 @@ def draw_dot(trace: Trace, across: Axis, up: Axis, *, log_y: bool) -> Iterator[s
     """Yields the point of a run."""
     for x, y in zip(trace.xs, trace.ys, strict=True):
         if not why_not_drawn(y, log_y=log_y):
-            yield circle(f"{x_of(across, x):.1f},{y_of(up, y):.1f}", hue_of(trace.place))
+            yield circle(f"{x_of(across, x):.1f},{y_of(up, y):.1f}", hue_of(trace.index))
 
 
 def circle(point: str, hue: int) -> str:
@@ -184,24 +184,24 @@ def text_at(x: float, y: float, words: str, name: str = "", anchor: str = "") ->
 def legend_rows(plot: Plot) -> list[tuple[int, str, str]]:
     """Returns index, letters and words of each run that is listed; of a history, the best run alone."""
     if plot.form == HISTORY:
-        best = plot.panels[0].best.place if plot.panels[0].best else 0
-        places: Iterable[int] = (best,)
+        best = plot.panels[0].best.index if plot.panels[0].best else 0
+        indexes: Iterable[int] = (best,)
     else:
-        places = range(min(len(plot.runs), MOST_ROWS))
+        indexes = range(min(len(plot.runs), MOST_ROWS))
     several = len({one.run.operation for one in plot.runs}) > 1
     rows = []
-    for place in places:
-        one = plot.runs[place]
+    for index in indexes:
+        one = plot.runs[index]
         values = [
-            trace_text(plot, panel, trace, one) for panel in plot.panels for trace in panel.traces if trace.place == place
+            trace_text(plot, panel, trace, one) for panel in plot.panels for trace in panel.traces if trace.index == index
         ]
-        words = "  ".join((short_id(one.run.id), words_of(one, several=several), *x_texts(plot, place), *values))
-        rows.append((place, "best" if plot.form == HISTORY else one.key, words))
+        words = "  ".join((short_id(one.run.id), words_of(one, several=several), *x_texts(plot, index), *values))
+        rows.append((index, "best" if plot.form == HISTORY else one.key, words))
     return rows
 
 
 def draw_legend(rows: Sequence[tuple[int, str, str]], top: int) -> Iterator[str]:
     """Yields the list of runs."""
-    for number, (place, key, words) in enumerate(rows):
-        yield text_at(LEFT - 8, top + ROW * (number + 1), key, f"dot-{hue_of(place)}", "end")
+    for number, (index, key, words) in enumerate(rows):
+        yield text_at(LEFT - 8, top + ROW * (number + 1), key, f"dot-{hue_of(index)}", "end")
         yield text_at(LEFT, top + ROW * (number + 1), words)

@@ -116,30 +116,30 @@ class Canvas:
 
     def put(self, cell: tuple[int, int], text: str, owner: int) -> None:
         """Writes a text, over dots, from a cell on."""
-        for place, char in enumerate(text):
-            self._texts[cell[0] + place, cell[1]] = char
-            self._owners[cell[0] + place, cell[1]] = owner
+        for at, char in enumerate(text):
+            self._texts[cell[0] + at, cell[1]] = char
+            self._owners[cell[0] + at, cell[1]] = owner
 
     def put_near(self, cell: tuple[int, int], text: str, owner: int) -> None:
         """Writes letters at a cell, or right of it where no other letters are; nowhere if there is no room."""
         column, row = cell
         for shift in range(GUTTER - len(text) + 1):
             for near in (row, row - 1, row + 1):
-                cells = [(column + shift + place, near) for place in range(len(text))]
+                cells = [(column + shift + at, near) for at in range(len(text))]
                 if 0 <= near < self._rows and not any(one in self._texts for one in cells):
                     self.put(cells[0], text, owner)
                     return
 
     def lines(self, palette: Palette) -> list[str]:
         """Returns the rows, coloured by owner, without blanks at their ends."""
-        found = []
+        lines = []
         for row in range(self._rows):
             cells = [self._cell(column, row) for column in range(self._columns + GUTTER)]
             while cells and cells[-1][1] == " ":
                 cells.pop()
             groups = groupby(cells, key=lambda cell: cell[0])
-            found.append("".join(palette.paint(slot, "".join(char for _, char in group)) for slot, group in groups))
-        return found
+            lines.append("".join(palette.paint(slot, "".join(char for _, char in group)) for slot, group in groups))
+        return lines
 
     def _cell(self, column: int, row: int) -> tuple[str, str]:
         """Returns the palette's slot and the character of a cell."""
@@ -218,12 +218,12 @@ def draw_panel(canvas: Canvas, plot: Plot, panel: Panel, axes: tuple[Axis, Axis]
         ]
         if ends and plot.form == CURVES:
             column, row = canvas.cell_at(*ends[-1])
-            canvas.put_near((column + 1, row), plot.runs[trace.place].key, trace.place)
+            canvas.put_near((column + 1, row), plot.runs[trace.index].key, trace.index)
         for end in ends if plot.form != CURVES else ():
             # the points of a history are of one colour: each is a run
-            owner = panel.best.place if panel.best else trace.place
+            owner = panel.best.index if panel.best else trace.index
             if has_letters:
-                canvas.put_near(canvas.cell_at(*end), plot.runs[trace.place].key, owner)
+                canvas.put_near(canvas.cell_at(*end), plot.runs[trace.index].key, owner)
             else:
                 canvas.put(canvas.cell_at(*end), canvas.marks.point, owner)
 
@@ -241,10 +241,10 @@ def draw_trace(canvas: Canvas, trace: Trace, axes: tuple[Axis, Axis], *, log_y: 
             before = None
             if math.isinf(y):
                 column, row = canvas.cell_at(axes[0].position_of(x) or 0.0, 1.0 if y > 0 else 0.0)
-                canvas.put((column, row), canvas.marks.above if y > 0 else canvas.marks.below, trace.place)
+                canvas.put((column, row), canvas.marks.above if y > 0 else canvas.marks.below, trace.index)
             continue
         dot = canvas.dot_at(*place_of(axes, x, y))
-        canvas.draw_line(before or dot, dot, trace.place)
+        canvas.draw_line(before or dot, dot, trace.index)
         before = dot
 
 
@@ -303,25 +303,25 @@ def legend_rows(plot: Plot, palette: Palette) -> Iterator[tuple[str, ...]]:
     if plot.form == SCATTER and len(plot.runs) > MARKED:
         return
     several = len({one.run.operation for one in plot.runs}) > 1
-    for place, one in enumerate(plot.runs):
-        traces = [(panel, trace) for panel in plot.panels for trace in panel.traces if trace.place == place]
-        if plot.form == HISTORY and plot.panels[0].best and plot.panels[0].best.place != place:
+    for index, one in enumerate(plot.runs):
+        traces = [(panel, trace) for panel in plot.panels for trace in panel.traces if trace.index == index]
+        if plot.form == HISTORY and plot.panels[0].best and plot.panels[0].best.index != index:
             continue
         key = "best" if plot.form == HISTORY else one.key
-        values = [*x_texts(plot, place), *(trace_text(plot, panel, trace, one) for panel, trace in traces)]
+        values = [*x_texts(plot, index), *(trace_text(plot, panel, trace, one) for panel, trace in traces)]
         yield (
-            palette.cell(slot_of(place), key),
+            palette.cell(slot_of(index), key),
             palette.cell("id", short_id(one.run.id)),
             words_of(one, several=several),
             *values,
         )
 
 
-def x_texts(plot: Plot, place: int) -> list[str]:
+def x_texts(plot: Plot, index: int) -> list[str]:
     """Returns the x of a scatter's run, `duration=1.5`, unless it is among the flags that are shown."""
-    if plot.form != SCATTER or plot.x_name.removeprefix("flag:") in dict(plot.runs[place].flags):
+    if plot.form != SCATTER or plot.x_name.removeprefix("flag:") in dict(plot.runs[index].flags):
         return []
-    x = plot.panels[0].traces[place].xs[0]
+    x = plot.panels[0].traces[index].xs[0]
     return [f"{safe_text(plot.x_name)}={safe_text(x) if isinstance(x, str) else number_text(x)}"]
 
 
@@ -338,5 +338,5 @@ def words_of(one: PlottedRun, *, several: bool) -> str:
 def trace_text(plot: Plot, panel: Panel, trace: Trace, one: PlottedRun) -> str:
     """Returns the value of a run in a panel, `loss=0.07`, and how many of its values have no place in the drawing."""
     value = one.run.metrics.get(panel.metric, trace.ys[-1]) if plot.form == CURVES else trace.ys[-1]
-    odd = ", ".join(f"{count:,} {kind}" for kind, count in trace.odd_counts(log_y=plot.look.log_y).items())
-    return f"{safe_text(panel.metric)}={number_text(value)}" + (f" ({odd})" if odd else "")
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in trace.undrawn_counts(log_y=plot.look.log_y).items())
+    return f"{safe_text(panel.metric)}={number_text(value)}" + (f" ({counts})" if counts else "")

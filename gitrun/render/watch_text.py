@@ -22,12 +22,12 @@ ENDED_METRICS = 8
 """Metrics that are shown of a run in a line of its own."""
 
 
-def running_lines(found: Sequence[Progress], now: datetime, columns: int, palette: Palette, *, has_blocks: bool) -> list[str]:
+def running_lines(states: Sequence[Progress], now: datetime, columns: int, palette: Palette, *, has_blocks: bool) -> list[str]:
     """Returns a line of so many columns for each running run. `has_blocks` allows sparklines."""
-    rows = [running_row(progress, now, palette, has_blocks=has_blocks) for progress in found]
+    rows = [running_row(progress, now, palette, has_blocks=has_blocks) for progress in states]
     # a column that no run has would be two blanks
-    shown = [place for place in range(len(rows[0])) if any(row[place] for row in rows)] if rows else []
-    rows = [[row[place] for place in shown] for row in rows]
+    shown = [at for at in range(len(rows[0])) if any(row[at] for row in rows)] if rows else []
+    rows = [[row[at] for at in shown] for row in rows]
     widths = column_widths(rows)
     return [join_cells(row, widths, columns) for row in rows]
 

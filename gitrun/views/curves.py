@@ -52,9 +52,9 @@ def read_curves(
     curves: list[Curve] = []
     with Objects(git) as objects:
         for run in runs:
-            known = read_live(git.state, run.id, names) if run.status == RUNNING else read_record(objects, run, names)
-            for name in (name for name in names if name in known):
-                smooth = Points(known[name].steps, smooth_values(known[name].values, smoothing))
+            points_by_name = read_live(git.state, run.id, names) if run.status == RUNNING else read_record(objects, run, names)
+            for name in (name for name in names if name in points_by_name):
+                smooth = Points(points_by_name[name].steps, smooth_values(points_by_name[name].values, smoothing))
                 curves.append(draw_curve(run.id, name, smooth, points))
     return curves
 
@@ -112,15 +112,15 @@ class LiveMetrics:
         for collector in (self._logged.collector, self._scanner.collector):
             series = collector.series.get(name)
             if series and series.count:
-                told = list(series.points(name))
-                return Points(tuple(step for _, step, _, _ in told), tuple(value for *_, value in told))
+                rows = list(series.points(name))
+                return Points(tuple(step for _, step, _, _ in rows), tuple(value for *_, value in rows))
         return None
 
 
 def draw_curve(run_id: str, metric: str, points: Points, most: int) -> Curve:
     """Returns the curve of these points, thinned to at most `most`."""
-    places = list(thin_places(points.values, most))
-    return Curve(run_id, metric, tuple(points.steps[at] for at in places), tuple(points.values[at] for at in places))
+    indexes = list(thin_places(points.values, most))
+    return Curve(run_id, metric, tuple(points.steps[at] for at in indexes), tuple(points.values[at] for at in indexes))
 
 
 def smooth_values(values: Sequence[float], weight: float) -> Sequence[float]:
@@ -139,23 +139,23 @@ def smooth_values(values: Sequence[float], weight: float) -> Sequence[float]:
 
 
 def thin_places(values: Sequence[float], most: int) -> Sequence[int]:
-    """Returns the places of at most `most` values (7 or more), in order: the first, the last, and some of each bucket.
+    """Returns the indexes of at most `most` values (7 or more), in order: the first, the last, and some of each bucket.
 
     These are the minimum and maximum of its finite values, and the first nan and the first of each infinity.
     """
     if len(values) <= most:
         return range(len(values))
-    odd = {repr(value) for value in values if not math.isfinite(value)}
-    buckets = max((most - 2) // (2 + len(odd)), 1)
-    kept = {0, len(values) - 1}
+    kinds = {repr(value) for value in values if not math.isfinite(value)}
+    buckets = max((most - 2) // (2 + len(kinds)), 1)
+    indexes = {0, len(values) - 1}
     for number in range(buckets):
         bucket = range(len(values) * number // buckets, len(values) * (number + 1) // buckets)
-        kept.update(bucket_places(values, bucket))
-    return sorted(kept)
+        indexes.update(bucket_indexes(values, bucket))
+    return sorted(indexes)
 
 
-def bucket_places(values: Sequence[float], bucket: range) -> Iterator[int]:
-    """Yields the places of a bucket that stand for it."""
+def bucket_indexes(values: Sequence[float], bucket: range) -> Iterator[int]:
+    """Yields the indexes of a bucket that stand for it."""
     finite = [at for at in bucket if math.isfinite(values[at])]
     if finite:
         yield min(finite, key=values.__getitem__)

@@ -70,7 +70,7 @@ def find_subject(git: Git, index: Index, request: PlotRequest) -> PlotSubject:
     recent = index.readable_runs(WINDOW)
     if not recent:
         raise NoMatch("no runs here yet", "To make one: git run <script>")
-    count = next((place for place, word in enumerate(words) if place and not is_measured(recent, word)), len(words))
+    count = next((at for at, word in enumerate(words) if at and not is_measured(recent, word)), len(words))
     metrics, names = tuple(dict.fromkeys(words[:count])), words[count:]
     runs, objective = choose_runs(git, index, names, question, metrics) if names or not question.is_plain else (None, None)
     x, y = split_pair(runs or recent, metrics[0]) or ("", "")
@@ -83,11 +83,11 @@ def find_subject(git: Git, index: Index, request: PlotRequest) -> PlotSubject:
         runs = default_runs(index, metrics) if form == CURVES else runs_of_operation(index, x, y or metrics[0])
     for name in metrics:
         require_metric(runs or recent, name, is_curve=form == CURVES)
-    kept, notes = keep_measured(runs, metrics, x, form=form)
-    limit = request.limit or (MOST_CURVES if form == CURVES else len(kept))
+    measured, notes = keep_measured(runs, metrics, x, form=form)
+    limit = request.limit or (MOST_CURVES if form == CURVES else len(measured))
     # the notes are about runs that the user named
     return PlotSubject(
-        form, metrics, tuple(kept[:limit]), x, max(len(kept) - limit, 0),
+        form, metrics, tuple(measured[:limit]), x, max(len(measured) - limit, 0),
         objective.minimize if objective and objective.metric == metrics[0] else None, notes if names else (),
     )  # fmt: skip
 
@@ -107,8 +107,8 @@ def split_pair(runs: Sequence[Run], word: str) -> tuple[str, str] | None:
     """
     if ":" not in word or any(word in run.metrics for run in runs):
         return None
-    places = [place for place, char in enumerate(word) if char == ":"]
-    pairs = ((word[:place], word[place + 1 :]) for place in places if 0 < place < len(word) - 1)
+    colons = [at for at, char in enumerate(word) if char == ":"]
+    pairs = ((word[:at], word[at + 1 :]) for at in colons if 0 < at < len(word) - 1)
     return next((pair for pair in pairs if any(has_pair(run, *pair) for run in runs)), None)
 
 
@@ -185,14 +185,14 @@ def has_curve(run: Run, metrics: Iterable[str]) -> bool:
 def keep_measured(runs: Sequence[Run], metrics: Sequence[str], x: str, *, form: str) -> tuple[list[Run], tuple[str, ...]]:
     """Returns the runs with something to draw, and notes on others."""
     if form == CURVES:
-        kept = [run for run in runs if has_curve(run, metrics)]
+        measured = [run for run in runs if has_curve(run, metrics)]
     else:
-        kept = [run for run in runs if is_point(run, x, metrics[0])]
-    known = {run.id for run in kept}
-    rest = [run for run in runs if run.id not in known]
+        measured = [run for run in runs if is_point(run, x, metrics[0])]
+    ids = {run.id for run in measured}
+    rest = [run for run in runs if run.id not in ids]
     why = "has no metric to draw" if form == CURVES else "has not completed with these values"
     notes = [f"note: run {short_id(run.id)} {why}" for run in islice(rest, NEWEST)]
-    return kept, (*notes, *([f"note: nor have {len(rest) - NEWEST:,} others"] if len(rest) > NEWEST else []))
+    return measured, (*notes, *([f"note: nor have {len(rest) - NEWEST:,} others"] if len(rest) > NEWEST else []))
 
 
 def require_metric(runs: Sequence[Run], name: str, *, is_curve: bool) -> None:

@@ -60,11 +60,11 @@ class PlottedRun:
 class Trace:
     """The part of a panel for the run at this index of the plot. Values of `ys` may be nan or infinite; `xs` may be texts."""
 
-    place: int
+    index: int
     xs: Sequence[float | str]
     ys: Sequence[float]
 
-    def odd_counts(self, *, log_y: bool) -> dict[str, int]:
+    def undrawn_counts(self, *, log_y: bool) -> dict[str, int]:
         """Returns the numbers of values without a place on the axis: `{"nan": 2, "inf": 1, "not above 0": 3}`."""
         return dict(Counter(filter(None, (why_not_drawn(value, log_y=log_y) for value in self.ys))))
 
@@ -102,8 +102,8 @@ def build_plot(git: Git, subject: PlotSubject, look: PlotLook) -> Plot:
     runs = order_runs(subject)
     names = differing_names([run.flags for run in runs], equal=False)
     plotted = tuple(
-        PlottedRun(key_of(place), run, tuple((name, format_value(run.flags[name])) for name in names if name in run.flags))
-        for place, run in enumerate(runs)
+        PlottedRun(key_of(index), run, tuple((name, format_value(run.flags[name])) for name in names if name in run.flags))
+        for index, run in enumerate(runs)
     )
     if subject.form == CURVES:
         return Plot(CURVES, "step", curve_panels(git, runs, subject.metrics, look), plotted, look)
@@ -111,7 +111,7 @@ def build_plot(git: Git, subject: PlotSubject, look: PlotLook) -> Plot:
     ys = [y_value(run, metric) or 0.0 for run in runs]
     if subject.form == HISTORY:
         is_trial = are_trials(runs)
-        xs: list[float | str] = [run.attempt.trial or 0 if is_trial else place for place, run in enumerate(runs, 1)]
+        xs: list[float | str] = [run.attempt.trial or 0 if is_trial else index for index, run in enumerate(runs, 1)]
         is_largest = look.maximize if look.maximize is not None else subject.minimize is False
         panel = Panel(metric, point_traces(xs, ys), best_so_far(xs, ys, is_largest=is_largest), is_largest)
         return Plot(HISTORY, "trial" if is_trial else "run", (panel,), plotted, look)
@@ -136,22 +136,22 @@ def are_trials(runs: Sequence[Run]) -> bool:
     return all(run.attempt.batch for run in runs) and len({run.attempt.batch for run in runs}) == 1
 
 
-def key_of(place: int) -> str:
-    """Returns the letters of a place: a, b, …, z, aa, ab."""
-    rest, last = divmod(place, len(LETTERS))
+def key_of(index: int) -> str:
+    """Returns the letters of an index: a, b, …, z, aa, ab."""
+    rest, last = divmod(index, len(LETTERS))
     return (key_of(rest - 1) if rest else "") + LETTERS[last]
 
 
 def curve_panels(git: Git, runs: Sequence[Run], metrics: Sequence[str], look: PlotLook) -> tuple[Panel, ...]:
     """Returns a panel for each metric. Raises UsageError if no step of any of them is recorded."""
-    places = {run.id: place for place, run in enumerate(runs)}
+    indexes = {run.id: index for index, run in enumerate(runs)}
     curves = read_curves(git, runs, metrics, look.points, smoothing=look.smoothing)
     if not curves:
         raise UsageError(f"no steps of {' or '.join(metrics)} are recorded", "To read about metrics: git run help metrics")
     return tuple(
         Panel(
             name,
-            tuple(Trace(places[curve.run_id], curve.steps, curve.values) for curve in curves if curve.metric == name),
+            tuple(Trace(indexes[curve.run_id], curve.steps, curve.values) for curve in curves if curve.metric == name),
         )
         for name in metrics
     )
@@ -159,7 +159,7 @@ def curve_panels(git: Git, runs: Sequence[Run], metrics: Sequence[str], look: Pl
 
 def point_traces(xs: Sequence[float | str], ys: Sequence[float]) -> tuple[Trace, ...]:
     """Returns a trace of one point for each run."""
-    return tuple(Trace(place, (x,), (y,)) for place, (x, y) in enumerate(zip(xs, ys, strict=True)))
+    return tuple(Trace(index, (x,), (y,)) for index, (x, y) in enumerate(zip(xs, ys, strict=True)))
 
 
 def axis_values(values: Sequence[object]) -> list[float | str]:
@@ -170,10 +170,10 @@ def axis_values(values: Sequence[object]) -> list[float | str]:
 
 
 def best_so_far(xs: Sequence[float | str], ys: Sequence[float], *, is_largest: bool) -> Trace:
-    """Returns the best value up to each run. `place` is the index of the best run of all."""
+    """Returns the best value up to each run. `index` is the index of the best run of all."""
     better, best, winner, line = (max if is_largest else min), ys[0], 0, list[float]()
-    for place, y in enumerate(ys):
+    for index, y in enumerate(ys):
         if better(best, y) != best:
-            best, winner = y, place
+            best, winner = y, index
         line.append(best)
     return Trace(winner, tuple(xs), tuple(line))

@@ -64,17 +64,17 @@ class RunWatch:
             if self._everything:
                 self._ids |= dict.fromkeys(sorted(live_runs(self._git.state) - self._ids.keys()))
             named = {run_id: index.get(run_id) for run_id in self._ids if run_id not in self._reported}
-            found = {run_id: run for run_id, run in named.items() if isinstance(run, Run)}
-            for batch in [run for run in found.values() if run.attempt.kind == BATCH]:
-                trials = {trial.id: trial for trial in index.trials_of(batch.id) if trial.id not in found}
+            runs = {run_id: run for run_id, run in named.items() if isinstance(run, Run)}
+            for batch in [run for run in runs.values() if run.attempt.kind == BATCH]:
+                trials = {trial.id: trial for trial in index.trials_of(batch.id) if trial.id not in runs}
                 if self._is_first:
                     self._reported |= {run_id for run_id, trial in trials.items() if trial.status != RUNNING}
                 # a trial that waits is no news
-                found |= {run_id: trial for run_id, trial in trials.items() if trial.status not in {PENDING, STAGED}}
+                runs |= {run_id: trial for run_id, trial in trials.items() if trial.status not in {PENDING, STAGED}}
         self._is_first = False
-        running = [run for run in found.values() if run.status == RUNNING]
-        ended = [run for run in found.values() if run.status != RUNNING and run.id not in self._reported]
-        gone = named.keys() - found.keys()
+        running = [run for run in runs.values() if run.status == RUNNING]
+        ended = [run for run in runs.values() if run.status != RUNNING and run.id not in self._reported]
+        gone = named.keys() - runs.keys()
         self._reported |= {*gone, *(run.id for run in ended)}
         for run in ended:
             self._metrics.pop(run.id, None)
@@ -86,10 +86,10 @@ class RunWatch:
         self._metrics[run.id] = reader
         reader.poll()
         # what files say is in the published metrics alone
-        known = {**(shown_metrics(self._git.state, run.id) or {}), **reader.last_values()}
-        points = next(filter(None, map(reader.points_of, known)), None)
+        values = {**(shown_metrics(self._git.state, run.id) or {}), **reader.last_values()}
+        points = next(filter(None, map(reader.points_of, values)), None)
         return Progress(
-            run, points.steps[-1] if points else None, Metrics(known), points.values if points else (),
+            run, points.steps[-1] if points else None, Metrics(values), points.values if points else (),
             last_line(self._git, run.id),
         )  # fmt: skip
 

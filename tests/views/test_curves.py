@@ -115,11 +115,11 @@ numbers = st.floats(allow_nan=True, allow_infinity=True)
 
 @given(values=st.lists(numbers, max_size=400), most=st.integers(7, 60))
 def test_thinning_keeps_ends_extremes_and_each_kind_of_number(values: list[float], most: int) -> None:
-    places = list(thin_places(values, most))
-    kept = [values[at] for at in places]
-    assert places == sorted(set(places))
-    assert len(places) <= max(most, 0)
-    assert places[:1] + places[-1:] == ([0, len(values) - 1] if values else [])
+    indexes = list(thin_places(values, most))
+    kept = [values[at] for at in indexes]
+    assert indexes == sorted(set(indexes))
+    assert len(indexes) <= max(most, 0)
+    assert indexes[:1] + indexes[-1:] == ([0, len(values) - 1] if values else [])
     assert {repr(value) for value in kept if not math.isfinite(value)} == {
         repr(value) for value in values if not math.isfinite(value)
     }

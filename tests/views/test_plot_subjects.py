@@ -116,7 +116,7 @@ def test_batch_means_its_trials_the_best_first(repo) -> None:
     assert history.x_name == "trial"
     assert [trace.xs[0] for trace in history.panels[0].traces] == [1, 2, 4]
     assert history.panels[0].best is not None
-    assert history.runs[history.panels[0].best.place].run.attempt.trial == 2
+    assert history.runs[history.panels[0].best.index].run.attempt.trial == 2
 
 
 def test_direction_of_the_best_is_that_of_the_batch_unless_given(repo) -> None:

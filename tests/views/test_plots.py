@@ -23,7 +23,7 @@ def test_best_so_far_never_gets_worse(ys: list[float], is_largest: bool) -> None
     assert list(best.ys) == sorted(best.ys, reverse=not is_largest)
     assert best.ys[-1] == (max if is_largest else min)(ys)
     # of equal values, the first run is the best
-    assert best.place == ys.index(best.ys[-1])
+    assert best.index == ys.index(best.ys[-1])
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_axis_has_numbers_only_if_all_values_are(values, expected) -> None:
 
 def test_values_without_a_place_are_counted_by_reason() -> None:
     (trace,) = curves_plot([1, 0, math.nan, math.inf, 1e308]).panels[0].traces
-    assert trace.odd_counts(log_y=True) == {"not above 0": 1, "nan": 1, "inf": 1, "too large": 1}
+    assert trace.undrawn_counts(log_y=True) == {"not above 0": 1, "nan": 1, "inf": 1, "too large": 1}
     assert why_not_drawn(0, log_y=False) == ""
