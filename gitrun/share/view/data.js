@@ -74,7 +74,7 @@ gitrun.data = (() => {
   data.runsBlock = (query, signal) => ask('/api/runs', query, signal);
   data.changes = (stamp, signal) => ask('/api/changes', { since: stamp }, signal);
   data.fileAddress = (id, path, { source, render } = {}) =>
-    gitrun.router.address(`/files/${part(id)}/${path.split('/').map(part).join('/')}`, { source: source && 1, render: render && 1 });
+    gitrun.router.address(`/files/${part(id)}/${path.split('/').map(part).join('/')}`, { source: source ? 1 : null, render: render ? 1 : null });
   data.file = (id, path, { source, signal } = {}) => get(data.fileAddress(id, path, { source }), { signal, as: 'text' });
   data.fileStart = (id, path, { source, most, signal } = {}) => get(data.fileAddress(id, path, { source }), { signal, most, as: 'start' });
 

@@ -86,6 +86,7 @@ gitrun.parts = (() => {
     let last = '', timer = 0;
     async function look() {
       const run = await gitrun.data.run(id, view.signal), now = JSON.stringify(run);
+      view.main.querySelector('.deleted')?.remove();
       if (now !== last) await draw(run);
       last = now;
       clearTimeout(timer);
