@@ -173,10 +173,17 @@ class View:
 
     async def send_changes(self, request: Request) -> Response:
         """Answers with the runs that have changed since a stamp."""
-        return packed(request, json_answer(await self._watcher.changes(request.query_params.get("since", ""))))
+        try:
+            return packed(request, json_answer(await self._watcher.changes(request.query_params.get("since", ""))))
+        except GitrunError as error:
+            return error_answer(error)
 
     async def send_events(self, _request: Request) -> Response:
         """Answers with changes of the runs as they happen."""
+        try:
+            await self._watcher.refresh()
+        except GitrunError as error:
+            return error_answer(error)
         return StreamingResponse(self._watcher.events(), media_type="text/event-stream")
 
     async def send_tail(self, request: Request) -> Response:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gitrun import store
+from gitrun.errors import GitrunError
 from gitrun.extras.view.live import BEAT, COMMENT, event
 from gitrun.render import feed
 from gitrun.store.live import SHOWN_METRICS, directory_of, live_runs
@@ -25,7 +28,7 @@ PAUSE = 0.5
 """Seconds between two looks at the files that change with the runs."""
 PATIENCE = 3
 """Looks until the refs are taken as they are, although they change all the time."""
-KNOWN = 16
+KNOWN = 4
 """Snapshots that pages may ask for. A page that is further behind loads everything again."""
 LIMIT, MOST = 200, 5_000
 """Runs of an answer that does not ask for a number, and the maximum."""
@@ -51,16 +54,15 @@ class Watcher:
         # a batch among very many runs changes them all the time, and reading them is to leave it half of a core
         while await self._stopping.pause(max(PAUSE, took)):
             began = time.monotonic()
-            if self._listeners:
-                async with self._one:
-                    await self._refresh()
+            # a gc at this moment, or a repository that is being moved, is looked at again
+            with suppress(GitrunError, OSError, sqlite3.Error):
+                if self._listeners:
+                    await self.refresh()
             took = time.monotonic() - began
         self._tell("")
 
     async def events(self) -> AsyncIterator[str]:
-        """Yields what changes as server-sent events, first which runs are running."""
-        async with self._one:
-            await self._refresh()
+        """Yields what changes as server-sent events, first which runs are running, as of the last `refresh`."""
         queue: asyncio.Queue[str] = asyncio.Queue()
         self._listeners.add(queue)
         try:
@@ -71,6 +73,11 @@ class Watcher:
                 yield words
         finally:
             self._listeners.discard(queue)
+
+    async def refresh(self) -> None:
+        """Reads which runs there are, if they may have changed. Raises GitrunError."""
+        async with self._one:
+            await self._refresh()
 
     async def columns(self, query: Mapping[str, str]) -> dict[str, Any] | None:
         """Returns runs as columns; None if the stamp is not known. Raises UsageError."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,3 +116,21 @@ def test_page_hears_of_a_run_from_its_start_to_its_end(repo, server) -> None:
         repo.run("stop", run, check=True)
         assert next(event for event in stream if event.name == "live").value == {"ids": []}
         until(lambda: server.get("/api/runs?limit=1").json["status"]["v"] == ["terminated"])
+
+
+def test_server_outlives_a_repository_that_is_gone_for_a_while(repo, server) -> None:
+    with server.stream("/api/events") as stream:
+        assert next(stream).name == "live"
+        stamp = next(stream).value["stamp"]
+        head = repo.path / ".git" / "HEAD"
+        head.rename(repo.path / "HEAD.away")
+        os.utime(repo.path / ".git" / "refs" / "runs")
+        failed = until(lambda: (answer := server.get(f"/api/changes?since={stamp}")).status == 500 and answer)
+        assert failed.json["kind"] == "git-failed"
+        assert server.get("/api/events").status == 500
+        # the watcher has met it too
+        time.sleep(1)
+        (repo.path / "HEAD.away").rename(head)
+        repo.run("echo.py", "x=4", check=True)
+        assert next(event for event in stream if event.name == "changed").value["stamp"] != stamp
+    assert ids(server.get("/api/runs").json) == listed(repo)
