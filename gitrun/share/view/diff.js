@@ -20,8 +20,9 @@ gitrun.diff = (() => {
     return [named('Environment', heads, pick(false)), named('Packages', heads, pick(true))];
   }
 
-  const changes = list => list.length > 0 && element('ul', { class: 'plain' },
-    list.map(({ path, change }) => element('li', {}, element('span', { class: 'soft' }, change), ` ${path}`)));
+  const changes = (list, a, b) => list.length > 0 && element('ul', { class: 'plain' }, list.map(({ path, change }) => element('li', {},
+    element('span', { class: 'soft' }, change), ' ',
+    link(gitrun.router.address(`/runs/${change === 'deleted' ? a : b}`, { tab: 'files', path, of: 'produced' }), {}, path))));
 
   /** Shows git's lines: the first of them at once, further ones on demand. */
   function patch(a, b, source, signal) {
@@ -55,10 +56,10 @@ gitrun.diff = (() => {
       isSame && element('p', {}, b === 'base' ? 'Nothing differs: the source is exactly that of the commit.' : 'Nothing differs.'),
       element('div', { class: 'tiles' }, named('Flags', heads, found.flags), named('Metrics', heads, found.metrics),
         named('Needed runs', heads, found.needs), environment(heads, found.environment)),
-      section('Produced files', changes(found.files)),
+      section('Produced files', changes(found.files, a, b)),
       found.output && element('p', {}, 'The outputs differ: ', gitrun.dom.link(`/runs/${a}?tab=output`, {}, short(a)), ' and ',
         gitrun.dom.link(`/runs/${b}?tab=output`, {}, short(b)), '.'),
-      section('Carried over from an earlier attempt', changes(found.carried)),
+      section('Carried over from an earlier attempt', changes(found.carried, a, b === 'base' ? a : b)),
       section('Source', found.source.length > 0 && patch(a, b, found.source, signal)));
   }
 

@@ -50,10 +50,12 @@ gitrun.lineage = (() => {
 
   function draw(found) {
     const places = place(found.nodes, found.links), [xs, ys] = ['x', 'y'].map(name => Math.max(...[...places.values()].map(at => at[name])));
-    const width = xs + BOX.width + BOX.edge, height = ys + BOX.height + BOX.edge;
+    const width = xs + BOX.width + BOX.edge, height = ys + BOX.height + BOX.edge * 2;
     const line = ({ from, to, kind }) => {
       const a = places.get(from), b = places.get(to), [x1, y1, x2, y2] = [a.x + BOX.width, a.y + BOX.height / 2, b.x, b.y + BOX.height / 2];
-      return svg('path', { class: kind, d: `M${x1} ${y1}C${x1 + 30} ${y1} ${x2 - 30} ${y2} ${x2} ${y2}` });
+      // a long link along a row goes below the boxes between its ends
+      const bend = x2 - x1 > BOX.across && y1 === y2 ? BOX.down * .8 : 0, reach = bend ? 60 : 30;
+      return svg('path', { class: kind, d: `M${x1} ${y1}C${x1 + reach} ${y1 + bend} ${x2 - reach} ${y2 + bend} ${x2} ${y2}` });
     };
     const box = node => {
       const { x, y } = places.get(node.id), isHere = node.status && !node.number;

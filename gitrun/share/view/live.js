@@ -46,7 +46,7 @@
     gitrun.router.title('Live');
     const { signal } = view, cards = new Map(), ended = element('div', {}), grid = element('div', { class: 'cards' });
     const state = element('p', { role: 'status' }), title = element('h2', {}, 'Ended last');
-    fill(view.main, element('h1', {}, 'Live'), title, ended, state, grid, gitrun.parts.foot('git run list --status running'));
+    fill(view.main, element('h1', {}, 'Live'), title, ended, state, grid, gitrun.parts.foot('git run watch --all', 'git run list --status running'));
 
     async function look() {
       const found = await gitrun.data.get('/api/live', { signal });

@@ -84,11 +84,17 @@ def is_inert(page) -> bool:
     return all(found)
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["/runs/{1}", "/runs/{1}?tab=output", "/runs/{1}?tab=files", "/runs/{1}?tab=code", "/runs/{1}?tab=attempts",
-     "/runs/{0}", "/compare?r={0},{1},{2}", "/diff/{2}/{1}", "/commits", "/live", "/lineage/{1}"],
+ADDRESSES = (
+    "/runs/{1}", "/runs/{1}?tab=output", "/runs/{1}?tab=files", "/runs/{1}?tab=code", "/runs/{1}?tab=attempts",
+    "/runs/{0}", "/compare?r={0},{1},{2}", "/diff/{2}/{1}", "/commits", "/live", "/lineage/{1}",
 )  # fmt: skip
+OFTEN = ADDRESSES[3:5]
+"""Pages that are opened in each round of the tests. tests/extras/view opens the others in each round."""
+
+
+@pytest.mark.parametrize(
+    "address", [pytest.param(address, marks=() if address in OFTEN else pytest.mark.slow) for address in ADDRESSES]
+)
 def test_hostile_texts_are_texts_on_every_page(lair, open_page, address) -> None:
     server, ids = lair
     page = open_page(server, address.format(*ids))
