@@ -73,7 +73,7 @@ TOPICS = {
     "files": "what happens to your files: snapshot, workspace, outputs",
     "flags": "flags of scripts, notebooks, config files and commands",
     "metrics": "how numbers in the output become metrics",
-    "looking": "runs in a browser, while they change",
+    "looking": "find the best run and see why; plots, watching, pages in a browser",
     "batches": "many runs from one line: lists, files, commits, going on after any end",
     "search": "the best flags in a range: optimizers, pruning, repeats",
     "machines": "hand runs out to other machines",
