@@ -38,7 +38,7 @@ gitrun.cells = (() => {
   /** The width that the texts of the first rows need, in characters. */
   function widthOf({ slots }, title, show, most = 24) {
     const lengths = slots.slice(0, SAMPLE).map(slot => show(slot).length);
-    return Math.min(Math.max(title.length + 1, ...lengths), most);
+    return Math.min(Math.max(title.length + .5, ...lengths), most);
   }
 
   function plainColumn(page, name, show, kind) {
@@ -66,7 +66,9 @@ gitrun.cells = (() => {
       const delta = Number((value - base).toPrecision(3)), change = `${delta < 0 ? '−' : '+'}${text.number(Math.abs(delta))}`;
       put(cell, `${words} ${change}`, `${text.exact(value)}; baseline ${text.exact(base)}`, () => [words, element('span', { class: 'delta' }, change)]);
     };
-    return { key, title: name, label: key, kind: 'number', width: Math.max(name.length + 1, page.query.pin ? 17 : 8), draw };
+    const width = widthOf(page, name, slot => read(slot) === null ? '' : text.number(read(slot)));
+    // the best one is bold
+    return { key, title: name, label: key, kind: 'number', width: width + (page.query.pin ? 8 : .7), draw };
   }
 
   /** Shows the line of a run in the pictures, and whether the user has selected it. */
@@ -78,7 +80,7 @@ gitrun.cells = (() => {
       else if (at < 0) put(cell, '', 'Select');
       else put(cell, `line ${at}`, isPicked ? 'Selected' : 'Drawn beside; click to keep it', () => [gitrun.charts.swatch(at)]);
     };
-    return { key: null, title: '', label: 'Selection', kind: 'sign', width: 3.5, draw };
+    return { key: null, title: '', label: 'Selection', kind: 'sign', width: page.query.pin ? 4.4 : 2.8, draw };
   }
 
   function idColumn({ table }) {
@@ -86,7 +88,7 @@ gitrun.cells = (() => {
     const draw = (cell, slot) => put(cell, `${table.id(slot)} ${marked(slot)}`, '', () => [
       link(`/runs/${table.id(slot)}`, { class: 'id', tabindex: -1 }, table.id(slot).slice(0, 8)),
       marked(slot) && element('span', { class: 'star', title: 'marked' }, '★')]);
-    return { key: null, title: 'run', label: 'id', kind: 'text', width: 9.5, draw };
+    return { key: null, title: 'run', label: 'id', kind: 'text', width: 9, draw };
   }
 
   function labelColumn(page) {
@@ -100,7 +102,7 @@ gitrun.cells = (() => {
   function startedColumn({ table }) {
     const created = table.column('created').values;
     const draw = (cell, slot) => put(cell, text.age(created[slot]), text.time(created[slot]));
-    return { key: 'started', title: 'started', label: 'started', kind: 'text', width: 10, draw };
+    return { key: 'started', title: 'started', label: 'started', kind: 'text', width: 9.5, draw };
   }
 
   function statusColumn({ table }) {
@@ -109,7 +111,7 @@ gitrun.cells = (() => {
       cell.classList.add('status');
       put(cell, read(slot), '');
     };
-    return { key: 'status', title: 'status', label: 'status', kind: 'text', width: 10, draw };
+    return { key: 'status', title: 'status', label: 'status', kind: 'text', width: 9.5, draw };
   }
 
   function curveColumn(page) {

@@ -21,8 +21,8 @@ gitrun.charts = (() => {
   const hue = at => `hue-${at % 8 + 1}`;
   const dash = at => DASHES[Math.floor(at / 8) % DASHES.length];
   const font = () => `11px ${colour('font')}`;
-  /** A number on an axis: three digits are enough there. */
-  const brief = value => number(Number(value.toPrecision(3)));
+  /** A number on an axis, where three digits are enough. */
+  const brief = (value, digits = 3) => number(Number(value.toPrecision(digits)));
   const isNumber = value => typeof value === 'number' && Number.isFinite(value);
 
   /** Calls draw now and whenever the size of the node or the colours change. */
@@ -77,8 +77,8 @@ gitrun.charts = (() => {
         const value = at === null ? own.findLast(isNumber) : nearest(own, at);
         return { line, index, value };
       }).sort((a, b) => (isNumber(b.value) ? b.value : -Infinity) - (isNumber(a.value) ? a.value : -Infinity));
-      fill(values, rows.map(({ line, index, value }) => element('li', {}, swatch(line.hue ?? index), line.node?.() ?? line.name,
-        element('span', { class: 'value' }, number(isNumber(value) ? value : null)))));
+      fill(values, rows.map(({ line, index, value }) => element('li', {}, swatch(line.hue ?? index), element('span', { class: 'name' }, line.node?.() ?? line.name),
+        element('span', { class: 'value', title: isNumber(value) ? number(value) : null }, isNumber(value) ? brief(value, 4) : '-'))));
     }
 
     function show(given) {

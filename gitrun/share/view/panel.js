@@ -58,7 +58,7 @@ gitrun.panel = (() => {
     const curves = charts.curves(signal), coordinates = charts.coordinates(signal, brush), scatter = charts.scatter(signal, pick);
     const yChoice = select('Metric', value => setQuery({ y: value })), xChoice = select('Horizontal axis', value => setQuery({ x: value }));
     const least = select('Which values are better', value => setQuery({ best: value }));
-    setOptions(least, [['least', 'lowest is best'], ['most', 'highest is best']], 'least');
+    setOptions(least, [['least', 'lowest best'], ['most', 'highest best']], 'least');
     const log = toggle('log', () => setQuery({ log: log.getAttribute('aria-pressed') === 'true' ? null : 1 }), 'Logarithmic values');
     const part = toggle('%', () => setQuery({ share: part.getAttribute('aria-pressed') === 'true' ? null : 1 }), 'Steps as a share of the run');
     const smooth = element('input', { type: 'range', min: 0, max: .98, step: .02, 'aria-label': 'Smoothing', title: 'Smoothing',
@@ -67,10 +67,10 @@ gitrun.panel = (() => {
     const curveTitle = element('h2', {}, 'Curves');
     const scatterTitle = element('h2', {}, 'Scatter');
     const node = element('aside', { class: 'panel', 'aria-label': 'Pictures' },
-      element('section', {}, element('div', { class: 'tools' }, curveTitle, yChoice, log, part, smooth), curves.node, remark),
+      element('section', {}, element('div', { class: 'tools' }, curveTitle, yChoice, log, part, element('label', { class: 'soft' }, 'smooth ', smooth)), curves.node, remark),
       element('section', {}, element('div', { class: 'tools' }, scatterTitle, xChoice, least), scatter.node),
-      element('section', {}, element('div', { class: 'tools' }, element('h2', {}, 'All flags at once'),
-        element('span', { class: 'soft' }, 'drag on an axis to filter')), coordinates.node));
+      element('section', {}, element('div', { class: 'tools' }, element('h2', {}, 'Parallel coordinates'),
+        element('span', { class: 'soft' }, 'drag to filter')), coordinates.node));
     let cache = null, request = null, key = '';
 
     function show(given) {

@@ -226,7 +226,7 @@
         .map(name => [' ', element('code', {}, `${name.replace('flag:', '')}=${text.value(this.table.reader(name)(this.best))}`)]);
       fill(this.bestLine, element('strong', {}, `${this.isLeast ? 'Lowest' : 'Highest'} ${this.metric} `),
         element('span', { class: 'value' }, text.number(this.table.reader(`metric:${this.metric}`)(this.best))), ' ', this.nameRun(this.best), flags,
-        ' ', link(`/runs/${id}?tab=code`, {}, 'code'), ' ', link(gitrun.router.address('/compare', { r: this.bestFew.map(slot => this.table.id(slot)).join(',') }), {}, 'compare the best'));
+        ' ', link(`/runs/${id}?tab=code`, {}, 'its code'), ' ', link(gitrun.router.address('/compare', { r: this.bestFew.map(slot => this.table.id(slot)).join(',') }), {}, `compare the best ${this.bestFew.length}`));
     }
 
     showEqual() {

@@ -48,7 +48,7 @@ gitrun.table = (() => {
       this.drawn.clear();
       this.body.replaceChildren();
       this.node.setAttribute('aria-colcount', this.columns.length);
-      this.node.style.setProperty('--columns', this.columns.map(column => `calc(${column.width}ch + .9rem)`).join(' '));
+      this.node.style.setProperty('--columns', this.columns.map(column => `calc(${column.width}ch + .74rem)`).join(' '));
       gitrun.dom.fill(this.head, this.columns.map((column, at) => this.makeHead(column, at)));
     }
 

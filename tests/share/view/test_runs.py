@@ -211,7 +211,7 @@ def test_the_best_run_is_named_with_its_code(served, open_page) -> None:
 
     assert best[:8] in line.inner_text()
     assert "optimizer=adam" in line.inner_text()
-    assert line.get_by_role("link", name="code").get_attribute("href") == f"/runs/{best[:12]}?tab=code"
+    assert line.get_by_role("link", name="its code").get_attribute("href") == f"/runs/{best[:12]}?tab=code"
     assert page.locator(".field.winner").count() == 1
 
 
