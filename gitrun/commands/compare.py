@@ -13,17 +13,17 @@ import click
 
 from gitrun import views
 from gitrun.commands.screen import is_read_by_person, print_json, read_palette, table
-from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_doubts
+from gitrun.commands.selecting import add_filters, build_query, draw_sparks, explain_no_match, open_project, report_doubts
 from gitrun.errors import BadRun, UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value
 from gitrun.model.run import BATCH, rfc3339_text, short_id
 from gitrun.model.text import duration_text, label_text, numbers_text, relative_text, safe_text
 from gitrun.render.text import Shape
-from gitrun.views.compare import LAST, NEEDS, Column, chosen_columns, columns_of, drop_equal_properties, rows_of
+from gitrun.views.compare import HEAD, LAST, NEEDS, Column, chosen_columns, columns_of, drop_equal_properties, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gitrun.model.run import Run
     from gitrun.project import Project
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 ROWS = 20
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of texts that spreadsheets evaluate as formulas."""
+CURVE = "curve:"
+"""The prefix, in the title of a column, of the metric whose curves are drawn."""
 WIDEST = 200
 """Columns of a table for people; one run can have tens of thousands of names."""
 FAMILIES = 1_000
@@ -48,6 +50,7 @@ FAMILIES = 1_000
 @click.option("--top", "--limit", "-n", "limit", type=click.IntRange(min=1), metavar="N", help="Show only the first N runs.")
 @click.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
 @click.option("--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,lr,loss.")
+@click.option("--spark", metavar="METRIC", help="Draw the curve of this metric in each row (at most 50).")
 @click.option("--equal", is_flag=True, help="Also show flags and metrics that are the same in all runs.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with full values.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object for each run.")
@@ -62,7 +65,8 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
       git run compare 3fa2c1d8 --top 5
       git run compare --all --csv > runs.csv
     """
-    names, equal, limit = options.pop("columns"), options.pop("equal"), options.pop("limit")
+    names, equal, limit, spark = (options.pop(name) for name in ("columns", "equal", "limit", "spark"))
+    require_table(spark, {"--csv": as_csv, "--json": as_json})
     question = sort_rows(build_query(options))
     is_sorted = question.sort is not None
     # named or filtered runs are all shown: the limit is for a plain call where there are many runs
@@ -85,6 +89,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     )
     if points and names is None:
         columns.append(median_column(points))
+    columns = with_sparks(project, columns, selected, spark)
     if as_json:
         print_json(
             [{c.name: plain_cell(value) for c, value in zip(columns, row, strict=True)} for row in rows_of(columns, selected)]
@@ -150,6 +155,21 @@ def median_column(points: Sequence[RepeatedPoint]) -> Column:
     """Returns the column of the median at a trial's point."""
     medians = {trial.id: point.median for point in points for trial in point.trials}
     return Column("median", lambda run: medians.get(run.id))
+
+
+def require_table(spark: str | None, forms: Mapping[str, bool]) -> None:
+    """Raises UsageError if curves are asked for in one of these forms, which cannot draw them."""
+    for name in (name for name, is_asked in forms.items() if spark and is_asked):
+        raise UsageError(f"--spark and {name} cannot be combined")
+
+
+def with_sparks(project: Project, columns: list[Column], runs: Sequence[Run], metric: str | None) -> list[Column]:
+    """Returns the columns with one more, of the drawn curves of the metric, before those of flags; if there is a metric."""
+    if not metric:
+        return columns
+    drawn = draw_sparks(project, runs, metric)
+    start = next((at for at, column in enumerate(columns) if column.name not in HEAD), len(columns))
+    return [*columns[:start], Column(f"{CURVE}{metric}", lambda run: drawn.get(run.id)), *columns[start:]]
 
 
 def list_needs(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str]]:
@@ -249,6 +269,8 @@ def shorten_cell(name: str, value: Any, now: datetime) -> str:  # noqa: ANN401 -
     if isinstance(value, datetime):
         return relative_text(value, now)
     # `needs:prepare` holds the id of a run
+    if name.startswith(CURVE):
+        return str(value)
     if name in {"id", "base"} or (name.startswith(NEEDS) and isinstance(value, str)):
         return safe_text(short_id(value))
     if name == "duration":

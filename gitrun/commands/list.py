@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.screen import find_colour, is_read_by_person, print_json, read_palette, table
-from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_doubts
+from gitrun.commands.screen import find_colour, is_read_by_person, print_json, read_palette, room_on_stdout, table
+from gitrun.commands.selecting import (
+    add_filters,
+    build_query,
+    draw_sparks,
+    explain_no_match,
+    open_project,
+    report_doubts,
+)
 from gitrun.errors import UsageError
 from gitrun.model.run import BATCH, BrokenRun, Run
 from gitrun.model.text import safe_text
-from gitrun.render.text import RUNS, Shape, broken_row, run_json, run_row
+from gitrun.render.run_list import ListStyle, list_rows
+from gitrun.render.text import Shape, run_json
 from gitrun.views.formats import ATOMS, column_renderer, read_format
+from gitrun.views.listing import tell_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +49,7 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
 @click.option("--flat", is_flag=True, help="Show trials of batches among the other runs.")
 @click.option("--deleted", is_flag=True, help="Show deleted runs, which git run restore restores.")
 @click.option("--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,status,lr,loss.")
+@click.option("--spark", metavar="METRIC", help="Draw the curve of this metric in each line (at most 50).")
 @click.option(
     "--format",
     "form",
@@ -49,13 +59,16 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
 @click.option("-z", "zero", is_flag=True, help="With --format: end lines with NUL instead of LF, and escape nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    r"""Lists runs: number, id, operation, start time, status, flags. A batch is one line, with counts and its best trial.
+    r"""Lists runs: number, id, operation, start, status, duration, a metric, and the flags that differ.
+
+    A batch is one line, with counts and its best trial.
 
     \b
       git run list
       git run list --op train.py --where 'lr<0.1 and status=completed' --sort=-acc
       git run list --trials 3fa2c1d8
       git run list 2:5 --columns id,lr,acc
+      git run list --sort=loss --spark loss
       git run list --all --json
     """
     require_one_shape(options, as_json=as_json)
@@ -82,7 +95,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
         report_doubts(project, runs_shown, names)
         print_columns(runs_shown, names, read_palette(project))
     else:
-        print_rows(listed, read_palette(project))
+        print_rows(project, listed, question, options["spark"])
     # on stderr, so that a pipe gets runs only
     if listed.more:
         click.echo(f"gitrun: {listed.more} more. To show all: --all", err=True)
@@ -96,6 +109,8 @@ def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
     shapes = [name for name, is_asked in options_given.items() if is_asked]
     if len(shapes) > 1:
         raise UsageError(f"{shapes[0]} and {shapes[1]} cannot be combined")
+    if options["spark"] and shapes:
+        raise UsageError(f"--spark and {shapes[0]} cannot be combined")
     if options["zero"] and shapes != ["--format"]:
         raise UsageError("-z needs --format", "For example: git run list -z --format '%(id)'")
 
@@ -143,17 +158,25 @@ def explain_nothing(project: Project, question: Query, *, deleted: bool) -> str:
     return "no runs here yet. To make one: git run <script>" if question.is_plain else explain_no_match(project, question)
 
 
-def print_rows(listed: Listed, colours: Palette) -> None:
-    """Prints the runs as a table for people, unreadable ones last."""
+def print_rows(project: Project, listed: Listed, question: Query, spark: str | None) -> None:
+    """Prints the runs as a table, unreadable ones last."""
+    runs = [run for _, run in listed.runs]
     bases: dict[str, set[str | None]] = {}
-    for _, run in listed.runs:
+    for run in runs:
         if run.attempt.batch:
             bases.setdefault(run.attempt.batch, set()).add(run.attempt.base)
-    several = {batch for batch, commits in bases.items() if len(commits) > 1}
-    rows = [run_row(number, run, colours, names_commit=run.attempt.batch in several) for number, run in listed.runs]
-    rows += [broken_row(run, colours) for run in listed.broken]
+    orders = [name for name in (question.sort, question.least, question.most) if name]
+    style = ListStyle(
+        now=datetime.now(timezone.utc),
+        telling=tell_apart(runs, orders),
+        is_person=is_read_by_person(),
+        colours=read_palette(project),
+        bases=[batch for batch, commits in bases.items() if len(commits) > 1],
+        sparks=draw_sparks(project, runs, spark) if spark else {},
+    )
+    rows, shape = list_rows(listed.runs, listed.broken, style, room_on_stdout())
     if rows:
-        table(rows, RUNS)
+        table(rows, shape)
 
 
 def print_columns(runs: Sequence[Run], names: Sequence[str], colours: Palette) -> None:

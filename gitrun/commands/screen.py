@@ -85,11 +85,16 @@ def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
     A cell of more than WIDEST columns does not widen its column.
     """
     shape = shape or Shape()
-    room = shutil.get_terminal_size().columns if is_read_by_person() else sys.maxsize
+    room = room_on_stdout()
     fitted = [[escape_for_stdout(cell) for cell in row] for row in shrink_columns(rows, shape, room)]
     widths = column_widths(fitted)
     for row in fitted:
         print_line(join_cells(row, widths, room, shape.right, cut=escape_for_stdout("…")))
+
+
+def room_on_stdout() -> int:
+    """Returns the columns of a line: those of the terminal for a person; without limit for a program."""
+    return shutil.get_terminal_size().columns if is_read_by_person() else sys.maxsize
 
 
 def escape_for_stdout(text: str) -> str:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitrun import views
-from gitrun.errors import NoMatch
+from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import BATCH, STATUSES, BrokenRun, Run, short_id
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text
 from gitrun.project import Project
+from gitrun.render.text import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +32,10 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 MOST = 10
 """Runs that are reported one by one; further ones are counted."""
+SPARKS = 50
+"""Runs whose curves are drawn in a table: each of them is read from git."""
+SPARK_POINTS, SPARK_WIDTH = 320, 16
+"""Points of such a curve that are read, and the terminal columns that it takes."""
 OPTIONS = (
     click.option("--op", "operations", multiple=True, metavar="NAME", help="Select runs of this operation (repeatable)."),
     click.option("--label", "-l", "labels", multiple=True, metavar="TEXT", help="Select runs with this label (repeatable)."),
@@ -96,6 +101,16 @@ def report_doubts(project: Project, runs: Sequence[Run], columns: Sequence[str])
     for name in columns:
         if views.select.is_flag_and_metric(runs, name):
             project.say(f"note: {name!r} is a flag and a metric; the column shows the flag. To show the metric: metric:{name}")
+
+
+def draw_sparks(project: Project, runs: Sequence[Run], metric: str) -> dict[str, str]:
+    """Returns the drawn curve of the metric by run id, for the first SPARKS runs. Raises UsageError if none of them has it."""
+    curves = project.runs.read_curves(runs[:SPARKS], (metric,), SPARK_POINTS)
+    if runs and not curves:
+        raise UsageError(f"no run here has a curve of {metric!r}", "To see the metrics of a run: git run show ID")
+    if len(runs) > SPARKS:
+        project.say(f"note: --spark draws only the first {SPARKS} runs")
+    return {curve.run_id: sparkline(curve.values, SPARK_WIDTH) for curve in curves}
 
 
 def report_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:

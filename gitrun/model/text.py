@@ -220,6 +220,16 @@ def relative_text(time: datetime, now: datetime) -> str:
     return "just now"
 
 
+def age_text(time: datetime, now: datetime) -> str:
+    """Returns the distance in time in few columns: `13s ago`, `5m ago`, `3h ago`, `2d ago`, `11mo ago`, `now`."""
+    passed = (now - time).total_seconds()
+    for unit, length in AGES.items():
+        if abs(passed) >= length:
+            amount = f"{int(abs(passed) // length)}{'mo' if unit == 'month' else unit[0]}"
+            return f"{amount} ago" if passed > 0 else f"in {amount}"
+    return "now"
+
+
 def count_text(number: int, noun: str) -> str:
     """Returns `1 file`, `3 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gitrun.render import report_json as report_json
     from gitrun.render import report_table as report_table
     from gitrun.render import report_text as report_text
+    from gitrun.render import run_list as run_list
     from gitrun.render import run_page as run_page
     from gitrun.render import text as text
     from gitrun.render import tokens as tokens

@@ -15,7 +15,6 @@ from gitrun.model.text import (
     cut_to_columns,
     duration_text,
     encode_path,
-    label_text,
     number_text,
     relative_text,
     safe_text,
@@ -47,7 +46,7 @@ FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The layout of a table. Column `gives` is shortened so that the first `whole` columns fit.
+    """The layout of a table. Column `gives` is shortened so that the first `whole` columns fit, and `spare` columns more.
 
     The cells of the columns `right` are aligned to the right.
     """
@@ -55,10 +54,7 @@ class Shape:
     gives: int | None = None
     whole: int | None = None
     right: frozenset[int] = frozenset()
-
-
-RUNS = Shape(gives=2, whole=5)
-"""Layout of lists of runs: the operation is shortened, so that everything up to the status fits."""
+    spare: int = 0
 
 
 def json_safe(value: Any) -> Any:  # noqa: ANN401 - whatever a verb shows
@@ -83,7 +79,7 @@ def shrink_columns(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Se
     widths = column_widths(rows)
     if shape.gives is None or sum(widths) + len(GAP) * (len(widths) - 1) <= room:
         return rows
-    rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.gives]
+    rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.gives] + shape.spare
     most = min(room // 3, max(room - rest, NARROWEST))
     return [[shorten(cell, most) if at == shape.gives else cell for at, cell in enumerate(row)] for row in rows]
 
@@ -110,25 +106,6 @@ def join_cells(row: Sequence[str], widths: Sequence[int], room: int, right: Coll
         if len(text) < len(piece):
             break
     return joined.rstrip(" ") if fits else joined + cut
-
-
-def run_row(number: int, run: Run, colours: Palette = PLAIN, *, names_commit: bool = False) -> list[str]:
-    """Returns a run as a row of the list, with the commit that it is based on if asked for."""
-    mark = "*" if run.notes.marked else ""
-    label = f"[{label_text(run.notes.label)}] " if run.notes.label else ""
-    # a staged run has not started
-    when = time_text(run.attempt.started or run.attempt.created)
-    commit = f"{short_id(run.attempt.base or '')}{GAP}" if names_commit else ""
-    words = safe_text(run.attempt.brief_text)
-    return [
-        # a trial is no line of the list: its number is that in its batch
-        f"{number or f'#{run.attempt.trial}'}{mark}",
-        colours.cell("id", short_id(run.id)),
-        safe_text(run.operation),
-        when,
-        colours.cell(run.attempt.shown_status, run.attempt.shown_status),
-        GAP.join(filter(None, (label + commit + words, counts_text(run.attempt), claim_text(run.attempt)))),
-    ]
 
 
 def claim_text(attempt: Attempt) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gitrun.views import gates as gates
     from gitrun.views import history as history
     from gitrun.views import lineage as lineage
+    from gitrun.views import listing as listing
     from gitrun.views import paths as paths
     from gitrun.views import plot_subjects as plot_subjects
     from gitrun.views import plots as plots

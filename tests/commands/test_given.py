@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 
 import pytest
@@ -65,10 +66,10 @@ def test_what_configures_hydra_is_not_listed_unless_it_was_typed(repo) -> None:
     repo.write("gitrun.toml", '[operations.a]\ncommand = ["true"]\nflags-to = "env"\n[operations.a.flags]\n'
                '"hydra.verbose" = false\n"model._target_" = "m.Net"\n"model._partial_" = true\nlr = 0.1\n')  # fmt: skip
     repo.run("a", check=True)
-    assert repo.run("list").stdout.rstrip().endswith("completed  lr=0.1")
+    assert re.search(r"completed  [0-9.]+s  lr=0.1$", repo.run("list").stdout)
     assert "model._target_=m.Net" in repo.run("show").stdout
     repo.run("a", "hydra.verbose=true", check=True)
-    assert repo.run("list", "1").stdout.rstrip().endswith("completed  hydra.verbose=true lr=0.1")
+    assert re.search(r"completed  [0-9.]+s  hydra.verbose=true lr=0.1$", repo.run("list", "1").stdout)
 
 
 def test_restart_keeps_links_outputs_and_place(repo) -> None:

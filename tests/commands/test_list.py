@@ -16,11 +16,29 @@ def test_list_has_a_row_a_run_aligned(two) -> None:
     two.run("echo.py", "--label", "best", check=True)
     rows = two.run("list", check=True).stdout.splitlines()
     shown = [re.sub(r"[0-9a-f]{8}  ", "ID  ", re.sub(r"[0-9-]{10} [0-9:]{8}", "TIME", row)) for row in rows]
-    assert shown == [
-        "1   ID  echo.py  TIME  completed  [best] x=1.0 y=2 z=a",
-        "2   ID  make.py  TIME  completed",
-        "3*  ID  echo.py  TIME  completed  x=2 z='[b' y=2",
+    assert [re.sub(r"[0-9.]+s", "TOOK", row) for row in shown] == [
+        "1   ID  echo.py  TIME  completed  TOOK  [best] x=1.0 z=a",
+        "2   ID  make.py  TIME  completed  TOOK",
+        "3*  ID  echo.py  TIME  completed  TOOK  x=2 z='[b'",
     ]
+
+
+def test_curves_are_drawn_in_the_lines_of_a_list_and_a_comparison(repo) -> None:
+    repo.write("fit.py", "import sys\nlr = 0.5\nfor step in range(8):\n    print(f'step: {step}\\nloss: {lr * step}')\n")
+    for lr in (0.5, 0.25):
+        repo.run("fit.py", f"lr={lr}", check=True)
+    repo.run("echo.py", check=True)
+    listed = repo.run("list", "--spark", "loss", check=True).stdout.splitlines()
+    assert ["▁▂▃▄▅▆▇█" in line for line in listed] == [False, True, True]
+    assert "  loss=3.5  " in listed[2]
+    compared = repo.run("compare", "--spark", "loss", "2:3", check=True).stdout.splitlines()
+    assert ("curve:loss" in compared[0], compared[1].count("▁▂▃▄▅▆▇█")) == (True, 1)
+
+
+def test_curve_that_no_run_has_is_refused(two) -> None:
+    ended = two.run("list", "--spark", "none")
+    assert (ended.returncode, "no run here has a curve of 'none'" in ended.stderr) == (129, True)
+    assert two.run("list", "--spark", "x", "--json").returncode == two.run("compare", "--spark", "x", "--csv").returncode == 129
 
 
 def test_list_is_aligned_by_what_a_terminal_shows() -> None:

@@ -35,7 +35,8 @@ def on_terminal(repo, *words: str, width: int = 80) -> list[str]:
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_long_operation_gives_way_to_time_and_status(fits, width) -> None:
-    rows = on_terminal(fits, "list", width=width)
+    heading, *rows = on_terminal(fits, "list", width=width)
+    assert heading.split()[:5] == ["#", "id", "operation", "started", "status"]
     assert all("completed" in row and count_columns(row) <= width for row in rows)
     operation = re.split("  +", rows[0])[2]
     assert re.fullmatch("sh -.*….*word", operation)
