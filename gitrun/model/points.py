@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,15 @@ def parse_points(record: bytes, names: Collection[str]) -> dict[str, Points]:
     A row without a step continues the count of steps, as it does for a running program.
     """
     columns: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in names}
-    steps = Steps()
+    counter, last_given = Steps(), None
     for row in parse_rows(record):
+        values = [(name, value) for name in columns if name in row and (value := number_from_json(row[name])) is not None]
         given = number_from_json(row.get(STEP))
-        if given is not None:
-            steps.set_step(given)
-        values = {name: value for name in columns.keys() & row.keys() if (value := number_from_json(row[name])) is not None}
-        step = steps.shared_step(values) if values else 0.0
-        for name, value in values.items():
+        if given is not None and math.isfinite(given):
+            last_given = given
+        # once a step is given, it holds until the next one
+        step = counter.shared_step(dict(values)) if last_given is None else last_given
+        for name, value in values:
             columns[name][0].append(step)
             columns[name][1].append(value)
     return {name: Points(tuple(steps), tuple(values)) for name, (steps, values) in columns.items() if values}
