@@ -131,6 +131,11 @@ def list_columns(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield from ((name, "property") for name in ATOMS)
 
 
+def list_metrics(git: Git, _: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the metrics of runs, for `plot`."""
+    return ((name, "metric") for run in list_newest(git) for name in run.metrics)
+
+
 def list_files(git: Git, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yields the files of the named run, or of the newest."""
     for run in find_named(git, names):
@@ -156,6 +161,7 @@ KINDS: dict[str, Callable[[Git, Sequence[str]], Iterable[tuple[str, str]]]] = {
     "labels": list_labels,
     "tags": list_tags,
     "columns": list_columns,
+    "metrics": list_metrics,
     "files": list_files,
     "flags": list_flags,
 }

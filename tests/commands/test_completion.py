@@ -105,6 +105,28 @@ def test_bash_offers_the_runs_of_the_repository(one) -> None:
     assert tab(repo, "git run show x") == []
 
 
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_metrics_are_offered_to_plot_and_then_runs(repo, shell) -> None:
+    repo.run("--", "echo", "accuracy: 0.5", check=True)
+    run = repo.run("select").stdout[:8]
+    if shell == "bash":
+        assert tab(repo, "git run plot ac") == ["accuracy "]
+        assert tab(repo, f"git run plot accuracy {run[:4]}") == [f"{run} "]
+        return
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    if shell == "zsh":
+        # pressing TAB in zsh needs a terminal: its file must at least be one that zsh reads
+        subprocess.run(["zsh", "-n", SHARE / "_git-run"], check=True)
+        assert repo.run("--git-completion-helper-values", "metrics", check=True).stdout == "accuracy\tmetric\n"
+        return
+    repo.run("install-docs", check=True)
+    for typed, offered in (("ac", "accuracy\tmetric"), (f"accuracy {run[:4]}", f"{run}\trun")):
+        words = ["fish", "-c", f"complete -C 'git run plot {typed}'"]
+        done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines() == [offered]
+
+
 def test_bash_offers_the_runs_of_the_repository_that_git_is_told(one) -> None:
     repo, run = one
     (repo.path.parent / "elsewhere").mkdir()

@@ -23,7 +23,7 @@ end
 function __git_run_wants_run
     set -l verb (__git_run_verb)
     contains -- "$verb" '' none run demo help install-docs gc doctor notes import ops stop watch restore purge hooks; and return 1
-    contains -- "$verb" label tag; and test -z (__git_run_behind); and return 1
+    contains -- "$verb" label tag plot; and test -z (__git_run_behind); and return 1
     return 0
 end
 
@@ -116,6 +116,7 @@ complete -c git-run -f -n '__git_run_is help' -a '(git run help --git-completion
 complete -c git-run -f -n '__git_run_is hooks' -a 'status install uninstall prepare-commit-msg commit-msg post-commit pre-push pre-receive'
 complete -c git-run -f -n '__git_run_is label; and test -z (__git_run_behind)'
 complete -c git-run -f -n '__git_run_is tag; and test -z (__git_run_behind)' -a '(__git_run_offered tags)'
+complete -c git-run -f -n '__git_run_is plot; and test -z (__git_run_behind)' -a '(__git_run_offered metrics)'
 complete -c git-run -f -n '__git_run_is push fetch pull; and test -z (__git_run_behind)' -a '(git remote 2>/dev/null)' -d remote
 complete -c git-run -n '__git_run_is ops' -a '(git run --git-completion-helper-flags 2>/dev/null)' -d operation
 complete -c git-run -x -n 'not __git_run_starts' -l status -a 'completed error terminated pruned running staged pending'
@@ -125,6 +126,7 @@ complete -c git-run -x -n 'not __git_run_starts' -l tag -a '(__git_run_offered t
 complete -c git-run -x -n 'not __git_run_starts' -l branch -a '(__git_run_heads)'
 complete -c git-run -x -n 'not __git_run_starts' -l sort -l columns -l min -l max -a '(__git_run_offered columns)'
 complete -c git-run -x -n 'not __git_run_starts' -l author -l where -l batch -l since -l until -l limit -l top -l for
+complete -c git-run -x -n '__git_run_is plot' -l smooth -l width -l height
 complete -c git-run -x -n '__git_run_starts' -l label -l tag -l comment -l stop-after -l gpus -l random-seed
 complete -c git-run -x -n '__git_run_starts' -l at -a '(__git_run_commits)' -d commit
 complete -c git-run -x -n '__git_run_is bisect' -l good -l bad -a '(__git_run_commits)' -d commit
