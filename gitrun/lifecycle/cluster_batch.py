@@ -69,6 +69,8 @@ class ClusterBatchRunner(BatchRunner):
         self.begun: list[ClusterTask] = []
         """Trials that are recorded and not handed out yet."""
         self.deaths: Counter[int] = Counter()
+        self.avoid: dict[int, set[str]] = {}
+        """Trials that are handed out again, each with the workers that did not end it."""
         self.unplaced: list[int] = []
         self.lost = ""
         self.watch_claims()
@@ -122,7 +124,8 @@ class ClusterBatchRunner(BatchRunner):
         attempt.close()
         stack.close()
         resources = read_amounts(attempt.plan.params.resources) if attempt.plan else {}
-        handed = ClusterTask(attempt.run_id, attempt.id, task.run.tip if task.run else None, resources)
+        before = task.run.tip if task.run else None
+        handed = ClusterTask(attempt.run_id, attempt.id, before, resources, avoid=self.avoid.get(task.number, set()))
         self.by_task[handed] = task
         self.begun.append(handed)
 
@@ -153,6 +156,7 @@ class ClusterBatchRunner(BatchRunner):
         """Has a trial handed out once more whose worker died or was told to end."""
         number = task.number
         self.deaths[number] += 1
+        self.avoid[number] = arrival.task.avoid
         host = arrival.host or "its worker"
         if self.deaths[number] >= MOST_DEATHS:
             self.unplaced.append(number)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitrun import model
-from gitrun.errors import GitFailed, GitrunError
+from gitrun.errors import BadRun, GitFailed, GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.cluster import NOT_HERE, RESOURCES_HINT, WORKER, TaskEnd
 from gitrun.lifecycle.executor import STOPPED
@@ -278,6 +278,12 @@ class ClusterPool:
         if run is None:
             self._end(Arrival(task, problem="it cannot be read"))
         elif run.attempt.result:
+            if end and end.worker:
+                # it is ending, or its disk may be full
+                task.avoid.add(end.worker)
+            if not self._is_final(run):
+                # the next attempt continues it; who recorded its end may not be who answered
+                self._trust_claim(run)
             self._end(Arrival(task, run, is_ended=self._is_final(run)))
         elif is_cluster_gone:
             self._end(Arrival(task, run, problem=end.problem if end else "", is_cluster_gone=True))
@@ -324,8 +330,14 @@ class ClusterPool:
     def _retry(self, task: ClusterTask, run: Run, end: TaskEnd | None) -> None:
         """Hands a run that nobody has begun to another worker, unless too many cannot execute it."""
         if run.attempt.id != task.attempt:
-            self._tell_once(task, f"note: waiting for run {short_id(run.id)}, which another driver has handed out")
-            self._watch(task)
+            task.watched_since = task.watched_since or time.monotonic()
+            if time.monotonic() - task.watched_since >= FOREIGN_CLAIM:
+                self._end(Arrival(task, run, problem="another driver has handed it out, and nobody executes it"))
+            elif not self._is_same_program(task, run):
+                self._end(Arrival(task, run, problem=self._other_program(run)))
+            else:
+                self._tell_once(task, f"note: waiting for run {short_id(run.id)}, which another driver has handed out")
+                self._watch(task)
             return
         if self.ends or end is None:
             self._end(Arrival(task, run, problem="it has not begun"))
@@ -349,19 +361,38 @@ class ClusterPool:
             if run.id in alive or self.ends or self._waits_for_others(task, run):
                 self._watch(task)
                 continue
-            with Objects(self._session.git) as objects:
-                trust_claim(self._session, objects, run)
+            if not self._is_same_program(task, run):
+                self._end(Arrival(task, run, problem=self._other_program(run)))
+                continue
+            self._trust_claim(run)
             self._end(Arrival(task, run))
+
+    def _trust_claim(self, run: Run) -> None:
+        """Trusts the last attempt of a run if it would execute what was handed out."""
+        with suppress(BadRun), Objects(self._session.git) as objects:
+            trust_claim(self._session, objects, run)
 
     def _waits_for_others(self, task: ClusterTask, run: Run) -> bool:
         """Returns whether a claim is by a worker that another driver knows. Tells the user, once."""
         with Objects(self._session.git) as objects:
             is_own = task.attempt in {run.attempt.id, *commit_parents(objects, run.attempt.id)}
-        if is_own or time.monotonic() - task.watched_since >= FOREIGN_CLAIM:
+        if is_own or time.monotonic() - task.watched_since >= FOREIGN_CLAIM or not self._is_same_program(task, run):
             return False
         name = run.attempt.worker or "another machine"
         self._tell_once(task, f"note: waiting for run {short_id(run.id)}, which {name} executes for another driver")
         return True
+
+    def _is_same_program(self, task: ClusterTask, run: Run) -> bool:
+        """Returns whether the last attempt of a run executes what was handed out. Another driver of a batch asks for that."""
+        with suppress(BadRun), Objects(self._session.git) as objects:
+            program = read_program(objects, task.attempt)
+            return program is not None and program == read_program(objects, run.attempt.id)
+        return False
+
+    def _other_program(self, run: Run) -> str:
+        """Returns the reason why a run is not waited for that somebody else has changed."""
+        remote = self._place.remote
+        return f"somebody has pushed another program to it on {remote}. To see what: git run log {short_id(run.id)}"
 
     def _tell_once(self, task: ClusterTask, words: str) -> None:
         """Tells the user why a task is not over yet, unless the user has been told one reason."""

@@ -159,6 +159,9 @@ class LocalExecutor:
         is_stopped = ended.reason == STOPPED and not attempt.live.is_asked_to_end
         if is_stopped and attempt.plan and attempt.plan.worker:
             ended = replace(ended, reason=EVICTED)
+        if prepared.is_lost and attempt.plan and attempt.plan.worker:
+            # the program is not to blame: another worker starts it
+            ended = replace(ended, status=TERMINATED, reason=f"its worker could not start it: {ended.reason}")
         if workspace is None:
             return Execution(ended, signals, lambda: Collected(replace(ended, files=hand_on_files(attempt)), {}))
         # the program may have run `git clean -xdf` or removed .git/gitrun

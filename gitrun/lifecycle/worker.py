@@ -342,6 +342,12 @@ class Worker:
         for run_id in claims:
             if store.live.is_live(session.git.state, run_id):
                 continue
+            run = read_run(session.git, run_id)
+            if isinstance(run, Run) and not run.attempt.result:
+                if not run.attempt.worker:
+                    remove_claim(session.git.state, run_id)
+                # else what a dead worker left could not be recorded: the disk may be full
+                continue
             try:
                 reason = self.push_result(run_id)
             except GitFailed as error:

@@ -381,3 +381,81 @@ def test_a_hundred_runs_are_handed_over_in_one_push(team, words) -> None:
     assert pushes() == 1
     trials = {run["id"] for run in json.loads(team.ann.run("list", "--all", "--flat", "--json", check=True).stdout)}
     assert len(trials & tip(team.remote).keys()) >= 100
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 8 MB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a small file system")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+FILL = """\
+import os, pathlib
+with open(os.environ["BALLAST"], "wb", buffering=0) as file:
+    try:
+        while True:
+            file.write(b"x" * 65536)
+    except OSError:
+        print("full", flush=True)
+"""
+
+
+def test_a_result_that_a_full_disk_refuses_is_pushed_later(team, small_disk) -> None:
+    team.ann.write("fill.py", FILL)
+    team.ann.commit("fill")
+    team.ann.git("push", "--quiet")
+    carol = clone(team.remote.path, small_disk / "carol")
+    run_id = hand_out(team.ann, "fill.py")
+    ballast = small_disk / "ballast"
+    ended = carol.run("worker", "origin", "--once", run_id, env={"BALLAST": str(ballast)})
+    assert ended.returncode == 128
+    assert "No space left on device. What the run left is in " in ended.stderr
+    # as long as there is no space, nobody takes the run for ended
+    carol.run("worker", "origin", "--max", "0", check=True)
+    team.ann.run("fetch", check=True)
+    assert list_runs(team.ann)[0]["status"] == "pending"
+    ballast.unlink()
+    assert "pushed the result" in carol.run("worker", "origin", "--max", "0", check=True).stderr
+    team.ann.run("fetch", check=True)
+    assert list_runs(team.ann)[0]["status"] == "completed"
+    log = json.loads(team.ann.run("log", run_id, "--json", check=True).stdout)
+    assert [one["status"] for one in log].count("completed") == 1
+    for repo in (team.ann, team.remote, carol):
+        assert repo.git("fsck", "--strict", "--no-dangling") == ""
+
+
+def test_a_run_for_which_a_disk_is_too_small_goes_to_another_worker(team, small_disk) -> None:
+    carol = clone(team.remote.path, small_disk / "carol")
+    # small in git, and too large in a worktree
+    team.ann.write("large.txt", "x" * 9_000_000)
+    team.ann.commit("large")
+    team.ann.git("push", "--quiet")
+    run_id = hand_out(team.ann, "echo.py", "x=5.0")
+    ended = carol.run("worker", "origin", "--once", run_id)
+    assert ended.stdout == ""
+    assert "unable to write file large.txt" in ended.stderr
+    attempts = json.loads(carol.run("log", run_id, "--json", check=True).stdout)
+    assert attempts[-1]["status"] in {"terminated", "pending"}
+    subprocess.run(["find", small_disk, "-name", "large.txt", "-delete"], check=True)
+    carol.run("worker", "origin", "--max", "0", check=True)
+    words = ("worker", "origin", "--once", run_id, "--attempt", tip(team.remote)[run_id])
+    assert team.bob.run(*words, check=True).stdout == "5.0 2 'a'\n"
+
+
+def test_a_full_disk_claims_nothing(team, small_disk) -> None:
+    carol = clone(team.remote.path, small_disk / "carol")
+    run_id = hand_out(team.ann, "echo.py")
+    ballast = small_disk / "ballast"
+    subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=64k"], capture_output=True, check=False)
+    ended = carol.run("worker", "origin", "--once", run_id)
+    assert (ended.returncode, ended.stdout) == (128, "")
+    assert "No space left on device" in ended.stderr
+    assert tip(team.remote) == tip(team.ann)
+    ballast.unlink()
+    assert carol.run("worker", "origin", "--once", run_id, check=True).stdout == "1.0 2 'a'\n"
