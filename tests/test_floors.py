@@ -223,7 +223,9 @@ def pygit2_outside_its_door(module: Module) -> Iterable[str]:
 
 
 def process_outside_its_doors(module: Module) -> Iterable[str]:
-    return () if module.is_one_of("git/exe.py", "process/run.py") else named(module, *STARTERS)
+    # standby.py forks gitrun itself, and importing process/run.py would take what that saves
+    exempt = module.is_one_of("git/exe.py", "process/run.py", "commands/standby.py")
+    return () if exempt else named(module, *STARTERS)
 
 
 def click_below_commands(module: Module) -> Iterable[str]:

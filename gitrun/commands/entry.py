@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import _socket
+    from typing import NoReturn
 
 GIVEN = "GITRUN_GIVEN_"
 """Prefix of variables that `git-run` hides from our interpreter and restores for programs."""
@@ -21,13 +26,20 @@ def main() -> None:
     if sys.argv[1:2] == ["worker"] and "--linger" in sys.argv:
         from gitrun.commands import standby  # a few lines, which save the imports below
 
-        code = standby.call(sys.argv[1:])
+        code = standby.call(sys.argv[1:], serve_calls)
         if code is not None:
             sys.exit(code)
     # only after sys.path is clean: a `types.py` of the user's would be imported otherwise
     from gitrun.commands.main import main as run
 
     run()
+
+
+def serve_calls(place: str, first: _socket.socket) -> NoReturn:
+    """Answers the call of a connection, and others that arrive at sockets in a directory. Ends this process."""
+    from gitrun.commands import standby_loop  # only the process that stays needs all of gitrun
+
+    standby_loop.serve(place, first)
 
 
 def forget_given_path() -> None:

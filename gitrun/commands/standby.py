@@ -19,6 +19,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
     from gitrun.lifecycle.worker import WorkerGits
 
 PLACE = ".git/gitrun/standby"
@@ -44,8 +47,8 @@ CURRENT = Standby()
 """The state of this process."""
 
 
-def call(words: list[str]) -> int | None:
-    """Has a waiting process answer the call, or one that waits from then on. Returns the exit code.
+def call(words: list[str], serve: Callable[[str, _socket.socket], NoReturn]) -> int | None:
+    """Has a waiting process answer the call, or one that waits from then on, which runs `serve`. Returns the exit code.
 
     Returns None if this process is to do it alone: on a terminal, and in a linked worktree.
     """
@@ -53,7 +56,7 @@ def call(words: list[str]) -> int | None:
     if above is None or os.isatty(0) or "GIT_DIR" in os.environ:
         return None
     request = marshal.dumps((words, identify()))
-    connection = connect(above, request) or start(above, request)
+    connection = connect(above, request) or start(above, request, serve)
     reply = read_all(connection)
     return int(reply) if reply else BROKEN
 
@@ -144,14 +147,12 @@ def read_all(connection: _socket.socket) -> bytes:
     return data
 
 
-def start(place: str, request: bytes) -> _socket.socket:
+def start(place: str, request: bytes, serve: Callable[[str, _socket.socket], NoReturn]) -> _socket.socket:
     """Starts a process that answers this call and then waits for others. Returns the connection to it."""
     ours, theirs = _socket.socketpair()
     if os.fork() == 0:
         ours.close()
-        from gitrun.commands import standby_loop  # only the process that stays needs all of gitrun
-
-        standby_loop.serve(place, theirs)
+        serve(place, theirs)
     theirs.close()
     send_request(ours, request)
     return ours

@@ -36,6 +36,9 @@ OPTIONS: Mapping[str, Any] = {"capture_output": True, "stdin": NO_INPUT, "check"
 def connect(address: str) -> DaskCluster:
     """Connects to the scheduler at an address. Raises CannotRun."""
     logging.getLogger("distributed").setLevel(QUIET_LOG)
+    if address.startswith("tls://") and not distributed.Security().get_connection_args("client").get("ssl_context"):
+        hint = "To name them: distributed.comm.tls in Dask's configuration"
+        raise CannotRun(f"{address} needs a certificate and a key of the client", hint)
     try:
         client = distributed.Client(address, set_as_default=False)
     except (OSError, TimeoutError, ValueError, ImportError, RuntimeError) as error:

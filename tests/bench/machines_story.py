@@ -45,7 +45,8 @@ def say(text: str) -> None:
 
 def git(place: Path, *words: str) -> str:
     """What `git WORDS` writes to stdout. Raises CalledProcessError."""
-    return subprocess.run(["git", *words], cwd=place, check=True, stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run(["git", *words], cwd=place, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return done.stdout
 
 
 def require(holds: bool, what: str) -> None:

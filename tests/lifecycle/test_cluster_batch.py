@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 
@@ -312,3 +313,37 @@ def test_two_drivers_of_one_batch_execute_each_trial_once(cluster, dask_team, pa
         assert [one["status"] for one in log].count("completed") == 1
     assert tip(dask_team.ann).keys() == tip(dave).keys() == tip(dask_team.remote).keys()
     assert len(trials) == 6
+
+
+@pytest.fixture
+def tls(cluster, tmp_path):
+    """Settings of Dask for a scheduler, workers and drivers that trust one certificate."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*words, "-keyout", key, "-out", certificate], capture_output=True, check=True)
+    settings = {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true", "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME": "tls"}
+    place = "DASK_DISTRIBUTED__COMM__TLS__"
+    settings[f"{place}CA_FILE"] = str(certificate)
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        settings |= {f"{place}{role}__CERT": str(certificate), f"{place}{role}__KEY": str(key)}
+    return settings
+
+
+@pytest.mark.slow
+def test_a_cluster_with_tls_takes_drivers_with_its_certificate(cluster, dask_team, tls) -> None:
+    cluster.end()
+    cluster.processes.clear()
+    cluster.file.unlink()
+    cluster.environ |= tls
+    cluster.start()
+    cluster.add_worker(dask_team.bob)
+    assert cluster.address.startswith("tls://")
+    refused = dask_team.ann.run("fast.py", "n=[1,2]", "--on", cluster.address)
+    assert refused.returncode == 128
+    assert "needs a certificate and a key of the client" in refused.stderr
+    assert tip(dask_team.ann) == {}
+    words = ("fast.py", "n=[1,2]", "--on", cluster.address)
+    assert "2 of 2 trials completed" in dask_team.ann.run(*words, env=tls, check=True).stderr
+    require_one_result_each(dask_team, 2, dask_team.bob)
