@@ -189,9 +189,7 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-        page.on("console", lambda said: faults.append(said.text) if is_fault(said.text) else None)
-        page.on("request", lambda asked: faults.append(f"asked {asked.url}") if is_elsewhere(asked.url, server) else None)
+        note_faults(page, server, faults)
         # the token becomes a cookie of this window
         context.request.get(server.url, max_redirects=0)
         page.goto(server.origin + address)
@@ -201,6 +199,13 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def note_faults(page: Page, server: Served, faults: list[str]) -> None:
+    """Adds to `faults` what the page must never do: errors, violations, requests elsewhere."""
+    page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+    page.on("console", lambda said: faults.append(said.text) if is_fault(said.text) else None)
+    page.on("request", lambda asked: faults.append(f"asked {asked.url}") if is_elsewhere(asked.url, server) else None)
 
 
 def is_fault(said: str) -> bool:

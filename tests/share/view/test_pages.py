@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browser import WIDTHS, serving, wait_until
+from browser import WIDTHS, note_faults, serving, wait_until
 from page_rules import faint, nameless, sideways
 from repository import Repo
 
@@ -71,17 +71,31 @@ def gallery(browsing_home, tmp_path_factory) -> Iterator[tuple[Served, dict[str,
         yield server, ids
 
 
-@pytest.fixture
-def look(gallery, open_page):
-    """How to open an address, in which {names} of runs are their ids, and wait until it is drawn."""
-    server, ids = gallery
+@pytest.fixture(scope="module")
+def window(chromium, gallery):
+    """A window in which all tests look at pages, one after the other, and the list of its faults."""
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    context.request.get(gallery[0].url, max_redirects=0)
+    page, faults = context.new_page(), []
+    note_faults(page, gallery[0], faults)
+    yield page, faults
+    context.close()
 
-    def open_address(address: str, **options: object):
-        page = open_page(server, address.format(**ids), **options)
+
+@pytest.fixture
+def look(gallery, window):
+    """How to open an address, in which {names} of runs are their ids, and wait until it is drawn."""
+    (server, ids), (page, faults) = gallery, window
+
+    def open_address(address: str):
+        page.goto(server.origin + address.format(**ids))
         page.wait_for_selector(READY[re.split("[/?]", address)[1]])
         return page
 
-    return open_address
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.emulate_media(media="screen", color_scheme="light")
+    yield open_address
+    assert faults == []
 
 
 READY = {
@@ -338,11 +352,12 @@ def test_pages_keep_the_rules_on_every_screen(look, address) -> None:
         assert faint(page) == [], scheme
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
-        assert sideways(page) <= 0, width
+        # pictures are drawn again in the next frame
+        wait_until(lambda: sideways(page) <= 0, 5)
     # text of twice the size on a screen for 1280 pixels is a window of 640
     page.evaluate("document.documentElement.style.setProperty('font-size', '28px')")
     page.set_viewport_size({"width": 1280, "height": 800})
-    assert sideways(page) <= 0
+    wait_until(lambda: sideways(page) <= 0, 5)
     page.emulate_media(media="print")
     assert not page.is_visible("nav")
 
@@ -362,7 +377,7 @@ def test_every_page_names_commands_that_work(gallery, look) -> None:
 
 
 def test_a_command_is_copied_by_its_button(look) -> None:
-    page = look("/runs/{best}", permissions=["clipboard-read", "clipboard-write"])
+    page = look("/runs/{best}")
     page.click(".foot .copy")
 
     wait_until(lambda: page.inner_text("#announcement") == "Copied")
