@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import commit_batches as commit_batches
     from gitrun.lifecycle import courier as courier
     from gitrun.lifecycle import decide as decide
-    from gitrun.lifecycle import earlier_runs as earlier_runs
     from gitrun.lifecycle import executor as executor
     from gitrun.lifecycle import gpus as gpus
     from gitrun.lifecycle import inputs as inputs

@@ -6,25 +6,34 @@ import json
 import math
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, store, views
 from gitrun.git.objects import Objects
-from gitrun.model.batch import GRID, RANDOM, Trial
+from gitrun.model import record_files
+from gitrun.model.batch import GRID, LEARN_OPERATION, LEARN_SOURCE, PLUS, RANDOM, Trial
+from gitrun.model.decode import parse_toml
 from gitrun.model.grid import lay_grid
 from gitrun.model.record_files import METRICS, RESULT, RUN
 from gitrun.model.repeats import count_batch
 from gitrun.model.run import COMPLETED, PRUNED, RUNNING, TERMINATED
+from gitrun.model.sampling import SearchPoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.model.batch import BatchDefinition, Objective
+    from gitrun.model.flags import Value
     from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Run
     from gitrun.workspace.session import Session
+
+
+MOST_EARLIER = 1_000
+"""Newest earlier runs that a sampler learns from."""
 
 
 def trials_of(session: Session, batch: str) -> list[Run]:
@@ -164,3 +173,41 @@ def with_tips(session: Session, trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """Returns the trials with the commits that their runs are at now."""
     tips = store.refs.tips(session.git)
     return tuple(replace(trial, tip=tips.get(trial.run_id, "")) for trial in trials)
+
+
+def read_earlier(
+    session: Session, plan: Plan, definition: BatchDefinition, batch: str, fixed: Mapping[str, Value]
+) -> list[Trial]:
+    """Returns the completed runs from before the batch that are points of its space, as trials without a number.
+
+    They have the operation of its trials, their fixed flags, all objectives, and with `--learn source` the source of the
+    batch. They are the same after every restart, unless runs are deleted. `batch` is empty before its first attempt.
+    """
+    if definition.learn not in {LEARN_SOURCE, LEARN_OPERATION}:
+        return []
+    begun, points = begun_at(session, batch) or plan.created, SearchPoints(definition)
+    with store.index.Index(session.git) as index:
+        runs = index.of_operation(plan.operation.removesuffix(PLUS))
+    trials = [
+        trial
+        for run in runs
+        if not (batch and run.attempt.batch == batch) and run.attempt.stopped and run.attempt.stopped < begun
+        and (definition.learn == LEARN_OPERATION or same_source(run.attempt.source, run.attempt.content, plan))
+        and (trial := trial_of(run, definition.objectives)).values and points.contains(trial.flags, fixed)
+    ]  # fmt: skip
+    return sorted((replace(trial, number=0) for trial in trials[:MOST_EARLIER]), key=lambda trial: trial.run_id)
+
+
+def same_source(tree: str, content: str, plan: Plan) -> bool:
+    """Returns whether a run's source is that of the batch."""
+    return (tree, content) == (plan.source.tree, plan.source.content)
+
+
+def begun_at(session: Session, batch: str) -> datetime | None:
+    """Returns when the first attempt of a batch was made, whose id is that of the batch; None if it is not here."""
+    if not batch:
+        return None
+    with Objects(session.git) as objects:
+        data = objects.read(f"{batch}:{record_files.RUN}")
+    created = parse_toml(data.data, record_files.RUN).get("created") if data and data.data else None
+    return created if isinstance(created, datetime) else None

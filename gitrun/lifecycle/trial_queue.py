@@ -139,7 +139,7 @@ class TrialQueue:
         """Yields what the sampler proposes for trials after `number`, while more trials are to come. Seeds as above."""
         definition = self.definition
         sampler: Sampler = lifecycle.samplers.make_sampler(definition)
-        earlier = lifecycle.earlier_runs.read_earlier(self.session, self.plan, definition, self.batch, self.fixed)
+        earlier = lifecycle.batch_trials.read_earlier(self.session, self.plan, definition, self.batch, self.fixed)
         if definition.learn in {LEARN_SOURCE, LEARN_OPERATION}:
             self.session.say(f"note: {definition.sampler} learns from {count_text(len(earlier), 'earlier run')}")
         while sum(self.is_wanted(one) for one in self.trials.values() if one.status in {*COUNTED, RUNNING}) < self.total:

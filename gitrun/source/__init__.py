@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitrun.source import batch_planning as batch_planning
     from gitrun.source import batch_space as batch_space
-    from gitrun.source import build_directories as build_directories
     from gitrun.source import catalog as catalog
     from gitrun.source import commit_submodules as commit_submodules
     from gitrun.source import commits as commits

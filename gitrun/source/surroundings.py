@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from gitrun.git.objects import Objects
 from gitrun.git.trees import GitTree
 from gitrun.model.run import NOTEBOOK, SCRIPT
-from gitrun.source.build_directories import configured_for
 from gitrun.source.editable_installs import Installs, find_installs
 from gitrun.source.interpreter import get_mtime, make_python_path, map_to_slot
 from gitrun.source.launchers import LauncherHelp, Project, choose_variables, help_launchers
@@ -20,11 +19,22 @@ from gitrun.workspace.erase import erase
 from gitrun.workspace.slots import slot_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from gitrun.model.plan import Plan
     from gitrun.source.interpreter import Interpreter
     from gitrun.workspace.session import Session
+
+
+TOOLS = frozenset({"cmake", "cpack", "ctest", "gmake", "make", "meson", "muon", "ninja", "samu"})
+"""Build programs, for which every sign of a configured directory is checked. Others get the quickest check only."""
+CACHE = "CMakeCache.txt"
+SIGNS = (CACHE, "build.ninja", "compile_commands.json", "config.status", "meson-info/meson-info.json")
+MOST = 200
+"""Directories, and entries of each, that are checked at most."""
+LARGEST = 4 << 20
+"""Bytes of a file that are searched for the path."""
 
 ENVIRONMENTS, IMPORTS = "environments", "imports"
 """Directories of a slot, beside its worktree: environments of its runs, and modules under the names they are imported by."""
@@ -225,3 +235,45 @@ def move_word(word: str, tops: tuple[str, ...], workspace: str) -> str:
         begin = r"(?:(?<![\w./~-])|(?<=://)|(?<=^-[A-Za-z]))"
         word = re.sub(begin + re.escape(top) + r"(?P<inner>(?:/[^\s:,;\"'|&<>()]*)?)(?=$|[\s:,;\"'|&<>()])", new, word)
     return word
+
+
+def configured_for(tops: tuple[str, ...], words: list[str], ignored: Iterable[bytes], cwd: str) -> tuple[str, ...]:
+    """Returns the directories, relative to `tops[0]`, that are configured for one of `tops`.
+
+    `tops` are spellings of one directory. `ignored` are paths that git ignores, directories with a trailing `/`. `words` is the
+    command and `cwd` its directory.
+    """
+    is_build = bool(words) and os.path.basename(words[0]) in TOOLS
+    directories = [os.fsdecode(path).rstrip("/") for path in ignored if path.endswith(b"/")][:MOST]
+    # reading all signs for every command would cost time before each start
+    if not is_build:
+        return tuple(path for path in directories if names_a_top(os.path.join(tops[0], path, CACHE), tops))
+    # `cmake --build out` and `ninja -C out` name the directory themselves
+    typed = (os.path.normpath(os.path.join(cwd, word)) for word in words[1:] if not os.path.isabs(word))
+    # `.` is the source itself, and `../` leads out of the working tree
+    configured = [path for path in (*directories, *typed) if path != "." and not path.startswith("../")]
+    return tuple(dict.fromkeys(path for one in configured for path in configured_in(tops, one)))
+
+
+def configured_in(tops: tuple[str, ...], path: str) -> Iterator[str]:
+    """Yields `path`, and directories in it, that are configured for one of `tops`."""
+    candidate = os.path.join(tops[0], path)
+    try:
+        inner = [f"{path}/{name}" for name in os.listdir(candidate)[:MOST]]
+    except OSError:
+        return
+    # build trees are often one level down: build/debug, build/release
+    for one in (path, *inner):
+        if any(names_a_top(os.path.join(tops[0], one, sign), tops) for sign in SIGNS):
+            yield one
+
+
+def names_a_top(file: str, tops: tuple[str, ...]) -> bool:
+    """Returns whether the file exists and contains one of the paths."""
+    try:
+        with open(file, "rb") as stream:
+            # CMakeCache.txt: CMAKE_HOME_DIRECTORY:INTERNAL=/home/ann/project
+            content = stream.read(LARGEST)
+    except OSError:
+        return False
+    return any(os.fsencode(top) in content for top in tops)
