@@ -6,7 +6,11 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
 from repository import ECHO, Repo
+from templates import place_made_once
+
+from gitrun import Project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,3 +49,14 @@ def tip(repo: Repo, under: str = "refs/runs") -> dict[str, str]:
     """The tips of the runs by id."""
     lines = repo.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", under).splitlines()
     return dict(line.split() for line in lines)
+
+
+@pytest.fixture
+@place_made_once
+def team(tmp_path):
+    return make_team(tmp_path)
+
+
+def run(repo: Repo, **flags: object) -> str:
+    """The id of a new run of `echo.py`."""
+    return Project(repo.path).run("echo.py", flags=flags).id

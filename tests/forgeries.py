@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 
-from clones import tip
+import pytest
+from clones import make_team, tip
+from templates import place_made_once
+
+from gitrun import Project
 
 PRINTS = "import random\nx = 1.0\nprint('right', x, random.__file__ is not None)\nopen('made', 'w').write(str(x))\n"
 
@@ -78,4 +82,19 @@ def attempt_like(team, files: dict[str, bytes]) -> str:
     base = team.bob.git("rev-parse", f"{run}^")
     made = forged(team.bob, run, files, "attempt", base)
     pushed(team, made, forged(team.bob, head, files, "result", made))
+    return made
+
+
+@pytest.fixture
+@place_made_once
+def forging_team(tmp_path):
+    """Ann has made and pushed a run, Bob has it and may push."""
+    made = make_team(tmp_path)
+    made.ann.write("p.py", PRINTS)
+    made.ann.commit("p")
+    made.ann.git("push", "--quiet", "origin", "main")
+    made.bob.git("pull", "--quiet", "origin", "main")
+    Project(made.ann.path).run("p.py")
+    made.ann.run("push", check=True)
+    made.bob.run("fetch", check=True)
     return made

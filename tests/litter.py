@@ -71,3 +71,18 @@ def outside(tmp_path: Path) -> Repo:
         repo.write(name, "mine")
     repo.commit()
     return repo
+
+
+@pytest.fixture
+def looking(empty_repo: Repo) -> Repo:
+    """A repository with a program that lists what it sees."""
+    empty_repo.write("d/f", "1")
+    empty_repo.write("look.py", LOOK)
+    empty_repo.write(".gitignore", "*.log\n")
+    empty_repo.commit()
+    return empty_repo
+
+
+def slot(repo: Repo, number: int = 0) -> Path:
+    """The worktree of a slot."""
+    return repo.path / ".git" / "gitrun" / "slots" / str(number) / "tree" / repo.path.parent.name / repo.path.name

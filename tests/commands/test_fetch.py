@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clones import clone, make_team
-from templates import place_made_once
+from clones import clone, run
 
 from gitrun import Project
 
@@ -17,16 +16,6 @@ def test_fetch_and_push_name_ten_runs_and_count_the_rest(repo, tmp_path) -> None
     assert (len(told), told[-1]) == (11, "gitrun: new: 12 runs")
     told = other.run("push", "--all", "-n", check=True).stderr.splitlines()
     assert (len(told), told[-1]) == (11, "gitrun: would push to origin: 12 runs")
-
-
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    return make_team(tmp_path)
-
-
-def run(repo, **flags: object) -> str:
-    return Project(repo.path).run("echo.py", flags=flags).id
 
 
 @pytest.mark.parametrize("verb", ["fetch", "pull"])

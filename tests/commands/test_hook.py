@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from clones import make_team, tip
+from clones import tip
+from hooked_repos import commit, push, start, trailers
 from repository import Repo
 from submodule_runs import ran
-from templates import place_made_once
 
-from gitrun import Project
 from gitrun.sharing.hook_files import parse_version
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "hostile"))
@@ -23,40 +22,6 @@ from corpus import build
 from many_runs import make
 
 GIT = parse_version(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
-
-
-@pytest.fixture
-def hooked(repo):
-    """A repository with our hooks."""
-    repo.run("hooks", "install", check=True)
-    return repo
-
-
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    """Ann has our hooks, and so has the server."""
-    team = make_team(tmp_path)
-    team.ann.run("hooks", "install", check=True)
-    team.remote.run("hooks", "install", check=True)
-    return team
-
-
-def start(repo, **flags: object) -> str:
-    return Project(repo.path).run("echo.py", flags=flags).id
-
-
-def trailers(repo, commit: str = "HEAD") -> list[str]:
-    return repo.git("log", "-1", "--format=%(trailers:key=Run,valueonly)", commit).split()
-
-
-def commit(repo, *words: str, editor: str = ":", **more: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "GIT_EDITOR": editor, **more}
-    return subprocess.run(["git", "commit", "-q", *words], cwd=repo.path, env=env, capture_output=True, text=True, check=False)
-
-
-def push(repo, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", "push", *words], cwd=repo.path, capture_output=True, text=True, check=False)
 
 
 def attempt_of(repo, run: str) -> str:
@@ -156,171 +121,174 @@ def test_notes_tell_of_a_commit_as_soon_as_it_is_made(hooked) -> None:
     assert hooked.git("notes", "--ref=runs", "show").startswith(f"run {run[:8]} echo.py x=5: completed")
 
 
-def test_push_takes_the_runs_of_its_commits_along(team) -> None:
-    other = start(team.ann, x=3.0)
-    team.ann.write("echo.py", "x = 5\n")
-    exact = start(team.ann)
-    team.ann.commit("five")
-    team.ann.write("echo.py", "x = 6\n")
-    changed = start(team.ann)
-    done = push(team.ann)
+def test_push_takes_the_runs_of_its_commits_along(hooked_team) -> None:
+    other = start(hooked_team.ann, x=3.0)
+    hooked_team.ann.write("echo.py", "x = 5\n")
+    exact = start(hooked_team.ann)
+    hooked_team.ann.commit("five")
+    hooked_team.ann.write("echo.py", "x = 6\n")
+    changed = start(hooked_team.ann)
+    done = push(hooked_team.ann)
     assert done.stderr.startswith("gitrun: pushed 2 runs of these commits to origin\n")
-    assert set(tip(team.remote)) == {exact, changed}
-    assert other in tip(team.ann)
-    assert "gitrun" not in push(team.ann, "--force").stderr
+    assert set(tip(hooked_team.remote)) == {exact, changed}
+    assert other in tip(hooked_team.ann)
+    assert "gitrun" not in push(hooked_team.ann, "--force").stderr
 
 
-def test_new_branches_tags_and_deletions_are_pushed_as_ever(team) -> None:
-    team.ann.git("checkout", "-q", "-b", "topic")
-    team.ann.write("echo.py", "x = 5\n")
-    run = start(team.ann)
-    team.ann.commit("five")
-    team.ann.git("tag", "-a", "-m", "one", "v1")
-    assert push(team.ann, "-q", "origin", "v1").stderr == "gitrun: pushed 1 run of these commits to origin\n"
-    assert set(tip(team.remote)) == {run}
-    assert push(team.ann, "-q", "origin", "topic").returncode == 0
-    assert push(team.ann, "-q", "origin", ":topic", ":v1").stderr == ""
-    assert push(team.ann, "-q", str(team.remote.path), "HEAD:refs/heads/again").returncode == 0
-    blob = team.ann.git("hash-object", "-w", "echo.py")
-    assert push(team.ann, "-q", "origin", f"{blob}:refs/tags/blob").stderr == ""
+def test_new_branches_tags_and_deletions_are_pushed_as_ever(hooked_team) -> None:
+    hooked_team.ann.git("checkout", "-q", "-b", "topic")
+    hooked_team.ann.write("echo.py", "x = 5\n")
+    run = start(hooked_team.ann)
+    hooked_team.ann.commit("five")
+    hooked_team.ann.git("tag", "-a", "-m", "one", "v1")
+    assert push(hooked_team.ann, "-q", "origin", "v1").stderr == "gitrun: pushed 1 run of these commits to origin\n"
+    assert set(tip(hooked_team.remote)) == {run}
+    assert push(hooked_team.ann, "-q", "origin", "topic").returncode == 0
+    assert push(hooked_team.ann, "-q", "origin", ":topic", ":v1").stderr == ""
+    assert push(hooked_team.ann, "-q", str(hooked_team.remote.path), "HEAD:refs/heads/again").returncode == 0
+    blob = hooked_team.ann.git("hash-object", "-w", "echo.py")
+    assert push(hooked_team.ann, "-q", "origin", f"{blob}:refs/tags/blob").stderr == ""
 
 
-def test_pushing_runs_oneself_starts_no_second_push(team) -> None:
-    start(team.ann)
-    assert push(team.ann, "-q", "origin", "refs/runs/*:refs/runs/*").stderr == ""
-    assert push(team.ann, "-q", "--mirror", str(team.remote.path)).stderr == ""
+def test_pushing_runs_oneself_starts_no_second_push(hooked_team) -> None:
+    start(hooked_team.ann)
+    assert push(hooked_team.ann, "-q", "origin", "refs/runs/*:refs/runs/*").stderr == ""
+    assert push(hooked_team.ann, "-q", "--mirror", str(hooked_team.remote.path)).stderr == ""
 
 
-def test_check_says_what_is_missing_and_pushes_nothing(team) -> None:
-    team.ann.git("config", "gitrun.prePush", "check")
-    team.ann.write("echo.py", "x = 5\n")
-    run = start(team.ann)
-    team.ann.commit("five")
-    team.ann.commit("an empty one")
-    team.ann.write("echo.py", "x = 6\n")
-    last = team.ann.commit("six")
-    assert push(team.ann, "-q").stderr.splitlines() == [
+def test_check_says_what_is_missing_and_pushes_nothing(hooked_team) -> None:
+    hooked_team.ann.git("config", "gitrun.prePush", "check")
+    hooked_team.ann.write("echo.py", "x = 5\n")
+    run = start(hooked_team.ann)
+    hooked_team.ann.commit("five")
+    hooked_team.ann.commit("an empty one")
+    hooked_team.ann.write("echo.py", "x = 6\n")
+    last = hooked_team.ann.commit("six")
+    assert push(hooked_team.ann, "-q").stderr.splitlines() == [
         f"gitrun: warning: no completed run here was made from exactly the commit of main ({last[:8]})",
         f"gitrun: warning: 1 run of these commits is not on origin. To push: git run push origin {run[:8]}",
     ]
-    assert tip(team.remote) == {}
+    assert tip(hooked_team.remote) == {}
 
 
-def test_require_holds_a_push_back_and_no_other_setting_does(team) -> None:
-    team.ann.write("echo.py", "x = 5\n")
-    team.ann.commit("five")
-    team.ann.git("config", "gitrun.prePush", "require")
-    assert push(team.ann).returncode == 1
-    run = start(team.ann)
-    assert push(team.ann, "-q").returncode == 0
-    assert set(tip(team.remote)) == {run}
-    team.ann.commit("another")
-    team.ann.git("config", "gitrun.prePush", "off")
-    assert push(team.ann, "-q").stderr == ""
+def test_require_holds_a_push_back_and_no_other_setting_does(hooked_team) -> None:
+    hooked_team.ann.write("echo.py", "x = 5\n")
+    hooked_team.ann.commit("five")
+    hooked_team.ann.git("config", "gitrun.prePush", "require")
+    assert push(hooked_team.ann).returncode == 1
+    run = start(hooked_team.ann)
+    assert push(hooked_team.ann, "-q").returncode == 0
+    assert set(tip(hooked_team.remote)) == {run}
+    hooked_team.ann.commit("another")
+    hooked_team.ann.git("config", "gitrun.prePush", "off")
+    assert push(hooked_team.ann, "-q").stderr == ""
 
 
-def test_run_with_a_secret_stays_and_the_push_goes_on(team) -> None:
-    team.ann.write("echo.py", "key = 'x'\n")
-    secret = start(team.ann, key="ghp_" + "a" * 36)
-    harmless = start(team.ann)
-    team.ann.commit("key")
-    done = push(team.ann, "-q")
+def test_run_with_a_secret_stays_and_the_push_goes_on(hooked_team) -> None:
+    hooked_team.ann.write("echo.py", "key = 'x'\n")
+    secret = start(hooked_team.ann, key="ghp_" + "a" * 36)
+    harmless = start(hooked_team.ann)
+    hooked_team.ann.commit("key")
+    done = push(hooked_team.ann, "-q")
     assert done.returncode == 0
     assert f"gitrun: warning: run {secret[:8]} is not pushed: .gitrun/flags.toml may hold secrets" in done.stderr
-    assert set(tip(team.remote)) == {harmless}
+    assert set(tip(hooked_team.remote)) == {harmless}
 
 
 @pytest.mark.parametrize("setting", ["nonsense", "push"])
-def test_push_goes_on_whatever_befalls_us(team, setting) -> None:
-    team.ann.write("echo.py", "x = 5\n")
-    start(team.ann)
-    team.ann.commit("five")
-    team.ann.git("config", "gitrun.prePush", setting)
-    team.remote.write("hooks/pre-receive", "#!/bin/sh\n! grep -q refs/runs/\n").chmod(0o755)
-    done = push(team.ann, "-q")
+def test_push_goes_on_whatever_befalls_us(hooked_team, setting) -> None:
+    hooked_team.ann.write("echo.py", "x = 5\n")
+    start(hooked_team.ann)
+    hooked_team.ann.commit("five")
+    hooked_team.ann.git("config", "gitrun.prePush", setting)
+    hooked_team.remote.write("hooks/pre-receive", "#!/bin/sh\n! grep -q refs/runs/\n").chmod(0o755)
+    done = push(hooked_team.ann, "-q")
     assert done.returncode == 0
     assert done.stderr.count("gitrun: ") == 1
 
 
-def test_server_lets_runs_go_forward_only(team) -> None:
-    run = start(team.ann)
+def test_server_lets_runs_go_forward_only(hooked_team) -> None:
+    run = start(hooked_team.ann)
     name = f"refs/runs/{run}"
-    assert push(team.ann, "-q", "origin", f"{attempt_of(team.ann, run)}:{name}").returncode == 0
-    assert push(team.ann, "-q", "origin", f"{name}:{name}").returncode == 0
-    back = push(team.ann, "-q", "-f", "origin", f"{attempt_of(team.ann, run)}:{name}")
+    assert push(hooked_team.ann, "-q", "origin", f"{attempt_of(hooked_team.ann, run)}:{name}").returncode == 0
+    assert push(hooked_team.ann, "-q", "origin", f"{name}:{name}").returncode == 0
+    back = push(hooked_team.ann, "-q", "-f", "origin", f"{attempt_of(hooked_team.ann, run)}:{name}")
     assert f"remote: gitrun: refused {name}: it has new commits here" in back.stderr
-    again = start(team.ann, x=2.0)
-    aside = push(team.ann, "-q", "-f", "origin", f"refs/runs/{again}:{name}")
+    again = start(hooked_team.ann, x=2.0)
+    aside = push(hooked_team.ann, "-q", "-f", "origin", f"refs/runs/{again}:{name}")
     assert f"remote: gitrun: refused {name}: " in aside.stderr
-    assert tip(team.remote)[run] == tip(team.ann)[run]
+    assert tip(hooked_team.remote)[run] == tip(hooked_team.ann)[run]
 
 
-def test_one_bad_ref_keeps_all_out_and_other_refs_are_no_concern(team) -> None:
-    run = start(team.ann)
-    done = push(team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}", "HEAD:refs/heads/x", "HEAD:refs/runs/x")
+def test_one_bad_ref_keeps_all_out_and_other_refs_are_no_concern(hooked_team) -> None:
+    run = start(hooked_team.ann)
+    done = push(hooked_team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}", "HEAD:refs/heads/x", "HEAD:refs/runs/x")
     assert done.returncode == 1
     assert [line.strip() for line in done.stderr.splitlines() if "remote: " in line] == [
         "remote: gitrun: refused refs/runs/x: its name is not an object id"
     ]
-    assert team.remote.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
-    team.ann.git("notes", "add", "-m", "mine")
-    assert push(team.ann, "-q", "origin", "HEAD:refs/heads/x", "refs/notes/*:refs/notes/*", "HEAD:refs/runsx/y").stderr == ""
+    assert hooked_team.remote.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    hooked_team.ann.git("notes", "add", "-m", "mine")
+    assert (
+        push(hooked_team.ann, "-q", "origin", "HEAD:refs/heads/x", "refs/notes/*:refs/notes/*", "HEAD:refs/runsx/y").stderr
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
     "ref", ["refs/runs", "refs/Runs/{0}", "refs/RUNS/{0}", "refs/gitrun/trash/{0}", "refs/gitrun", "refs/runs/{0}/x"]
 )
-def test_server_takes_nothing_beside_runs_where_runs_are(team, ref) -> None:
-    run = start(team.ann)
-    done = push(team.ann, "-q", "origin", f"refs/runs/{run}:{ref.format(run)}")
+def test_server_takes_nothing_beside_runs_where_runs_are(hooked_team, ref) -> None:
+    run = start(hooked_team.ann)
+    done = push(hooked_team.ann, "-q", "origin", f"refs/runs/{run}:{ref.format(run)}")
     assert done.returncode == 1
     assert "remote: gitrun: refused" in done.stderr
 
 
-def test_server_deletes_only_with_option_and_leave(team) -> None:
-    run = start(team.ann)
-    team.ann.run("push", check=True)
-    team.remote.git("config", "receive.advertisePushOptions", "true")
+def test_server_deletes_only_with_option_and_leave(hooked_team) -> None:
+    run = start(hooked_team.ann)
+    hooked_team.ann.run("push", check=True)
+    hooked_team.remote.git("config", "receive.advertisePushOptions", "true")
     words = ("-q", "-o", "gitrun.delete", "origin", f":refs/runs/{run}")
-    assert "remote: gitrun: refused" in push(team.ann, *words).stderr
-    team.remote.git("config", "gitrun.allowDelete", "true")
-    assert "remote: gitrun: refused" in push(team.ann, "-q", "origin", f":refs/runs/{run}").stderr
-    assert push(team.ann, *words).returncode == 0
-    assert tip(team.remote) == {}
+    assert "remote: gitrun: refused" in push(hooked_team.ann, *words).stderr
+    hooked_team.remote.git("config", "gitrun.allowDelete", "true")
+    assert "remote: gitrun: refused" in push(hooked_team.ann, "-q", "origin", f":refs/runs/{run}").stderr
+    assert push(hooked_team.ann, *words).returncode == 0
+    assert tip(hooked_team.remote) == {}
 
 
-def test_verbs_tell_what_the_server_said(team) -> None:
-    run, other = start(team.ann), start(team.ann, x=2.0)
-    team.ann.run("push", check=True)
-    team.ann.git("update-ref", f"refs/runs/{run}", attempt_of(team.ann, other))
-    told = team.ann.run("push", "--all")
+def test_verbs_tell_what_the_server_said(hooked_team) -> None:
+    run, other = start(hooked_team.ann), start(hooked_team.ann, x=2.0)
+    hooked_team.ann.run("push", check=True)
+    hooked_team.ann.git("update-ref", f"refs/runs/{run}", attempt_of(hooked_team.ann, other))
+    told = hooked_team.ann.run("push", "--all")
     assert told.returncode == 1
-    team.remote.git("config", "receive.advertisePushOptions", "true")
-    done = team.ann.run("rm", "--remote", other[:8])
+    hooked_team.remote.git("config", "receive.advertisePushOptions", "true")
+    done = hooked_team.ann.run("rm", "--remote", other[:8])
     assert "deleting needs push option gitrun.delete, and setting gitrun.allowDelete in the other repository" in done.stderr
-    team.remote.git("config", "gitrun.allowDelete", "true")
-    assert team.ann.run("rm", "--remote", other[:8]).stderr == f"gitrun: deleted run {other[:8]} on origin and here\n"
-    assert set(tip(team.remote)) == {run}
+    hooked_team.remote.git("config", "gitrun.allowDelete", "true")
+    assert hooked_team.ann.run("rm", "--remote", other[:8]).stderr == f"gitrun: deleted run {other[:8]} on origin and here\n"
+    assert set(tip(hooked_team.remote)) == {run}
 
 
-def test_server_refuses_runs_where_gitrun_is_missing_and_nothing_else(team, monkeypatch) -> None:
-    run = start(team.ann)
+def test_server_refuses_runs_where_gitrun_is_missing_and_nothing_else(hooked_team, monkeypatch) -> None:
+    run = start(hooked_team.ann)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    assert push(team.ann, "-q", "origin", "HEAD:refs/heads/x").stderr == ""
-    done = push(team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}")
+    assert push(hooked_team.ann, "-q", "origin", "HEAD:refs/heads/x").stderr == ""
+    done = push(hooked_team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}")
     assert "remote: gitrun: error: runs are refused: git-run is not on PATH" in done.stderr
-    assert tip(team.remote) == {}
+    assert tip(hooked_team.remote) == {}
 
 
 @pytest.mark.slow
-def test_server_knows_every_hostile_ref(team, tmp_path) -> None:
+def test_server_knows_every_hostile_ref(hooked_team, tmp_path) -> None:
     forged = tmp_path / "forged.git"
     subprocess.run(["git", "init", "-q", "--bare", forged], check=True)
     cases = {case.ref: case for case in build(forged).values() if not case.poison}
     lines = "".join(f"{cases[ref].tip} refs/runs/{ref}\n" for ref in sorted(cases))
     (forged / "packed-refs").write_text(f"# pack-refs with: peeled fully-peeled sorted \n{lines}")
     done = subprocess.run(
-        ["git", "push", "-q", team.remote.path, "refs/runs/*:refs/runs/*"], cwd=forged, capture_output=True, check=False
+        ["git", "push", "-q", hooked_team.remote.path, "refs/runs/*:refs/runs/*"], cwd=forged, capture_output=True, check=False
     )
     said = done.stderr.decode()
     refused = {
@@ -328,23 +296,23 @@ def test_server_knows_every_hostile_ref(team, tmp_path) -> None:
     }
     assert refused == {ref for ref, case in cases.items() if not case.sound}
     assert not {char for char in said if char < " "} - {"\n"}
-    assert tip(team.remote) == {}
+    assert tip(hooked_team.remote) == {}
 
 
 @pytest.mark.slow
-def test_thousand_runs_are_one_push_and_all_there(tmp_path, team) -> None:
+def test_thousand_runs_are_one_push_and_all_there(tmp_path, hooked_team) -> None:
     source = make(tmp_path / "many", 1_000)
-    assert subprocess.run(["git", "push", "-q", team.remote.path, "refs/runs/*:refs/runs/*"], cwd=source, check=True)
-    assert len(tip(team.remote)) == 1_000
+    assert subprocess.run(["git", "push", "-q", hooked_team.remote.path, "refs/runs/*:refs/runs/*"], cwd=source, check=True)
+    assert len(tip(hooked_team.remote)) == 1_000
 
 
-def test_interrupted_push_leaves_no_run_and_can_be_done_again(team) -> None:
-    run = start(team.ann)
-    team.remote.write("hooks/pre-receive.before-gitrun", "#!/bin/sh\nkill -9 $PPID\n").chmod(0o755)
-    assert push(team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}").returncode
-    assert tip(team.remote) == {}
-    (team.remote.path / "hooks/pre-receive.before-gitrun").unlink()
-    assert push(team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}").stderr == ""
+def test_interrupted_push_leaves_no_run_and_can_be_done_again(hooked_team) -> None:
+    run = start(hooked_team.ann)
+    hooked_team.remote.write("hooks/pre-receive.before-gitrun", "#!/bin/sh\nkill -9 $PPID\n").chmod(0o755)
+    assert push(hooked_team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}").returncode
+    assert tip(hooked_team.remote) == {}
+    (hooked_team.remote.path / "hooks/pre-receive.before-gitrun").unlink()
+    assert push(hooked_team.ann, "-q", "origin", f"refs/runs/{run}:refs/runs/{run}").stderr == ""
 
 
 def test_hook_pre_push_holds_files_of_submodules_back(here):

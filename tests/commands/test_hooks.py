@@ -9,12 +9,11 @@ import shutil
 import subprocess
 
 import pytest
-from clones import make_team, tip
+from clones import tip
+from hooked_repos import commit, push, start, trailers
 from repository import Repo
 from sampled import sampled
-from templates import place_made_once
 
-from gitrun import Project
 from gitrun.sharing.hook_files import CLIENT, guarded_call, hook_settings, parse_version
 
 GIT = parse_version(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
@@ -42,33 +41,6 @@ def each_way(request, repo):
     return repo
 
 
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    """Ann has our hooks, and so has the server."""
-    team = make_team(tmp_path)
-    team.ann.run("hooks", "install", check=True)
-    team.remote.run("hooks", "install", check=True)
-    return team
-
-
-def start(repo, **flags: object) -> str:
-    return Project(repo.path).run("echo.py", flags=flags).id
-
-
-def trailers(repo, commit: str = "HEAD") -> list[str]:
-    return repo.git("log", "-1", "--format=%(trailers:key=Run,valueonly)", commit).split()
-
-
-def commit(repo, *words: str, editor: str = ":", **more: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "GIT_EDITOR": editor, **more}
-    return subprocess.run(["git", "commit", "-q", *words], cwd=repo.path, env=env, capture_output=True, text=True, check=False)
-
-
-def push(repo, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", "push", *words], cwd=repo.path, capture_output=True, text=True, check=False)
-
-
 def test_commit_with_nothing_written_is_still_not_made(each_way) -> None:
     each_way.write("echo.py", "x = 5\n")
     run = start(each_way)
@@ -90,27 +62,27 @@ def test_hooks_leave_nothing_where_no_run_was_made(each_way) -> None:
 
 
 @pytest.mark.skipif(GIT >= (2, 54), reason="from git 2.54 on our hooks are settings, and stand in no hook's place")
-def test_chained_hook_hears_what_git_says_and_has_the_last_word(team) -> None:
-    team.ann.run("hooks", "uninstall", check=True)
+def test_chained_hook_hears_what_git_says_and_has_the_last_word(hooked_team) -> None:
+    hooked_team.ann.run("hooks", "uninstall", check=True)
     for name in ("pre-push", "commit-msg"):
-        team.ann.write(f".git/hooks/{name}", LOG.format(0)).chmod(0o755)
-    refused = team.ann.run("hooks", "install")
+        hooked_team.ann.write(f".git/hooks/{name}", LOG.format(0)).chmod(0o755)
+    refused = hooked_team.ann.run("hooks", "install")
     assert refused.returncode == 1
     assert "git run hook commit-msg" in refused.stderr
     assert "git run hook pre-push" not in refused.stderr
-    team.ann.run("hooks", "install", "--chain", check=True)
-    team.ann.write("echo.py", "x = 5\n")
-    run = start(team.ann)
-    team.ann.commit("five")
-    assert push(team.ann, "-q").returncode == 0
-    head = team.ann.git("rev-parse", "HEAD", "HEAD~1").split()
-    lines = (team.ann.path / "log").read_text().splitlines()
+    hooked_team.ann.run("hooks", "install", "--chain", check=True)
+    hooked_team.ann.write("echo.py", "x = 5\n")
+    run = start(hooked_team.ann)
+    hooked_team.ann.commit("five")
+    assert push(hooked_team.ann, "-q").returncode == 0
+    head = hooked_team.ann.git("rev-parse", "HEAD", "HEAD~1").split()
+    lines = (hooked_team.ann.path / "log").read_text().splitlines()
     assert lines[-1] == f"origin refs/heads/main {head[0]} refs/heads/main {head[1]}"
     assert sum(line.startswith("origin ") for line in lines) == 1, "our own push runs no hook"
-    assert set(tip(team.remote)) == {run}
-    team.ann.write(".git/hooks/pre-push.before-gitrun", LOG.format(7)).chmod(0o755)
-    team.ann.commit("six")
-    assert push(team.ann, "-q").returncode == 1
+    assert set(tip(hooked_team.remote)) == {run}
+    hooked_team.ann.write(".git/hooks/pre-push.before-gitrun", LOG.format(7)).chmod(0o755)
+    hooked_team.ann.commit("six")
+    assert push(hooked_team.ann, "-q").returncode == 1
 
 
 def test_a_line_to_add_is_offered_only_where_it_can_work(repo) -> None:
@@ -174,30 +146,30 @@ def keep_hooks(repo, keeper: str) -> None:
 
 
 @pytest.mark.parametrize("keeper", sampled(1, ["husky", "lefthook", "pre-commit"]))
-def test_what_people_are_told_to_add_does_what_our_hooks_do(team, tmp_path, monkeypatch, keeper) -> None:
-    keep_hooks(team.ann, keeper)
-    run = start(team.ann)
-    team.ann.commit("kept")
-    assert trailers(team.ann) == [run]
-    pushed = push(team.ann, "-q")
+def test_what_people_are_told_to_add_does_what_our_hooks_do(hooked_team, tmp_path, monkeypatch, keeper) -> None:
+    keep_hooks(hooked_team.ann, keeper)
+    run = start(hooked_team.ann)
+    hooked_team.ann.commit("kept")
+    assert trailers(hooked_team.ann) == [run]
+    pushed = push(hooked_team.ann, "-q")
     assert "gitrun: pushed 1 run of these commits to origin" in pushed.stdout + pushed.stderr
-    assert set(tip(team.remote)) == {run}
+    assert set(tip(hooked_team.remote)) == {run}
     subprocess.run(["git", "init", "-q", "--bare", tmp_path / "other.git"], check=True)
-    team.ann.git("push", "-q", str(tmp_path / "other.git"), "main")
+    hooked_team.ann.git("push", "-q", str(tmp_path / "other.git"), "main")
     assert set(tip(Repo(tmp_path / "other.git"))) == {run}, "also where there was no commit before"
-    assert commit(team.ann, "--allow-empty", editor="true").returncode == 1
-    team.ann.git("config", "gitrun.prePush", "require")
-    team.ann.write("echo.py", "x = 5\n")
-    team.ann.commit("five")
-    assert push(team.ann, "-q").returncode == 1
+    assert commit(hooked_team.ann, "--allow-empty", editor="true").returncode == 1
+    hooked_team.ann.git("config", "gitrun.prePush", "require")
+    hooked_team.ann.write("echo.py", "x = 5\n")
+    hooked_team.ann.commit("five")
+    assert push(hooked_team.ann, "-q").returncode == 1
     # others who work here do not have git-run
     (tmp_path / "bin").mkdir()
     for name in ("git", keeper):
         if found := shutil.which(name):
             (tmp_path / "bin" / name).symlink_to(found)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
-    assert commit(team.ann, "--allow-empty", "-m", "six").returncode == 0
-    assert push(team.ann, "-q").returncode == 0
+    assert commit(hooked_team.ann, "--allow-empty", "-m", "six").returncode == 0
+    assert push(hooked_team.ann, "-q").returncode == 0
 
 
 @pytest.mark.parametrize("name", CLIENT)
@@ -211,27 +183,27 @@ def test_line_for_hooks_of_others_holds_git_up_for_nothing_but_a_push_held_back(
 
 
 @pytest.mark.skipif(GIT < (2, 54), reason="git before 2.54 knows no hooks that are settings")
-def test_hooks_that_are_settings_are_not_run_for_runs(team) -> None:
-    spied = team.ann.path / ".git" / "spied"
-    team.ann.git("config", "hook.spy.command", f"echo >>{spied}")
+def test_hooks_that_are_settings_are_not_run_for_runs(hooked_team) -> None:
+    spied = hooked_team.ann.path / ".git" / "spied"
+    hooked_team.ann.git("config", "hook.spy.command", f"echo >>{spied}")
     for event in ("pre-push", "post-checkout", "post-index-change"):
-        team.ann.git("config", "--add", "hook.spy.event", event)
-    start(team.ann)
-    team.ann.run("push", check=True)
+        hooked_team.ann.git("config", "--add", "hook.spy.event", event)
+    start(hooked_team.ann)
+    hooked_team.ann.run("push", check=True)
     assert not spied.exists()
-    assert push(team.ann, "-q").returncode == 0
+    assert push(hooked_team.ann, "-q").returncode == 0
     assert spied.exists()
 
 
-def test_pre_commit_tells_of_a_push_in_its_own_way(team) -> None:
-    team.ann.write("echo.py", "x = 5\n")
-    run = start(team.ann)
-    head = team.ann.commit("five")
+def test_pre_commit_tells_of_a_push_in_its_own_way(hooked_team) -> None:
+    hooked_team.ann.write("echo.py", "x = 5\n")
+    run = start(hooked_team.ann)
+    head = hooked_team.ann.commit("five")
     env = {
         "REMOTE_NAME": "origin",
         "TO_REF": head,
-        "FROM_REF": team.ann.git("rev-parse", "HEAD~1"),
+        "FROM_REF": hooked_team.ann.git("rev-parse", "HEAD~1"),
         "REMOTE_BRANCH": "refs/heads/main",
     }
-    team.ann.run("hook", "pre-push", env={f"PRE_COMMIT_{name}": value for name, value in env.items()}, check=True)
-    assert set(tip(team.remote)) == {run}
+    hooked_team.ann.run("hook", "pre-push", env={f"PRE_COMMIT_{name}": value for name, value in env.items()}, check=True)
+    assert set(tip(hooked_team.remote)) == {run}

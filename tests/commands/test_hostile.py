@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import pty
 import subprocess
-import sys
 import time
 import unicodedata
 
 import pytest
+from called_here import call
 from foreign_trees import foreign
 from templates import made_once
-
-from gitrun.commands import main
 
 OPERATIONS = "\\u001b]52;c;eA==\\u0007"
 TABLES = {
@@ -30,17 +27,6 @@ TABLES = {
     "escape sequences": f'operation = "{OPERATIONS}"\n[source]\nbranch = "\\u009b31m\\u202e"\n',
     "a higher format": 'operation = "a"\nformat = 99\nfuture = {a = [1]}\n',
 }
-
-
-def call(*words) -> tuple[object, str]:
-    """Exit code and stderr of `git run WORDS`, in this process."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setattr(sys, "argv", ["git-run", *words])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        err.flush()
-        return ended.value.code, err.buffer.getvalue().decode()
 
 
 @pytest.fixture

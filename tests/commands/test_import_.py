@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-from clones import make_team
+from clones import run
 from repository import Repo
-from templates import place_made_once
 
 from gitrun import Project
-
-
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    return make_team(tmp_path)
-
-
-def run(repo, **flags: object) -> str:
-    return Project(repo.path).run("echo.py", flags=flags).id
 
 
 def test_what_is_no_bundle_is_refused_in_one_line(team, tmp_path) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import subprocess
-import sys
 import unicodedata
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
+from called_here import call
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from gitrun.commands import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,17 +47,6 @@ WORDS = [
 
 
 TYPED = st.one_of(st.sampled_from(WORDS), st.text(st.characters(exclude_characters="\0", exclude_categories=()), max_size=6))
-
-
-def call(*words) -> tuple[object, str]:
-    """Exit code and stderr of `git run WORDS`, in this process."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setattr(sys, "argv", ["git-run", *words])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        err.flush()
-        return ended.value.code, err.buffer.getvalue().decode()
 
 
 def is_safe(text: str) -> bool:

@@ -8,8 +8,7 @@ import re
 import subprocess
 
 import pytest
-from clones import make_team, tip
-from templates import place_made_once
+from clones import run, tip
 
 from gitrun import Project
 
@@ -22,16 +21,6 @@ needs = { one = "one" }
 [operations.both]
 steps = ["one", "two"]
 """
-
-
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    return make_team(tmp_path)
-
-
-def run(repo, **flags: object) -> str:
-    return Project(repo.path).run("echo.py", flags=flags).id
 
 
 def said(text: str) -> list[str]:

@@ -5,20 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from clones import make_team
-from templates import place_made_once
-
-from gitrun import Project
-
-
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    return make_team(tmp_path)
-
-
-def run(repo, **flags: object) -> str:
-    return Project(repo.path).run("echo.py", flags=flags).id
+from clones import run
 
 
 def said(text: str) -> list[str]:

@@ -6,23 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from clones import clone, make_team
-from templates import made_once, place_made_once
+from clones import clone, make_team, run
+from templates import made_once
 
 from gitrun import Project
 
 if TYPE_CHECKING:
     from repository import Repo
-
-
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    return make_team(tmp_path)
-
-
-def run(repo, **flags: object) -> str:
-    return Project(repo.path).run("echo.py", flags=flags).id
 
 
 def test_trust_is_listed_for_programs(team) -> None:

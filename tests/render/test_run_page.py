@@ -5,31 +5,12 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
-from templates import made_once
+from shown_runs import labelled_lines
 
 
-@pytest.fixture
-@made_once
-def lived(repo):
-    """A repository with two runs, of which the newer one was made from a changed working tree."""
-    repo.run("echo.py", check=True)
-    repo.write("gone.txt", "")
-    repo.commit("Something with\x1b[31m colour")
-    (repo.path / "gone.txt").unlink()
-    repo.write("echo.py", "x = 2\nopen('out.txt', 'w').write('12')\n")
-    repo.write("new.txt", "n\n")
-    repo.run("echo.py", "--label", "it", "--comment", "well", check=True)
-    return repo
-
-
-def told(text: str) -> dict[str, str]:
-    return {name: rest.strip() for name, _, rest in (line.partition(":") for line in text.splitlines())}
-
-
-def test_show_tells_where_a_run_came_from_and_what_was_uncommitted(lived) -> None:
-    said = told(lived.run("show", check=True).stdout)
-    base = lived.git("rev-parse", "--short=8", "HEAD")
+def test_show_tells_where_a_run_came_from_and_what_was_uncommitted(shown_run) -> None:
+    said = labelled_lines(shown_run.run("show", check=True).stdout)
+    base = shown_run.git("rev-parse", "--short=8", "HEAD")
     assert said["source"] == f"{base} Something with\\x1b[31m colour, branch main, with uncommitted changes"
     assert (said["changed"], said["added"], said["deleted"]) == ("echo.py", "new.txt", "gone.txt")
     assert said["author"] == "A User <user@example.org>"
@@ -48,18 +29,18 @@ def test_many_files_and_changes_are_counted(repo) -> None:
     assert "           2 files more (git run ls " in said
 
 
-def test_run_whose_commit_is_not_here_is_shown(lived) -> None:
-    run = lived.run("select").stdout.strip()
-    base = lived.git("rev-parse", f"{run}^")
-    (lived.path / ".git" / "objects" / base[:2] / base[2:]).unlink()
-    ended = lived.run("show", run)
+def test_run_whose_commit_is_not_here_is_shown(shown_run) -> None:
+    run = shown_run.run("select").stdout.strip()
+    base = shown_run.git("rev-parse", f"{run}^")
+    (shown_run.path / ".git" / "objects" / base[:2] / base[2:]).unlink()
+    ended = shown_run.run("show", run)
     assert "restart" in ended.stdout or ended.stderr.count("\n") == 1
 
 
 def test_running_run_tells_since_when_and_how_to_end_it(repo) -> None:
     repo.write("wait.py", "import time\nprint('on', flush=True)\ntime.sleep(30)\n")
     run = repo.run("--background", "wait.py", check=True).stdout.strip()
-    said = told(repo.run("show", check=True).stdout)
+    said = labelled_lines(repo.run("show", check=True).stdout)
     assert re.fullmatch(r"running for [0-9.]+s", said["status"])
     assert re.search(r"\((just now|[0-9]+ seconds ago)\)$", said["started"])
     assert (said["stop"], said["watch"]) == (f"git run stop {run[:8]}", f"git run watch {run[:8]}")
@@ -73,7 +54,7 @@ def test_running_run_tells_since_when_and_how_to_end_it(repo) -> None:
 def test_what_a_run_wrote_is_counted_or_its_end_shown_if_it_went_wrong(repo) -> None:
     repo.write("say.py", "n = 12\nfor i in range(n): print('line', i)\nprint('\\x1b]0;t\\x07')\nassert n > 9, 'too few'\n")
     run = repo.run("say.py", check=True) and repo.run("select").stdout[:8]
-    assert told(repo.run("show").stdout)["output"] == f"13 lines (git run cat {run})"
+    assert labelled_lines(repo.run("show").stdout)["output"] == f"13 lines (git run cat {run})"
     repo.run("say.py", "n=2")
     lines = repo.run("show", check=True).stdout.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("output:"))

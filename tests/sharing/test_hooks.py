@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-
 import pytest
+from hooked_repos import commit, start, trailers
 
 from gitrun import Project
-
-
-@pytest.fixture
-def hooked(repo):
-    """A repository with our hooks."""
-    repo.run("hooks", "install", check=True)
-    return repo
-
-
-def start(repo, **flags: object) -> str:
-    return Project(repo.path).run("echo.py", flags=flags).id
-
-
-def trailers(repo, commit: str = "HEAD") -> list[str]:
-    return repo.git("log", "-1", "--format=%(trailers:key=Run,valueonly)", commit).split()
-
-
-def commit(repo, *words: str, editor: str = ":", **more: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "GIT_EDITOR": editor, **more}
-    return subprocess.run(["git", "commit", "-q", *words], cwd=repo.path, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("words", [("-a",), ("echo.py",), ("-i", "echo.py")])

@@ -8,21 +8,14 @@ import subprocess
 import sys
 
 import pytest
-from clones import clone, make_team, tip
+from clones import clone, tip
 from remote_servers import Backend
 from repository import Repo
-from templates import place_made_once
 
 from gitrun import Project
 from gitrun.errors import GitFailed, UsageError
 from gitrun.sharing.quarantine import move_to_runs, receive_runs
 from gitrun.sharing.remotes import default_remote, is_remote, pin_commits, push_refs
-
-
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    return make_team(tmp_path)
 
 
 def run(repo, x: float = 1.0) -> str:

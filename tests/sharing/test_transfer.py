@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-from clones import make_team, tip
-from templates import place_made_once
+from clones import tip
 
 from gitrun import Project
-
-
-@pytest.fixture
-@place_made_once
-def team(tmp_path):
-    return make_team(tmp_path)
 
 
 def run(repo, x: float = 1.0) -> str:

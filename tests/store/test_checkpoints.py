@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,22 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from job_runs import script, shown
 from sampled import sampled
 
 if TYPE_CHECKING:
     from repository import Repo
 
 MIB = 1 << 20
-
-
-def script(repo: Repo, text: str, *words: str, **more) -> subprocess.CompletedProcess[str]:
-    """A run of `job.py` with this text."""
-    repo.write("job.py", text)
-    return repo.run(*words, "job.py", check=True, **more)
-
-
-def shown(repo: Repo) -> dict:
-    return json.loads(repo.run("show", "--json", check=True).stdout)
 
 
 def files(repo: Repo) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from noted_runs import note
 
 from gitrun import Project
 from gitrun.errors import GitFailed
@@ -14,17 +15,8 @@ from gitrun.store.notes import commit_notes, replace_notes
 
 
 @pytest.fixture
-def project(repo) -> Project:
-    """A project with a run of the commit and one with a change."""
-    project = Project(repo.path)
-    project.run("echo.py")
-    repo.write("echo.py", 'x = 5\nprint("\x1b]0;evil\x07", x)\n')
-    project.run("echo.py")
-    return project
-
-
-def note(repo, commit: str) -> str:
-    return repo.git("notes", "--ref=runs", "show", commit)
+def project(noted: Project) -> Project:
+    return noted
 
 
 def test_notes_are_there_from_the_first_run_on(repo) -> None:

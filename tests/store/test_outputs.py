@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import subprocess
-
-    from repository import Repo
-
+from job_runs import script, shown
 
 MIB = 1 << 20
-
-
-def script(repo: Repo, text: str, *words: str, **more) -> subprocess.CompletedProcess[str]:
-    """A run of `job.py` with this text."""
-    repo.write("job.py", text)
-    return repo.run(*words, "job.py", check=True, **more)
-
-
-def shown(repo: Repo) -> dict:
-    return json.loads(repo.run("show", "--json", check=True).stdout)
 
 
 def test_long_output_is_cut_and_kept_whole(repo):

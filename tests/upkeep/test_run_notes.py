@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
-from gitrun import Project
+import pytest
+from noted_runs import note
+
+if TYPE_CHECKING:
+    from gitrun import Project
 
 
 @pytest.fixture
-def project(repo) -> Project:
-    """A project with a run of the commit and one with a change."""
-    project = Project(repo.path)
-    project.run("echo.py")
-    repo.write("echo.py", 'x = 5\nprint("\x1b]0;evil\x07", x)\n')
-    project.run("echo.py")
-    return project
-
-
-def note(repo, commit: str) -> str:
-    return repo.git("notes", "--ref=runs", "show", commit)
+def project(noted: Project) -> Project:
+    return noted
 
 
 def test_notes_that_runs_wrote_are_those_of_a_rebuild(repo, project) -> None:

@@ -10,10 +10,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from ignored_files import look
 
 from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
-from gitrun.workspace.lending import LendingRequest, lent_changes, survey_ignored
+from gitrun.workspace.lending import lent_changes
 from gitrun.workspace.manifest import Manifest, lend_files
 
 if TYPE_CHECKING:
@@ -42,18 +43,6 @@ def tree(repo: Repo, number: int = 0) -> Path:
 def ignore(repo: Repo, *patterns: str) -> None:
     repo.write(".gitignore", "".join(f"{pattern}\n" for pattern in patterns))
     repo.commit()
-
-
-def look(top: Path, *ignored: bytes, settings: Settings = Settings(), **wanted):  # noqa: B008 - it is frozen
-    state = top.parent / "state"
-    state.mkdir(exist_ok=True)
-    return survey_ignored(top, LendingRequest(ignored, **wanted), settings, state)
-
-
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    (tmp_path / "top").mkdir()
-    return tmp_path / "top"
 
 
 @pytest.mark.parametrize("existing", [(), ("out/old",)], ids=["empty", "used"])

@@ -8,24 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from litter import DEEP, LITTER, LOOK, contents
+from litter import DEEP, LITTER, contents, slot
 from repository import Repo
 
 from gitrun.workspace.slots import replace_file
 
 
 @pytest.fixture
-def repo(empty_repo: Repo) -> Repo:
-    empty_repo.write("d/f", "1")
-    empty_repo.write("look.py", LOOK)
-    empty_repo.write(".gitignore", "*.log\n")
-    empty_repo.commit()
-    return empty_repo
-
-
-def slot(repo: Repo, number: int = 0) -> Path:
-    """The worktree of a slot."""
-    return repo.path / ".git" / "gitrun" / "slots" / str(number) / "tree" / repo.path.parent.name / repo.path.name
+def repo(looking: Repo) -> Repo:
+    return looking
 
 
 @pytest.mark.parametrize("script", LITTER.values(), ids=LITTER)
