@@ -98,6 +98,8 @@ def spoken() -> list[Path]:
         *(ROOT / "hooks").iterdir(),
         ROOT / "README.md",
         ROOT / "gitrun" / "share" / "git-run.1",
+        *(ROOT / "gitrun" / "share").glob("*.json"),
+        *(file for ending in ("js", "css", "html") for file in (ROOT / "gitrun" / "share" / "view").glob(f"*.{ending}")),
     ]
     return [*code, *GUIDES.glob("*.md")]
 

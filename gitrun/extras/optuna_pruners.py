@@ -41,7 +41,7 @@ NOTE_KEEPERS = ("halving", "hyperband")
 
 
 class OptunaPruner:
-    """Decides about running trials of batch `batch`. A step is judged once, by the trials that are known then."""
+    """Decides about running trials of batch `batch`. A step is judged once, by the trials known at that moment."""
 
     def __init__(self, definition: BatchDefinition, batch: str) -> None:
         self._definition, self._batch = definition, batch

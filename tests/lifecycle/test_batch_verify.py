@@ -64,8 +64,8 @@ FEW_RANDOM = ("--opt-flag", "n_startup_trials=2")
 SEARCHES = {"random": (), "tpe": FEW_RANDOM, "cmaes": (), "gp": FEW_RANDOM, "grid": ()}
 
 
-@pytest.mark.parametrize("jobs", ["1", "3"])
-@pytest.mark.parametrize("sampler", SEARCHES)
+# one trial at a time is the easier case: a sampler knows all earlier trials
+@pytest.mark.parametrize(("sampler", "jobs"), [*((name, "3") for name in SEARCHES), ("random", "1"), ("tpe", "1")])
 def test_proposals_of_each_sampler_come_out_again(repo: Repo, sampler: str, jobs: str) -> None:
     if sampler in {"tpe", "cmaes", "gp"}:
         pytest.importorskip("optuna")

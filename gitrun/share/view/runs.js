@@ -348,7 +348,7 @@
       if (id) gitrun.router.setQuery({ pin: this.query.pin === id ? null : id });
     }
 
-    // what happens meanwhile
+    // changes while the page is open
 
     tableChanged(slots) {
       if (slots) slots.forEach(slot => this.sparks.delete(slot));

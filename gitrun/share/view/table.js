@@ -43,7 +43,7 @@ gitrun.table = (() => {
       this.draw(true);
     }
 
-    /** Begins anew with other columns. */
+    /** Begins again with other columns. */
     reshape() {
       this.drawn.clear();
       this.body.replaceChildren();
