@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import posixpath
@@ -312,6 +313,14 @@ class Project:
         """Opens an index of all runs at this moment; use it in a `with`."""
         self.recover()
         return store.index.Index(self.git, self._on_progress)
+
+    @contextmanager
+    def keep_processes(self) -> Iterator[Project]:
+        """Yields this project with git processes that wait between two questions, for somebody who asks a lot."""
+        with git.exe.keep_processes(self.git) as kept:
+            project = copy.copy(self)
+            project.git = kept
+            yield project
 
     def recover(self) -> None:
         """Finishes the runs of this repository whose supervisor died on this machine."""

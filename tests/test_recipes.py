@@ -10,20 +10,20 @@ import yaml
 from gitrun.commands.completion import complete_words
 
 GUIDES = Path(__file__).parents[1] / "gitrun" / "share" / "guide"
-TEXTS = "\n".join(GUIDES.joinpath(f"{name}.md").read_text("utf-8") for name in ("review", "sharing"))
+TEXTS = "\n".join(GUIDES.joinpath(f"{name}.md").read_text("utf-8") for name in ("review", "sharing", "publishing"))
 RECIPES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", TEXTS, flags=re.DOTALL | re.MULTILINE)]
 
 
 def scripts() -> list[str]:
-    (job,) = (recipe["jobs"]["report"] for recipe in RECIPES if "jobs" in recipe)
-    (runs,) = (recipe["runs"] for recipe in RECIPES if "runs" in recipe)
-    return [*(step["run"] for step in job["steps"] if "run" in step), *runs["script"]]
+    jobs = [job for recipe in RECIPES if "jobs" in recipe for job in recipe["jobs"].values()]
+    runs, pages = (recipe[name] for name in ("runs", "pages") for recipe in RECIPES if name in recipe)
+    return [*(step["run"] for job in jobs for step in job["steps"] if "run" in step), *runs["script"], *pages["script"]]
 
 
 def test_recipes_fetch_report_and_hold_against_something() -> None:
     said = "\n".join(scripts())
-    for verb in ("fetch", "report", "verify", "check", "trust"):
-        assert f"git run {verb} " in said
+    for verb in ("fetch", "report", "verify", "check", "trust", "site"):
+        assert f"git run {verb}" in said
 
 
 def test_recipes_use_options_that_there_are() -> None:

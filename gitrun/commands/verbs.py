@@ -53,6 +53,7 @@ GROUPS = {
     },
     "review runs": {
         "report": "write a report: Markdown, HTML, JSON, JUnit",
+        "site": "write runs as a static site, or as one page",
         "verify": "execute a run again and compare",
         "check": "check the metrics of a run against limits",
         "bisect": "find the commit that made a metric worse",
@@ -79,6 +80,7 @@ TOPICS = {
     "machines": "hand runs out to other machines",
     "project": "gitrun.toml: operations, steps, needs, inputs",
     "sharing": "push, fetch, trust, signing and hooks",
+    "publishing": "a static site of runs, on GitHub or GitLab Pages, or in one file",
     "review": "reports, gates, bisecting and continuous integration",
     "format": "how runs are stored in git",
     "settings": "git config gitrun.*",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gitrun.render import assets as assets
     from gitrun.render import axes as axes
     from gitrun.render import batch_charts as batch_charts
     from gitrun.render import diff_json as diff_json
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gitrun.render import report_text as report_text
     from gitrun.render import run_list as run_list
     from gitrun.render import run_page as run_page
+    from gitrun.render import site as site
+    from gitrun.render import site_answers as site_answers
     from gitrun.render import text as text
     from gitrun.render import tokens as tokens
     from gitrun.render import watch_text as watch_text

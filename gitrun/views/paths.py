@@ -122,3 +122,16 @@ def unchanged_paths(git: Git, paths: list[bytes], there: Mapping[bytes, bytes]) 
         ids = git.run("hash-object", *words, stdin=b"".join(path + b"\n" for path in here)).split()
         same |= {path for path, object_id in zip(here, ids, strict=True) if object_id == there[path]}
     return same
+
+
+def private_places(git: Git) -> dict[str, str]:
+    """Returns the directories that others are not to see, longest first, with what is shown in their place."""
+    places = {str(git.common_dir): ".git", str(git.git_dir): ".git"}
+    if git.worktree:
+        # the path of a workspace ends like that of the working tree
+        end = "/".join(git.worktree.parts[-3:]).lstrip("/")
+        places |= {str(git.worktree): ".", end: "."}
+    if home := git.environ.get("HOME"):
+        places[os.path.realpath(home)] = places[home] = "~"
+    # nothing is hidden of a home that is the root
+    return {place: places[place] for place in sorted(places, key=len, reverse=True) if len(place) > 2}

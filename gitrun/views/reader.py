@@ -114,6 +114,10 @@ class RunReader:
         """Returns the output with the user's file paths in place of those in the run's workspace."""
         return views.paths.with_user_paths(self._git, run, output)
 
+    def private_places(self) -> dict[str, str]:
+        """Returns the directories that others are not to see, longest first, with what is shown in their place."""
+        return views.paths.private_places(self._git)
+
     def choose(self, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
         """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
         return views.select.choose_runs(self._git, runs, question)

@@ -21,6 +21,7 @@ CASES = {
     "trust": [()],
     "hooks": [(), ("status", "pre-push")],
     "report": [(), ("1:3",), ("HEAD~1..HEAD",)],
+    "site": [("--single-file", "runs.html", "1:3")],
     "verify": [("best",)],
     "check": [("best", "--metric", "loss<base", "--base", "3"), ("--metric", "loss<2")],
     "bisect": [("--good", "HEAD", "--bad", "worse", "loss<=0.1", "train.py")],

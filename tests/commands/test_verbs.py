@@ -45,6 +45,7 @@ CALLS = {
     "pull": "pull origin",
     "trust": "trust 1",
     "report": "report 1",
+    "site": "site --single-file runs.html",
     "verify": "verify 1",
     "check": "check --metric loss<2 1",
     "bisect": "bisect -h",

@@ -8,11 +8,11 @@
  *   output(id, from, signal)       text from byte `from` on
  *   tail(id, from, { text, end }, signal)   follows the output of a running run; calls text(words), at last end()
  *   diff(a, b, signal), lineage(id, signal), commits(range, signal), runsBlock(query, signal), changes(stamp, signal)
- *   fileAddress(id, path, { source, render })   where the bytes of a file are, for src and href
+ *   fileAddress(id, path, { source, render })   where the bytes of a file are, for src and href; null if a site lacks it
  *   file(id, path, { source, signal })   its text
  *   fileStart(id, path, { source, most, signal })   { words, isWhole }: its text, of at most about `most` bytes
  *   listen(name, listener, signal) 'changed' {stamp}, 'live' {ids}, 'connection' 'open' | 'lost'
- *   source    null, or in a site an object { get(address, as) } with promises of the same answers; isStatic tells
+ *   source    null, or in a site an object { get(address, as), fileAddress } with the same answers, see site.js; isStatic tells
  */
 'use strict';
 gitrun.data = (() => {
@@ -73,10 +73,11 @@ gitrun.data = (() => {
   data.commits = (range, signal) => ask('/api/commits', { range }, signal);
   data.runsBlock = (query, signal) => ask('/api/runs', query, signal);
   data.changes = (stamp, signal) => ask('/api/changes', { since: stamp }, signal);
-  data.fileAddress = (id, path, { source, render } = {}) =>
+  data.fileAddress = (id, path, options = {}) => data.source ? data.source.fileAddress(id, path, options) : serverAddress(id, path, options);
+  const serverAddress = (id, path, { source, render } = {}) =>
     gitrun.router.address(`/files/${part(id)}/${path.split('/').map(part).join('/')}`, { source: source ? 1 : null, render: render ? 1 : null });
-  data.file = (id, path, { source, signal } = {}) => get(data.fileAddress(id, path, { source }), { signal, as: 'text' });
-  data.fileStart = (id, path, { source, most, signal } = {}) => get(data.fileAddress(id, path, { source }), { signal, most, as: 'start' });
+  data.file = (id, path, { source, signal } = {}) => get(serverAddress(id, path, { source }), { signal, as: 'text' });
+  data.fileStart = (id, path, { source, most, signal } = {}) => get(serverAddress(id, path, { source }), { signal, most, as: 'start' });
 
   /** Follows the output of a run. EventSource resumes by itself at the byte of its last event. */
   data.tail = (id, from, { text, end }, signal) => {

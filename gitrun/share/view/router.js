@@ -57,6 +57,8 @@ gitrun.router = (() => {
   }
 
   function loadOne(name) {
+    // a site of one file has run all of them
+    if (document.documentElement.dataset.site === 'file') return Promise.resolve();
     if (!loaded.has(name)) {
       loaded.set(name, new Promise((resolve, reject) => {
         const script = gitrun.dom.element('script', { load: resolve, error: () => reject(new Error(`cannot load ${name}`)) });
