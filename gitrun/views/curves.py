@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.model.metrics import Series
     from gitrun.model.run import Run
 
 
@@ -86,10 +88,12 @@ class LiveMetrics:
         self._rules = workspace.metric_lines.read_rules(directory)
         self._scanner = workspace.metric_lines.LineScanner(self._rules.flags)
 
-    def poll(self) -> None:
-        """Reads whole lines that are new since the last poll."""
-        while self._logged.poll(POLL):
+    def poll(self, seconds: float = math.inf) -> None:
+        """Reads whole lines that are new since the last poll, for about so many seconds of each source."""
+        end = time.monotonic() + seconds
+        while self._logged.poll(min(POLL, seconds)) and time.monotonic() < end:
             pass
+        end = time.monotonic() + seconds
         if self._rules.only_patterns or self._at >= PART:
             return
         if file := open_regular(str(self._output)):
@@ -98,7 +102,7 @@ class LiveMetrics:
                     self._at += len(data)
                     self._scanner.feed(stream, data)
                     # as much as its supervisor reads before the end
-                    if self._at >= PART:
+                    if self._at >= PART or time.monotonic() > end:
                         break
 
     def last_values(self) -> dict[str, float]:
@@ -108,13 +112,16 @@ class LiveMetrics:
         return {name: series[name].last for name in names if series[name].count}
 
     def points_of(self, name: str) -> Points | None:
-        """Returns the points of a metric so far; None if there are none. What is logged takes precedence."""
-        for collector in (self._logged.collector, self._scanner.collector):
-            series = collector.series.get(name)
-            if series and series.count:
-                rows = list(series.points(name))
-                return Points(tuple(step for _, step, _, _ in rows), tuple(value for *_, value in rows))
-        return None
+        """Returns the points of a metric so far; None if there are none."""
+        if (series := self.series_of(name)) is None:
+            return None
+        rows = list(series.points(name))
+        return Points(tuple(step for _, step, _, _ in rows), tuple(value for *_, value in rows))
+
+    def series_of(self, name: str) -> Series | None:
+        """Returns the series of a metric so far; None if there is none. What is logged takes precedence."""
+        collectors = (self._logged.collector, self._scanner.collector)
+        return next((series for one in collectors if (series := one.series.get(name)) and series.count), None)
 
 
 def draw_curve(run_id: str, metric: str, points: Points, most: int) -> Curve:

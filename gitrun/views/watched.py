@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.store.index import Index
 
+PATIENCE, COURSE = 0.2, 240
+"""Seconds for which the metrics of a run are read at each look, and about how many values of its first one are returned."""
 TAIL = 4096
 """Bytes at the end of an output in which its last line is looked for."""
 ESCAPES = re.compile(CSI)
@@ -84,14 +86,13 @@ class RunWatch:
         """Returns how far a running run is."""
         reader = self._metrics.get(run.id) or LiveMetrics(self._git.state, run.id)
         self._metrics[run.id] = reader
-        reader.poll()
+        # a long output is read in several looks
+        reader.poll(PATIENCE)
         # what files say is in the published metrics alone
         values = {**(shown_metrics(self._git.state, run.id) or {}), **reader.last_values()}
-        points = next(filter(None, map(reader.points_of, values)), None)
-        return Progress(
-            run, points.steps[-1] if points else None, Metrics(values), points.values if points else (),
-            last_line(self._git, run.id),
-        )  # fmt: skip
+        series = next(filter(None, map(reader.series_of, values)), None)
+        course = series.values[:: max(len(series.values) // COURSE, 1)] if series else ()
+        return Progress(run, series.step if series else None, Metrics(values), course, last_line(self._git, run.id))
 
 
 def start_order(run: Run) -> tuple[object, ...]:

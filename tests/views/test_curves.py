@@ -104,6 +104,20 @@ def test_an_unfinished_line_waits_for_its_end(tmp_path) -> None:
     assert points == {"loss": Points((0, 9), (3, 2)), "acc": Points((4, 5), (1, 7)), "none": None}
 
 
+def test_long_output_is_read_in_as_many_polls_as_time_allows(tmp_path) -> None:
+    directory = tmp_path / "live" / "a"
+    directory.mkdir(parents=True)
+    append(directory / "output", "".join(f"acc: {step} (step {step})\n" for step in range(200_000)))
+    metrics, last_steps = LiveMetrics(tmp_path, "a"), list[float]()
+    while not last_steps or last_steps[-1] < 199_999:
+        metrics.poll(0)
+        points = metrics.points_of("acc")
+        assert points is not None
+        last_steps.append(points.steps[-1])
+    assert last_steps == sorted(set(last_steps))
+    assert len(last_steps) > 2
+
+
 def append(path: Path, text: str) -> None:
     """Adds the text to the file."""
     with path.open("a") as file:
