@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from gitrun.views.history import Commit
 
 TAIL = 10
+RUNS = 20
+"""Runs that are shown of a commit."""
 
 
 @click.command(add_help_option=False)
 @click.argument("name", default=LATEST, metavar="[RUN | BASE..HEAD]")
 @click.option("-n", "--max-count", "limit", type=click.IntRange(min=0), metavar="N", help="Show at most the newest N.")
+@click.option("--all", "everything", is_flag=True, help=f"Show all runs of each commit, not only the newest {RUNS}.")
 @click.option("--lines", default=TAIL, metavar="N", help=f"Show at most the last N lines of each output ({TAIL}).")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array: attempts oldest first, commits newest first.")
-def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
+def command(name: str, *, limit: int | None, everything: bool, lines: int, as_json: bool) -> None:
     r"""Shows the attempts of a run, newest first, with flags and the end of the output; or commits with their runs.
 
     \b
@@ -42,7 +45,7 @@ def command(name: str, *, limit: int | None, lines: int, as_json: bool) -> None:
     project = open_project()
     run = find_run(project, name)
     if run is None:
-        commits = project.runs.read_history(name, limit)
+        commits = project.runs.read_history(name, limit, most_runs=-1 if everything or as_json else RUNS)
         if as_json:
             print_json(list(map(commit_json, commits)))
         else:
@@ -97,6 +100,8 @@ def print_commits(commits: Iterable[Commit], colours: Palette, now: datetime) ->
         print_line(GAP.join((colours.paint("id", short_id(commit.id)), *words)))
         print_runs(commit.exact, colours, now, "")
         print_runs(commit.changed, colours, now, "changed")
+        if commit.more:
+            print_line(f"    and {count_text(commit.more, 'more run')}. To show all: --all")
 
 
 def print_runs(runs: Sequence[Run], colours: Palette, now: datetime, word: str) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun.model.filters import AND, NOT, PROPERTIES, Comparison
+from gitrun.model.run import PRUNED, TERMINATED
 from gitrun.model.text import is_text
 from gitrun.store.index_rows import FIELDS, whole_floats_as_integers
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 # other names have characters that JSON escapes, whose comparison differs between versions of sqlite
 NAME = re.compile(r"[A-Za-z0-9_./-]+")
-TEXT_COLUMNS = {"operation": "operation", "op": "operation", "label": "label", "batch": "batch"}
+STATUS = f"(CASE WHEN pruned IS NOT NULL AND status = '{TERMINATED}' THEN '{PRUNED}' ELSE status END)"
+"""The status as it is shown."""
+TEXT_COLUMNS = {"operation": "operation", "op": "operation", "label": "label", "batch": "batch", "status": STATUS}
 """Properties that are columns of the index, as text."""
 MOST_VALUES = 300
 """Values in the SQL of one filter; sqlite has limits on values and depth. A longer filter is tested in Python alone."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gitrun.model.trial_counts import TrialCounts
     from gitrun.store.filter_sql import Prefilter
 
-VERSION = 15
+VERSION = 16
 MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100
@@ -55,8 +55,8 @@ CREATE INDEX IF NOT EXISTS newest ON runs (created, id, broken, batch);
 CREATE INDEX IF NOT EXISTS batches ON runs (id) WHERE is_batch = 1;
 CREATE INDEX IF NOT EXISTS trials ON runs (batch, status, pruned) WHERE batch IS NOT NULL;
 CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created, status, words, source);
-CREATE INDEX IF NOT EXISTS sources ON runs (source);
-CREATE INDEX IF NOT EXISTS bases ON runs (base);
+CREATE INDEX IF NOT EXISTS sources ON runs (source, created, id);
+CREATE INDEX IF NOT EXISTS bases ON runs (base, created, id, source);
 CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
 """
 """Indexes for the queries, created after the rows are inserted: that takes half the time."""
@@ -272,6 +272,15 @@ class Index:
         """Returns at most `limit` runs based on this commit, except those of the tree `besides`, newest first."""
         where = "base = ? AND source != ? AND broken IS NULL"
         return self._sound(f"WHERE {where} {ORDER} LIMIT ?", (commit, besides, limit))
+
+    def count_made_of(self, tree: str) -> int:
+        """Counts the runs that `made_of` finds without a limit, without reading them."""
+        # an unreadable run has no source
+        return self._number("SELECT count(*) FROM runs WHERE source = ?", (tree,))
+
+    def count_made_from(self, commit: str, besides: str = "") -> int:
+        """Counts the runs that `made_from` finds without a limit, without reading them."""
+        return self._number("SELECT count(*) FROM runs WHERE base = ? AND source != ?", (commit, besides))
 
     def get(self, run: str) -> Run | BrokenRun | None:
         """Returns the run with this full id; None if there is none."""

@@ -33,7 +33,7 @@ FORM = "%H%x00%T%x00%at%x00%aN <%aE>%x00%s"
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit and its runs, newest first. `exact` ran exactly its tree, `changed` ran it with changes."""
+    """A commit and its runs, newest first. `exact` ran exactly its tree, `changed` ran it with changes; `more` are left out."""
 
     id: str
     author: str
@@ -41,6 +41,7 @@ class Commit:
     subject: str
     exact: tuple[Run, ...] = ()
     changed: tuple[Run, ...] = ()
+    more: int = 0
 
 
 def is_commit(git: Git, name: str) -> bool:
@@ -51,18 +52,22 @@ def is_commit(git: Git, name: str) -> bool:
     return not git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").returncode
 
 
-def read_history(git: Git, index: Index, revisions: str, limit: int | None = None) -> Iterator[Commit]:
-    """Yields the commits that `revisions` (a commit or a range) names, newest first, at most `limit`, with their runs."""
+def read_history(git: Git, index: Index, revisions: str, limit: int | None = None, *, most_runs: int = -1) -> Iterator[Commit]:
+    """Yields the commits that `revisions` (a commit or a range) names, newest first, at most `limit`, with their runs.
+
+    Of each commit, at most `most_runs` runs are read (-1: all), those of exactly its tree first.
+    """
     most = () if limit is None else (f"--max-count={limit}",)
     # --end-of-options: a revision that begins with a dash is no option
     words = ("--no-commit-header", "--encoding=UTF-8", f"--format={FORM}", *most, "--end-of-options", revisions, "--")
     for line in git.lines("rev-list", *words):
         commit, tree = parse_commit(line)
-        exact = index.made_of(tree)
+        exact = index.made_of(tree, most_runs)
         # a run of exactly this tree may also be made from this commit
-        known = {run.id for run in exact}
-        changed = tuple(run for run in index.made_from(commit.id) if run.id not in known)
-        yield replace(commit, exact=tuple(exact), changed=changed)
+        changed = index.made_from(commit.id, tree, most_runs if most_runs < 0 else most_runs - len(exact))
+        shown = len(exact) + len(changed)
+        more = index.count_made_of(tree) + index.count_made_from(commit.id, tree) - shown if shown == most_runs else 0
+        yield replace(commit, exact=tuple(exact), changed=tuple(changed), more=more)
 
 
 def parse_commit(line: bytes) -> tuple[Commit, str]:

@@ -161,10 +161,10 @@ class RunReader:
         with self._index() as index:
             return views.gates.usual_operation(self._git, index, gates)
 
-    def read_history(self, revisions: str, limit: int | None = None) -> Iterator[Commit]:
-        """Yields the commits of a commit or a range, newest first, at most `limit`, with their runs."""
+    def read_history(self, revisions: str, limit: int | None = None, *, most_runs: int = -1) -> Iterator[Commit]:
+        """Yields the commits of a commit or a range, newest first, at most `limit`, with `most_runs` runs each (-1: all)."""
         with self._index() as index:
-            yield from views.history.read_history(self._git, index, revisions, limit)
+            yield from views.history.read_history(self._git, index, revisions, limit, most_runs=most_runs)
 
     def read_range(self, words: str | None) -> Range:
         """Returns the range for `BASE..HEAD`, for a commit, or for nothing (HEAD). Raises UsageError."""

@@ -149,8 +149,7 @@ def build_details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, 
     """Returns up to `DETAILED` of the runs (newest first) in full."""
     first = {run.id: run for run in latest_by_operation(runs)}
     detailed = list(islice((first | {run.id: run for run in runs}).values(), DETAILED))
-    earlier = {operation: index.of_operation(operation) for operation in {run.operation for run in detailed}}
-    pairs = [(run, previous_run(run, earlier[run.operation])) for run in detailed]
+    pairs = [(run, index.run_before(run)) for run in detailed]
     with Objects(git) as objects:
         runs_by_id = {run.id: run for pair in pairs for run in pair if run}
         names = [
@@ -164,12 +163,6 @@ def build_details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, 
     environments = {run: flat_environment(contents[2 * position]) for run, position in positions.items()}
     outputs = {run: contents[2 * position + 1] for run, position in positions.items()}
     return tuple(build_detail(git, pair, environments, outputs[pair[0].id] or b"") for pair in pairs)
-
-
-def previous_run(run: Run, among: Sequence[Run]) -> Run | None:
-    """Returns the run after this one in a list that is newest first; None if it is the last."""
-    position = next((position for position, other in enumerate(among) if other.id == run.id), len(among))
-    return among[position + 1] if position + 1 < len(among) else None
 
 
 def build_detail(

@@ -116,12 +116,14 @@ def matching_ids(index: Index, git: Git, question: Query) -> list[str]:
 
 def prefilter_of(question: Query) -> Prefilter:
     """Returns what sqlite can answer about the question, without its order."""
-    only_python = (question.tags, question.statuses, question.branches, question.authors, question.since, question.until)
+    only_python = (question.tags, question.branches, question.authors, question.since, question.until)
     parts = [store.filter_sql.UNKNOWN] if any(only_python) else []
     if question.operations:
         parts.append(store.filter_sql.one_of("operation", question.operations))
     if question.labels:
         parts.append(store.filter_sql.one_of("label", question.labels))
+    if question.statuses:
+        parts.append(store.filter_sql.one_of(store.filter_sql.STATUS, question.statuses))
     if question.batch:
         parts.append(store.filter_sql.one_of("batch", (question.batch,)))
     if question.expression:

@@ -36,6 +36,26 @@ def test_commits_tell_the_runs_made_of_them_and_from_them_with_changes(worked) -
     assert said[1].endswith(" ago  echo  (A User)")
 
 
+def test_commit_shows_its_newest_runs_and_counts_the_others(repo) -> None:
+    run = Project(repo.path).run("echo.py")
+    tree, message = repo.git("rev-parse", f"{run.id}^{{tree}}"), "run\n\nGitrun-Kind: attempt\nGitrun-Format: 1"
+    for number in range(21):
+        commit = repo.git("commit-tree", tree, "-p", "HEAD", "-m", message, "-m", str(number))
+        repo.git("update-ref", f"refs/runs/{commit}", commit)
+    lines = repo.run("log", "HEAD", check=True).stdout.splitlines()
+    assert (len(lines), lines[-1]) == (22, "    and 2 more runs. To show all: --all")
+    assert len(repo.run("log", "HEAD", "--all", check=True).stdout.splitlines()) == 23
+    assert len(json.loads(repo.run("log", "HEAD", "--json", check=True).stdout)[0]["exact"]) == 22
+
+
+def test_runs_of_the_tree_come_before_those_with_changes_within_the_limit(worked) -> None:
+    newest, older = Project(worked.path).list_runs()
+    first = [next(iter(Project(worked.path).runs.read_history("HEAD~1", most_runs=most))) for most in (0, 1, 2, -1)]
+    assert [(commit.exact, commit.changed, commit.more) for commit in first] == [
+        ((), (), 2), ((older,), (), 1), ((older,), (newest,), 0), ((older,), (newest,), 0)
+    ]  # fmt: skip
+
+
 def test_run_of_the_tree_of_a_commit_counts_whatever_its_base(worked) -> None:
     worked.run("echo.py", check=True)
     worked.commit("the same again")

@@ -128,6 +128,16 @@ def test_bounds_hold_for_each_pair_of_odd_values(opened) -> None:
             check_bounds(opened, some, *conditions)
 
 
+@pytest.mark.parametrize("status", ["completed", "terminated", "pruned", "error", "none"])
+def test_sqlite_alone_judges_the_status_that_is_shown(opened, status) -> None:
+    some = [made_up("a" * 40), made_up("b" * 40, status="terminated"), made_up("c" * 40, status="terminated", pruned=3)]
+    some.append(made_up("d" * 40, status="error", pruned=3))
+    opened._base.execute("DELETE FROM runs")
+    opened._base.executemany(index.PUT, [(*index_row(run), "") for run in some])
+    found = opened.matching(prefilter(Comparison("status", "=", status)))
+    assert found == [(run.id, True) for run in reversed(some) if run.attempt.shown_status == status]
+
+
 @pytest.mark.parametrize("name", ["x", "a.b", "a/b-c", "flag:x"])
 @pytest.mark.parametrize(("value", "operator"), [(0.1, "<"), (0.1, "="), (3, "<="), (3, ">"), ("adam", "="), (True, "!=")])
 def test_sqlite_alone_judges_plain_questions(opened, name, value, operator) -> None:
