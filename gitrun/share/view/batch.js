@@ -36,7 +36,7 @@
     let controller = null;
     await gitrun.parts.watch(id, view, async run => {
       gitrun.router.title(`${short(id)} ${run.operation}`);
-      const batch = await gitrun.data.get(`/api/batches/${id}`, { signal: view.signal });
+      const batch = await gitrun.data.get(`/api/batches/${encodeURIComponent(id)}`, { signal: view.signal });
       const metric = batch.objective ? batch.objective.metric : batch.metrics[0], direction = batch.objective?.minimize ? '--min' : '--max';
       controller?.abort();
       controller = new AbortController();

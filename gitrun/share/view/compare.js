@@ -84,7 +84,7 @@
   }
 
   async function read(id, signal) {
-    const [run, { files }] = await Promise.all([gitrun.data.run(id, signal), gitrun.data.get(`/api/runs/${id}/files?parts=produced,local`, { signal })]);
+    const [run, { files }] = await Promise.all([gitrun.data.run(id, signal), gitrun.data.get(`/api/runs/${encodeURIComponent(id)}/files?parts=produced,local`, { signal })]);
     return { ...run, produced: files };
   }
 
@@ -103,6 +103,7 @@
     }
     function draw() {
       const names = runs.map(run => short(run.id)).join(' ');
+      gitrun.parts.watchDeleted(runs.map(run => run.id), { ...view, signal: controller.signal });
       gitrun.router.title(`Compare ${gitrun.text.count(runs.length, 'run')}`);
       if (!runs.length) return fill(view.main, element('h1', {}, 'Compare'), element('p', {}, 'No runs are chosen. ', link('/', {}, 'Choose some in the list of runs')));
       fill(view.main, element('h1', {}, `${gitrun.text.count(runs.length, 'run')} side by side`), body,

@@ -30,7 +30,7 @@ gitrun.diff = (() => {
     const more = element('button', { type: 'button', hidden: true, click: () => load() });
     let next = 0;
     async function load() {
-      const part = await gitrun.data.get(gitrun.router.address(`/api/diff/${a}/${b}/patch`, { from: next }), { signal });
+      const part = await gitrun.data.get(gitrun.router.address(`/api/diff/${[a, b].map(encodeURIComponent).join('/')}/patch`, { from: next }), { signal });
       // +++ and --- belong to the head of a file
       text.append(...part.lines.map(line => element('span', { class: /^(\+\+\+|---) /.test(line) ? 'soft' : KINDS[line[0]] }, lines(`${line}\n`))));
       next += part.lines.length;
@@ -68,6 +68,7 @@ gitrun.diff = (() => {
     gitrun.router.title(`${short(a)} and ${short(b)}`);
     const body = element('div', {});
     const [[old, now]] = await Promise.all([Promise.all(ids.map(id => gitrun.data.run(id, view.signal))), show(body, a, b, view.signal)]);
+    gitrun.parts.watchDeleted(ids, view);
     const side = run => [gitrun.parts.runLink(run), ' ', run.operation, ' ', gitrun.parts.status(run)];
     fill(view.main, element('h1', {}, now ? 'Differences' : 'Uncommitted changes'),
       element('p', {}, side(old), now && [' → ', side(now), ' ', link(`/diff/${b}/${a}`, {}, 'Swap')]),

@@ -96,6 +96,7 @@ gitrun.lineage = (() => {
     gitrun.router.title(`Lineage of ${short(id)}`);
     fill(view.main, element('h1', {}, 'Lineage of ', link(`/runs/${id}`, { class: 'id' }, short(id))), body, gitrun.parts.foot(`git run show ${short(id)}`));
     await show(body, id, view.signal);
+    gitrun.parts.watchDeleted([id], view);
   });
 
   return { show };

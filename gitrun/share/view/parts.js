@@ -14,6 +14,7 @@
  *   section(title, ...children)   a part of a page; nothing without children
  *   watch(id, view, draw)  calls draw(run) now and after each change of the run, for a running one also of its metrics;
  *       says if the run is deleted
+ *   watchDeleted(ids, view)   says if one of the first runs is deleted
  *   same(a, b)             whether two values are equal: numbers by value, lists by their items
  *   flat(table)            a nested table with names such as python.version
  *   delta(value, base)     +0.1 or -0.1; empty if there is nothing to compare
@@ -23,7 +24,7 @@ gitrun.parts = (() => {
   const { element, link, command } = gitrun.dom;
   const text = gitrun.text;
   const SIGNS = { completed: '✔', error: '✘', terminated: '■', running: '●', pruned: '✂', pending: '○', staged: '○' };
-  const PAUSE = 2000, MOST_METRICS = 4;
+  const PAUSE = 2000, MOST_METRICS = 4, MOST_WATCHED = 10;
   const short = id => id.slice(0, 8);
   const isNumber = value => typeof value === 'number';
 
@@ -101,10 +102,22 @@ gitrun.parts = (() => {
     gitrun.data.listen('changed', again, view.signal);
   }
 
+  function watchDeleted(ids, view) {
+    let isLooking = false;
+    gitrun.data.listen('changed', async () => {
+      if (isLooking) return;
+      isLooking = true;
+      for (const id of ids.slice(0, MOST_WATCHED)) {
+        await gitrun.data.run(id, view.signal).catch(error => error.status === 404 && showDeleted(id, view));
+      }
+      isLooking = false;
+    }, view.signal);
+  }
+
   function showDeleted(id, view) {
-    if (view.main.querySelector('.deleted')) return;
+    if (view.main.querySelector(`.deleted[data-run="${CSS.escape(id)}"]`)) return;
     const words = `Run ${short(id)} was deleted. What you see is as it was. To get it back:`;
-    view.main.prepend(element('div', { class: 'fault deleted', role: 'alert' }, words, command(`git run restore ${short(id)}`)));
+    view.main.prepend(element('div', { class: 'fault deleted', role: 'alert', data: { run: id } }, words, command(`git run restore ${short(id)}`)));
   }
 
   const same = (a, b) => (a ?? null) === (b ?? null) || JSON.stringify(a) === JSON.stringify(b) && a !== undefined;
@@ -117,5 +130,5 @@ gitrun.parts = (() => {
     return `${value > base ? '+' : ''}${text.number(value - base)}`;
   }
 
-  return { SIGNS, short, cell, closeTexts, table, pairs, status, runLink, badges, runTable, flagsText, foot, section, watch, same, flat, delta };
+  return { SIGNS, short, cell, closeTexts, table, pairs, status, runLink, badges, runTable, flagsText, foot, section, watch, watchDeleted, same, flat, delta };
 })();

@@ -95,7 +95,7 @@ def test_metrics_of_a_running_program_come_without_a_reload(workshop, running, o
 
     page.wait_for_selector("[aria-label=Metrics] td[data-value='0.25']")
     page.wait_for_selector(".curves[aria-label*='4 points']")
-    assert "git run stop" in page.inner_text("main")
+    page.wait_for_selector("code:text('git run stop')")
     end(workshop)
     page.wait_for_selector("code:text('git run --restart')")
 
@@ -104,15 +104,16 @@ def test_a_run_deleted_while_shown_says_how_to_restore_it(workshop, open_page) -
     end(workshop)
     workshop.run("slow.py", "--label", "doomed")
     (run, *_) = json.loads(workshop.run("list", "--json", "-n", "1").stdout)
-    pages = [open_page(workshop, f"/runs/{run['id']}{tab}") for tab in ("", "?tab=files")]
+    addresses = (f"/runs/{run['id']}", f"/runs/{run['id']}?tab=files", f"/compare?r={run['id']}", f"/diff/{run['id']}/base")
+    pages = [open_page(workshop, address) for address in addresses]
     for page in pages:
-        page.wait_for_selector("[role=tabpanel]:not([aria-busy])")
+        page.wait_for_selector("main .foot")
     workshop.run("rm", run["id"])
 
     for page in pages:
         page.wait_for_selector(".deleted[role=alert]:has-text('was deleted')")
         assert page.inner_text(".deleted code") == f"git run restore {run['id'][:8]}"
-        assert "doomed" in page.inner_text("main")
+        assert run["id"][:8] in page.inner_text("main h1, main p, main thead")
     fresh = open_page(workshop, f"/runs/{run['id']}")
     fresh.wait_for_selector(f"[role=alert]:has-text('git run restore {run['id'][:8]}')")
     workshop.run("restore", run["id"])
