@@ -11,7 +11,6 @@ The first lines of gitrun run before anything else is imported, so this module i
 from __future__ import annotations
 
 import _socket  # `socket` takes as long as the start of the interpreter
-import marshal
 import os
 import signal
 import sys
@@ -55,7 +54,7 @@ def call(words: list[str], serve: Callable[[str, _socket.socket], NoReturn]) -> 
     above = find_place()
     if above is None or os.isatty(0) or "GIT_DIR" in os.environ:
         return None
-    request = marshal.dumps((words, identify()))
+    request = encode_request(words)
     connection = connect(above, request) or start(above, request, serve)
     reply = read_all(connection)
     return int(reply) if reply else BROKEN
@@ -72,11 +71,17 @@ def find_place() -> str | None:
     return os.path.join(above, PLACE)  # noqa: PTH118
 
 
-def identify() -> tuple[bytes, int, list[tuple[bytes, bytes]]]:
+def encode_request(words: list[str]) -> bytes:
+    """Returns a call as bytes: the number of its words, the words, and what it has in common with others, after NULs."""
+    return b"\0".join([b"%d" % len(words), *map(os.fsencode, words), identify()])
+
+
+def identify() -> bytes:
     """Returns what the calls that a process answers have in common: directory, file mask, environment."""
     mask = os.umask(0)
     os.umask(mask)
-    return os.getcwdb(), mask, sorted(pair for pair in os.environb.items() if pair[0] not in FOREIGN)  # noqa: PTH109 - as above
+    variables = sorted(b"%b=%b" % pair for pair in os.environb.items() if pair[0] not in FOREIGN)
+    return b"\0".join([os.getcwdb(), b"%o" % mask, *variables])  # noqa: PTH109 - as above
 
 
 def connect(place: str, request: bytes) -> _socket.socket | None:

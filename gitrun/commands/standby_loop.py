@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import marshal
 import os
 import select
 import socket
@@ -29,6 +28,7 @@ def serve(place: str, first: _socket.socket) -> NoReturn:
     """Answers the call of the connection `first`, and others until none comes for a while. Ends this process."""
     began, own, numbers = time.monotonic(), identify(), count()
     connection: socket.socket | None = socket.socket(fileno=first.detach())
+    code = 1
     try:
         free_streams()
         prepare_streams()
@@ -38,19 +38,22 @@ def serve(place: str, first: _socket.socket) -> NoReturn:
                 goes_on = answer(connection, own)
             connection = accept(place, next(numbers)) if goes_on and time.monotonic() - began < LONGEST_LIFE else None
         CURRENT.gits.end_all()
-    except BaseException:  # noqa: BLE001 - nobody is there to be told: the caller sees that its call has no answer
-        os._exit(1)
-    os._exit(0)
+        code = 0
+    finally:
+        # whatever has happened, this process does not go on as the caller that it was forked from
+        os._exit(code)
 
 
-def answer(connection: socket.socket, own: object) -> bool:
+def answer(connection: socket.socket, own: bytes) -> bool:
     """Answers one call, unless its environment is another. Returns whether this process can answer others."""
     head, streams, _, _ = socket.recv_fds(connection, 8, STREAMS)
     data = b""
     while len(data) < int.from_bytes(head, "big") and (piece := connection.recv(1 << 16)):
         data += piece
-    words, identity = marshal.loads(data)  # noqa: S302 - from a process of this user
+    length, _, rest = data.partition(b"\0")
+    *words, identity = rest.split(b"\0", int(length or 0))
     try:
+        # a caller that was killed has sent half of its call
         if identity != own:
             connection.sendall(REFUSED)
             return True
@@ -60,7 +63,7 @@ def answer(connection: socket.socket, own: object) -> bool:
         for stream in streams:
             os.close(stream)
     connection.sendall(os.getpid().to_bytes(8, "big"))
-    code, is_sound = run_words(words)
+    code, is_sound = run_words([os.fsdecode(word) for word in words])
     connection.settimeout(0)
     is_ordered = False
     with suppress(BlockingIOError, ConnectionError):
@@ -78,7 +81,7 @@ def run_words(words: list[str]) -> tuple[int, bool]:
         code = run_command(words)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
-    except BaseException:  # noqa: BLE001 - a bug is a traceback, and the end of this process
+    except Exception:  # noqa: BLE001 - a bug is a traceback, and the end of this process
         traceback.print_exc()
         code, is_sound = 1, False
     for stream in (sys.stdout, sys.stderr):
