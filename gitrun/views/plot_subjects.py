@@ -137,8 +137,9 @@ def choose_runs(
     except UnknownRun as error:
         if type(error) is not UnknownRun or not names:
             raise
-        hint = f"{error.hint}. {naming(index.readable_runs(WINDOW))}"
-        raise UnknownRun(f"{error.message}, and no metric either", hint) from error
+        # a number can only be meant as that of a run
+        message = error.message.replace("no run '", "no run or metric '", 1)
+        raise UnknownRun(message, f"{error.hint}. {naming(index.readable_runs(WINDOW))}") from error
     if not runs:
         raise NoMatch("no runs match", "To list all runs: git run list --all")
     if len(runs) == 1 and runs[0].attempt.kind == BATCH:
