@@ -45,8 +45,8 @@ BASE = "base"
 """The name, as a side of a diff, of the commit that the other side was made from."""
 LINES, LONGEST = 2_000, 2_000
 """Lines of a patch in an answer, and the characters of a line that are shown."""
-COMMITS, RUNS = 100, 20
-"""Commits in an answer, and runs of each kind that are named for a commit."""
+COMMITS, RUNS, READ = 100, 20, 200
+"""Commits in an answer; runs of each kind that are named for a commit, and runs that are read for it."""
 ENDED = 5
 """Ended runs that are named beside the running ones."""
 BRIEF = ("id", "operation", "status", "label", "marked", "flags", "metrics", "duration", "started", "trial")
@@ -171,7 +171,7 @@ def commits_answer(project: Project, query: Query | None = None) -> dict[str, An
     words = (query or {}).get("range") or "HEAD"
     if not project.is_commit(words):
         raise UsageError(f"git finds no commits '{words}'", "For example: main..HEAD")
-    commits = list(project.runs.read_history(words, limit + 1))
+    commits = list(project.runs.read_history(words, limit + 1, most_runs=READ))
     value: dict[str, Any] = json_safe({"commits": list(map(commit_json, commits[:limit])), "more": len(commits) > limit})
     return value
 
@@ -186,7 +186,7 @@ def commit_json(commit: Commit) -> dict[str, Any]:
     return {
         "id": commit.id, "author": commit.author, "time": rfc3339_text(commit.time), "subject": commit.subject,
         **{kind: [brief_json(run) for run in of_kind[:RUNS]] for kind, of_kind in runs.items()},
-        "more": sum(max(len(of_kind) - RUNS, 0) for of_kind in runs.values()),
+        "more": commit.more + sum(max(len(of_kind) - RUNS, 0) for of_kind in runs.values()),
     }  # fmt: skip
 
 

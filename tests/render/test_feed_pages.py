@@ -143,6 +143,17 @@ def test_commits_fold_trials_into_their_batch(repo) -> None:
     assert len(commit["exact"]) == 2
 
 
+def test_runs_of_a_commit_above_a_limit_are_counted(project, monkeypatch) -> None:
+    for limits in ({"RUNS": 1, "READ": 3}, {"RUNS": 3, "READ": 1}):
+        for name, value in limits.items():
+            monkeypatch.setattr(feed_pages, name, value)
+        project.run("train.py", flags={"lr": limits["RUNS"]})
+        (commit, *_) = feed_pages.commits_answer(project)["commits"]
+        shown = [*commit["exact"], *commit["changed"]]
+
+        assert len(shown) + commit["more"] == len(ids(project))
+
+
 def test_further_commits_and_unknown_ranges_are_told(project, repo) -> None:
     repo.write("b.txt", "b")
     repo.commit("Another")
