@@ -67,7 +67,9 @@ def command(runs: tuple[str, ...], *, out: Path | None, file: Path | None, limit
     else:
         answers = render.site_answers.SiteAnswers(project, chosen, choice)
         size = write_directory(out or Path(), render.site.render_directory(answers))
-    left_out = [*answers.left_out, *([f"{count_text(more, 'older run')}"] if more else [])]
+    broken = [] if runs else project.broken()
+    counts = {"older run": more, "unreadable run": len(broken)}
+    left_out = [*answers.left_out, *(count_text(count, noun) for noun, count in counts.items() if count)]
     if parts["as_json"]:
         print_json({"path": str(out or file), "runs": len(answers.runs), "size": size, "left_out": left_out})
         return

@@ -88,6 +88,19 @@ def test_site_of_some_runs_says_what_it_lacks(topic, tmp_path) -> None:
     assert "2 older runs" in ended.stderr
 
 
+def test_run_that_cannot_be_read_is_named_as_missing(repo, tmp_path) -> None:
+    repo.run("echo.py", check=True)
+    repo.git("update-ref", f"refs/runs/{'1' * 40}", "HEAD")
+    ended = repo.run("site", "--single-file", tmp_path / "a.html", check=True)
+    assert "1 run," in ended.stderr
+    assert "1 unreadable run" in ended.stderr
+
+
+def test_repository_without_runs_or_commits_has_a_site(empty_repo, tmp_path) -> None:
+    empty_repo.run("site", "--out", tmp_path / "site", check=True)
+    assert json.loads((tmp_path / "site" / "data" / "runs.json").read_text())["ids"] == []
+
+
 @pytest.mark.parametrize("words", [(), ("--out", "a", "--single-file", "b")])
 def test_one_of_the_two_forms_must_be_chosen(repo, words) -> None:
     ended = repo.run("site", *words)
