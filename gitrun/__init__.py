@@ -57,8 +57,8 @@ def __getattr__(name: str) -> object:
         return import_module("gitrun.errors")  # the module itself is the public name
     if name not in _PLACES:
         raise AttributeError(f"module 'gitrun' has no attribute {name!r}")
-    found: object = getattr(import_module(_PLACES[name]), name)
-    return found
+    value: object = getattr(import_module(_PLACES[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -99,8 +99,8 @@ class DaskPermits:
     def request(self, resources: Mapping[str, str]) -> None:
         """Has Dask start a task on a thread as soon as one is free."""
         key = f"{self._key}-{next(STARTED_TASKS)}"
-        wanted = read_resources(resources) or None
-        self._futures[key] = self._client.submit(hold_thread, self._key, key, key=key, pure=False, resources=wanted)
+        resources_asked = read_resources(resources) or None
+        self._futures[key] = self._client.submit(hold_thread, self._key, key, key=key, pure=False, resources=resources_asked)
 
     def hold(self, key: str) -> None:
         """Grants a permit, and returns when it is given back. Called on a thread of the worker."""
@@ -253,10 +253,10 @@ class DaskCluster:
 
 def lacks_resources(client: distributed.Client, resources: Mapping[str, str]) -> bool:
     """Returns whether a cluster has workers, but none of them has these resources. Raises BadValue."""
-    wanted = read_resources(resources)
-    workers = client.scheduler_info(n_workers=-1)["workers"].values() if wanted else ()
+    resources_asked = read_resources(resources)
+    workers = client.scheduler_info(n_workers=-1)["workers"].values() if resources_asked else ()
     return bool(workers) and not any(
-        all(worker["resources"].get(name, 0) >= value for name, value in wanted.items()) for worker in workers
+        all(worker["resources"].get(name, 0) >= value for name, value in resources_asked.items()) for worker in workers
     )
 
 

@@ -85,11 +85,11 @@ class OptunaSampler:
 
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
         """Returns the flags of trial `number`; None if all that is proposed has a trial already."""
-        told = sorted((trial for trial in trials if trial.number != number), key=lambda trial: max(trial.number, 0))
+        finished = sorted((trial for trial in trials if trial.number != number), key=lambda trial: max(trial.number, 0))
         with quiet_optuna(), errors_of(f"optimizer {self._definition.sampler}", "To draw values at random: --optimizer random"):
-            self._tell(told)
-            flags = self._propose_flags(number, told)
-        running: list[Value] = [trial.number for trial in told if not is_ended(trial)]
+            self._tell(finished)
+            flags = self._propose_flags(number, finished)
+        running: list[Value] = [trial.number for trial in finished if not is_ended(trial)]
         return None if flags is None else Proposal(flags, {RUNNING: running} if running else {})
 
     def _begin_study(self) -> None:

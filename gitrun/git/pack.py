@@ -30,10 +30,10 @@ class PackWriter(Loose):
             self.git.feed("index-pack", "--stdin", pieces=pack_pieces(list(self._entries.values())))
         self._entries = {}
 
-    def _write_whole(self, made: str, whole: bytes) -> None:
+    def _write_whole(self, object_id: str, whole: bytes) -> None:
         header, _, data = whole.partition(b"\0")
         kind, _, size = header.partition(b" ")
-        self._entries[made] = entry_header(TYPES[kind.decode()], int(size)) + zlib.compress(data, 1)
+        self._entries[object_id] = entry_header(TYPES[kind.decode()], int(size)) + zlib.compress(data, 1)
 
 
 def entry_header(kind: int, size: int) -> bytes:

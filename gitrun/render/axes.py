@@ -36,10 +36,10 @@ def make_axis(name: str, values: Sequence[object], *, log: bool = False) -> Axis
         return make_number_axis(name, numbers, log=log and min(numbers) > 0)
     order = {text: place for place, text in enumerate(dict.fromkeys(map(value_label, present)))}
     # each value has a band of its own
-    places = {text: (place + 0.5) / len(order) for text, place in order.items()}
-    named = list(places) if len(places) <= TICKS else [next(iter(places)), list(places)[-1]]
-    ticks = tuple((places[text], text) for text in named)
-    return Axis(name, ticks, lambda value: None if value is None else places[value_label(value)])
+    positions = {text: (place + 0.5) / len(order) for text, place in order.items()}
+    named = list(positions) if len(positions) <= TICKS else [next(iter(positions)), list(positions)[-1]]
+    ticks = tuple((positions[text], text) for text in named)
+    return Axis(name, ticks, lambda value: None if value is None else positions[value_label(value)])
 
 
 def make_number_axis(name: str, numbers: Sequence[float], *, log: bool) -> Axis:

@@ -28,12 +28,14 @@ def compare_environments(project: Project, runs: Sequence[Run]) -> Differing:
     return differing_values(flatten(old), flatten(new))
 
 
-def differences_json(pair: Pair, found: Differences, environment: Differing) -> dict[str, Any]:
+def differences_json(pair: Pair, differences: Differences, environment: Differing) -> dict[str, Any]:
     """Returns differences as `git run diff --json` prints them."""
     return {
-        "runs": [run.id for run in pair.runs], "flags": found.flags, "needs": found.needs, "metrics": found.metrics,
-        "source": change_list(found.source), "carried": change_list(found.carried), "files": change_list(found.files),
-        "output": found.output, "environment": environment,
+        "runs": [run.id for run in pair.runs], "flags": differences.flags, "needs": differences.needs,
+        "metrics": differences.metrics,
+        "source": change_list(differences.source), "carried": change_list(differences.carried),
+        "files": change_list(differences.files),
+        "output": differences.output, "environment": environment,
     }  # fmt: skip
 
 

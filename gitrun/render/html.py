@@ -177,11 +177,11 @@ def render_bases(report: Report) -> str:
     """Names the runs of the base for comparison."""
     if not report.bases:
         return "There is no run of the base to compare with." if report.range else ""
-    told = (
+    bases = (
         f"{render_code(clip_text(operation, 80))} with {render_code(short_id(run.id))}"
         for operation, run in list(report.bases.items())[:MOST_OPERATIONS]
     )
-    return f"Compared with the latest completed run of the base: {', '.join(told)}."
+    return f"Compared with the latest completed run of the base: {', '.join(bases)}."
 
 
 def render_commands(report: Report) -> str:

@@ -163,11 +163,11 @@ def bases_text(report: Report) -> str:
     """Names the runs of the base for comparison."""
     if not report.bases:
         return "There is no run of the base to compare with." if report.range else ""
-    told = (
+    bases = (
         f"{code_span(clip_text(operation, 80))} with {code_span(short_id(run.id))}"
         for operation, run in list(report.bases.items())[:MOST_OPERATIONS]
     )
-    return f"Compared with the latest completed run of the base: {', '.join(told)}."
+    return f"Compared with the latest completed run of the base: {', '.join(bases)}."
 
 
 def list_commands(report: Report) -> str:

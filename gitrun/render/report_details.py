@@ -84,8 +84,8 @@ def draw_curves(detail: Detail) -> Iterator[str]:
 def draw_curve(detail: Detail, curve: Curve) -> str:
     """Draws a metric's values as a line (SVG); empty for fewer than two finite values."""
     # more points than units of width would not show
-    places = thin_places(curve.values, WIDE)
-    known = [(curve.steps[at], curve.values[at]) for at in places if math.isfinite(curve.values[at])]
+    points_drawn = thin_places(curve.values, WIDE)
+    known = [(curve.steps[at], curve.values[at]) for at in points_drawn if math.isfinite(curve.values[at])]
     if len(known) < 2:
         return ""
     across, up = (make_number_axis("", numbers, log=False) for numbers in zip(*known, strict=True))

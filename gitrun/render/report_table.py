@@ -296,12 +296,12 @@ def metric_ranges(report: Report) -> list[tuple[str, tuple[str, Run], tuple[str,
     runs = [run for run in report.all_runs if run.status == COMPLETED]
     if len(runs) < 3 or len({run.operation for run in runs}) > 1:
         return []
-    found = []
+    ranges = []
     for name in dict.fromkeys(name for run in runs for name in run.metrics):
         # nan is neither the least nor the largest
         valued = [(run.metrics[name], run) for run in runs if name in run.metrics and not math.isnan(run.metrics[name])]
         low, high = (choose(valued, key=lambda pair: pair[0], default=None) for choose in (min, max))
         if low and high and low[0] < high[0]:
             least, most = numbers_text([low[0], high[0]])
-            found.append((clip_text(name, 60), (least, low[1]), (most, high[1])))
-    return found[:MOST_METRICS]
+            ranges.append((clip_text(name, 60), (least, low[1]), (most, high[1])))
+    return ranges[:MOST_METRICS]

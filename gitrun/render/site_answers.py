@@ -246,16 +246,16 @@ class SiteAnswers:
 
     def read_files(self, run: Run) -> dict[str, str]:
         """Returns the contents of files that the run produced, and counts those that are left out."""
-        found: dict[str, str] = {}
+        files_read: dict[str, str] = {}
         for content in self._project.runs.list_files(run, (PRODUCED, LOCAL)):
             is_wanted = self._options.files == ALL or (
                 self._options.files == IMAGES and PurePosixPath(content.path).suffix.lower() in PICTURES
             )
             if is_wanted and content.here and (content.size or 0) <= LARGEST:
-                found[content.path] = base64.b64encode(self._project.read_file(run, "file", content.path)).decode()
+                files_read[content.path] = base64.b64encode(self._project.read_file(run, "file", content.path)).decode()
             else:
                 self._counts.files += 1
-        return found
+        return files_read
 
     def without_private(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Returns a JSON value whose texts name no directory of this machine."""

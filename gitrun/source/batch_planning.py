@@ -221,12 +221,12 @@ def pruner_of(request: Request) -> str:
 
 def read_options(request: Request) -> dict[str, Value]:
     """Returns the settings of the optimizer. Raises UsageError."""
-    found: dict[str, Value] = {}
+    defaults: dict[str, Value] = {}
     for name, text in map(split_assignment, request.opt_flags or ()):
         value = parse_value(text)
         if value is not None:
-            found[name] = value
-    return found
+            defaults[name] = value
+    return defaults
 
 
 def carried_options(before: BatchDefinition, sampler: str, prune: str) -> dict[str, Value]:

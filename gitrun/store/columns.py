@@ -164,9 +164,9 @@ def read_changes(index: Index, before: Snapshot, after: Snapshot) -> dict[str, A
 
 def read_rows(index: Index, snapshot: Snapshot, ids: Iterable[str], part: Part) -> dict[str, Any]:
     """Returns the runs with these ids as the columns of the part."""
-    wanted = list(ids)
+    ids_asked = list(ids)
     with garbage_collector_off():
-        pairs = [pair for start in range(0, len(wanted), BLOCK) for pair in index.fields(wanted[start : start + BLOCK])]
+        pairs = [pair for start in range(0, len(ids_asked), BLOCK) for pair in index.fields(ids_asked[start : start + BLOCK])]
         names, rows = [run_id for run_id, _ in pairs], [fields for _, fields in pairs]
         answer: dict[str, Any] = {"n": len(rows), "id": list(map(snapshot.cut, names))}
         if part.columns:

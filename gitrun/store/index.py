@@ -161,11 +161,11 @@ class Index:
 
     def get_many(self, runs: Sequence[str]) -> list[Run]:
         """Returns those of the runs with these full ids that are readable, in this order."""
-        found: dict[str, Run] = {}
+        runs_by_id: dict[str, Run] = {}
         for start in range(0, len(runs), ROUND):
             asked = json.dumps(list(runs[start : start + ROUND]))
-            found |= {run.id: run for run in self._sound("WHERE id IN (SELECT value FROM json_each(?))", (asked,))}
-        return [found[run] for run in runs if run in found]
+            runs_by_id |= {run.id: run for run in self._sound("WHERE id IN (SELECT value FROM json_each(?))", (asked,))}
+        return [runs_by_id[run] for run in runs if run in runs_by_id]
 
     def numbers(self, runs: Sequence[str]) -> dict[str, int]:
         """Returns the number in the list of each of these runs; 0 for a trial of a batch that is here."""
@@ -297,11 +297,11 @@ class Index:
     def unsettled(self) -> dict[str, str]:
         """Returns the runs that can change without a new tip, by id, with a text that differs when they have."""
         asked = "SELECT batch, status, pruned IS NOT NULL, count(*) FROM runs WHERE batch IS NOT NULL GROUP BY 1, 2, 3"
-        found: dict[str, str] = {}
+        tips_by_id: dict[str, str] = {}
         for batch, *counts in self._ask(asked):
-            found[batch] = f"{found.get(batch, '')} {counts}"
-        return found | {
-            run: f"{found.get(run, '')} {RUNNING} {shown_metrics_token(self._git.state, run)}" for run in self._live
+            tips_by_id[batch] = f"{tips_by_id.get(batch, '')} {counts}"
+        return tips_by_id | {
+            run: f"{tips_by_id.get(run, '')} {RUNNING} {shown_metrics_token(self._git.state, run)}" for run in self._live
         }
 
     def fields(self, runs: Sequence[str]) -> list[tuple[str, list[Any]]]:
@@ -316,8 +316,8 @@ class Index:
         rows = json.loads(f"[{','.join(map(records.__getitem__, known))}]")
         for run, row in zip(known, rows, strict=True):
             if run in self._live or (row[KIND] == BATCH and row[COUNTS] is None):
-                found = self.get(run)
-                row[:] = json.loads(encode_row(found)) if isinstance(found, Run) else row
+                run_found = self.get(run)
+                row[:] = json.loads(encode_row(run_found)) if isinstance(run_found, Run) else row
         return list(zip(known, rows, strict=True))
 
     def _has_broken(self) -> bool:

@@ -56,8 +56,8 @@ def read_code_changes(git: Git, old: Run | None, new: Run) -> CodeChanges:
         trees = align_sources(git, before, compared_source(attempt, attempt.id))
         paths = list_changed_paths(git, trees, left_out)
         commit = "" if old else attempt.base or EMPTY_TREE
-        found = CodeChanges(tuple(paths[:PATHS]), more_paths=len(paths) > PATHS, commit=commit)
-        return read_lines(git, trees, found) if paths else found
+        code_changes = CodeChanges(tuple(paths[:PATHS]), more_paths=len(paths) > PATHS, commit=commit)
+        return read_lines(git, trees, code_changes) if paths else code_changes
     return CodeChanges()
 
 
@@ -65,30 +65,30 @@ def list_changed_paths(git: Git, trees: Sequence[str], left_out: Sequence[PathsB
     """Returns the first source files that differ between two trees, one more than PATHS at most."""
     words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", *trees, "--")
     fields = git.lines(*words, end=b"\0")
-    found: list[Change] = []
+    changes: list[Change] = []
     # a limit of its own, since paths that are not source do not count
     for status, path in islice(zip(fields, fields, strict=False), 50 * PATHS):
         name = path[:-1].decode(errors="surrogateescape")
         if not any(name in others for others in left_out):
-            found.append(Change(name, CHANGES.get(status[:-1], CHANGED)))
-        if len(found) > PATHS:
+            changes.append(Change(name, CHANGES.get(status[:-1], CHANGED)))
+        if len(changes) > PATHS:
             break
     # ends git before all differences are listed
     fields.close()  # type: ignore[attr-defined]
-    return found
+    return changes
 
 
-def read_lines(git: Git, trees: Sequence[str], found: CodeChanges) -> CodeChanges:
+def read_lines(git: Git, trees: Sequence[str], code_changes: CodeChanges) -> CodeChanges:
     """Adds the first lines of the difference, which do not depend on the user's settings and diff drivers."""
     options = ("-r", "-p", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--indent-heuristic", "--full-index")
     settings = ("-c", f"core.bigFileThreshold={LARGEST}", "-c", "core.quotePath=true")
-    paths = (change.path for change in found.paths)
+    paths = (change.path for change in code_changes.paths)
     printed = git.lines(*settings, "diff-tree", *options, *trees, "--", *paths)
     # abbreviated or not, the ids of blobs tell a reviewer nothing
     shown = (line for line in printed if not line.startswith(b"index "))
     lines = [readable_line(line) for line in islice(shown, LINES + 1)]
     printed.close()  # type: ignore[attr-defined]
-    return replace(found, lines=tuple(lines[:LINES]), more_lines=len(lines) > LINES)
+    return replace(code_changes, lines=tuple(lines[:LINES]), more_lines=len(lines) > LINES)
 
 
 def readable_line(line: bytes) -> str:

@@ -133,11 +133,11 @@ def link_attempts(git: Git, run: Run) -> tuple[list[Link], dict[str, Attempt]]:
 
 def attempts_before(chain: Mapping[str, store.commits.Commit], parents: Iterable[str]) -> set[str]:
     """Returns the nearest attempts at or behind these commits, on all sides of merges; does not follow the user's commits."""
-    found, front = set[str](), [parent for parent in parents if parent in chain]
+    attempts, front = set[str](), [parent for parent in parents if parent in chain]
     while front:
         commit = chain[front.pop()]
         if commit.kind == "attempt":
-            found.add(commit.id)
+            attempts.add(commit.id)
         else:
             front += [parent for parent in commit.parents if parent in chain]
-    return found
+    return attempts
