@@ -6,7 +6,9 @@ HTML is drawn only when the page asks for it in a sandbox, without scripts, and 
 
 from __future__ import annotations
 
+import os
 import tempfile
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import quote
@@ -16,9 +18,10 @@ from starlette.responses import Response, StreamingResponse
 from gitrun.errors import UnknownRun
 from gitrun.extras.view.gate import POLICY
 from gitrun.extras.view.live import LARGEST, start_of
-from gitrun.model.run import is_safe, short_id
+from gitrun.model.run import RUNNING, is_safe, short_id
 from gitrun.model.text import decode_path
 from gitrun.render import feed
+from gitrun.store.live import OUTPUT, directory_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +56,9 @@ def send_file(project: Project, run_id: str, path: str, query: Mapping[str, str]
     run, part = feed.find_run(project, run_id), "source" if query.get("source") else "output"
     spool = read_file(project, run, part, decode_path(path))
     head = spool.read(HEAD)
-    size = spool.seek(0, 2)
+    # before Python 3.11, seek returned nothing here
+    spool.seek(0, os.SEEK_END)
+    size = spool.tell()
     spool.seek(0)
     headers = {"content-length": str(size), **describe_file(path, head, is_drawn=bool(query.get("render")))}
     return StreamingResponse(pieces(spool), headers=headers)
@@ -98,10 +103,21 @@ def send_output(project: Project, run_id: str, query: Mapping[str, str]) -> Resp
     """Returns the output of a run from a byte on, at most 64 MiB. Raises UnknownRun, UsageError."""
     start = feed.read_number(query, "from", 0, least=-LARGEST)
     run = feed.find_run(project, run_id)
-    with tempfile.SpooledTemporaryFile(IN_MEMORY) as spool:
-        project.copy_file(run, "output", None, cast("BinaryIO", spool))
-        spool.seek(start_of(start, spool.tell()))
-        data = spool.read(MOST_OUTPUT)
+    with open_output(project, run) as source:
+        source.seek(0, os.SEEK_END)
+        source.seek(start_of(start, source.tell()))
+        data = source.read(MOST_OUTPUT)
     # the last bytes of an output may begin inside of a character
     skipped = next((at for at, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0) if start < 0 else 0
     return Response(data[skipped:], media_type="text/plain")
+
+
+def open_output(project: Project, run: Run) -> IO[bytes]:
+    """Opens the output of a run, that of a running one while it is written."""
+    if run.status == RUNNING:
+        # the run may end at this moment
+        with suppress(FileNotFoundError):
+            return (directory_of(project.git.state, run.id) / OUTPUT).open("rb")
+    spool = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    project.copy_file(run, "output", None, cast("BinaryIO", spool))
+    return spool

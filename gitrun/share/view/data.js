@@ -18,7 +18,8 @@
 gitrun.data = (() => {
   const RETRY = 2000;
   const listeners = new EventTarget();
-  let stream = null, connection = '';
+  const last = new Map();
+  let stream = null, channel = null, connection = '';
   const data = { source: null, get isStatic() { return document.documentElement.hasAttribute('data-site'); } };
 
   class DataError extends Error {
@@ -91,22 +92,46 @@ gitrun.data = (() => {
   data.listen = (name, listener, signal) => {
     listeners.addEventListener(name, event => listener(event.detail), { signal });
     if (name === 'connection' && connection) listener(connection);
-    if (!stream && !data.isStatic) connect();
+    if (!channel && !data.isStatic) connect();
   };
 
   function tell(name, detail) {
     listeners.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
+  /** Listens to the server. All windows share one stream: a browser has six connections to a server, for all its windows. */
   function connect() {
-    stream = new EventSource('/api/events');
-    stream.addEventListener('open', () => setConnection('open'));
-    for (const name of ['changed', 'live']) stream.addEventListener(name, event => tell(name, JSON.parse(event.data)));
-    stream.addEventListener('error', () => {
-      setConnection('lost');
-      // the browser itself tries again, but not after an answer that is no stream
-      if (stream.readyState === EventSource.CLOSED) setTimeout(connect, RETRY);
+    channel = new BroadcastChannel('gitrun');
+    channel.addEventListener('message', ({ data: [name, detail] }) => {
+      if (name !== 'join') hear(name, detail);
+      // a window that was opened later is told what this one knows
+      else if (stream) last.forEach(known => channel.postMessage(known));
     });
+    channel.postMessage(['join']);
+    // the lock ends with its window, and another window opens the stream
+    navigator.locks.request('gitrun', () => new Promise(openStream));
+  }
+
+  function openStream() {
+    stream = new EventSource('/api/events');
+    stream.addEventListener('open', () => share('connection', 'open'));
+    for (const name of ['changed', 'live']) stream.addEventListener(name, event => share(name, JSON.parse(event.data)));
+    stream.addEventListener('error', () => {
+      share('connection', 'lost');
+      // the browser itself tries again, but not after an answer that is no stream
+      if (stream.readyState === EventSource.CLOSED) setTimeout(openStream, RETRY);
+    });
+  }
+
+  function share(name, detail) {
+    last.set(name, [name, detail]);
+    hear(name, detail);
+    channel.postMessage([name, detail]);
+  }
+
+  function hear(name, detail) {
+    setConnection(name === 'connection' ? detail : 'open');
+    if (name !== 'connection') tell(name, detail);
   }
 
   function setConnection(state) {

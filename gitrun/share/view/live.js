@@ -4,19 +4,17 @@
   const { element, fill } = gitrun.dom;
   const { text } = gitrun;
   const { short, status, runLink } = gitrun.parts;
-  const LINES = 5, METRICS = 4, EVERY = 2000;
+  const LINES = 5, METRICS = 4, READ = 20, EVERY = 2000;
 
-  /** A card that follows its run until it ends. */
+  /** A card of a running run. It asks for the end of the output: a stream for each card would leave none for other pages. */
   class Card {
-    constructor(run, signal) {
-      this.controller = new AbortController();
-      const output = element('pre', { class: 'text', tabindex: 0, 'aria-label': `End of the output of ${short(run.id)}` });
+    constructor(run) {
+      this.output = element('pre', { class: 'text', tabindex: 0, 'aria-label': `End of the output of ${short(run.id)}` });
       this.metrics = element('div', {});
       this.elapsed = element('span', { class: 'number' });
       this.node = element('article', { class: 'card', data: { run: run.id }, 'aria-label': `Run ${short(run.id)}` });
       this.update(run);
-      this.node.append(this.metrics, output);
-      gitrun.output.follow(output, run.id, LINES, AbortSignal.any([signal, this.controller.signal]));
+      this.node.append(this.metrics, this.output);
     }
 
     update(run) {
@@ -39,7 +37,7 @@
       if (rows.length) fill(this.metrics, gitrun.parts.table('Metrics', ['metric', 'last', 'curve', 'values'], rows));
     }
 
-    end() { this.controller.abort(); }
+    read(signal) { return gitrun.output.showEnd(this.output, this.run.id, LINES, signal); }
   }
 
   gitrun.router.page('/live', async view => {
@@ -52,21 +50,20 @@
       const found = await gitrun.data.get('/api/live', { signal });
       for (const [id, card] of cards) {
         if (found.running.some(run => run.id === id)) continue;
-        card.end();
         card.node.remove();
         cards.delete(id);
       }
       for (const run of found.running) {
         if (cards.has(run.id)) cards.get(run.id).update(run);
         else {
-          cards.set(run.id, new Card(run, signal));
+          cards.set(run.id, new Card(run));
           grid.prepend(cards.get(run.id).node);
         }
       }
       title.hidden = !found.ended.length;
       fill(ended, found.ended.length > 0 && gitrun.parts.runTable('Ended last', found.ended.map(run => [run])));
       fill(state, cards.size ? `${text.count(cards.size, 'run')} running` : 'Nothing is running. Runs appear here as soon as they start.');
-      await measure();
+      await Promise.all([measure(), ...[...cards.values()].slice(0, READ).map(card => card.read(signal))]);
     }
 
     /** Asks for the curves of all running runs at once. */

@@ -1,12 +1,12 @@
 /* gitrun.output: what the program of a run wrote, with its colours.
  *
  *   show(target, run, query, signal)   the end of it at once, all of it on demand; follows a running program; searches
- *   follow(node, id, most, signal, tell)   keeps the last lines of a running program in a <pre>; calls tell() after each change
+ *   showEnd(node, id, most, signal)    fills a <pre> with the last lines as they are now
  */
 'use strict';
 gitrun.output = (() => {
   const { element, fill } = gitrun.dom;
-  const TAIL = 1 << 18, FOLLOWED = 4 << 20, MOST = 2000;
+  const TAIL = 1 << 18, FOLLOWED = 4 << 20, MOST = 2000, BYTES = 500;
 
   /** The lines of an output in a <pre>, at most `most` of them at a time. */
   class Lines {
@@ -93,7 +93,10 @@ gitrun.output = (() => {
     gitrun.data.tail(id, -FOLLOWED, { text: words => { lines.add(words); tell?.(); } }, signal);
   }
 
-  const follow = (node, id, most, signal, tell) => listen(new Lines(node, most), id, signal, tell);
+  async function showEnd(node, id, most, signal) {
+    const words = await gitrun.data.output(id, -BYTES * most, signal);
+    new Lines(node, most).add(words);
+  }
 
-  return { show, follow };
+  return { show, showEnd };
 })();
