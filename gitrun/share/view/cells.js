@@ -7,7 +7,7 @@
 gitrun.cells = (() => {
   const { element, fill, link } = gitrun.dom;
   const { text, survey } = gitrun;
-  const MOST_FLAGS = 6, MOST_METRICS = 4, SAMPLE = 100, SPARK_POINTS = 60;
+  const MOST_FLAGS = 6, MOST_METRICS = 4, SAMPLE = 100, SPARK_POINTS = 60, MOST_WIDTH = 24;
 
   function make(page, names) {
     return [signColumn(page), ...names.map(name => makeColumn(page, name))];
@@ -36,7 +36,7 @@ gitrun.cells = (() => {
   }
 
   /** The width that the texts of the first rows need, in characters. */
-  function widthOf({ slots }, title, show, most = 24) {
+  function widthOf({ slots }, title, show, most = MOST_WIDTH) {
     const lengths = slots.slice(0, SAMPLE).map(slot => show(slot).length);
     return Math.min(Math.max(title.length + .5, ...lengths), most);
   }
@@ -45,7 +45,7 @@ gitrun.cells = (() => {
     const title = name.replace(/^(flag|metric):/, ''), isFlag = page.table.flags.includes(title);
     const draw = (cell, slot) => {
       const words = show(slot), base = page.grid.pinned;
-      put(cell, words, words);
+      put(cell, words, words.length > MOST_WIDTH ? words : '');
       cell.classList.toggle('differs', isFlag && base !== null && base !== slot && words !== show(base));
     };
     return { key: name, title, label: name, kind, width: widthOf(page, title, show), draw };
@@ -62,7 +62,7 @@ gitrun.cells = (() => {
       const value = read(slot), pinned = page.grid.pinned, base = pinned === null || pinned === slot ? null : read(pinned);
       cell.classList.toggle('winner', name === page.metric && slot === page.best);
       const words = value === null ? '' : text.number(value);
-      if (base === null || value === null) return put(cell, words, value === null ? '' : text.exact(value));
+      if (base === null || value === null) return put(cell, words, '');
       const delta = Number((value - base).toPrecision(3)), change = `${delta < 0 ? '−' : '+'}${text.number(Math.abs(delta))}`;
       put(cell, `${words} ${change}`, `${text.exact(value)}; baseline ${text.exact(base)}`, () => [words, element('span', { class: 'delta' }, change)]);
     };
@@ -132,9 +132,10 @@ gitrun.cells = (() => {
   function put(cell, words, title, nodes) {
     if (cell.words === words && cell.hint === title) return;
     Object.assign(cell, { words, hint: title });
-    fill(cell, nodes ? nodes() : words);
+    if (nodes) fill(cell, nodes());
+    else cell.textContent = text.safe(words);
     if (title) cell.title = text.safe(title);
-    else cell.removeAttribute('title');
+    else if (cell.title) cell.removeAttribute('title');
   }
 
   return { make, usual };

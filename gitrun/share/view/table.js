@@ -12,7 +12,7 @@
 'use strict';
 gitrun.table = (() => {
   const { element } = gitrun.dom;
-  const BEYOND = 6, MOST = 90;
+  const BEYOND = 4, MOST = 90;
   let grids = 0;
 
   class Grid {
