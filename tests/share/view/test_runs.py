@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from bench.many_runs import make
 from browser import serving, wait_until
 from filter_table import EXPRESSIONS
 from page_rules import faint, nameless, sideways
@@ -524,6 +525,33 @@ def test_words_of_runs_stay_words(browsing_home, tmp_path, open_page) -> None:
 
 
 # size
+
+
+def test_more_runs_than_are_shown_at_first_follow_in_blocks(browsing_home, tmp_path, open_page) -> None:
+    repo = Repo(make(tmp_path / "many", 300))
+    repo.run("list", check=True)
+    with serving(repo) as server:
+        page = open_page(server)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "/api/runs?" in request.url else None)
+        page.reload()
+        wait_until(lambda: page.locator("p.count").inner_text() == "300 runs")
+        assert [re.sub("&stamp=.*", "", url.rpartition("?")[2]) for url in asked] == [
+            "limit=200", "start=200&limit=5000",
+        ]  # fmt: skip
+        page.locator("[role=grid]").focus()
+        page.keyboard.press("End")
+        oldest = listed(server)[-1]
+        wait_until(lambda: page.locator(f"{ROWS}[data-run='{oldest}']").count() == 1)
+        assert page.locator("[role=row]").count() <= 100
+        set_query(page, q="lr<0.5 and status=completed", sort="loss")
+        expected = listed(server, "--where", "lr<0.5 and status=completed", "--sort=loss")
+        assert len(expected) > 30
+        wait_until(lambda: page.locator("p.count").inner_text() == f"{len(expected)} of 300")
+        page.locator("[role=grid]").focus()
+        page.keyboard.press("Home")
+        wait_until(lambda: rows_of(page)[:20] == expected[:20])
+        page.goto("about:blank")
 
 
 def test_a_page_of_runs_loads_little(served, open_page) -> None:
