@@ -44,18 +44,21 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import PRUNED, TERMINATED, counts_as_json
 from gitrun.store.index import garbage_collector_off
-from gitrun.store.index_rows import FIELDS, decode_counts
+from gitrun.store.index_rows import decode_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
     from gitrun.store.index import Index
+
+    Fields: TypeAlias = Mapping[str, Sequence[Any]]
+    """The values of all rows by the name of their field."""
 
 VERSION = 1
 DIGITS = 12
@@ -76,7 +79,8 @@ NAMED = {
     "stopped": "stopped", "duration": "duration", "exit_status": "exit_status",
 }  # fmt: skip
 """Properties of filters, except the id, and the fields of rows that hold them."""
-AT = {name: position for position, name in enumerate(FIELDS)}
+READ = ("created", "pruned", "counts", "flags", "metrics", *dict.fromkeys(NAMED.values()))
+"""The fields of rows that columns are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,34 +168,35 @@ def read_changes(index: Index, before: Snapshot, after: Snapshot) -> dict[str, A
 
 def read_rows(index: Index, snapshot: Snapshot, ids: Iterable[str], part: Part) -> dict[str, Any]:
     """Returns the runs with these ids as the columns of the part."""
-    ids_asked = list(ids)
     with garbage_collector_off():
-        pairs = [pair for start in range(0, len(ids_asked), BLOCK) for pair in index.fields(ids_asked[start : start + BLOCK])]
-        names, rows = [run_id for run_id, _ in pairs], [fields for _, fields in pairs]
-        answer: dict[str, Any] = {"n": len(rows), "id": list(map(snapshot.cut, names))}
+        pairs = index.fields(list(ids), READ)
+        names = [run_id for run_id, _ in pairs]
+        values = zip(*(row for _, row in pairs), strict=True) if pairs else [()] * len(READ)
+        fields: Fields = dict(zip(READ, values, strict=True))
+        answer: dict[str, Any] = {"n": len(names), "id": list(map(snapshot.cut, names))}
         if part.columns:
-            return answer | {"columns": {name: named_column(name, names, rows, part.digits) for name in part.columns}}
-        return answer | usual_columns(snapshot, rows, part.digits)
+            return answer | {"columns": {name: named_column(name, names, fields, part.digits) for name in part.columns}}
+        return answer | usual_columns(snapshot, fields, part.digits)
 
 
-def usual_columns(snapshot: Snapshot, rows: Sequence[Sequence[Any]], digits: int) -> dict[str, Any]:
+def usual_columns(snapshot: Snapshot, fields: Fields, digits: int) -> dict[str, Any]:
     """Returns the columns that a list of runs shows."""
-    created = [when // 1000 for when in field(rows, "created")]
-    batch = [snapshot.cut(name) if name else None for name in field(rows, "batch")]
-    flags, metrics = field(rows, "flags"), field(rows, "metrics")
+    created = [when // 1000 for when in fields["created"]]
+    batch = [snapshot.cut(name) if name else None for name in fields["batch"]]
+    flags, metrics = fields["flags"], fields["metrics"]
     named, left_out = most_frequent({"flags": flags, "metrics": metrics})
     return {
         "created": created[:1] + [earlier - when for earlier, when in pairwise(created)],
-        "operation": column(field(rows, "operation")),
-        "status": column(shown_statuses(rows)),
-        "branch": column(field(rows, "branch")),
-        "duration": rounded_column(field(rows, "duration"), digits),
+        "operation": column(fields["operation"]),
+        "status": column(shown_statuses(fields)),
+        "branch": column(fields["branch"]),
+        "duration": rounded_column(fields["duration"], digits),
         "batch": column(batch),
-        "trial": column(field(rows, "trial")),
-        "label": by_row(field(rows, "label")),
-        "tags": by_row(field(rows, "tags")),
-        "marked": [number for number, marked in enumerate(field(rows, "marked")) if marked],
-        "trials": by_row(field(rows, "counts"), lambda counts: counts_as_json(decode_counts(counts))),
+        "trial": column(fields["trial"]),
+        "label": by_row(fields["label"]),
+        "tags": by_row(fields["tags"]),
+        "marked": [number for number, marked in enumerate(fields["marked"]) if marked],
+        "trials": by_row(fields["counts"], lambda counts: counts_as_json(decode_counts(counts))),
         "flags": {name: column([row.get(name) for row in flags], is_exact=True) for name in named["flags"]},
         "metrics": {
             name: rounded_column([row[name][0] if name in row else None for row in metrics], digits)
@@ -201,14 +206,9 @@ def usual_columns(snapshot: Snapshot, rows: Sequence[Sequence[Any]], digits: int
     }
 
 
-def field(rows: Sequence[Sequence[Any]], name: str) -> list[Any]:
-    """Returns one field of all rows."""
-    return list(map(itemgetter(AT[name]), rows))
-
-
-def shown_statuses(rows: Sequence[Sequence[Any]]) -> list[str]:
+def shown_statuses(fields: Fields) -> list[str]:
     """Returns the status of each row as people see it."""
-    pairs = zip(field(rows, "status"), field(rows, "pruned"), strict=True)
+    pairs = zip(fields["status"], fields["pruned"], strict=True)
     return [PRUNED if pruned is not None and status == TERMINATED else status for status, pruned in pairs]
 
 
@@ -219,17 +219,19 @@ def by_row(values: Sequence[Any], show: Callable[[Any], Any] = lambda value: val
 
 def most_frequent(values: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Returns the names of the most frequent values of each sort, and the names that are left out."""
-    counts = Counter((sort, name) for sort, rows in values.items() for row in rows for name in row)
+    counts = Counter[tuple[str, str]]()
+    for sort, rows in values.items():
+        counts.update({(sort, name): count for name, count in Counter(chain.from_iterable(rows)).items()})
     # equally frequent ones keep their order: flags before metrics
     ranked = [pair for pair, _ in counts.most_common()]
     shown, rest = ranked[:MOST_COLUMNS], ranked[MOST_COLUMNS:]
     return ({sort: [name for one, name in pairs if one == sort] for sort in values} for pairs in (shown, rest))  # type: ignore[return-value]
 
 
-def named_column(name: str, ids: Sequence[str], rows: Sequence[Sequence[Any]], digits: int) -> dict[str, Any]:
+def named_column(name: str, ids: Sequence[str], fields: Fields, digits: int) -> dict[str, Any]:
     """Returns the column of what `name` means in a filter."""
     sort, _, rest = name.partition(":")
-    flags, metrics = field(rows, "flags"), field(rows, "metrics")
+    flags, metrics = fields["flags"], fields["metrics"]
     if sort == "metric" and rest:
         return rounded_column([Metrics.unpack(row).ask(rest) for row in metrics], digits)
     if sort == "flag" and rest:
@@ -237,19 +239,21 @@ def named_column(name: str, ids: Sequence[str], rows: Sequence[Sequence[Any]], d
     if name == "id":
         return {"v": list(ids)}
     if name == "status":
-        return column(shown_statuses(rows))
+        return column(shown_statuses(fields))
     if name == "duration":
-        return rounded_column(field(rows, "duration"), digits)
+        return rounded_column(fields["duration"], digits)
     if name in NAMED:
-        return column(field(rows, NAMED[name]))
+        return column(fields[NAMED[name]])
     pairs = zip(flags, metrics, strict=True)
     return column([row[name] if name in row else Metrics.unpack(other).ask(name) for row, other in pairs], is_exact=True)
 
 
 def rounded_column(values: Sequence[float | None], digits: int) -> dict[str, Any]:
     """Returns a column of floats, rounded to these significant digits."""
-    short = [None if value is None else float(f"{value:.{digits}g}") for value in values]
-    is_same = all(one == other or one != one for one, other in zip(short, values, strict=True))  # noqa: PLR0124 - nan
+    form = f"%.{digits}g"
+    short = [None if value is None else float(form % value) for value in values]
+    # nan equals no number, itself neither
+    is_same = short == list(values) or all(repr(one) == repr(other) for one, other in zip(short, values, strict=True))
     return column(short) | ({} if is_same else {"rounded": True})
 
 
@@ -257,13 +261,13 @@ def column(values: Sequence[Any], *, is_exact: bool = False) -> dict[str, Any]:
     """Returns a column of values of any kind. With `is_exact`, it tells floats without a fraction from integers."""
     # repr tells 1, 1.0, True and '1' apart, and nan equals nan
     if len(values) > 1 and len(set(map(repr, values[:SAMPLE]))) * 2 <= min(len(values), SAMPLE):
-        keys = list(map(repr, values))
+        keys = list(values) if set(map(type, values)) <= {str, type(None)} else list(map(repr, values))
         different = dict(zip(reversed(keys), reversed(values), strict=True))
         order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
         if len(order) * 2 <= len(values):
             entries = [different[key] for key in order]
             return {"d": list(map(plain, entries)), "i": [order[key] for key in keys]} | floats(entries, is_exact=is_exact)
-    return {"v": list(map(plain, values))} | floats(values, is_exact=is_exact)
+    return {"v": list(values) if is_plain(values) else list(map(plain, values))} | floats(values, is_exact=is_exact)
 
 
 def floats(values: Sequence[Any], *, is_exact: bool) -> dict[str, Any]:
@@ -272,6 +276,12 @@ def floats(values: Sequence[Any], *, is_exact: bool) -> dict[str, Any]:
         return {}
     whole = [number for number, value in enumerate(values) if isinstance(value, float) and value.is_integer()]
     return {"floats": whole} if whole else {}
+
+
+def is_plain(values: Sequence[Any]) -> bool:
+    """Returns whether all of the values are finite floats, which JSON holds as they are."""
+    # a sum is finite only if all its parts are
+    return set(map(type, values)) == {float} and math.isfinite(sum(values))
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a run has

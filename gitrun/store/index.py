@@ -38,6 +38,8 @@ MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100
 """Unreadable runs retried at each look, as their objects may have arrived. Of more, only the first ones are."""
+MANY_FIELDS = 20_000
+"""Runs from which reading the fields of all runs is faster than looking each of them up."""
 ROUND = 2_000
 """Runs read and stored at a time."""
 TABLES = """
@@ -75,7 +77,6 @@ TRIES = 10
 """Attempts to catch up while other processes keep changing the index."""
 ROW = "id, tip, broken, record"
 FLAG, METRIC = "flag", "metric"
-KIND, COUNTS = FIELDS.index("kind"), FIELDS.index("counts")
 ORDER = "ORDER BY created DESC, id DESC"
 VISIBLE = "broken IS NULL AND (batch IS NULL OR batch NOT IN (SELECT id FROM runs WHERE is_batch = 1))"
 """Condition of the runs that the list shows by themselves: not the trials of a batch that is here."""
@@ -304,21 +305,31 @@ class Index:
             run: f"{tips_by_id.get(run, '')} {RUNNING} {shown_metrics_token(self._git.state, run)}" for run in self._live
         }
 
-    def fields(self, runs: Sequence[str]) -> list[tuple[str, list[Any]]]:
-        """Returns the fields (see `index_rows.FIELDS`) of those of these runs that are readable here, in this order.
+    def fields(self, runs: Sequence[str], names: Sequence[str]) -> list[tuple[str, Sequence[Any]]]:
+        """Returns these fields (several of `index_rows.FIELDS`) of those of the runs that are readable here, in this order.
 
         Those of a running run are as `get` would have them, and a batch that has not ended has its counts.
         """
-        asked = "SELECT id, record FROM runs WHERE id IN (SELECT value FROM json_each(?)) AND broken IS NULL"
-        records = dict(self._ask(asked, (json.dumps(list(runs)),)))
-        known = [run for run in runs if run in records]
+        positions = [FIELDS.index(name) for name in names]
+        # sqlite refuses nan and infinity, which it leaves to Python
+        paths = ", ".join(f"'$[{at}]'" for at in positions)
+        text = f"CASE WHEN json_valid(record) THEN json_extract(record, {paths}) ELSE record END"
+        query = f"SELECT id, is_batch, json_valid(record), {text} FROM runs"  # noqa: S608 - ours
+        if len(runs) > MANY_FIELDS:  # in the order of the table, a row takes a quarter of the time
+            rows = self._ask(f"{query} WHERE broken IS NULL")
+        else:
+            where = "WHERE id IN (SELECT value FROM json_each(?)) AND broken IS NULL"
+            rows = self._ask(f"{query} {where}", (json.dumps(list(runs)),))
         # one text for all takes half the time of a text for each
-        rows = json.loads(f"[{','.join(map(records.__getitem__, known))}]")
-        for run, row in zip(known, rows, strict=True):
-            if run in self._live or (row[KIND] == BATCH and row[COUNTS] is None):
-                run_found = self.get(run)
-                row[:] = json.loads(encode_row(run_found)) if isinstance(run_found, Run) else row
-        return list(zip(known, rows, strict=True))
+        values = json.loads(f"[{','.join(row[-1] for row in rows)}]")
+        pick = itemgetter(*positions)
+        table: dict[str, Sequence[Any]] = {}
+        for (run, is_batch, is_valid, _), row in zip(rows, values, strict=True):
+            table[run] = row if is_valid else pick(row)
+            if is_batch or run in self._live:
+                now = self.get(run)
+                table[run] = pick(json.loads(encode_row(now))) if isinstance(now, Run) else table[run]
+        return [(run, table[run]) for run in runs if run in table]
 
     def _has_broken(self) -> bool:
         return bool(self._ask("SELECT 1 FROM runs WHERE broken IS NOT NULL LIMIT 1"))
