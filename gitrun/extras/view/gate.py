@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -39,11 +39,11 @@ NAMES = ("127.0.0.1", "localhost", "[::1]")
 METHODS = ("GET", "HEAD")
 TOKEN_BYTES = 24
 TOKEN = "token"  # noqa: S105 - the name of a parameter
-# what one part of a path may be: not empty, no dot names, no option of git, nothing that another reader takes for a separator
+# control characters; NUL ends a path for the system, line ends end a header
 UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Gate:
     """Lets requests through to `app` that come from the browser of whoever has the token, at the address of this server."""
 
@@ -148,7 +148,7 @@ def cookie_values(headers: Headers, name: str) -> Iterable[str]:
 
 def is_safe_path(scope: Scope) -> bool:
     """Returns whether each part of the path is a plain name: no NUL, no `..`, no `.git`, no leading dash."""
-    path: Any = scope["path"]
+    path: str = scope["path"]
     parts = path[1:].split("/")
     # `/` alone has one empty part, and a trailing slash another one
     named = parts[:-1] if parts[-1] == "" else parts
