@@ -68,7 +68,7 @@ gitrun.cells = (() => {
     };
     const width = widthOf(page, name, slot => read(slot) === null ? '' : text.number(read(slot)));
     // the best one is bold
-    return { key, title: name, label: key, kind: 'number', width: width + (page.query.pin ? 8 : .7), draw };
+    return { key, title: name, label: key, kind: 'number', width: width + (page.query.pin ? 8.6 : .7), draw };
   }
 
   /** Shows the line of a run in the pictures, and whether the user has selected it. */
@@ -102,7 +102,7 @@ gitrun.cells = (() => {
   function startedColumn({ table }) {
     const created = table.column('created').values;
     const draw = (cell, slot) => put(cell, text.age(created[slot]), text.time(created[slot]));
-    return { key: 'started', title: 'started', label: 'started', kind: 'text', width: 9.5, draw };
+    return { key: 'started', title: 'started', label: 'started', kind: 'text', width: 10.4, draw };
   }
 
   function statusColumn({ table }) {
