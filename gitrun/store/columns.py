@@ -171,8 +171,7 @@ def read_rows(index: Index, snapshot: Snapshot, ids: Iterable[str], part: Part) 
     with garbage_collector_off():
         pairs = index.fields(list(ids), READ)
         names = [run_id for run_id, _ in pairs]
-        values = zip(*(row for _, row in pairs), strict=True) if pairs else [()] * len(READ)
-        fields: Fields = dict(zip(READ, values, strict=True))
+        fields: Fields = {name: [row[at] for _, row in pairs] for at, name in enumerate(READ)}
         answer: dict[str, Any] = {"n": len(names), "id": list(map(snapshot.cut, names))}
         if part.columns:
             return answer | {"columns": {name: named_column(name, names, fields, part.digits) for name in part.columns}}
@@ -262,11 +261,12 @@ def column(values: Sequence[Any], *, is_exact: bool = False) -> dict[str, Any]:
     # repr tells 1, 1.0, True and '1' apart, and nan equals nan
     if len(values) > 1 and len(set(map(repr, values[:SAMPLE]))) * 2 <= min(len(values), SAMPLE):
         keys = list(values) if set(map(type, values)) <= {str, type(None)} else list(map(repr, values))
-        different = dict(zip(reversed(keys), reversed(values), strict=True))
-        order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        order: dict[Any, int] = {}
+        indices = [order.setdefault(key, len(order)) for key in keys]
         if len(order) * 2 <= len(values):
-            entries = [different[key] for key in order]
-            return {"d": list(map(plain, entries)), "i": [order[key] for key in keys]} | floats(entries, is_exact=is_exact)
+            value_of = dict(zip(keys, values, strict=True))
+            entries = list(map(value_of.__getitem__, order))
+            return {"d": list(map(plain, entries)), "i": indices} | floats(entries, is_exact=is_exact)
     return {"v": list(values) if is_plain(values) else list(map(plain, values))} | floats(values, is_exact=is_exact)
 
 
