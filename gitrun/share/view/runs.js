@@ -170,8 +170,15 @@
     chooseColumns() {
       const names = this.query.cols ? this.query.cols.split(',').filter(Boolean) : gitrun.cells.usual(this);
       const columns = gitrun.cells.make(this, names);
-      const key = JSON.stringify(columns.map(({ label, kind, width }) => [label, kind, width]));
-      if (key === this.columnKey && this.grid.columns.length) return this.grid.columns.map((column, at) => Object.assign(column, columns[at])) && this.grid.columns;
+      const key = JSON.stringify([columns.map(({ label, kind }) => [label, kind]), this.query.pin]);
+      if (key === this.columnKey && this.grid.columns.length) {
+        // a width that only grows does not move columns while values change
+        columns.forEach((next, at) => {
+          const own = this.grid.columns[at];
+          Object.assign(own, next, { width: Math.max(own.width, next.width) });
+        });
+        return this.grid.columns;
+      }
       this.columnKey = key;
       return columns;
     }

@@ -35,6 +35,7 @@ gitrun.table = (() => {
       const isReshaped = changes.columns && changes.columns !== this.columns;
       Object.assign(this, changes);
       if (isReshaped) this.reshape();
+      this.node.style.setProperty('--columns', this.columns.map(column => `calc(${column.width}ch + .74rem)`).join(' '));
       this.markSort();
       this.node.setAttribute('aria-rowcount', this.rows.length + 1);
       this.positions = null;
@@ -48,7 +49,6 @@ gitrun.table = (() => {
       this.drawn.clear();
       this.body.replaceChildren();
       this.node.setAttribute('aria-colcount', this.columns.length);
-      this.node.style.setProperty('--columns', this.columns.map(column => `calc(${column.width}ch + .74rem)`).join(' '));
       gitrun.dom.fill(this.head, this.columns.map((column, at) => this.makeHead(column, at)));
     }
 
