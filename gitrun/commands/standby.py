@@ -35,7 +35,7 @@ BROKEN = 1
 
 
 class Standby:
-    """What this process does between calls: the seconds that it waits for the next one, and the gits that it keeps."""
+    """State of this process between calls: the seconds that it waits for the next one, and the gits that it keeps."""
 
     def __init__(self) -> None:
         self.linger = 0.0

@@ -31,7 +31,7 @@ OPTIONAL = (DURATION, METRIC, SPARK)
 
 @dataclass(frozen=True, slots=True)
 class ListStyle:
-    """How runs are listed: for a person (`is_person`), with times relative to `now`; else with exact times.
+    """Form of a list of runs: for a person (`is_person`), with times relative to `now`; else with exact times.
 
     `bases` are the batches whose trials name their commits. `sparks` are drawn curves by run id.
     """

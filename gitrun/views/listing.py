@@ -1,4 +1,4 @@
-"""What a list shows of runs beside their names: the flags that tell them apart, and one metric."""
+"""Flags that tell listed runs apart, and the metric that a list shows of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOSS = "loss"
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What tells listed runs apart: a metric (empty: none), and the names of flags by operation.
+    """Values that tell listed runs apart: a metric (empty: none), and the names of flags by operation.
 
     An operation of which one run is listed has no names: all its flags are shown.
     """
