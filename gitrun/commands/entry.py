@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from gitrun import commands  # which imports its modules when they are used: after sys.path is clean
+
 if TYPE_CHECKING:
     import _socket
     from typing import NoReturn
@@ -24,22 +26,18 @@ def main() -> None:
             os.environ[name] = value
     sys.argv[0] = os.path.join(os.path.dirname(sys.argv[0]), "git-run")  # noqa: PTH118, PTH120 - pathlib is not loaded yet
     if sys.argv[1:2] == ["worker"] and "--linger" in sys.argv:
-        from gitrun.commands import standby  # a few lines, which save the imports below
-
-        code = standby.call(sys.argv[1:], serve_calls)
+        # a few lines, which save the imports below
+        code = commands.standby.call(sys.argv[1:], serve_calls)
         if code is not None:
             sys.exit(code)
     # only after sys.path is clean: a `types.py` of the user's would be imported otherwise
-    from gitrun.commands.main import main as run
-
-    run()
+    commands.main.main()
 
 
 def serve_calls(place: str, first: _socket.socket) -> NoReturn:
     """Answers the call of a connection, and others that arrive at sockets in a directory. Ends this process."""
-    from gitrun.commands import standby_loop  # only the process that stays needs all of gitrun
-
-    standby_loop.serve(place, first)
+    # only the process that stays needs all of gitrun
+    commands.standby_loop.serve(place, first)
 
 
 def forget_given_path() -> None:

@@ -55,7 +55,7 @@ def call(words: list[str], serve: Callable[[str, _socket.socket], NoReturn]) -> 
     if above is None or os.isatty(0) or "GIT_DIR" in os.environ:
         return None
     request = encode_request(words)
-    connection = connect(above, request) or start(above, request, serve)
+    connection = connect(above, request) or start_waiting(above, request, serve)
     reply = read_all(connection)
     return int(reply) if reply else BROKEN
 
@@ -152,7 +152,7 @@ def read_all(connection: _socket.socket) -> bytes:
     return data
 
 
-def start(place: str, request: bytes, serve: Callable[[str, _socket.socket], NoReturn]) -> _socket.socket:
+def start_waiting(place: str, request: bytes, serve: Callable[[str, _socket.socket], NoReturn]) -> _socket.socket:
     """Starts a process that answers this call and then waits for others. Returns the connection to it."""
     ours, theirs = _socket.socketpair()
     if os.fork() == 0:
