@@ -151,13 +151,13 @@ gitrun.charts = (() => {
 
   // scales of our own canvases
 
-  /** A scale for values: of numbers linear, or logarithmic where they span more than two powers of ten; of texts places. */
+  /** A scale for values: of numbers linear, or logarithmic where they span two powers of ten; of texts places. */
   function scale(values, forced = false) {
     const numbers = values.filter(isNumber);
     if (numbers.length && numbers.length * 2 >= values.filter(value => value !== null).length) {
       let low = Infinity, high = -Infinity;
       for (const value of numbers) { if (value < low) low = value; if (value > high) high = value; }
-      const isLog = low > 0 && high / low > 100 && !forced;
+      const isLog = low > 0 && high / low >= 99.9 && !forced;
       const bend = isLog ? Math.log10 : value => value, back = isLog ? value => 10 ** value : value => value;
       const from = bend(low), length = bend(high) - from;
       return { isLog, low, high, at: value => !isNumber(value) ? null : length ? (bend(value) - from) / length : .5,
@@ -443,7 +443,8 @@ gitrun.charts = (() => {
       if (!each.has(key) || better(value, y.read(each.get(key)))) each.set(key, slot);
     }
     if (!x) return { top, best: line };
-    const few = each.size > 12 ? [] : [...each.values()];
+    // with a run or two for each value, the line would only join the points
+    const few = each.size > 12 || each.size * 2 > sorted.length ? [] : [...each.values()];
     return { top, best: few.sort((a, b) => readX(a) < readX(b) ? -1 : 1) };
   }
 

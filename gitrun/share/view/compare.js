@@ -13,8 +13,16 @@
     'Needed runs': run => Object.fromEntries(run.needs.map(need => [need.operation, short(need.run)])),
     Properties: run => Object.fromEntries(PROPERTIES.map(name => [name, shown(name, run[name])])),
     'Produced files': run => Object.fromEntries(run.produced.map(file => [file.path, digest(file)])),
-    Environment: run => flat(run.environment),
+    Environment: (run, runs) => environment(run, runs.every(hasPackages)),
   };
+
+  function hasPackages(run) { return Object.keys(run.environment.packages || {}).length > 0; }
+
+  /** Returns the fields of an environment; packages as their number if they cannot be compared: a batch records none. */
+  function environment(run, withPackages) {
+    const { packages = {}, ...rest } = run.environment, count = Object.keys(packages).length;
+    return withPackages ? flat(run.environment) : { ...flat(rest), packages: count ? `${count} recorded` : null };
+  }
 
   function shown(name, value) {
     if (value === null || value === undefined) return null;
@@ -25,7 +33,7 @@
 
   /** Returns the rows of a group, as a name with a value for each run, in the order in which the runs name them. */
   function rowsOf(read, runs) {
-    const tables = runs.map(read), names = new Set(tables.flatMap(Object.keys));
+    const tables = runs.map(run => read(run, runs)), names = new Set(tables.flatMap(Object.keys));
     return [...names].map(name => ({ name, values: tables.map(values => values[name] ?? null) }));
   }
 

@@ -72,7 +72,9 @@ gitrun.output = (() => {
     function tell() {
       earlier.hidden = isWhole && lines.first === 0;
       const last = Math.min(lines.first + MOST, lines.all.length);
-      fill(place, lines.all.length ? isWhole ? `Lines ${lines.first + 1} to ${last} of ${lines.all.length}` : `The last ${gitrun.text.count(last - lines.first, 'line')}` : '');
+      fill(place, lines.all.length ? isWhole ? `Lines ${lines.first + 1} to ${last} of ${lines.all.length}` : `The last ${gitrun.text.count(last - lines.first, 'line')}`
+        : run.status === 'running' ? '' : 'The program wrote nothing.');
+      node.hidden = !lines.all.length;
     }
     const needle = element('input', { type: 'search', placeholder: 'Search', 'aria-label': 'Search the output', keydown: event => {
       if (event.key === 'Enter') { event.preventDefault(); search(event.shiftKey ? -1 : 1); }
@@ -84,7 +86,6 @@ gitrun.output = (() => {
     const words = await gitrun.data.output(run.id, -TAIL, signal);
     isWhole = new TextEncoder().encode(words).length < TAIL;
     if (words) lines.add(words);
-    else fill(place, 'The program wrote nothing.');
     node.scrollTop = node.scrollHeight;
     tell();
   }
