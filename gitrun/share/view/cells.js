@@ -86,7 +86,7 @@ gitrun.cells = (() => {
   function idColumn({ table }) {
     const marked = table.reader('marked');
     const draw = (cell, slot) => put(cell, `${table.id(slot)} ${marked(slot)}`, '', () => [
-      link(`/runs/${table.id(slot)}`, { class: 'id', tabindex: -1 }, table.id(slot).slice(0, 8)),
+      link(gitrun.survey.address(table, slot), { class: 'id', tabindex: -1 }, table.id(slot).slice(0, 8)),
       marked(slot) && element('span', { class: 'star', title: 'marked' }, '★')]);
     return { key: null, title: 'run', label: 'id', kind: 'text', width: 9, draw };
   }
@@ -105,13 +105,16 @@ gitrun.cells = (() => {
     return { key: 'started', title: 'started', label: 'started', kind: 'text', width: 10.4, draw };
   }
 
-  function statusColumn({ table }) {
-    const read = table.reader('status');
+  /** Shows the status; of a batch also how many of its trials have ended. */
+  function statusColumn(page) {
+    const read = page.table.reader('status'), trials = page.table.column('trials').values;
+    const ended = ({ total, pending }) => `${total - pending}/${total}`;
+    const show = slot => trials[slot] ? `${read(slot)} ${ended(trials[slot])}` : read(slot);
     const draw = (cell, slot) => {
       cell.classList.add('status');
-      put(cell, read(slot), '');
+      put(cell, show(slot), trials[slot] ? `${ended(trials[slot]).replace('/', ' of ')} trials have ended` : '');
     };
-    return { key: 'status', title: 'status', label: 'status', kind: 'text', width: 9.5, draw };
+    return { key: 'status', title: 'status', label: 'status', kind: 'text', width: Math.max(9.5, widthOf(page, 'status', show)), draw };
   }
 
   function curveColumn(page) {

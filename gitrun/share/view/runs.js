@@ -103,7 +103,7 @@
 
     choose(test) {
       const { table, query } = this, key = query.sort?.replace(/^-/, '');
-      const known = JSON.stringify([query.q, query.op, Boolean(key), this.version, table.order.length]);
+      const known = JSON.stringify([query.q, query.op, query.flat, Boolean(key), this.version, table.order.length]);
       if (known !== this.known) {
         this.known = known;
         this.match(test);
@@ -119,6 +119,8 @@
       this.operations = new Map();
       for (const slot of matching) this.operations.set(operation(slot), (this.operations.get(operation(slot)) ?? 0) + 1);
       this.slots = query.op ? matching.filter(slot => operation(slot) === query.op) : matching;
+      // trials that are shown as the line of their batch alone
+      this.folded = test || query.op || query.sort || query.flat ? 0 : table.order.length - matching.length;
       this.live = table.order.filter(slot => status(slot) === 'running').length;
     }
 
@@ -209,7 +211,8 @@
 
     showCount() {
       const all = this.table.total, shown = this.rows.length;
-      const words = shown === all ? text.count(all, 'run') : `${text.whole(shown)} of ${text.whole(all)}`;
+      const words = shown === all ? text.count(all, 'run')
+        : this.folded ? `${text.count(shown, 'run')}, ${text.count(this.folded, 'trial')}` : `${text.whole(shown)} of ${text.whole(all)}`;
       const full = this.table.isWhole ? words : `${words}, loading…`;
       if (this.count.textContent !== full) fill(this.count, full);
     }
@@ -221,8 +224,12 @@
       }, name, element('span', { class: 'soft' }, ` ${text.whole(count)}`));
       const sorted = [...this.operations].sort((a, b) => b[1] - a[1]).slice(0, 12);
       const live = this.live;
-      this.chips.hidden = sorted.length < 2 && !this.query.op && !live;
-      fill(this.chips, sorted.map(chip), live > 0 && link('/live', { class: 'running' }, `● ${live} running`));
+      const isFlat = Boolean(this.query.flat), folds = this.folded > 0 || isFlat;
+      this.chips.hidden = sorted.length < 2 && !this.query.op && !live && !folds;
+      const trials = folds && element('button', {
+        type: 'button', class: 'chip', 'aria-pressed': String(isFlat), click: () => gitrun.router.setQuery({ flat: isFlat ? null : 1 }, { push: true }),
+      }, 'show trials');
+      fill(this.chips, sorted.map(chip), trials, live > 0 && link('/live', { class: 'running' }, `● ${live} running`));
     }
 
     showBest() {
@@ -263,9 +270,9 @@
     compareAddress() { return gitrun.router.address('/compare', { r: this.selected.join(',') }); }
 
     showFoot() {
-      const { q, op, sort } = this.query;
+      const { q, op, sort, flat } = this.query;
       const option = (name, value) => /^-/.test(value) ? `${name}=${text.quote(value)}` : `${name} ${text.quote(value)}`;
-      const words = ['git run list --all', op && option('--op', op), q && option('--where', q), sort && `--sort=${text.quote(sort)}`];
+      const words = ['git run list --all', flat && '--flat', op && option('--op', op), q && option('--where', q), sort && `--sort=${text.quote(sort)}`];
       const line = words.filter(Boolean).join(' ');
       if (this.footLine === line) return;
       this.footLine = line;
@@ -336,7 +343,7 @@
       gitrun.router.setQuery({ q: words }, { push: true });
     }
 
-    open(id) { gitrun.router.go(`/runs/${id}`); }
+    open(id) { gitrun.router.go(survey.address(this.table, this.table.slotOf(id))); }
 
     listenKeys() {
       document.addEventListener('keydown', event => {

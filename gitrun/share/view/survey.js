@@ -7,6 +7,7 @@
  *   metrics(table, slots)          names of metrics, those that most runs have first
  *   metricKey(table, name), flagKey(table, name)   a name for filters, with its sort before it where that is needed
  *   best(table, slots, metric, isLeast, count)   the slots with the best values, the best first
+ *   address(table, slot)           the address of the page about a run or batch
  *   isLeast(metric)                whether a small value is a good one
  */
 'use strict';
@@ -16,8 +17,13 @@ gitrun.survey = (() => {
   const ASPECT = /^(.+):(first|last|min|max|count)$/;
   const isLeast = metric => LEAST.test(metric);
 
+  /** The address of the page about a run; of a batch, that of its trials. */
+  function address(table, slot) {
+    return `/${table.column('trials').values[slot] ? 'batches' : 'runs'}/${table.id(slot)}`;
+  }
+
   function isListed(table, query) {
-    if (query.q || query.op || query.sort) return () => true;
+    if (query.q || query.op || query.sort || query.flat) return () => true;
     // as in `git run list`, a trial is shown with its batch, or by a filter
     const batch = table.column('batch').values;
     return slot => batch[slot] === null || !table.batches.has(batch[slot]);
@@ -106,5 +112,5 @@ gitrun.survey = (() => {
     return top.map(({ slot }) => slot);
   }
 
-  return { isListed, sort, sortReader, hasMetric, metricKey, flagKey, flags, metrics, best, isLeast };
+  return { address, isListed, sort, sortReader, hasMetric, metricKey, flagKey, flags, metrics, best, isLeast };
 })();
