@@ -29,6 +29,7 @@ pytest_plugins = (
     "evil_runs",
     "forgeries",
     "four_runs",
+    "handed_out",
     "hooked_repos",
     "ignored_files",
     "leaks",

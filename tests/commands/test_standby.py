@@ -7,35 +7,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from clones import clone, make_team, tip
+from clones import clone, tip
+from handed_out import hand_out
 from supervised import start, until
-from templates import place_made_once
-
-WAIT = """\
-import os, pathlib, time
-place = pathlib.Path(os.environ["GATES"])
-(place / "started").touch()
-while not (place / "go").exists():
-    time.sleep(0.01)
-"""
 
 
 @pytest.fixture
-@place_made_once
-def team(tmp_path):
-    """Ann hands out runs; Bob's clone is the worker's."""
-    team = make_team(tmp_path)
-    team.ann.write("wait.py", WAIT)
-    team.ann.commit("wait")
-    team.ann.git("push", "--quiet")
-    return team
-
-
-@pytest.fixture
-def gates(tmp_path):
-    place = tmp_path / "gates"
-    place.mkdir()
-    return place
+def team(waiting_team):
+    return waiting_team
 
 
 @pytest.fixture(autouse=True)
@@ -44,15 +23,6 @@ def ended(team):
     yield
     for pid in {path.name.partition(".")[0] for path in sockets(team.bob)}:
         os.kill(int(pid), signal.SIGTERM)
-
-
-def hand_out(repo, *words: str) -> str:
-    """Stages a run and pushes it. Returns its id."""
-    before = tip(repo)
-    repo.run("--stage", *words, check=True)
-    (run_id,) = tip(repo).keys() - before.keys()
-    repo.run("push", "--stage", "origin", run_id, check=True)
-    return run_id
 
 
 def sockets(repo):
@@ -66,6 +36,17 @@ def work(repo, run_id: str, *more: str, **environ: str):
     process = start(repo, *words, program=("git-run",), env={**os.environ, **environ})
     stdout, stderr = process.communicate(timeout=120)
     return process.returncode, stdout.decode(), stderr.decode()
+
+
+def begin_second_call(team, gates):
+    """A run of wait.py under way in a process that was left behind: the id of both, and the caller."""
+    assert work(team.bob, hand_out(team.ann, "echo.py"), GATES=str(gates))[0] == 0
+    (before,) = sockets(team.bob)
+    run_id = hand_out(team.ann, "wait.py")
+    words = ("worker", "origin", "--once", run_id, "--linger", "30s")
+    caller = start(team.bob, *words, program=("git-run",), env={**os.environ, "GATES": str(gates)})
+    until((gates / "started").exists)
+    return run_id, int(before.name.partition(".")[0]), caller
 
 
 def test_one_process_answers_calls_one_after_the_other(team) -> None:
@@ -98,29 +79,19 @@ def test_another_environment_gets_another_process(team) -> None:
 
 
 def test_sigterm_reaches_the_run_of_a_waiting_process(team, gates) -> None:
-    assert work(team.bob, hand_out(team.ann, "echo.py"), GATES=str(gates))[0] == 0
-    (before,) = sockets(team.bob)
-    run_id = hand_out(team.ann, "wait.py")
-    words = ("worker", "origin", "--once", run_id, "--linger", "30s")
-    caller = start(team.bob, *words, program=("git-run",), env={**os.environ, "GATES": str(gates)})
-    until((gates / "started").exists)
+    _, pid, caller = begin_second_call(team, gates)
     caller.send_signal(signal.SIGTERM)
     caller.communicate(timeout=60)
     team.ann.run("fetch", check=True)
     assert "terminated" in team.ann.run("list", check=True).stdout
     # it was told to end, and so it waits for no other call
     assert sockets(team.bob) == []
-    until(lambda: not is_alive(int(before.name.partition(".")[0])))
+    until(lambda: not is_alive(pid))
 
 
 def test_a_killed_process_leaves_its_run_to_the_next_call(team, gates) -> None:
-    assert work(team.bob, hand_out(team.ann, "echo.py"), GATES=str(gates))[0] == 0
-    (before,) = sockets(team.bob)
-    run_id = hand_out(team.ann, "wait.py")
-    words = ("worker", "origin", "--once", run_id, "--linger", "30s")
-    caller = start(team.bob, *words, program=("git-run",), env={**os.environ, "GATES": str(gates)})
-    until((gates / "started").exists)
-    os.kill(int(before.name.partition(".")[0]), signal.SIGKILL)
+    run_id, pid, caller = begin_second_call(team, gates)
+    os.kill(pid, signal.SIGKILL)
     caller.communicate(timeout=60)
     assert caller.returncode == 1
     (gates / "go").touch()

@@ -7,30 +7,16 @@ import signal
 from pathlib import Path
 
 import pytest
-from clones import make_team, tip
+from clones import tip
+from handed_out import hand_out
 from supervised import start, until
-from templates import place_made_once
-
-WAIT = """\
-import os, pathlib, time
-place = pathlib.Path(os.environ["GATES"])
-(place / "started").touch()
-while not (place / "go").exists():
-    time.sleep(0.01)
-"""
 
 
 @pytest.fixture
-@place_made_once
-def team(tmp_path):
+def team(waiting_team):
     """Ann has handed out a run of wait.py; Bob's clone is the worker's."""
-    team = make_team(tmp_path)
-    team.ann.write("wait.py", WAIT)
-    team.ann.commit("wait")
-    team.ann.git("push", "--quiet")
-    team.ann.run("--stage", "wait.py", check=True)
-    team.ann.run("push", "--stage", "origin", check=True)
-    return team
+    hand_out(waiting_team.ann, "wait.py")
+    return waiting_team
 
 
 def call(team, linger: str):

@@ -10,45 +10,14 @@ import subprocess
 import threading
 
 import pytest
-from clones import clone, make_team, tip
+from clones import clone, tip
+from handed_out import hand_out
 from supervised import start, until
-from templates import place_made_once
-
-WAIT = """\
-import os, pathlib, time
-place = pathlib.Path(os.environ["GATES"])
-(place / "started").touch()
-while not (place / "go").exists():
-    time.sleep(0.01)
-print("loss: 1")
-"""
 
 
 @pytest.fixture
-@place_made_once
-def team(tmp_path):
-    """Ann hands out runs of echo.py and wait.py; Bob's clone is the worker's."""
-    team = make_team(tmp_path)
-    team.ann.write("wait.py", WAIT)
-    team.ann.commit("wait")
-    team.ann.git("push", "--quiet")
-    return team
-
-
-@pytest.fixture
-def gates(tmp_path):
-    place = tmp_path / "gates"
-    place.mkdir()
-    return place
-
-
-def hand_out(repo, *words: str) -> str:
-    """Stages a run and pushes it. Returns its id."""
-    before = tip(repo)
-    repo.run("--stage", *words, check=True)
-    (run_id,) = tip(repo).keys() - before.keys()
-    repo.run("push", "--stage", "origin", run_id, check=True)
-    return run_id
+def team(waiting_team):
+    return waiting_team
 
 
 def start_worker(repo, run_id, gates):
