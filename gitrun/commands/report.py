@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FORMATS = {"md": md.BUDGET, "html": 0, "json": 0}
 """Formats, and the size limit of each in characters (0: none)."""
+MOST_RUNS = 1_000
+"""Runs of each commit that a report for people describes: the newest. Older ones are counted."""
 SUFFIXES = {".html": "html", ".htm": "html", ".json": "json"}
 
 
@@ -48,9 +50,10 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
     """
     project = open_project()
     subject = find_subject(project, words)
-    report = project.runs.build_report(subject)
     by_name = SUFFIXES.get(out.suffix.lower() if out else "", "md")
     form = "json" if options["as_json"] else options["form"] or by_name
+    # programs get all runs
+    report = project.runs.build_report(subject, -1 if junit or form == "json" else MOST_RUNS)
     text = render_report(report, form, FORMATS[form] if options["budget"] is None else options["budget"])
     if junit:
         # text mode could write in another encoding, the locale's

@@ -79,7 +79,7 @@ class ReportTable:
 
     `operation` is empty if the runs have several, which then need a column. `equal` are pairs of an operation and texts for
     what is equal in all its runs. `left` are the runs without a row, `commits_left` the number of commits without one, and
-    `trials` that of trials in tables of their own.
+    `trials` that of trials in tables of their own, `older` that of runs which the report leaves out.
     """
 
     groups: tuple[Group, ...]
@@ -89,6 +89,7 @@ class ReportTable:
     left: tuple[Run, ...]
     commits_left: int
     trials: int
+    older: int = 0
 
     @property
     def runs(self) -> list[Run]:
@@ -98,7 +99,7 @@ class ReportTable:
     @property
     def caption(self) -> str:
         """Returns the caption: `50 of 167 runs, newest first`, or `2 runs, and 12 trials below`."""
-        count, left = len(self.runs), len(self.left)
+        count, left = len(self.runs), len(self.left) + self.older
         runs = f"{count:,} of {count_text(count + left, 'run')}, newest first" if left else count_text(count, "run")
         return f"{runs}, and {count_text(self.trials, 'trial')} below" if self.trials else runs
 
@@ -122,6 +123,7 @@ def build_table(report: Report) -> ReportTable:
         tuple(run for run in runs if run.id not in shown),
         commits_left,
         len(report.all_runs) - len(runs),
+        report.older,
     )
 
 
@@ -279,13 +281,14 @@ def equal_lines(table: ReportTable) -> list[tuple[str, tuple[str, ...]]]:
 
 def count_left(table: ReportTable) -> str:
     """Returns a sentence on the runs and commits without a row; empty if all have one."""
-    if not (table.left or table.commits_left):
+    if not (table.left or table.older or table.commits_left):
         return ""
     ended = {status: sum(run.attempt.shown_status == status for run in table.left) for status in STATUSES}
     each = ", ".join(f"{count:,} {status}" for status, count in ended.items() if count)
     runs = f"{count_text(len(table.left), 'more run')}: {each}" if table.left else ""
     commits = count_text(table.commits_left, "more commit") if table.commits_left else ""
-    return f"… and {'; '.join(filter(None, (runs, commits)))}."
+    older = count_text(table.older, "older run") if table.older else ""
+    return f"… and {'; '.join(filter(None, (runs, older, commits)))}."
 
 
 def metric_ranges(report: Report) -> list[tuple[str, tuple[str, Run], tuple[str, Run]]]:

@@ -283,6 +283,13 @@ class Index:
         """Counts the runs that `made_from` finds without a limit, without reading them."""
         return self._number("SELECT count(*) FROM runs WHERE base = ? AND source != ?", (commit, besides))
 
+    def count_related(self, commits: Iterable[str], trees: Iterable[str]) -> int:
+        """Counts the runs that were made from one of the commits, or of one of the trees, without reading them."""
+        names = [json.dumps(list(ids)) for ids in (commits, trees)]
+        some = "SELECT id FROM runs WHERE {} IN (SELECT value FROM json_each(?))"
+        # a union has each run once, and uses both indexes
+        return self._number(f"SELECT count(*) FROM ({some.format('base')} UNION {some.format('source')})", tuple(names))  # noqa: S608 - ours
+
     def get(self, run: str) -> Run | BrokenRun | None:
         """Returns the run with this full id; None if there is none."""
         return next(iter(self._runs("WHERE id = ?", (run,))), None)

@@ -42,6 +42,7 @@ class Commit:
     exact: tuple[Run, ...] = ()
     changed: tuple[Run, ...] = ()
     more: int = 0
+    tree: str = ""
 
 
 def is_commit(git: Git, name: str) -> bool:
@@ -67,7 +68,7 @@ def read_history(git: Git, index: Index, revisions: str, limit: int | None = Non
         changed = index.made_from(commit.id, tree, most_runs if most_runs < 0 else most_runs - len(exact))
         shown = len(exact) + len(changed)
         more = index.count_made_of(tree) + index.count_made_from(commit.id, tree) - shown if shown == most_runs else 0
-        yield replace(commit, exact=tuple(exact), changed=tuple(changed), more=more)
+        yield replace(commit, exact=tuple(exact), changed=tuple(changed), more=more, tree=tree)
 
 
 def parse_commit(line: bytes) -> tuple[Commit, str]:

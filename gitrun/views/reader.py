@@ -189,7 +189,7 @@ class RunReader:
         with self._index() as index:
             return views.batches.rank_batch(self._git, index, batch)
 
-    def build_report(self, subject: Range | Sequence[Run]) -> Report:
-        """Returns the report on the commits of a range, or on some runs."""
+    def build_report(self, subject: Range | Sequence[Run], most_runs: int = -1) -> Report:
+        """Returns the report on the commits of a range, with at most `most_runs` runs of each (-1: all), or on some runs."""
         with self._index() as index:
-            return views.report.build_report(self._git, index, subject)
+            return views.report.build_report(self._git, index, subject, most_runs)

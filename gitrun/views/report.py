@@ -65,7 +65,8 @@ class Detail:
 class Report:
     """A report: its commits, newest first, and `runs` that belong to none of these commits.
 
-    `bases` are the runs that metrics and flags are compared with, by operation.
+    `bases` are the runs that metrics and flags are compared with, by operation. `older` is the number of older runs of the
+    commits that the report leaves out.
     """
 
     range: Range | None
@@ -74,6 +75,7 @@ class Report:
     bases: Mapping[str, Run] = field(default_factory=dict)
     details: tuple[Detail, ...] = ()
     batches: tuple[RankedBatch, ...] = ()
+    older: int = 0
 
     @property
     def all_runs(self) -> list[Run]:
@@ -109,19 +111,27 @@ class Report:
         of = f" of {count_text(len(self.commits), 'commit')}" if self.commits else ""
         without = sum(not (commit.exact or commit.changed) for commit in self.commits)
         none = f"; {without} of the commits without a run" if without and len(self.commits) > 1 else ""
-        return f"{count_text(len(runs), 'run')}{of}: {each}{none}"
+        newest = f"; the newest {len(runs):,}" if self.older else ""
+        return f"{count_text(len(runs) + self.older, 'run')}{of}{newest}: {each}{none}"
 
 
-def build_report(git: Git, index: Index, subject: Range | Sequence[Run]) -> Report:
-    """Returns the report on the commits of a range, or on some runs."""
+def build_report(git: Git, index: Index, subject: Range | Sequence[Run], most_runs: int = -1) -> Report:
+    """Returns the report on the commits of a range, with at most `most_runs` runs of each (-1: all), or on some runs."""
     if isinstance(subject, Range):
-        bare = Report(subject, tuple(read_history(git, index, subject.revisions)), ())
+        bare = Report(subject, tuple(read_history(git, index, subject.revisions, most_runs=most_runs)), ())
     else:
         bare = Report(None, (), tuple(subject))
     runs = bare.all_runs
+    # commits that share a tree share its runs, so that their counts cannot be added up
+    ids, trees = ({getattr(commit, name) for commit in bare.commits} for name in ("id", "tree"))
+    count = index.count_related(ids, trees) if any(commit.more for commit in bare.commits) else len(runs)
     batches = tuple(filter(None, (rank_batch(git, index, run) for run in runs if run.attempt.kind == BATCH)))
     return replace(
-        bare, bases=base_runs(git, index, bare.range, runs), details=build_details(git, index, runs), batches=batches
+        bare,
+        bases=base_runs(git, index, bare.range, runs),
+        details=build_details(git, index, runs),
+        batches=batches,
+        older=count - len(runs),
     )
 
 

@@ -82,6 +82,13 @@ def test_fifty_runs_have_rows_and_the_others_are_counted() -> None:
     assert count_left(table) == "… and 117 more runs: 101 completed, 16 error."
 
 
+def test_older_runs_without_a_place_in_the_report_are_counted() -> None:
+    runs = tuple(numbered(n) for n in range(MOST_ROWS + 3))
+    table = build_table(Report(None, (Commit("c" * 40, "A <a@b>", WHEN, "s", exact=runs, more=99_000),), (), older=99_000))
+    assert table.caption == f"{MOST_ROWS} of {MOST_ROWS + 99_003:,} runs, newest first"
+    assert count_left(table) == "… and 3 more runs: 3 completed; 99,000 older runs."
+
+
 def test_run_of_two_commits_has_one_row() -> None:
     run = numbered(1)
     commits = tuple(Commit(letter * 40, "A <a@b>", WHEN, letter, (run,), ()) for letter in "ab")
