@@ -166,11 +166,17 @@ def explain_stray_word(words: Sequence[str]) -> UsageError:
     if first in HABITS:
         return UsageError(f"no script, program or verb '{first}' here", HABITS[first])
     # a program of that name is no misspelt verb
-    if not shutil.which(first) and (near := get_close_matches(first, VERBS, 2, NEAR)):
+    if not shutil.which(first) and (near := near_verbs(first)):
         return UsageError(f"no script, program or verb '{first}' here", f"Did you mean {either_text(near)}?")
     if find_offer(word):
         return UsageError(fact, f"To run {word}: git run {rest}. To run it as a command: {command}")
     return UsageError(fact, f"To set a flag: NAME=VALUE. To run any program: {command}")
+
+
+def near_verbs(word: str) -> list[str]:
+    """Returns the verbs that a word may mean: those of the same letters in another order, else similar ones."""
+    anagrams = [verb for verb in VERBS if sorted(verb) == sorted(word)]
+    return anagrams or get_close_matches(word, VERBS, 2, NEAR)
 
 
 def guess_flag(words: Sequence[str], flags: Collection[str]) -> str:
@@ -204,7 +210,7 @@ def explain_unknown_operation(error: UnknownOperation, words: Sequence[str]) -> 
         return error.message, HABITS[error.name]
     if shutil.which(error.name) and not error.near:
         return error.message, f"To run the program of that name: git run -- {shlex.quote(error.name)}"
-    near = [*get_close_matches(error.name, VERBS, 2, NEAR), *error.near]
+    near = [*near_verbs(error.name), *error.near]
     return error.message, f"Did you mean {either_text(near)}?" if near else error.hint
 
 

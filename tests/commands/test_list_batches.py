@@ -32,7 +32,7 @@ def batch_of(repo) -> str:
 def test_batch_is_one_line_with_counts_and_best_trial(repo) -> None:
     batch, plain = lines(repo)
     assert batch.startswith(f"1  {batch_of(repo)[:8]}  echo.py+")
-    assert batch.endswith("completed  x=[1, 2, 3, 4]  3 of 4 completed, 1 error; best #2 loss=0.25")
+    assert batch.endswith("completed  1.00s  x=[1, 2, 3, 4]  3 of 4 completed, 1 error; best #2 loss=0.25")
     assert plain.startswith("2  ")
 
 
@@ -41,7 +41,8 @@ def test_batch_is_one_line_with_counts_and_best_trial(repo) -> None:
 def test_trials_are_listed_under_their_batch(repo, named) -> None:
     found = lines(repo, "--trials", *([batch_of(repo)[:8]] if named else []))
     assert [line.split()[0] for line in found] == ["1", "#1", "#2", "#3", "#4", *([] if named else ["2"])]
-    assert [line.split()[-2:] for line in found[1:4]] == [["completed", "x=1"], ["completed", "x=2"], ["error", "x=3"]]
+    assert [line.split()[-1] for line in found[1:4]] == ["x=1", "x=2", "x=3"]
+    assert [line.split()[5] for line in found[1:4]] == ["completed", "completed", "error"]
 
 
 @pytest.mark.usefixtures("four")
@@ -92,7 +93,7 @@ def test_newest_run_is_the_batch_not_its_last_trial(repo) -> None:
 
 def test_batch_without_a_result_counts_the_trials_there_are(repo) -> None:
     batch_of_four(repo, ended=False)
-    assert lines(repo)[0].endswith("pending    x=[1, 2, 3, 4]  3 of 4 completed, 1 error")
+    assert lines(repo)[0].endswith("pending           x=[1, 2, 3, 4]  3 of 4 completed, 1 error")
 
 
 @pytest.mark.usefixtures("four")

@@ -65,8 +65,8 @@ def test_columns_are_aligned_as_without_colour(coloured_run) -> None:
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
-def test_line_that_is_cut_gives_the_colour_back(one) -> None:
-    shown = on_terminal(one, "run", "list", COLUMNS="20").splitlines()[1]
+def test_line_that_is_cut_gives_the_colour_back(coloured_run) -> None:
+    shown = on_terminal(coloured_run, "run", "list", COLUMNS="20").splitlines()[1]
     assert re.sub(r"\x1b\[[0-9;]*m", "", shown).endswith("…")
     assert len(re.sub(r"\x1b\[[0-9;]*m", "", shown)) == 20
     assert shown.count("\x1b[33m") == shown.count("\x1b[m") == 1

@@ -184,7 +184,7 @@ def places(server) -> list[str]:
 def test_one_file_asks_for_nothing_and_filters(shown, window) -> None:
     server, file, _ = shown
     opened = window(file.as_uri())
-    wait_until(lambda: " of 22" in opened.page.inner_text("#main"))
+    wait_until(lambda: "trials" in opened.page.inner_text("p.count"))
     for expression in ("lr<0.05", "metric:loss:min<0.2", "started>2020-01-01 and not optimizer=adam"):
         count = len(json.loads(server.run("list", "--all", "--where", expression, "--json").stdout))
         opened.page.fill("#filter", expression)

@@ -93,7 +93,6 @@ def test_name_of_a_program_on_path_is_no_slip_of_a_verb(trained) -> None:
     [
         ("stop", "git run stop needs the name of a run. To list the options: git run stop -h"),
         ("cat 1 train.py b", "git run cat does not take 'b'. To list the options: git run cat -h"),
-        ("watch a b", "git run watch does not take 'b'. To list the options: git run watch -h"),
         ("list --al", "no option '--al'. Did you mean --all? To list the options: git run list -h"),
         ("list -n x", "-n/--limit must be a whole number, not 'x'. To list the options: git run list -h"),
         ("list -n 0", "-n/--limit must be 1 or more, not 0. To list the options: git run list -h"),

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 ENTRY = """
-[operations.plot]
-script = "plot.py"
+[operations.draw]
+script = "draw.py"
 outputs = ["plots", "*.pt", "report/*.html", "kept.txt"]
 """
 
@@ -29,16 +29,16 @@ def test_outputs_that_match_no_file_are_named(repo, program, missing):
     repo.write("gitrun.toml", ENTRY)
     repo.write("kept.txt", "is there already")
     repo.write(".gitignore", "plots/\n*.pt\n")
-    repo.write("plot.py", program + "\n")
+    repo.write("draw.py", program + "\n")
     repo.commit()
-    said = repo.run("plot", check=True).stderr
+    said = repo.run("draw", check=True).stderr
     assert f"gitrun: warning: the program wrote no file for these outputs: {missing}\n" in said
 
 
 def test_outputs_of_a_program_that_fails_are_not_asked_for(repo):
     repo.write("gitrun.toml", ENTRY)
-    repo.write("plot.py", "1 / 0\n")
-    assert "these outputs" not in repo.run("plot").stderr
+    repo.write("draw.py", "1 / 0\n")
+    assert "these outputs" not in repo.run("draw").stderr
     assert "these outputs: *.csv" in repo.run("--output", "*.csv", "--", "true", check=True).stderr
 
 

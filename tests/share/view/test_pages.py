@@ -264,7 +264,7 @@ def test_the_baseline_is_the_first_run_and_metrics_differ_from_it(gallery, look)
 
     page.click("text=make baseline")
     page.wait_for_selector(".compare small:text-is('-0.15')")
-    assert page.locator("th[data-run]").first.get_attribute("data-run") == gallery[1]["failed"]
+    wait_until(lambda: page.locator("th[data-run]").first.get_attribute("data-run") == gallery[1]["failed"])
 
 
 def test_pictures_and_curves_of_all_runs_are_side_by_side(look) -> None:
