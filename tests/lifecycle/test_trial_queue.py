@@ -96,7 +96,7 @@ def test_repeats_have_other_seeds_which_all_points_share(noisy):
     noisy.run("noisy.py", "n=[1,2]", "--repeat", "3", "--minimize", "loss", check=True)
     trials = trials_of(noisy)
     assert [n for _, n, _ in trials] == [1, 1, 1, 2, 2, 2]
-    noise = [round(loss - n, 3) for _, n, loss in trials]
+    noise = [round(loss - n, 9) for _, n, loss in trials]
     assert len(set(noise[:3])) == 3
     assert noise[:3] == noise[3:]
 
