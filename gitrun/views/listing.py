@@ -35,7 +35,7 @@ class Telling:
         Hydra's own settings and class names are left out, unless the user typed them.
         """
         given = run.attempt.given
-        # alone, a batch is told by the space that the user typed
+        # a batch that is listed alone shows the space that the user typed
         alone = frozenset(given if run.attempt.kind == BATCH and given else run.flags)
         names = self.flags.get(run.operation, alone) or frozenset(given)
         shown = {name: run.flags[name] for name in run.flags if name in names and (name in given or not is_plumbing(name))}

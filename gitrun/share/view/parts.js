@@ -96,6 +96,7 @@ gitrun.parts = (() => {
     }
     const again = () => look().catch(error => {
       if (error.status === 404) showDeleted(id, view);
+      else if (!view.signal.aborted) timer = setTimeout(again, PAUSE);
     });
     view.signal.addEventListener('abort', () => clearTimeout(timer));
     await look();

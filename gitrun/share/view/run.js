@@ -49,6 +49,8 @@
     panel.setAttribute('aria-busy', 'true');
     Promise.resolve(TABS[chosen](panel, run, page.view.query, signal)).then(refresh => {
       page.refresh = refresh;
+      // the run may have changed while the tab was made
+      if (page.run !== run) refresh?.(page.run);
       panel.removeAttribute('aria-busy');
     }, error => {
       if (error.name !== 'AbortError') fill(panel, gitrun.dom.fault(error));

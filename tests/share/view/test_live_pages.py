@@ -90,7 +90,6 @@ def test_the_output_of_a_running_program_is_followed_to_its_end(workshop, runnin
     wait_until(lambda: page.inner_text(".facts .status") == "✔ completed")
 
 
-@pytest.mark.slow
 def test_metrics_of_a_running_program_come_without_a_reload(workshop, running, open_page) -> None:
     page = open_page(workshop, f"/runs/{running}")
 
