@@ -10,12 +10,12 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views, workspace
+from gitrun.dataclass import replace
 from gitrun.errors import CannotRun, NoWorktree
 from gitrun.git.exe import open_repository, without_repository_variables
 from gitrun.model.settings import read_settings, require_valid

@@ -18,6 +18,8 @@ from test_floors import Module, dotted, imports, meanings, violations
 Ban: TypeAlias = Callable[[Module], Iterable[str]]
 LAUNCHERS = ("workspace/launcher.py", "source/introspect_child.py")
 """What executes the user's own script, in the user's Python: that is its purpose."""
+COMPILERS = (*LAUNCHERS, "dataclass.py")
+"""What executes text: those, and the constructors of values, which hold nothing but the names of fields in our own code."""
 SPEAKERS = (
     "commands/*", "log.py", "project.py", "workspace/launcher.py", "source/introspect_child.py",
     "process/output_lines.py", "process/streams.py", "extras/notebook.py",
@@ -66,7 +68,7 @@ def shell(module: Module) -> Iterable[str]:
 
 def evaluation(module: Module) -> Iterable[str]:
     """Text that becomes code."""
-    if module.is_one_of(*LAUNCHERS):
+    if module.is_one_of(*COMPILERS):
         return
     banned = {
         "eval",

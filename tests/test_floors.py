@@ -20,6 +20,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "gitrun"
 FLOORS = {
     "lazy": 0,
+    "dataclass": 0,
     "log": 0,
     "errors": 0,
     "model": 2,

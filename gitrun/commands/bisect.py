@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from gitrun import commands
 from gitrun.commands.screen import is_on, print_json, print_line, table
 from gitrun.commands.selecting import open_project
+from gitrun.dataclass import replace
 from gitrun.errors import BadValue, UsageError
 from gitrun.lifecycle.bisect import BisectRequest, describe_result
 from gitrun.model.flags import Typed, split_assignment

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 import click
 
 from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
+from gitrun.dataclass import replace
 from gitrun.errors import UsageError
 from gitrun.model.run import Comment
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import click
 from gitrun import views
 from gitrun.commands.screen import is_read_by_person, print_json, read_palette, table
 from gitrun.commands.selecting import add_filters, build_query, draw_sparks, explain_no_match, open_project, report_doubts
+from gitrun.dataclass import replace
 from gitrun.errors import BadRun, UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES
 from gitrun.model.flags import format_value

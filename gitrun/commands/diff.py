@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.screen import is_on, is_read_by_person, print_json, print_line, read_palette, table
 from gitrun.commands.selecting import open_project
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UsageError
 from gitrun.model.flags import format_value
 from gitrun.model.run import short_id

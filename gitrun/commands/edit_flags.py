@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitrun.commands.ops import describe_flag
+from gitrun.dataclass import replace
 from gitrun.errors import BadValue, GitrunError, UsageError
 from gitrun.model.batch import PLUS
 from gitrun.model.encode import dump_toml, format_inline

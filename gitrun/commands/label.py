@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
+from gitrun.dataclass import replace
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text, label_text
 from gitrun.store.resolve import meaning_before_label

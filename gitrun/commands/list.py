@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from gitrun.commands.selecting import (
     open_project,
     report_doubts,
 )
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UsageError
 from gitrun.model.run import BATCH, BrokenRun, Run
 from gitrun.model.text import safe_text

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from gitrun.commands.screen import print_json, print_line, read_palette
 from gitrun.commands.selecting import open_project
+from gitrun.dataclass import asdict
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import encode_path, safe_text, size_text
 from gitrun.render.text import GAP

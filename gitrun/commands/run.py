@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitrun import commands, lifecycle, process, render, workspace
 from gitrun.commands.verbs import EPILOG
+from gitrun.dataclass import asdict
 from gitrun.errors import UsageError
 from gitrun.model.flags import Typed, split_assignment
 from gitrun.model.plan import Request, Skip

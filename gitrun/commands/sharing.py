@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gitrun.commands.selecting import MOST, describe_run, explain_no_match
+from gitrun.dataclass import replace
 from gitrun.errors import BadRun, NoMatch, UnknownRun, UsageError
 from gitrun.model.run import BATCH, STEPS, Run, short_id
 from gitrun.model.run_names import parse_id_prefix

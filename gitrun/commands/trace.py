@@ -12,10 +12,11 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
+
+from gitrun.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from gitrun import lifecycle
 from gitrun.commands import standby
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project
+from gitrun.dataclass import replace
 from gitrun.errors import BadValue, LostClaim, UsageError
 from gitrun.lifecycle.worker import Ended, Executed, WorkerRequest
 from gitrun.model.run import is_id, short_id

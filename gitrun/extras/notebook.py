@@ -12,7 +12,6 @@ import tempfile
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -22,6 +21,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+from gitrun.dataclass import dataclass, field
 from gitrun.scripts.notebooks import parse_notebook, set_notebook_flags
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import re
 import subprocess
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import GitFailed, NotARepository
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import re
 import stat
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed, ObjectsGone
 from gitrun.git.exe import Coprocess
 from gitrun.model.digest import sha1

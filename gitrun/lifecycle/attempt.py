@@ -7,8 +7,9 @@ parts of this road.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from gitrun.dataclass import replace
 
 if TYPE_CHECKING:
     from gitrun.lifecycle.executor import Execution, Executor

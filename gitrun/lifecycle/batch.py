@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache, partial
 from math import isfinite
@@ -17,6 +16,7 @@ from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun import lifecycle, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed, GitrunError, StaleRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, store, views
+from gitrun.dataclass import replace
 from gitrun.git.objects import Objects
 from gitrun.model import record_files
 from gitrun.model.batch import GRID, LEARN_OPERATION, LEARN_SOURCE, PLUS, RANDOM, Trial

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, store, views
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotVerify, GitrunError, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.batch_trials import read_knowledge, reused_runs, reused_trial, trial_of

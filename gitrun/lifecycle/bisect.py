@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotBisect, CannotRun, UnknownRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.decide import LaunchRequest, Prompts, plan_commit, stamp_now

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadValue, MissingPackage
 from gitrun.model.run import is_id
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, workspace
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun, GitFailed, GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.batch import BatchExecutor, BatchRunner, EndedTrial

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, sharing, store
+from gitrun.dataclass import replace
 from gitrun.errors import CannotRun, UsageError
 from gitrun.lifecycle.cluster import LOCAL, WORKER, is_cluster, open_cluster, read_amounts
 from gitrun.lifecycle.cluster_batch import MOST_DEATHS, ClusterBatchExecutor, outcome_of_run

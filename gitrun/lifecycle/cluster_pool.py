@@ -13,10 +13,10 @@ import json
 import select
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitrun import model
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadRun, GitFailed, GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.cluster import NOT_HERE, RESOURCES_HINT, WORKER, TaskEnd

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import marshal
 import sys
-from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, CannotStart, MissingPackage
 from gitrun.git.exe import environment_for_programs
 from gitrun.model.run import COMMAND, NOTEBOOK

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import source
+from gitrun.dataclass import replace
 from gitrun.lifecycle.decide import Decision, locks_of, own_snapshot, read_commit
 from gitrun.model.batch import PLUS
 from gitrun.source.source_tree import open_source

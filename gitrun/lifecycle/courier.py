@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
+from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed, NotRunning
 from gitrun.process.run import SideProcess
 from gitrun.sharing.progress import is_asked_to_stop, publish_progress, read_end, remove_reports

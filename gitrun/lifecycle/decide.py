@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, Declined, GitrunError, NoWorktree, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker, require_object
 from gitrun.model import encode, record_files

@@ -12,12 +12,12 @@ import os
 import signal
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun import lifecycle, source
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed
 from gitrun.lifecycle.command import command_for
 from gitrun.lifecycle.results import collect_results, hand_on_files, report_results

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadValue, CannotRun, UsageError
 from gitrun.git.locks import acquire
 

@@ -6,13 +6,13 @@ import os
 import shutil
 import time
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotStart, Declined, GitFailed, ObjectsGone, UsageError
 from gitrun.git.exe import keep_processes
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running

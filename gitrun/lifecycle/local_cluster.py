@@ -6,10 +6,10 @@ The cluster grants permits, and each program starts with one. All else is the ro
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitrunError
 from gitrun.lifecycle.batch import BatchExecutor, BatchRunner
 from gitrun.lifecycle.cluster import open_local, read_amounts

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.model.provenance import StepRun
 from gitrun.model.run import RUNNING, TERMINATED
 from gitrun.process.signals import INTERRUPTS, ORDERS, Signals

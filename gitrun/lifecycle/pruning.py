@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
+from gitrun.dataclass import replace
 from gitrun.model.metrics import ASPECTS
 from gitrun.model.points import parse_points
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun, GitrunError, StaleRun, Unfinished
 from gitrun.git.locks import acquire
 from gitrun.git.objects import Objects

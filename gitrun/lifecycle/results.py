@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.model.run import COMPLETED
 from gitrun.model.text import safe_text, size_text
 from gitrun.source.snapshot import name_first_paths

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import replace
 from gitrun.errors import BadValue, MissingPackage
 from gitrun.model.batch import GRID, LEARN_BATCH, LEARNS, RANDOM
 from gitrun.model.repeats import RepeatedSampler

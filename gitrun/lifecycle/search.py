@@ -11,12 +11,12 @@ import os
 import signal
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime, timezone
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun import lifecycle, workspace
+from gitrun.dataclass import replace
 from gitrun.errors import BadValue, CannotRun, CannotStart, UsageError
 from gitrun.lifecycle.attempt import record_end
 from gitrun.lifecycle.batch import BatchExecutor

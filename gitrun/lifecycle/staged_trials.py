@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
+from gitrun.dataclass import replace
 from gitrun.errors import CannotRun
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.batch_trials import recorded_trials

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gitrun import lifecycle, source
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flags, resolve_flags
 from gitrun.model.plan import Request

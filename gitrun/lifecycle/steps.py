@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitrunError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.decide import Prompts

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, views
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.decide import decide

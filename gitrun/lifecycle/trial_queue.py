@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun
 from gitrun.lifecycle.batch_trials import (
     count_wanted,

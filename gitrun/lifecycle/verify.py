@@ -10,10 +10,10 @@ import math
 import os
 import signal
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import BadValue, CannotVerify, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.command import program_for

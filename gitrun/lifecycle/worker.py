@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed, GitrunError, LostClaim, NotHere, NotTrusted, UnknownRun
 from gitrun.git.exe import KeptProcesses, keep_processes
 from gitrun.lifecycle.courier import Courier, Route

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, workspace
+from gitrun.dataclass import replace
 from gitrun.errors import BadRun, CannotRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.model.run import BATCH, short_id

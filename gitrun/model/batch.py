@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from gitrun.dataclass import dataclass, field
 from gitrun.model.run import COMPLETED, ENDINGS
 from gitrun.model.space import Choice
 from gitrun.model.trial_counts import BestTrial, TrialCounts

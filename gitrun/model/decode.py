@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun import model
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun, UsageError
 from gitrun.model.flags import Flags, copy_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST, Metrics, Summary, as_float

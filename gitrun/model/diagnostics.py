@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeAlias
 
+from gitrun.dataclass import dataclass
 from gitrun.model.settings import NAMES, invalid_settings, unknown_settings
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitrun import model
+from gitrun.dataclass import asdict
 from gitrun.model.flags import format_value
 from gitrun.model.metrics import COUNT, FIRST, LEAST, MOST
 from gitrun.model.record_files import FORMAT, MAX_RESULT, MAX_SHARED, RESULT_RESERVE, TRIALS_HEADER

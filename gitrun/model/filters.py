@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, TypeAlias
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import FilterError
 from gitrun.model.run import Run
 from gitrun.model.text import count_columns, safe_text

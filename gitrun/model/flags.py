@@ -6,8 +6,8 @@ Only this module decides which values an operation accepts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadValue, UnknownFlag, UsageError
 from gitrun.model.values import (
     Value,

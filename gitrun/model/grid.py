@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import sys
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from gitrun import model
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadValue
 from gitrun.model.space import Choice, format_given, order_flags
 from gitrun.model.values import copy_value, format_value, same_value

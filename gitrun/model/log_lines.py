@@ -8,8 +8,8 @@ pairs of such a line become metrics. Ordinary output has no such lines; `tests/f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
+from gitrun.dataclass import dataclass, field
 from gitrun.model.metrics import parse_float
 
 MAX_LINE = 2_000

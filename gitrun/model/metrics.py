@@ -6,13 +6,13 @@ import json
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby, repeat
 from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass
 from gitrun.model.text import is_text
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun import model
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadValue, UsageError
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import COMMAND, ENDED, Run, restart_needed, short_id, words_start

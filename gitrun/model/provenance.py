@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass
 from gitrun.model.decode import get_int, get_tables, get_text, get_texts, parse_toml
 from gitrun.model.record_files import RESULT, RUN
 from gitrun.model.run import is_safe

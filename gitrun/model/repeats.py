@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.model.batch import Proposal, count_trials
 from gitrun.model.digest import sha256
 from gitrun.model.run import COMPLETED, ERROR, RUNNING

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from dataclasses import asdict, dataclass, replace
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gitrun.dataclass import asdict, dataclass, replace
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.text import ending_text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun import model
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadSetting, BadValue, UsageError
 from gitrun.model.run import STATUSES
 from gitrun.model.secrets import SECRET_FILES

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun import model
+from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import BadValue
 from gitrun.model.flags import Flag, Typed, find_declared, read_typed, resolve_flag
 from gitrun.model.values import (

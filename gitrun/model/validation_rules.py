@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadRun
 from gitrun.model import decode
 from gitrun.model.record_files import (

@@ -9,10 +9,10 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import CannotRun, CannotStart
 from gitrun.process.recorder import Recorder
 from gitrun.process.signals import INTERRUPTS, MESSAGES, ORDERS, RESIZES

@@ -15,11 +15,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gitrun import model
+from gitrun.dataclass import asdict
 from gitrun.errors import GitrunError, UsageError
 from gitrun.model.run import BATCH, as_json, attempt_as_json, rfc3339_text
 from gitrun.model.text import encode_path

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from gitrun.dataclass import dataclass
 from gitrun.model.text import count_columns
 from gitrun.render.palette import PLAIN, Palette
 

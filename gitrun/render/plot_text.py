@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.model.run import COMPLETED, short_id
 from gitrun.model.text import count_columns, cut_to_columns, label_text, number_text, numbers_text, safe_text, shorten
 from gitrun.render.axes import make_axis

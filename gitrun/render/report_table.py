@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.model.flags import same_value
 from gitrun.model.run import COMPLETED, STATUSES
 from gitrun.model.text import count_text, numbers_text

@@ -19,11 +19,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from gitrun import store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitrunError
 from gitrun.model.run import BATCH, RUNNING, STEPS
 from gitrun.model.settings import RECORDED

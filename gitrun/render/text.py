@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass
 from gitrun.model.metrics import ASPECTS
 from gitrun.model.run import ERROR, PENDING, PRUNED, RUNNING, TERMINATED, BrokenRun, as_json, attempt_as_json, short_id
 from gitrun.model.text import (

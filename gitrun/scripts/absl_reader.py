@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.model.flags import Flag, Value, is_flag_name, parse_value
 from gitrun.scripts.constant_folding import Unfoldable, fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.module import last_name, named_arguments

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from gitrun.dataclass import dataclass, field, replace
 from gitrun.model.flags import Flag, is_flag_name, parse_value
 from gitrun.scripts.argv import REST
 from gitrun.scripts.constant_folding import Scope, fold_to_items, fold_to_text, fold_to_value

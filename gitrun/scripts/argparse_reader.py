@@ -6,9 +6,9 @@ import ast
 import builtins
 import re
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.scripts import configargparse_reader
 from gitrun.scripts.argparse_model import (
     Adder,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import Unfoldable, fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments, unpack_arguments, unpack_dict

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.model.flags import Flag, parse_value
 from gitrun.scripts.constant_folding import fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.imports import list_folders

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import UsageError
 from gitrun.model.flags import Value, copy_value
 

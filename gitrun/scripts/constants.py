@@ -6,9 +6,9 @@ A name that is assigned again is a variable. Only one of two branches assigns; `
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import UsageError
 from gitrun.model.flags import Flag, copy_value
 from gitrun.scripts.arithmetic import BUILTINS, NotConstantError, evaluate, is_main_guard, tuples_to_lists

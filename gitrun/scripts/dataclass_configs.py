@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts import argparse_reader
 from gitrun.scripts.constant_folding import fold_to_text

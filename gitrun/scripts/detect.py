@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.scripts import (
     absl_reader,
     argparse_reader,

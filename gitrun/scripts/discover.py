@@ -5,10 +5,10 @@ Only this package reads the source of user programs; they never execute it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitrun import scripts
+from gitrun.dataclass import replace
 from gitrun.errors import BadValue, UnknownFlag
 from gitrun.model.flags import Flag, Value, find_nested_name, format_value, same_value
 from gitrun.model.tree import MemoryTree

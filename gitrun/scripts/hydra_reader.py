@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from itertools import islice
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import fold_to_text
 from gitrun.scripts.module import FUNCTIONS, named_arguments

@@ -7,10 +7,10 @@ import re
 import warnings
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+from gitrun.dataclass import dataclass
 from gitrun.scripts.constant_folding import Scope, Unfoldable, fold
 
 if TYPE_CHECKING:

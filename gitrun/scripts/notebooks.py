@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadValue
 from gitrun.model.tree import MemoryTree
 from gitrun.scripts.constants import pair_targets, read_constants

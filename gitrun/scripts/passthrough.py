@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from gitrun.dataclass import dataclass, field
 from gitrun.model.flags import Flag, Typed, Value
 from gitrun.model.values import parse_spelled, parse_value
 from gitrun.scripts.script import find_commands, locate_commands

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.model.flags import Flag, format_value, is_flag_name
 from gitrun.scripts.constant_folding import fold_to_text
 from gitrun.scripts.constants import read_constants

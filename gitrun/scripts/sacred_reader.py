@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts.constant_folding import fold_to_text, fold_to_value
 from gitrun.scripts.constants import read_constants_in

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.scripts.constant_folding import Unfoldable, fold_to_value, list_members
 from gitrun.scripts.module import dotted_name, is_enumeration, last_name, named_arguments
 

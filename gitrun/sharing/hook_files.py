@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import HookConflict, UsageError
 from gitrun.git.exe import read_config
 from gitrun.model.digest import sha256

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import sharing
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun, GitrunError
 from gitrun.git.exe import with_quarantine
 from gitrun.model.run import COMPLETED, RUNS, short_id

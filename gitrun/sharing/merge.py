@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun
 from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import decode, encode, record_files

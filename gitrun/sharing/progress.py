@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed
 from gitrun.git.objects import Objects
 from gitrun.model.run import is_id, short_id

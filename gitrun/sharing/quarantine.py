@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun import sharing, store
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadRun, StaleRun
 from gitrun.git.locks import acquire, is_held
 from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, run_ref, short_id

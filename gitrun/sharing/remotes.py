@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed, RemoteFailed, TooLarge, UsageError
 from gitrun.model.diagnostics import PROBE_REF
 from gitrun.model.run import EMPTY_TREE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref

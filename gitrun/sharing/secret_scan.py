@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import model
+from gitrun.dataclass import dataclass
 from gitrun.model.record_files import FLAGS, RUN
 from gitrun.model.run import DIRECTORY
 from gitrun.model.secrets import Scanner, is_secret_file, secrets_in_flags, secrets_in_words

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import git, store
+from gitrun.dataclass import dataclass
 from gitrun.errors import AmbiguousRun, GitFailed, NotTrusted, UnknownRun, UsageError
 from gitrun.git.exe import failure_reason
 from gitrun.git.objects import Objects

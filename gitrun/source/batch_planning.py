@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UsageError
 from gitrun.model.batch import GRID, LEARN_BATCH, PLUS, BatchDefinition, Objective
 from gitrun.model.flags import Flags, default_values, parse_value, split_assignment

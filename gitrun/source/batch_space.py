@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun import source
+from gitrun.dataclass import dataclass, replace
 from gitrun.model.flags import Typed, default_values, find_declared
 from gitrun.model.grid import point_at
 from gitrun.model.space import Choice, read_space

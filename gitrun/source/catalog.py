@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun import model
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitrunError, NoWorktree, UnknownOperation, UsageError
 from gitrun.git.objects import Objects
 from gitrun.git.trees import WorkTree

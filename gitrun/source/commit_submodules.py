@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed, NotARepository, NotRecorded
 from gitrun.git.exe import open_repository
 from gitrun.git.objects import Entry, TreeMaker, edit_tree

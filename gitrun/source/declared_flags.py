@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import model, source
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, UsageError
 from gitrun.model.flags import same_value
 from gitrun.model.run import NOTEBOOK, SCRIPT, STEPS

@@ -6,11 +6,11 @@ import fnmatch
 import hashlib
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from gitrun import source, views
+from gitrun.dataclass import replace
 from gitrun.errors import MissingInput, UsageError
 from gitrun.git.locks import make_private_directory
 from gitrun.git.trees import GitTree

@@ -6,9 +6,9 @@ import json
 import os
 import zlib
 from contextlib import suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import asdict
 from gitrun.git.locks import make_private_directory
 from gitrun.model.flags import Flag
 from gitrun.scripts.discover import Command, Group, ParameterFile, Script, read_script

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.model.tree import is_regular_file
 
 if TYPE_CHECKING:

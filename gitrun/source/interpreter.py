@@ -8,9 +8,9 @@ import re
 import shutil
 import threading
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import asdict, dataclass
 from gitrun.errors import NoInterpreter
 from gitrun.process.run import capture_output
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import CannotRun
 from gitrun.model.toml import load_toml
 from gitrun.process.run import capture_output

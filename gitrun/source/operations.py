@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import scripts, source
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun, BadValue, CannotRun, UsageError
 from gitrun.model.plan import GITRUN, PYPROJECT
 from gitrun.model.run import COMMAND, INTERPRETERS, NOTEBOOK, PROGRAM, SCRIPT, STEPS, short_id, words_start

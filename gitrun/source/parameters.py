@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import source
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, UsageError
 from gitrun.scripts.discover import BESIDE
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gitrun import model, source
+from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import UnknownFlag, UsageError
 from gitrun.model.entry import ENV
 from gitrun.model.flags import Flags, Typed, default_values, hint_for_unknown, resolve_flags, same_value

@@ -6,12 +6,12 @@ import csv
 import json
 import os
 import re
-from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun import source
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadValue, UnknownFlag, UsageError
 from gitrun.model.encode import dump_toml
 from gitrun.model.flags import Typed, find_declared, is_flag_name, resolve_flags

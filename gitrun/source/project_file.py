@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from gitrun.dataclass import replace
 from gitrun.errors import BadProjectFile, UsageError
 from gitrun.model.entry import ARGS, ENV, FILE_PREFIX, GLOBALS, Definition, Input, Need, Step
 from gitrun.model.flags import Flag, Typed, copy_value, is_flag_name, resolve_flags, same_value

@@ -7,9 +7,9 @@ import re
 import shutil
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed
 from gitrun.git.exe import failure_reason
 from gitrun.git.locks import make_shared_directory

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import source
+from gitrun.dataclass import dataclass
 from gitrun.errors import FlagsUnknown
 from gitrun.git.trees import GitTree
 from gitrun.model.tree import ANY, REGULAR, TREE

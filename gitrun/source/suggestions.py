@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.errors import UnknownOperation, UsageError
 from gitrun.model.run import INTERPRETERS, short_id
 from gitrun.model.text import either_text, is_text, safe_text

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.git.objects import Objects
 from gitrun.git.trees import GitTree
 from gitrun.model.run import NOTEBOOK, SCRIPT

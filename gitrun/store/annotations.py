@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadValue, GitrunError, ObjectsGone, StaleRun, UnknownRun, UsageError
 from gitrun.git.gc_lock import hold_off_gc
 from gitrun.git.objects import Objects, fsync

@@ -11,10 +11,10 @@ import os
 import shutil
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun import model, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.git.locks import make_private_directory

@@ -42,10 +42,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import PRUNED, TERMINATED, counts_as_json
 from gitrun.store.index import garbage_collector_off

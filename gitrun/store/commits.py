@@ -6,10 +6,10 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import CannotSign
 from gitrun.git.exe import failure_reason
 from gitrun.git.identity import format_identities

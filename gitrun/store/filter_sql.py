@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.model.filters import AND, NOT, PROPERTIES, Comparison
 from gitrun.model.run import PRUNED, TERMINATED
 from gitrun.model.text import is_text

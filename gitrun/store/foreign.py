@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.errors import BadRun
 from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import tree_of_commit

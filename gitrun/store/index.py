@@ -10,11 +10,11 @@ import json
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gitrun import git, model, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.git.locks import make_shared_directory
 from gitrun.model.run import BATCH, ENDED, ENDINGS, PRUNED, RUNNING, BrokenRun, Run, as_running

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from gitrun import model
+from gitrun.dataclass import asdict
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import BATCH, COMMAND, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start

@@ -35,12 +35,12 @@ import json
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import model
+from gitrun.dataclass import asdict, dataclass, replace
 from gitrun.errors import RunIsRunning, StaleRun, Unfinished
 from gitrun.git.locks import Lock, acquire, is_file_at, is_held
 from gitrun.model.run import is_id, short_id

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun import model, store
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import GitFailed, GitrunError, StaleRun
 from gitrun.git.gc_lock import hold_off_gc
 from gitrun.git.locks import acquire, make_shared_directory

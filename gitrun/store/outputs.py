@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import git, model
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun
 from gitrun.process.environment import copy_environment
 

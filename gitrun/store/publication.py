@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import replace
 from gitrun.errors import ObjectsGone
 from gitrun.git.exe import failure_reason
 from gitrun.git.gc_lock import is_gc_running

@@ -10,11 +10,11 @@ import os
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun import git, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.exe import Coprocess, failure_reason, unwritable_message
 from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import git, model, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files

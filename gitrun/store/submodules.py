@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import asdict, dataclass, field
 from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, entry_at
 from gitrun.model.digest import sha1
 from gitrun.model.submodules import parent_directories

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import RunIsRunning, StaleRun, UnknownRun
 from gitrun.git.gc_lock import is_gc_running
 from gitrun.git.locks import acquire, make_shared_directory

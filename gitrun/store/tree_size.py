@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun
 from gitrun.model.validation_rules import MAX_DEPTH, MAX_ENTRIES, MAX_TREE
 

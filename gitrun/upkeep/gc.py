@@ -11,9 +11,9 @@ import re
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed
 from gitrun.git.gc_lock import is_gc_running
 from gitrun.git.locks import acquire, is_held

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun
 from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree
 from gitrun.model import decode, encode, record_files

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import model
+from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import record_files

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import UsageError
 from gitrun.model.filters import PROPERTIES, look_up_value
 from gitrun.model.flags import same_value

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.git.objects import Objects
 from gitrun.model.run import DIRECTORY, EMPTY_TREE, kept_name
 from gitrun.store.kept_files import kept_directory, kept_entry

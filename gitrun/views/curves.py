@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import workspace
+from gitrun.dataclass import dataclass
 from gitrun.git.objects import Objects
 from gitrun.model.points import Points, parse_points
 from gitrun.model.record_files import METRICS

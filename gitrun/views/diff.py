@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass
 from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model.flags import same_value
 from gitrun.model.provenance import dependency_ids

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitrun import store
+from gitrun.dataclass import dataclass
 from gitrun.git.objects import Objects
 from gitrun.model.run import BATCH, STEPS, Run
 from gitrun.views.lineage import read_bases, read_family

@@ -6,9 +6,9 @@ import math
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import GateError, NoMatch, UnknownRun, UsageError
 from gitrun.model.run import COMPLETED, short_id
 from gitrun.store.resolve import find_run

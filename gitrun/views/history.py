@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UsageError
 
 if TYPE_CHECKING:

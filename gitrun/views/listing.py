@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.model.flags import Flags
 from gitrun.model.run import BATCH, is_plumbing
 from gitrun.views.compare import differing_names

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import NoMatch, UnknownRun, UsageError
 from gitrun.model.filters import look_up_value
 from gitrun.model.metrics import ASPECTS

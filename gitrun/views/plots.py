@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import UsageError
 from gitrun.model.filters import look_up_value
 from gitrun.model.flags import format_value

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitrun import model, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_condition, parse_filter
 from gitrun.model.run import RUNNING

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import BATCH, PENDING, RUNNING, STAGED, Run
 from gitrun.model.text import safe_lines

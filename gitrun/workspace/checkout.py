@@ -11,11 +11,11 @@ import os
 import secrets
 import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import store
+from gitrun.dataclass import dataclass
 from gitrun.errors import NoWorktree, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker, entry_at
 from gitrun.model import record_files

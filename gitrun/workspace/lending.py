@@ -11,12 +11,12 @@ import stat
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun import workspace
+from gitrun.dataclass import dataclass, field
 from gitrun.model.digest import sha256
 from gitrun.model.lent import COPY, LINK, Lent, describe_changes
 from gitrun.model.secrets import is_secret_file

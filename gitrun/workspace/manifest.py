@@ -12,9 +12,9 @@ import os
 import shlex
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import CannotRun
 from gitrun.model.text import safe_text, size_text
 from gitrun.workspace.lending import RACY, sha256_of, stamp_of

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitrun import model
+from gitrun.dataclass import dataclass, field
 from gitrun.model.metrics import STEP, MetricCollector, Steps, as_float
 from gitrun.process.output_lines import Lines, open_regular, read_pieces
 from gitrun.store.live import METRIC_RULES

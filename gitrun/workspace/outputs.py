@@ -7,12 +7,12 @@ import shutil
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry

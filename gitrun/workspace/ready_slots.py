@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import stat
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, field
 from gitrun.git.objects import Objects, parse_tree
 from gitrun.git.status import WorktreeStatus
 from gitrun.model.digest import sha1

@@ -15,9 +15,9 @@ import re
 import shutil
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
 from gitrun.git.locks import acquire, is_file_at
 from gitrun.store.live import directory_of

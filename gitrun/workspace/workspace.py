@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass, field
 from gitrun.workspace.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Workspace:
     """Files that gitrun put there, with their mtime in nanoseconds and their inode. Unchanged ones are not recorded."""
     outputs: tuple[str, ...] = ()
     """Paths, directories and patterns that are recorded even if git ignores them."""
-    lent: Manifest = Manifest()  # noqa: RUF009 - it is frozen
+    lent: Manifest = Manifest()
     """Copies of ignored files of the user's working tree."""
     bare: tuple[bytes, ...] = ()
     """Directories of submodules of which the source has only the commit. git does not search them."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
+
+from gitrun.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
