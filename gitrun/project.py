@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gitrun.sharing.hooks import HookCalls
     from gitrun.sharing.transfer import Sharing
     from gitrun.source.catalog import Offer
+    from gitrun.source.draft import Draft
     from gitrun.store.annotations import Change
     from gitrun.store.index import Index
     from gitrun.upkeep.deleted_runs import DeletedRuns
@@ -308,6 +309,13 @@ class Project:
     def note_other_tools(self) -> list[str]:
         """Returns a note for each file at the top with which another tool runs things."""
         return source.catalog.note_other_tools(self.git)
+
+    def init_operations(self, files: Sequence[str] = ()) -> Draft:
+        """Writes gitrun.toml from these files of other tools (default: from the first one there is, or from the scripts).
+
+        Executes nothing. Returns the operations, and what has no equal there. Raises UsageError if there is a gitrun.toml.
+        """
+        return source.new_project_file.init_project_file(self.git, files)
 
     def index(self) -> Index:
         """Opens an index of all runs at this moment; use it in a `with`."""

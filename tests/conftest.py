@@ -26,6 +26,7 @@ pytest_plugins = (
     "clones",
     "coloured",
     "dask_cluster",
+    "dvc_project",
     "evil_runs",
     "forgeries",
     "four_runs",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gitrun.model.flags import Flag
+    from gitrun.project import Project
     from gitrun.scripts.discover import Command
     from gitrun.source.catalog import Offer
 
@@ -28,18 +29,24 @@ NOTHING = "no operations here. To add one: write gitrun.toml. To run any script:
 @click.argument("names", nargs=-1, metavar="[SCRIPT|OPERATION]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of gitrun.toml, for editors.")
-def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
+@click.option("--init", is_flag=True, help="Write gitrun.toml from dvc.yaml, MLproject, a Makefile or the scripts.")
+def command(names: tuple[str, ...], *, as_json: bool, schema: bool, init: bool) -> int:
     r"""Lists operations: flags, defaults, choices and help (default: those of gitrun.toml, else scripts and notebooks).
 
     \b
       git run ops
       git run ops train.py
+      git run ops --init
+      git run ops --init dvc.yaml Makefile
     """
     if schema:
         sys.stdout.write((commands.install_docs.SHARE / "gitrun.schema.json").read_text(encoding="utf-8"))
         return 0
 
     project = open_project()
+    if init:
+        report_init(project, names)
+        names = ()
     operations = project.list_operations(names)
     if as_json:
         print_json([offer_json(offer) for offer in operations])
@@ -47,12 +54,25 @@ def command(names: tuple[str, ...], *, as_json: bool, schema: bool) -> int:
         table([row for offer in operations for row in offer_rows(offer)])
     else:
         project.say(NOTHING)
-    for word in project.note_other_tools() if not (names or as_json) else ():
+    for word in project.note_other_tools() if not (names or as_json or init) else ():
         project.say(word)
     broken = [offer for offer in operations if offer.error]
     for offer in broken if not as_json else ():
         project.say(f"error: {offer.name} cannot be run: {offer.error}")
     return 1 if broken else 0
+
+
+def report_init(project: Project, files: tuple[str, ...]) -> None:
+    """Writes gitrun.toml and says what it has, and what it could not carry over."""
+    draft = project.init_operations(files)
+    if not draft.operations:
+        return
+    many = "operation" if len(draft.operations) == 1 else "operations"
+    project.say(f"wrote gitrun.toml: {len(draft.operations)} {many} of {draft.file}")
+    for loss in draft.losses:
+        project.say(f"note: not carried over: {loss}")
+    for name in draft.unused:
+        project.say(f"note: {name} was not read. To read both: git run ops --init {draft.file} {name}")
 
 
 def offer_rows(offer: Offer) -> list[list[str]]:

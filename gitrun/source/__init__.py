@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from gitrun.source import declared_flags as declared_flags
     from gitrun.source import dependencies as dependencies
     from gitrun.source import downloads as downloads
+    from gitrun.source import draft as draft
+    from gitrun.source import dvc_stages as dvc_stages
     from gitrun.source import editable_installs as editable_installs
     from gitrun.source import environment as environment
     from gitrun.source import flag_cache as flag_cache
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from gitrun.source import introspect as introspect
     from gitrun.source import introspect_child as introspect_child
     from gitrun.source import launchers as launchers
+    from gitrun.source import makefile as makefile
+    from gitrun.source import mlproject as mlproject
+    from gitrun.source import new_project_file as new_project_file
     from gitrun.source import operations as operations
     from gitrun.source import parameters as parameters
     from gitrun.source import planning as planning

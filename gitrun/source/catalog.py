@@ -7,12 +7,13 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gitrun import model
+from gitrun import model, source
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitrunError, NoWorktree, UnknownOperation, UsageError
 from gitrun.git.objects import Objects
 from gitrun.git.trees import WorkTree
 from gitrun.model.entry import Definition
+from gitrun.model.plan import GITRUN
 from gitrun.model.run import NOTEBOOK, SCRIPT
 from gitrun.model.tree import is_regular_file
 from gitrun.source.commits import find_commit
@@ -212,7 +213,10 @@ def note_other_tools(git: Git) -> list[str]:
     """Returns a note for each file at the top with which another tool runs things."""
     there = set(os.listdir(git.worktree or "."))
     uses = ((next((name for name in names if name in there), ""), says) for names, says in OTHER_TOOLS)
-    return [f"note: {name} {says}" for name, says in uses if name]
+    notes = [f"note: {name} {says}" for name, says in uses if name]
+    if GITRUN not in there and (files := [name for name in source.draft.FILES if name in there]):
+        notes.append(f"note: {files[0]} can become gitrun.toml. To write it: git run ops --init")
+    return notes
 
 
 OTHER_TOOLS = (

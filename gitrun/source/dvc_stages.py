@@ -1,0 +1,262 @@
+"""The stages of a dvc.yaml (DVC 3) as operations: https://dvc.org/doc/user-guide/project-structure/dvcyaml-files."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from graphlib import CycleError, TopologicalSorter
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from gitrun.dataclass import dataclass
+from gitrun.errors import UsageError
+from gitrun.model.entry import FILE_PREFIX
+from gitrun.model.flags import format_value, is_flag_name
+from gitrun.source import draft
+from gitrun.source.config_files import iterate_leaves, load_tables
+from gitrun.source.draft import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from gitrun.git.exe import Git
+    from gitrun.model.tree import Tree
+
+PARAMS = "params.yaml"
+WHOLE = "all"
+TEMPLATE = re.compile(r"(?<!\\)\$\{\s*([^{}\s]+)\s*\}")
+# keys of a stage that say nothing about what runs, or that are carried over
+CARRIED = {"cmd", "deps", "params", "outs", "metrics", "plots", "desc", "wdir", "vars", "do", "foreach", "matrix"}
+UNEQUAL = {
+    "frozen": "gitrun has no frozen operations",
+    "always_changed": "an operation always runs, unless --needed is given",
+    "meta": "gitrun.toml has no place for it",
+}
+OF_THE_FILE = {"stages", "vars", "params", "metrics"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage as dvc.yaml has it. `values` are what its templates can name, `choices` those of a `foreach` or `matrix`."""
+
+    name: str
+    table: Mapping[str, Any]
+    values: Mapping[str, Any]
+    choices: Mapping[str, tuple[Any, ...]]
+
+    def paths(self, key: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """Returns paths below the top with their options, of `deps`, `outs`, `metrics` or `plots`."""
+        directory = self.directory
+        pairs = (
+            next(iter(item.items())) if isinstance(item, dict) and item else (item, {}) for item in list_of(self.table.get(key))
+        )
+        return [
+            (posixpath.normpath(posixpath.join(directory, self.fill(path))), options if isinstance(options, dict) else {})
+            for path, options in pairs
+            if isinstance(path, str)
+        ]
+
+    @property
+    def directory(self) -> str:
+        """Returns where it runs, below the top; empty for the top."""
+        directory = posixpath.normpath(self.fill(str(self.table.get("wdir") or ".")))
+        return "" if directory == "." else directory
+
+    def fill(self, text: str) -> str:
+        """Returns a path with the values of its templates. A name without a value stays."""
+        return TEMPLATE.sub(lambda match: str(self.values.get(match[1], match[0])), text)
+
+
+def read_stages(git: Git, tree: Tree, path: str) -> Draft:
+    """Returns the stages of a dvc.yaml as operations, with one of all of them in their order. Raises UsageError."""
+    document = draft.load_yaml(tree, path)
+    losses = [f"{path}: {key}" for key in document if key not in OF_THE_FILE]
+    common = read_values(tree, [PARAMS, *list_of(document.get("vars"))])
+    tables = document.get("stages")
+    stages = [
+        make_stage(tree, name, table, common)
+        for name, table in (tables.items() if isinstance(tables, dict) else ())
+        if isinstance(name, str) and isinstance(table, dict)
+    ]
+    outs = {out: stage.name for stage in stages for key in ("outs", "metrics", "plots") for out, _ in stage.paths(key)}
+    ignored = draft.read_ignored(git, tree, [dep for stage in stages for dep, _ in stage.paths("deps") if dep not in outs])
+    operations: dict[str, dict[str, Any]] = {}
+    for stage in stages:
+        operations[stage.name] = draft_stage(tree, stage, outs, ignored)
+        losses += [f"{path}: {stage.name}: {loss}" for loss in list_losses(stage)]
+    operations |= draft_whole(operations)
+    return Draft(path, operations, tuple(losses))
+
+
+def make_stage(tree: Tree, name: str, table: Mapping[str, Any], common: Mapping[str, Any]) -> Stage:
+    """Returns a stage. Of `foreach` and `matrix`, one stage stands for all: its flags choose among them."""
+    inner = table.get("do")
+    body = inner if isinstance(inner, dict) else table
+    values = dict(common) | read_values(tree, list_of(body.get("vars")))
+    choices = dict(read_choices(table, values))
+    return Stage(name, body, values | {flag: options[0] for flag, options in choices.items()}, choices)
+
+
+def read_choices(table: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yields the names that the templates of `foreach` or `matrix` use, each with its values."""
+    for name, items in (table.get("matrix") or {}).items() if isinstance(table.get("matrix"), dict) else ():
+        yield from name_items(f"item.{name}", resolve(items, values))
+    each = resolve(table.get("foreach"), values)
+    if isinstance(each, dict) and (keys := tuple(key for key in each if isinstance(key, str))):
+        yield "key", keys
+    yield from name_items("item", list(each.values()) if isinstance(each, dict) else each)
+
+
+def name_items(name: str, items: object) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yields `item` with plain values, or `item.lr` and others if the values are tables."""
+    rows = items if isinstance(items, list) else []
+    plain = tuple(dict.fromkeys(row for row in rows if isinstance(row, str | int | float)))
+    if plain:
+        yield name, plain
+    leaves = [dict(iterate_leaves(row, f"{name}.")) for row in rows if isinstance(row, dict)]
+    for leaf in dict.fromkeys(key for row in leaves for key in row):
+        found = tuple(dict.fromkeys(row[leaf] for row in leaves if isinstance(row.get(leaf), str | int | float)))
+        if found:
+            yield leaf, found
+
+
+def resolve(value: object, values: Mapping[str, Any]) -> object:
+    """Returns the value that a template such as `${models}` names, or the value itself."""
+    match = TEMPLATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    return values.get(match[1], value) if match else value
+
+
+def read_values(tree: Tree, sources: Iterable[object]) -> dict[str, Any]:
+    """Returns values by dotted name: of files such as params.yaml (`params.yaml:train` picks a table), and of tables."""
+    values: dict[str, Any] = {}
+    for one in sources:
+        tables: Mapping[str, Any] = one if isinstance(one, dict) else {}
+        if isinstance(one, str):
+            path, _, picked = one.partition(":")
+            data = tree.read(posixpath.normpath(path), draft.LARGEST)
+            try:
+                tables = load_tables(data, path) if data else {}
+            except UsageError:
+                tables = {}
+            tables = {key: tables[key] for key in picked.split(",") if key in tables} if picked else tables
+        # lists and tables for `foreach: ${models}`, and single values for words
+        values |= tables
+        values |= dict(iterate_leaves(tables))
+    return values
+
+
+def draft_stage(tree: Tree, stage: Stage, outs: Mapping[str, str], ignored: set[str]) -> dict[str, Any]:
+    """Returns the table of one stage."""
+    text = command_text(stage)
+    used = [name for name in dict.fromkeys(TEMPLATE.findall(text)) if is_word(stage, name)]
+    # `{lr}` in a word of a command stands for the flag
+    text = TEMPLATE.sub(lambda match: f"{{{match[1]}}}" if match[1] in used else match[0], text)
+    operation: dict[str, Any] = {}
+    if isinstance(stage.table.get("desc"), str):
+        operation["description"] = " ".join(stage.table["desc"].split())
+    operation |= draft.draft_command(text, stage.directory)
+    file = next(iter(parameter_files(stage)), "")
+    in_file = dict(read_values(tree, [file])) if file else {}
+    if file and (used or "script" not in operation):
+        operation["flags-to"] = FILE_PREFIX + file
+    flags = {name: draft_flag(stage, name) for name in used if name not in in_file or "flags-to" not in operation}
+    needs: dict[str, list[str]] = {}
+    inputs = []
+    for dep, _ in stage.paths("deps"):
+        maker = next((name for out, name in outs.items() if is_inside(dep, out) and name != stage.name), "")
+        if maker:
+            needs.setdefault(maker, []).append(dep)
+        elif dep in ignored:
+            inputs.append(dep)
+    cached = [out for key in ("outs", "metrics", "plots") for out, options in stage.paths(key) if options.get("cache", True)]
+    operation |= {"needs": needs} if needs else {}
+    operation |= {"inputs": inputs} if inputs else {}
+    operation |= {"outputs": [out for out in dict.fromkeys(cached) if not leaves_top(out)]} if cached else {}
+    return operation | ({"flags": flags} if flags else {})
+
+
+def command_text(stage: Stage) -> str:
+    """Returns the command line of a stage; of several, all in order, each if the one before succeeded."""
+    lines = [line for line in list_of(stage.table.get("cmd")) if isinstance(line, str)]
+    text = " && ".join(" ".join(line.split("\n")) if line.rstrip().count("\n") == 0 else line.strip() for line in lines)
+    return TEMPLATE.sub(lambda match: expand_table(stage, match[1]) or match[0], text)
+
+
+def expand_table(stage: Stage, name: str) -> str:
+    """Returns the options that `${train}` stands for if it names a table: `--lr ${train.lr}`, and so on; else empty."""
+    if not isinstance(stage.values.get(name), dict):
+        return ""
+    leaves = dict(iterate_leaves(stage.values[name]))
+    return " ".join(f"--{leaf} ${{{name}.{leaf}}}" for leaf, value in leaves.items() if isinstance(value, str | int | float))
+
+
+def draft_flag(stage: Stage, name: str) -> Any:  # noqa: ANN401 - a value, or a table
+    """Returns a flag of gitrun.toml: its default, or a table with the choices of a `foreach`."""
+    choices = stage.choices.get(name, ())
+    if len(choices) > 1 and len({type(one) for one in choices}) == 1:
+        return {"default": choices[0], "choices": list(choices)}
+    return stage.values[name]
+
+
+def parameter_files(stage: Stage) -> list[str]:
+    """Returns the files whose values the stage takes, in their order."""
+    items = list_of(stage.table.get("params"))
+    files = [name for item in items for name in (item if isinstance(item, dict) else (PARAMS,)) if isinstance(name, str)]
+    ends = (".yaml", ".yml", ".json", ".toml")
+    return [file for file in dict.fromkeys(map(stage.fill, files)) if file.endswith(ends)]
+
+
+def draft_whole(operations: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns an operation that runs all stages, each after those whose files it needs; none for a single stage."""
+    graph = {name: list(table.get("needs", ())) for name, table in operations.items()}
+    name = next(name for name in (WHOLE, "pipeline", "repro", "") if name not in operations)
+    if len(graph) < 2 or not name:
+        return {}
+    try:
+        return {name: {"description": "All stages in their order", "steps": list(TopologicalSorter(graph).static_order())}}
+    except CycleError:
+        return {}
+
+
+def list_losses(stage: Stage) -> Iterator[str]:
+    """Yields what of a stage has no equal in gitrun.toml."""
+    for key in stage.table:
+        if key in UNEQUAL and stage.table[key]:
+            yield f"{key}: {UNEQUAL[key]}"
+        elif key not in CARRIED | set(UNEQUAL):
+            yield f"{key} is unknown"
+    text = command_text(stage)
+    yield from (f"${{{name}}} has no value here" for name in dict.fromkeys(TEMPLATE.findall(text)) if not is_word(stage, name))
+    files = parameter_files(stage)
+    yield from (f"flags of {file}: an operation has one file of flags, and {files[0]} is it" for file in files[1:])
+    for path, _ in stage.paths("metrics"):
+        if posixpath.basename(path) != "metrics.json":
+            yield f"metrics of {path} are not read. To have them read: name it metrics.json"
+    yield from (f"{path} is outside the repository" for path, _ in stage.paths("outs") if leaves_top(path))
+    if stage.choices:
+        words = " ".join(
+            shlex.quote(f"{name}=[{','.join(map(format_value, options))}]") for name, options in stage.choices.items()
+        )
+        count = len(list(product(*stage.choices.values())))
+        yield f"one operation stands for its {count} stages. To run all: git run {shlex.quote(stage.name)} {words}"
+
+
+def is_word(stage: Stage, name: str) -> bool:
+    """Returns whether a template names a single value that a flag can hold."""
+    return is_flag_name(name) and isinstance(stage.values.get(name), str | int | float)
+
+
+def is_inside(path: str, directory: str) -> bool:
+    """Returns whether one path is the other, or below it, or above it."""
+    return f"{path}/".startswith(f"{directory}/") or f"{directory}/".startswith(f"{path}/")
+
+
+def leaves_top(path: str) -> bool:
+    """Returns whether a path is not inside the repository."""
+    return path.startswith(("/", "../", "~")) or "://" in path or path in {".", ".."}
+
+
+def list_of(value: object) -> list[Any]:
+    """Returns a list as it is, nothing as an empty one, and anything else as a list of one."""
+    return value if isinstance(value, list) else [] if value is None else [value]
