@@ -302,13 +302,6 @@ def test_no_repository(tmp_path, words):
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
-def test_a_sha_256_repository(tmp_path, words):
-    subprocess.run(["git", "init", "-q", "--object-format=sha256", tmp_path / "r"], check=True)
-    one_line(Repo(tmp_path / "r").run(*words), "sha256")
-    assert not (tmp_path / "r/.git/gitrun").exists()
-
-
-@pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_a_reftable_repository(repo, words):
     repo.git("config", "core.repositoryFormatVersion", "1")
     repo.git("config", "extensions.refStorage", "reftable")

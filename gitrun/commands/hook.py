@@ -101,7 +101,7 @@ def read_pre_commit(project: Project) -> tuple[str, bytes]:
     # pre-commit 4 passes no ids when the whole history is pushed
     new = new or project.resolve_name(local)
     # what git itself writes: <local ref> <local id> <remote ref> <remote id>
-    return remote, f"HEAD {new} {ref} {old or hook_files.ABSENT}\n".encode()
+    return remote, f"HEAD {new} {ref} {old or model.object_format.format_of(new).zero}\n".encode()
 
 
 def pre_receive() -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import GitFailed, NotARepository
+from gitrun.model.object_format import FORMATS, SHA1
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from typing import IO, NoReturn
 
     from typing_extensions import Self
+
+    from gitrun.model.object_format import ObjectFormat
 
 # `git rev-parse --local-env-vars` of git 2.39; those that carry `-c` settings are kept for git, dropped for programs.
 REPOSITORY_VARIABLES = frozenset({
@@ -72,6 +75,7 @@ class Git:
     config: Mapping[str, tuple[str, ...]]
     extra: tuple[str, ...] = ()
     held_files: tuple[int, ...] = ()
+    object_format: ObjectFormat = SHA1
     processes: KeptProcesses | None = field(default=None, compare=False)
     """Where processes that answer many questions wait for the next user."""
 
@@ -244,12 +248,14 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
             "To use gitrun: rename the directory",
         )
     form, bare, git_dir, common_dir = lines[:4]
-    if form != "sha1":
+    if form not in FORMATS:
         raise NotARepository(f"this repository uses the object format {form}, which gitrun does not support")
     if bare == "false" and len(lines) < 6:
         raise NotARepository("this is git's own directory, not a working tree", "To go on: change to the working tree")
     top, prefix = (Path(lines[4]), lines[5]) if bare == "false" else (None, "")
-    git = Git(Path(git_dir), Path(common_dir), top, prefix, without_repository_variables(environ), {})
+    git = Git(
+        Path(git_dir), Path(common_dir), top, prefix, without_repository_variables(environ), {}, object_format=FORMATS[form]
+    )
     git = replace(git, config=read_config(git))
     if git.config.get("extensions.refstorage", ("files",))[-1] != "files":
         raise NotARepository("this repository uses reftable, which gitrun does not support")
@@ -504,6 +510,12 @@ class Coprocess:
         if self._git.processes and kind is None and process.poll() is None:
             self._git.processes.keep(self._key, process)
         else:
+            end_coprocess(process)
+
+    def end(self) -> None:
+        """Ends the process. The next question starts another one."""
+        process, self._process = self._process, None
+        if process:
             end_coprocess(process)
 
     def ask(self, question: bytes) -> IO[bytes]:

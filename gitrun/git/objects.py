@@ -10,9 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun.dataclass import dataclass
-from gitrun.errors import GitFailed, ObjectsGone
+from gitrun.errors import GitFailed, GitrunError, ObjectsGone
 from gitrun.git.exe import Coprocess
-from gitrun.model.digest import sha1
 from gitrun.model.tree import COMMIT, TREE
 
 if TYPE_CHECKING:
@@ -21,11 +20,14 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
 
-ENTRY = re.compile(rb"[0-7]+ ([^\0]+)\0(.{20})", re.DOTALL)
+ENTRY = rb"([0-7]+) ([^\0]+)\0(.{%d})"
+"""An entry in the bytes of a tree object; in place of %d, the bytes of an id."""
 TREE_LINE = re.compile(rb"tree ([0-9a-f]+)\n")
 
 
 KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})
+ROUND = 1_000
+"""Objects that git is asked for at a time."""
 LARGEST_KEPT, MOST_KEPT = 1 << 16, 256
 """Bytes of an object, and number of objects, that a process which executes many attempts keeps in memory."""
 
@@ -49,7 +51,7 @@ class Entry:
 
 
 class ObjectReader(Protocol):
-    """A reader of objects by id: git's executable (Objects), or libgit2 (odb.Odb) for very many of them."""
+    """A reader of objects by id: git's executable (Objects, BulkObjects for very many), or libgit2 (odb.Odb)."""
 
     def read(self, name: str, limit: int = ...) -> Object | None:
         """Returns the object with this id; without content above `limit` bytes. None if there is none."""
@@ -59,6 +61,9 @@ class ObjectReader(Protocol):
 
         A name is a full id, or `<commit or tree>:<path>`.
         """
+
+    def look(self, name: str, limit: int) -> tuple[str, int, bytes | None] | None:
+        """Returns kind, size and content of the object with this id, as `read` does."""
 
 
 class ObjectMemory:
@@ -106,7 +111,7 @@ class Objects(Coprocess):
     """Reads objects through one `git cat-file`, or from memory. Use it in a `with`."""
 
     def __init__(self, git: Git) -> None:
-        super().__init__(git, "cat-file", "--batch-command")
+        super().__init__(git, "cat-file", "--batch-command", "--buffer")
         self._memory = object_memory(git)
 
     @property
@@ -138,9 +143,8 @@ class Objects(Coprocess):
     def _read_many(self, names: Iterable[str | bytes], limit: int) -> list[Object | None]:
         encoded = [os.fsencode(name) for name in names]
         objects: list[Object | None] = []
-        # rounds of a hundred: what we ask must fit into the pipe while git waits for us to read
-        for start in range(0, len(encoded), 100):
-            infos = self.infos(encoded[start : start + 100])
+        for start in range(0, len(encoded), ROUND):
+            infos = self.infos(encoded[start : start + ROUND])
             small = [info.id.encode() for info in infos if info and info.size <= limit]
             # sizes first, so that a huge blob is never loaded
             contents = self._ask(b"contents", small)
@@ -151,22 +155,45 @@ class Objects(Coprocess):
         return objects
 
     def infos(self, names: list[bytes]) -> list[Object | None]:
-        """Returns the objects of at most a hundred names, without content."""
+        """Returns the objects of these names, without content."""
         return self._ask(b"info", names)
+
+    def look(self, name: str, limit: int) -> tuple[str, int, bytes | None] | None:
+        """Returns kind, size and content as `read` does."""
+        one = self.read(name, limit)
+        return (one.kind, one.size, one.data) if one else None
 
     def tree(self, name: str) -> dict[bytes, Entry]:
         """Returns the entries of a tree, or of a commit's tree, by name. Raises GitFailed if there is none."""
         tree = self.read(name if ":" in name or "^" in name else name + "^{tree}")
         if tree is None or tree.data is None or tree.kind != "tree":
             raise GitFailed(f"tree {name} is missing", "To check the repository: git fsck")
-        return dict(parse_tree(tree.data))
+        return dict(parse_tree(tree.data, self.git.object_format.size))
 
     def _ask(self, verb: bytes, names: list[bytes]) -> list[Object | None]:
         lines = [name for name in names if b"\n" not in name]  # the protocol has one name a line; entry_at finds such paths
         if not lines:
             return [None] * len(names)
-        answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in lines))
+        # git answers all at once, and reads all questions before that: no pipe fills up
+        answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in lines) + b"flush\n")
         return [None if b"\n" in name else read_object_answer(answers, content=verb == b"contents") for name in names]
+
+
+class BulkObjects(Objects):
+    """Reads very many objects, as libgit2 does where it can: an object that git cannot read is None."""
+
+    def read_many(self, names: Iterable[str | bytes], limit: int = 1 << 21) -> list[Object | None]:
+        """Returns the objects of `names`, in order; without content above `limit` bytes."""
+        names_asked = list(names)
+        try:
+            return super().read_many(names_asked, limit)
+        except GitrunError:
+            # a truncated object kills git, and with it the answers for the others
+            self.end()
+        if len(names_asked) < 2:
+            return [None] * len(names_asked)
+        half = len(names_asked) // 2
+        return [*self.read_many(names_asked[:half], limit), *self.read_many(names_asked[half:], limit)]
 
 
 def require_object(objects: Objects, name: str) -> Object:
@@ -212,15 +239,14 @@ def cat_file_died() -> ObjectsGone:
     return ObjectsGone("git cat-file ended early", "To check the repository: git fsck")
 
 
-def parse_tree(data: bytes) -> Iterable[tuple[bytes, Entry]]:
-    """Yields name and entry for each entry in a tree object's bytes."""
+def parse_tree(data: bytes, id_size: int) -> Iterable[tuple[bytes, Entry]]:
+    """Yields name and entry for each entry in a tree object's bytes, where an id takes `id_size` bytes."""
     start = 0
     while start < len(data):
         end = data.index(b"\0", start)
         mode, name = data[start:end].split(b" ", 1)
-        # ids have 20 bytes, since open_repository refuses SHA-256
-        yield name, Entry(mode.decode(), data[end + 1 : end + 21].hex())
-        start = end + 21
+        start = end + 1 + id_size
+        yield name, Entry(mode.decode(), data[end + 1 : start].hex())
 
 
 class TreeWriter(Protocol):
@@ -237,7 +263,7 @@ class TreeMaker(Coprocess):
         # --missing: entries are not looked up, and may be absent in a partial clone
         super().__init__(git, "mktree", "-z", "--missing", "--batch")
         self._made: list[str] = []
-        self._objects = git.common_dir / "objects"
+        self._objects, self._digits = git.common_dir / "objects", git.object_format.digits
         self._durable = bool(git.durable)
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
@@ -247,7 +273,7 @@ class TreeMaker(Coprocess):
             for name, entry in tree.items()
         )
         object_id = self.ask(b"".join(lines) + b"\0").readline().strip().decode()
-        if len(object_id) != 40:
+        if len(object_id) != self._digits:
             raise GitFailed("git mktree refused a tree", "To check the repository: git fsck")
         if self._durable:
             # git 2.39: mktree reads no settings and never fsyncs
@@ -279,7 +305,7 @@ class Loose:
     def write(self, kind: str, data: bytes) -> str:
         """Writes an object of this kind atomically and returns its id. Raises OSError."""
         whole = b"%s %d\0" % (kind.encode(), len(data)) + data
-        object_id: str = sha1(whole).hexdigest()
+        object_id: str = self.git.object_format.hash(whole).hexdigest()
         self.ids.append(object_id)
         self._write_whole(object_id, whole)
         if self._memory:
@@ -382,6 +408,11 @@ def tree_of_commit(data: bytes) -> str:
     return match[1].decode() if match else ""
 
 
-def parse_tree_ids(tree: bytes) -> dict[bytes, str]:
-    """Returns the ids in a tree object's bytes, by name."""
-    return {name: object_id.hex() for name, object_id in ENTRY.findall(tree)}
+def find_entries(tree: bytes, id_size: int) -> list[tuple[bytes, bytes, bytes]]:
+    """Returns mode, name and id, each as bytes, of the entries in a tree object's bytes. An id takes `id_size` bytes."""
+    return re.findall(ENTRY % id_size, tree, re.DOTALL)
+
+
+def parse_tree_ids(tree: bytes, id_size: int) -> dict[bytes, str]:
+    """Returns the ids in a tree object's bytes, by name. An id takes `id_size` bytes."""
+    return {name: object_id.hex() for _, name, object_id in find_entries(tree, id_size)}

@@ -8,6 +8,7 @@ import pygit2
 
 from gitrun.errors import NotARepository
 from gitrun.git.objects import Object, parse_tree_ids, tree_of_commit
+from gitrun.model.object_format import SHA1
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +73,7 @@ class Odb:
             kind = KINDS.get(number)
             if kind == "commit" and may_be_commit:  # a forged commit could name another commit as its tree, and so on
                 return self._tree(tree_of_commit(data), may_be_commit=False)
-            return parse_tree_ids(data) if kind == "tree" else {}
+            return parse_tree_ids(data, SHA1.size) if kind == "tree" else {}
         return {}
 
     def read(self, name: str, limit: int = 1 << 26) -> Object | None:

@@ -6,12 +6,12 @@ import zlib
 from typing import TYPE_CHECKING
 
 from gitrun.git.objects import Loose
-from gitrun.model.digest import sha1
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitrun.git.exe import Git
+    from gitrun.model.object_format import ObjectFormat
 
 TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 """Types of objects in a pack, from gitformat-pack(5)."""
@@ -27,7 +27,7 @@ class PackWriter(Loose):
     def finish(self) -> None:
         """Writes the pack, with its index, as durable as git's own. Raises GitFailed."""
         if self._entries:
-            self.git.feed("index-pack", "--stdin", pieces=pack_pieces(list(self._entries.values())))
+            self.git.feed("index-pack", "--stdin", pieces=pack_pieces(list(self._entries.values()), self.git.object_format))
         self._entries = {}
 
     def _write_whole(self, object_id: str, whole: bytes) -> None:
@@ -47,10 +47,10 @@ def entry_header(kind: int, size: int) -> bytes:
     return bytes(head)
 
 
-def pack_pieces(entries: list[bytes]) -> Iterator[bytes]:
+def pack_pieces(entries: list[bytes], object_format: ObjectFormat) -> Iterator[bytes]:
     """Yields a pack of version 2 in pieces: its head, the entries, and the checksum of all before it."""
     head = b"PACK" + (2).to_bytes(4, "big") + len(entries).to_bytes(4, "big")
-    digest = sha1(head)
+    digest = object_format.hash(head)
     yield head
     for entry in entries:
         digest.update(entry)

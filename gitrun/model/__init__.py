@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gitrun.model import log_lines as log_lines
     from gitrun.model import metric_patterns as metric_patterns
     from gitrun.model import metrics as metrics
+    from gitrun.model import object_format as object_format
     from gitrun.model import plan as plan
     from gitrun.model import points as points
     from gitrun.model import provenance as provenance

@@ -43,12 +43,11 @@ RUNS = "refs/runs/"
 TRASH = "refs/gitrun/trash/"
 INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
 """Refs that keep fetched runs until they are checked, and runs that are being pushed."""
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the SHA-1 of the empty tree, which git knows without an object
-ID_DIGITS = "[0-9a-f]{40}"
-"""Pattern of a full object id. Repositories with longer ids are refused when they are opened."""
+ID_DIGITS = "[0-9a-f]{40}(?:[0-9a-f]{24})?"
+"""Pattern of a full object id, of SHA-1 or SHA-256."""
 ID = re.compile(ID_DIGITS)
 # git accepts abbreviated ids of four digits and more
-PREFIX = re.compile(r"[0-9a-fA-F]{4,40}")
+PREFIX = re.compile(r"[0-9a-fA-F]{4,64}")
 # the list counts from 1
 INDEX = re.compile(r"[1-9][0-9]*")
 
@@ -402,7 +401,7 @@ def run_ref(run_id: str) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Returns whether `text` is a full object id."""
+    """Returns whether `text` is a full object id, of SHA-1 or SHA-256."""
     return ID.fullmatch(text) is not None
 
 

@@ -16,6 +16,7 @@ from gitrun.dataclass import dataclass, replace
 from gitrun.errors import HookConflict, UsageError
 from gitrun.git.exe import read_config
 from gitrun.model.digest import sha256
+from gitrun.model.object_format import is_absent
 from gitrun.model.run import COMPLETED, ID_DIGITS, RUNS, is_id
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ TRAILER = re.compile(rf"^Run: {ID_DIGITS}\r?\n?".encode(), re.MULTILINE)
 SCISSORS = re.compile(rb"^[^ \n] -+ >8 -+$", re.MULTILINE)
 SIGNED = b"Signed-off-by: "
 OURS = re.compile(r"refs/(runs|gitrun)(?:/.*)?", re.IGNORECASE | re.DOTALL)
-ABSENT = "0" * 40
-"""Git's id for a ref that does not exist, in the input of hooks."""
 HEADS = {
     "husky": "",
     "lefthook": "# lefthook.yml, then: lefthook install",
@@ -251,7 +250,7 @@ def hooks_as_json(hooks: Mapping[str, Hook]) -> list[dict[str, str | None]]:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A ref update as git reports it to hooks: ref, old id, new id; 40 zeros stand for no object."""
+    """A ref update as git reports it to hooks: ref, old id, new id; zeros stand for no object."""
 
     ref: str
     old: str
@@ -260,7 +259,7 @@ class Update:
     @property
     def is_deletion(self) -> bool:
         """Returns whether the update deletes the ref."""
-        return self.new == ABSENT
+        return is_absent(self.new)
 
     @property
     def is_ours(self) -> bool:

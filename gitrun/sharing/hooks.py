@@ -9,6 +9,7 @@ from gitrun import sharing
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun, GitrunError
 from gitrun.git.exe import with_quarantine
+from gitrun.model.object_format import is_absent
 from gitrun.model.run import COMPLETED, RUNS, short_id
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing import hook_files, remotes
@@ -16,6 +17,7 @@ from gitrun.sharing.transfer import Sharing
 from gitrun.store import notes
 from gitrun.store.commits import scratch_directory
 from gitrun.store.index import Index, garbage_collector_off
+from gitrun.store.runs import local_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,9 +140,9 @@ class HookCalls:
         `environ` is the environment of the hook, in which git names the directories of the pushed objects.
         """
         # one inspector for all updates: it checks objects that runs share once
-        inspector = sharing.validate.Inspector(with_quarantine(self._git, environ))
-        refused = []
-        with garbage_collector_off():
+        here, refused = with_quarantine(self._git, environ), list[str]()
+        with garbage_collector_off(), local_reader(here) as reader:
+            inspector = sharing.validate.Inspector(here, reader)
             for update in updates:
                 reason = hook_files.reason_to_refuse_name(update, may_delete=may_delete) if update.is_ours else ""
                 if not reason and update.is_ours and not update.is_deletion:
@@ -188,7 +190,7 @@ def tree_of_index(git: Git, index_file: Path) -> str | None:
 def commits_pushed(git: Git, remote: str, updates: Sequence[Update]) -> dict[str, str]:
     """Returns the commits that the remote lacks, as far as known here, each with its tree."""
     new_commits = [update.new for update in updates if not update.is_deletion]
-    old_commits = [update.old for update in updates if update.old != hook_files.ABSENT]
+    old_commits = [update.old for update in updates if not is_absent(update.old)]
     lines = "".join(f"{name}^{{commit}}\n" for name in [*new_commits, *old_commits]).encode()
     # the remote's old tips may be missing here, and rev-list fails on missing names
     there = git.run("cat-file", "--batch-check=%(objectname)", stdin=lines).decode().splitlines()
@@ -279,6 +281,6 @@ def reason_to_refuse_move(inspector: Inspector, update: Update) -> str:
     except BadRun as error:
         return error.message
     # git itself refuses this only with receive.denyNonFastForwards, which is off by default
-    if update.old != hook_files.ABSENT and update.old not in chain.commits:
+    if not is_absent(update.old) and update.old not in chain.commits:
         return "it has new commits here. To merge them: git run pull, then push again"
     return ""

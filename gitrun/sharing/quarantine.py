@@ -114,14 +114,15 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish) -> Receive
     if not fresh:
         return received
 
-    inspector = sharing.validate.Inspector(git)
-    with store.index.garbage_collector_off():
-        chains = list(sound_chains(inspector, fresh, received.refused))
-    kept_runs = wish.keep(chains) if wish.keep else fresh.keys()
-    there_now = ((chain, local_tips.get(chain.run)) for chain in chains if chain.run in kept_runs)
-    edits = [edit for chain, ours in there_now if (edit := decide_incoming(git, inspector, chain, ours, received))]
-    if wish.merge:
-        edits += merge_diverged(git, inspector, chains, local_tips, received)
+    with store.runs.local_reader(git) as reader:
+        inspector = sharing.validate.Inspector(git, reader)
+        with store.index.garbage_collector_off():
+            chains = list(sound_chains(inspector, fresh, received.refused))
+        kept_runs = wish.keep(chains) if wish.keep else fresh.keys()
+        there_now = ((chain, local_tips.get(chain.run)) for chain in chains if chain.run in kept_runs)
+        edits = [edit for chain, ours in there_now if (edit := decide_incoming(git, inspector, chain, ours, received))]
+        if wish.merge:
+            edits += merge_diverged(git, inspector, chains, local_tips, received)
     # before the refs move, so that readers find these runs dated and checked
     record_arrival(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
     for stale in move_to_runs(git, edits):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed, RemoteFailed, TooLarge, UsageError
 from gitrun.model.diagnostics import PROBE_REF
-from gitrun.model.run import EMPTY_TREE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref
+from gitrun.model.run import ID_DIGITS, OUTBOX, RUNS, is_id, run_ref
 from gitrun.model.text import hide_passwords
 from gitrun.sharing.quarantine import open_quarantine, remove_stale_quarantines
 from gitrun.store.refs import RefEdit, read_ref, ref_store, tips
@@ -29,6 +29,8 @@ FEW = 50
 """Runs up to which each gets a refspec of its own. Git's time grows with the square of their number."""
 IMPOSSIBLE = re.compile(r"transaction|atomic|lock|conflict", re.IGNORECASE)
 """Replies of gits that could not create conflicting refs, after no rule has refused them."""
+OTHER_FORMAT = re.compile(r"mismatched algorithms|does not support this repository's hash algorithm")
+"""Git's words about a repository with ids of the other object format."""
 HOOK = "pre-receive hook declined"
 """Git's reply about a ref that a pre-receive hook declined."""
 MOST = 10
@@ -112,6 +114,8 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, p
     lines = (line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines())
     # ls-remote also matches a pattern at the end of longer names, such as refs/heads/refs/runs/1
     remote_tips = {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
+    if any(len(tip) != git.object_format.digits for tip in remote_tips.values()):  # of a bundle, git reads ids of any length
+        raise GitFailed(*other_format(f"cannot fetch from {remote}"))
     local_tips = tips(git)
     fresh = [run for run, tip in remote_tips.items() if local_tips.get(run) != tip]
     if fresh:
@@ -178,7 +182,9 @@ def pin_commits(git: Git, heads: Sequence[str], prefix: str) -> None:
     parents = [line.replace("commit ", "parent ") for line in lines if line.startswith("commit ")]
     if parents:
         who = "gitrun <gitrun@localhost> 0 +0000"
-        text = "\n".join([f"tree {EMPTY_TREE}", *parents, f"author {who}", f"committer {who}", "", "incoming runs", ""])
+        text = "\n".join(
+            [f"tree {git.object_format.empty_tree}", *parents, f"author {who}", f"committer {who}", "", "incoming runs", ""]
+        )
         # writes the empty tree, which the commit below must find as an object
         git.run("mktree", stdin=b"")
         commit_id = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
@@ -284,7 +290,7 @@ def why_refused(git: Git, remote: str) -> str:
     remote still judge it. The pushed object is the empty tree, which every git knows.
     """
     words = (*mirror_off(git, remote), "push", *PUSH)
-    specs = [f"{EMPTY_TREE}:{ref}" for ref in (PROBE_REF, f"{PROBE_REF}/0")]
+    specs = [f"{git.object_format.empty_tree}:{ref}" for ref in (PROBE_REF, f"{PROBE_REF}/0")]
     answer = git.run_remote(*words, "--atomic", "--", remote, *specs, progress=False)
     reason = next((reason for _, _, reason in parse_porcelain(answer.data)), None)
     if reason is None:  # unreachable, read-only, or without atomic pushes
@@ -341,9 +347,17 @@ def failure_text(answer: RemoteAnswer, what: str) -> tuple[str, str]:
     """Returns message and hint for a git command that failed, without passwords of URLs."""
     messages = () if answer.is_seen else [line.removeprefix("error: ").rstrip(".") for line in answer.messages[:3]]
     words = hide_passwords("; ".join([f"{what}: {answer.reason}", *messages]))
+    if OTHER_FORMAT.search(answer.reason):
+        return other_format(what)
     if "prerequisite" in answer.reason:
         return words, "To go on: fetch the commits that this bundle builds on"
     return words, "To list the remotes: git remote -v"
+
+
+def other_format(what: str) -> tuple[str, str]:
+    """Returns message and hint for an exchange between a repository of SHA-1 and one of SHA-256."""
+    reason = "one repository has SHA-1 ids and the other SHA-256, and runs cannot move between them"
+    return f"{what}: {reason}", "To see which: git rev-parse --show-object-format"
 
 
 def push_lfs_objects(git: Git, remote: str, runs: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitrun import git, store
+from gitrun import store
 from gitrun.dataclass import dataclass
 from gitrun.errors import AmbiguousRun, GitFailed, NotTrusted, UnknownRun, UsageError
 from gitrun.git.exe import failure_reason
@@ -18,7 +18,7 @@ from gitrun.store import trust
 from gitrun.store.index import Index
 from gitrun.store.live import is_live
 from gitrun.store.refs import tips
-from gitrun.store.runs import read_attempts, read_runs
+from gitrun.store.runs import local_reader, read_attempts, read_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -73,9 +73,9 @@ class Sharing:
             return quarantine.receive_runs(git, there, wish)
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
-        # imported late: pygit2 takes 0.13 s
         def keep(chains: Sequence[Chain]) -> Collection[str]:
-            arrived = read_runs(self._git, git.odb.Odb(self._git), {chain.run: chain.tip for chain in chains}, frozenset())
+            with local_reader(self._git) as reader:
+                arrived = read_runs(self._git, reader, {chain.run: chain.tip for chain in chains}, frozenset())
             return pick([run for run in arrived if isinstance(run, Run)])
 
         return keep

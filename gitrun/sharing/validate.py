@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun
-from gitrun.git.objects import Object
-from gitrun.git.odb import Odb
+from gitrun.git.objects import Object, find_entries
 from gitrun.model import record_files
-from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id
+from gitrun.model.run import DIRECTORY
 from gitrun.model.text import safe_text
 from gitrun.model.validation_rules import (
     FORMAT,
@@ -40,15 +38,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gitrun.git.exe import Git
+    from gitrun.git.objects import ObjectReader
     from gitrun.model.validation_rules import Claim
     from gitrun.store.commits import Commit
 
-# a tree is a sequence of <mode> <name> NUL <20 bytes of id>, without separators
-HEAD = re.compile(rb"([^\0]*)\0.{20}", re.DOTALL)
+# a tree is a sequence of <mode> <name> NUL <bytes of id>, without separators
+HEAD = rb"([^\0]*)\0.{%d}"
 FOLDER = DIRECTORY.encode()
 SHARED, LARGE = 1_000, 1 << 16
 """Number of trees and shapes that are cached; bytes of names above which a shape is not cached."""
-ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 FIXED = (record_files.FLAGS, record_files.RUN, record_files.ENV, record_files.LENT, record_files.BATCH, record_files.POINTS)
 NO_MODULES: Mapping[bytes, str] = {}
 NOTED = frozenset({record_files.NOTES.encode()})
@@ -92,18 +90,20 @@ class Tree:
 
     shape: Shape
     data: bytes
+    id_size: int
 
     def at(self, position: int) -> str:
         """Returns the object id at this byte offset."""
-        return self.data[position : position + 20].hex()
+        return self.data[position : position + self.id_size].hex()
 
 
 class Inspector:
     """Checks runs of one repository. Objects that many of them share are checked once."""
 
-    def __init__(self, git: Git) -> None:
-        self._odb = Odb(git)
-        self._measurer = Measurer(self._odb)
+    def __init__(self, git: Git, reader: ObjectReader) -> None:
+        self._format, self._reader = git.object_format, reader
+        self._head = re.compile(HEAD % self._format.size, re.DOTALL)
+        self._measurer = Measurer(reader)
         self._bases: set[str] = set()
         self._trees: dict[str, Measure] = {}
         self._folders: dict[str, dict[str, str]] = {}
@@ -149,7 +149,7 @@ class Inspector:
         for commit in commits.values():
             before = own_parents(commit.id, commit.kind, commit.parents, run)
             for base in (parent for parent in commit.parents if parent not in before):
-                if base not in self._bases and (tree := tree_id_of(self._odb, base)):
+                if base not in self._bases and (tree := tree_id_of(self._reader, base)):
                     self._measurer.require_small(tree)
                 self._bases.add(base)
 
@@ -157,7 +157,7 @@ class Inspector:
         """Returns a commit of a run. Raises BadRun if gitrun did not make it, or its parents do not fit its kind."""
         data = self._object(name, "commit", MAX_COMMIT)
         commit = read_commit(Object(name, "commit", len(data), data))
-        if commit is None or not is_id(commit.tree) or not all(map(is_id, commit.parents)):
+        if commit is None or not all(len(one) == self._format.digits for one in (commit.tree, *commit.parents)):
             raise BadRun(f"commit {name[:8]} was not made by gitrun")
         if not FORMAT.search(data):
             raise BadRun(f"commit {name[:8]} has no Gitrun-Format")
@@ -191,7 +191,8 @@ class Inspector:
         is_named = self._without(attempt.tree, own_paths) == (claim.content or claim.source)
         if is_named and claim.content:  # `source` has submodules as commits, as the base commit does
             are_sound = all(
-                is_id(commit) and is_directory_or_commit(self._at(attempt.tree, path)) for path, commit in claim.modules.items()
+                len(commit) == self._format.digits and is_directory_or_commit(self._at(attempt.tree, path))
+                for path, commit in claim.modules.items()
             )
             is_named = are_sound and self._without(attempt.tree, own_paths, claim.modules) == claim.source
         if not is_named:
@@ -214,12 +215,12 @@ class Inspector:
                 raise BadRun(f"attempt {attempt.id[:8]} carries '{name}', which the attempt before it did not leave")
 
     def _at(self, tree: str, path: bytes) -> tuple[bytes, bytes] | None:
-        """Returns mode and id (20 bytes) of the entry at the path; None if there is none."""
+        """Returns mode and id (as bytes) of the entry at the path; None if there is none."""
         entry: tuple[bytes, bytes] | None = (b"40000", bytes.fromhex(tree))
         for part in path.split(b"/"):
             if entry is None or entry[0] != b"40000":
                 return None
-            there = ENTRY.findall(self._tree(entry[1].hex()).data)
+            there = find_entries(self._tree(entry[1].hex()).data, self._format.size)
             entry = next(((mode, object_id) for mode, name, object_id in there if name == part), None)
         return entry
 
@@ -248,17 +249,17 @@ class Inspector:
         stripped = self._stripped.get(key)
         if stripped is None:
             removed = {tuple(path.split(b"/")): bytes.fromhex(commit) for path, commit in changes.items()}
-            stripped = self._strip(tree, removed).hex() or EMPTY_TREE
+            stripped = self._strip(tree, removed).hex() or self._format.empty_tree
             self._stripped[key] = stripped
         return stripped
 
     def _strip(self, tree: str, changes: Mapping[tuple[bytes, ...], bytes]) -> bytes:
-        """Computes the tree of `_without` as a 20-byte id; an empty commit removes a path. Empty for a tree without entries."""
+        """Computes the id, in bytes, of the tree of `_without`; an empty commit removes a path. Empty if nothing is left."""
         entries: list[tuple[bytes, bytes, bytes]] = []
         by_directory: dict[bytes, dict[tuple[bytes, ...], bytes]] = {}
         for (first, *rest), commit in changes.items():
             by_directory.setdefault(first, {})[tuple(rest)] = commit
-        for mode, name, object_id in ENTRY.findall(self._tree(tree).data):
+        for mode, name, object_id in find_entries(self._tree(tree).data, self._format.size):
             below = by_directory.get(name, {})
             if () in below:
                 if below[()]:
@@ -272,7 +273,7 @@ class Inspector:
         if any(by_directory[name].get(()) for _, name, _ in entries if name in by_directory):
             entries.sort(key=lambda entry: entry[1] + b"/" if entry[0] == b"40000" else entry[1])
         data = b"".join(mode + b" " + name + b"\0" + object_id for mode, name, object_id in entries)
-        return hashlib.sha1(b"tree %d\0" % len(data) + data, usedforsecurity=False).digest() if data else b""
+        return self._format.hash(b"tree %d\0" % len(data) + data).digest() if data else b""
 
     def measure(self, tree: str) -> Measure:
         """Returns the unfolded size of a tree. Each subtree is read once. Raises BadRun for a bad name or mode in it.
@@ -352,18 +353,18 @@ class Inspector:
         if name in self._read:
             return self._read[name]
         data = self._object(name, "tree", MAX_TREE)
-        heads = HEAD.findall(data)
+        heads = self._head.findall(data)
         key = b"\0".join(heads)
         shape = self._shapes.get(key)
         if shape is None:
-            shape = check_shape(heads, name)
+            shape = check_shape(heads, name, self._format.size)
             # bounded, because trees from elsewhere could fill the memory
             if len(self._shapes) < SHARED and len(key) < LARGE:
                 self._shapes[key] = shape
         # bytes are missing or left over after the last entry
         if shape.size != len(data):
             raise BadRun(f"tree {name[:8]} is truncated")
-        tree_read = Tree(shape, data)
+        tree_read = Tree(shape, data, self._format.size)
         if len(self._read) < SHARED:
             self._read[name] = tree_read
         return tree_read
@@ -373,7 +374,7 @@ class Inspector:
 
         Raises BadRun if it is missing, of another kind, or larger than `limit` bytes.
         """
-        object_read = self._odb.look(name, limit if with_data else -1)
+        object_read = self._reader.look(name, limit if with_data else -1)
         if object_read is None:
             raise BadRun(f"an object is missing: {name[:40]}")
         of_kind, size, data = object_read
@@ -408,8 +409,11 @@ def is_directory_or_commit(entry: tuple[bytes, bytes] | None) -> bool:
     return entry is not None and entry[0] in {b"40000", b"160000"}
 
 
-def check_shape(heads: Sequence[bytes], tree: str) -> Shape:
-    """Checks the modes and names of a tree and returns its shape. Raises BadRun if one is not allowed."""
+def check_shape(heads: Sequence[bytes], tree: str, id_size: int) -> Shape:
+    """Checks the modes and names of a tree and returns its shape. Raises BadRun if one is not allowed.
+
+    Each head is the mode and name of an entry, behind which its id takes `id_size` bytes.
+    """
     folders, ours, names, position = [], [], set(), 0
     folder = None
     for head in heads:
@@ -425,8 +429,7 @@ def check_shape(heads: Sequence[bytes], tree: str) -> Shape:
         names.add(name)
         if path in MAX_SIZES:
             ours.append((path, mode, position))
-        # the id of the entry, 20 bytes of sha1
-        position += 20
+        position += id_size
     if len(names) < len(heads):
         raise BadRun(f"tree {tree[:8]} contains a name twice")
     return Shape(position, len(heads), tuple(folders), folder, tuple(ours))

@@ -11,7 +11,6 @@ from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed, NotARepository, NotRecorded
 from gitrun.git.exe import open_repository
 from gitrun.git.objects import Entry, TreeMaker, edit_tree
-from gitrun.model.run import EMPTY_TREE
 from gitrun.model.tree import TREE
 from gitrun.source.commits import list_submodules
 from gitrun.source.submodules import FILTER, Module, View, absolute_path, copy_trees, is_populated, require_small
@@ -81,7 +80,7 @@ def record_commit(git: Git, objects: Objects, path: bytes, commit: str, git_dir:
     files = {one.path[len(path) + 1 :]: Entry(TREE, one.tree) for one in nested if one.tree}
     with TreeMaker(git) as maker:
         whole = edit_tree(objects, maker, tree, files) if files else tree
-    return Module(path, commit, "" if whole == EMPTY_TREE else whole, nested=tuple(nested))
+    return Module(path, commit, "" if whole == git.object_format.empty_tree else whole, nested=tuple(nested))
 
 
 def find_git_dir(git: Git, path: bytes, git_dir: Path | None) -> Path | None:

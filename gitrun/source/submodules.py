@@ -21,7 +21,7 @@ from gitrun.git.exe import open_repository
 from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import Entry, TreeMaker, edit_tree, entry_at, fsync
 from gitrun.git.status import read_status
-from gitrun.model.run import EMPTY_TREE, Skipped
+from gitrun.model.run import Skipped
 from gitrun.model.text import size_text
 from gitrun.model.tree import COMMIT, TREE
 from gitrun.source.snapshot import (
@@ -193,7 +193,7 @@ def record_files(git: Git, objects: Objects, choice: SnapshotOptions, view: View
     apart = (*status.ignored, *status.nested, *(os.fsencode(one.path) for one in skipped))
     left_out = [replace(one, path=f"{os.fsdecode(view.path)}/{one.path}") for one in skipped]
     return Module(
-        view.path, commit_id, "" if whole == EMPTY_TREE else whole, tree != clean, tuple(left_out),
+        view.path, commit_id, "" if whole == git.object_format.empty_tree else whole, tree != clean, tuple(left_out),
         paths_above(view.path, apart), (),
         snapshot_warnings(status_above(status, view.path), left_out, lent=choice.lent), tuple(nested),
     )  # fmt: skip

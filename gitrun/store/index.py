@@ -26,9 +26,11 @@ from gitrun.store.trust import trusted_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.git.objects import ObjectReader
     from gitrun.model.flags import Flags
     from gitrun.model.trial_counts import TrialCounts
     from gitrun.store.filter_sql import Prefilter
@@ -493,14 +495,17 @@ class Index:
     def _store(self, changed: Mapping[str, str], before: Mapping[str, str]) -> int:
         """Reads these runs in rounds and stores them where rows are still as in `before`. Returns how many were stored."""
         names, count = list(changed.items()), 0
-        with git.objects.Objects(self._git) as few, garbage_collector_off():
-            reader = store.runs.bulk_reader(self._git) if len(names) >= MANY and not store.runs.is_partial(self._git) else few
+        reading: AbstractContextManager[ObjectReader] = (
+            git.objects.Objects(self._git) if len(names) < MANY else store.runs.reader_of_all(self._git)
+        )
+        with reading as reader, garbage_collector_off():
             for start in range(0, len(names), ROUND):
                 some = dict(names[start : start + ROUND])
                 try:
                     runs_read = store.runs.read_runs(self._git, reader, some, frozenset())
                 except ObjectsGone:  # a truncated tree kills git cat-file, and with it the answers for other runs
-                    runs_read = store.runs.read_runs(self._git, store.runs.bulk_reader(self._git), some, frozenset())
+                    with store.runs.local_reader(self._git) as steady:
+                        runs_read = store.runs.read_runs(self._git, steady, some, frozenset())
                 rows = sorted(
                     ((*index_row(run), before.get(run.id, "")) for run in runs_read), key=itemgetter(0)
                 )  # three times as fast

@@ -6,15 +6,13 @@ Afterwards it looks whether a running gc has removed objects that it had found u
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import replace
 from gitrun.errors import ObjectsGone
 from gitrun.git.exe import failure_reason
 from gitrun.git.gc_lock import is_gc_running
-from gitrun.git.objects import Objects, fsync
-from gitrun.model.run import EMPTY_TREE
+from gitrun.git.objects import Objects, find_entries, fsync
 from gitrun.model.tree import COMMIT, TREE
 from gitrun.store.refs import RefEdit, ref_store
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_TREES = 200
 """Trees above which git compares two commits."""
-TREE_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 def publish(  # noqa: PLR0913 - a move of a ref, and the two readers it needs
@@ -65,7 +62,9 @@ def new_objects(git: Git, objects: Objects, commit_id: str, base: str | None) ->
     objects_found = compare_trees(objects, commit_id, base) if base else None
     if objects_found is not None:
         return [commit_id, *objects_found]
-    result = git.attempt("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", base or EMPTY_TREE, commit_id)
+    result = git.attempt(
+        "diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", base or git.object_format.empty_tree, commit_id
+    )
     # diff-tree -t lists subtrees, but not the tree of the commit itself
     (top,) = objects.infos([f"{commit_id}^{{tree}}".encode()])
     if result.returncode or top is None:
@@ -82,6 +81,7 @@ def compare_trees(objects: Objects, commit_id: str, base: str) -> list[str] | No
 
     Reads few trees, where a git process would take longer to start than to compare. Raises ObjectsGone.
     """
+    id_size = objects.git.object_format.size
     pairs, objects_found, count = [(f"{commit_id}^{{tree}}", f"{base}^{{tree}}")], dict[str, None](), 0
     while pairs:
         count += len(pairs)
@@ -97,16 +97,19 @@ def compare_trees(objects: Objects, commit_id: str, base: str) -> list[str] | No
             if new is None or new.data is None or old_data is None:
                 return None
             objects_found[new.id] = None
-            below += list_changes(new.data, old_data)
+            below += list_changes(new.data, old_data, id_size)
         objects_found |= {new: None for mode, new, _ in below if mode not in {TREE, COMMIT}}
         pairs = list({(new, old): None for mode, new, old in below if mode == TREE})
     return list(objects_found)
 
 
-def list_changes(new: bytes, old: bytes) -> list[tuple[str, str, str]]:
-    """Returns mode and id of the entries of a tree object that differ from `old`, and the id of the tree there, or empty."""
-    before = {entry[1]: entry for entry in TREE_ENTRY.findall(old)}
-    changed = [entry for entry in TREE_ENTRY.findall(new) if before.get(entry[1]) != entry]
+def list_changes(new: bytes, old: bytes, id_size: int) -> list[tuple[str, str, str]]:
+    """Returns mode and id of the entries of a tree object that differ from `old`, and the id of the tree there, or empty.
+
+    An id takes `id_size` bytes in them.
+    """
+    before = {entry[1]: entry for entry in find_entries(old, id_size)}
+    changed = [entry for entry in find_entries(new, id_size) if before.get(entry[1]) != entry]
     return [
         (mode.decode(), object_id.hex(), was[2].hex() if (was := before.get(name)) and was[0].decode() == TREE else "")
         for mode, name, object_id in changed

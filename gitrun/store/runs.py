@@ -10,6 +10,7 @@ from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files
+from gitrun.model.object_format import SHA1
 from gitrun.model.run import BrokenRun, Notes, Run, is_id
 from gitrun.store.commits import read_commit
 from gitrun.store.live import is_live
@@ -95,7 +96,8 @@ def read_run(git: Git, run_id: str) -> Run | BrokenRun | None:
 
 def reason_not_a_run(run: str, tip: str) -> str:
     """Returns the reason why a ref cannot be a run by its name or target; empty if it may be one."""
-    if not is_id(run):
+    # git would take an id of the other object format for an abbreviation
+    if not is_id(run) or (is_id(tip) and len(tip) != len(run)):
         return "its name is not an object id"
     return f"it is a symbolic ref to {tip.removeprefix('ref: ')}" if tip.startswith("ref: ") else ""
 
@@ -319,16 +321,23 @@ def is_partial(git: Git) -> bool:
     return "extensions.partialclone" in git.config or any(values[-1] == "true" for values in promised)
 
 
-def bulk_reader(repository: Git) -> ObjectReader:
-    """Returns a libgit2 reader for very many local objects."""
-    return git.odb.Odb(repository)
+@contextmanager
+def local_reader(repository: Git) -> Iterator[ObjectReader]:
+    """Opens a reader for very many objects that are here: libgit2, or git where libgit2 cannot read the repository."""
+    if repository.object_format == SHA1:
+        yield git.odb.Odb(repository)
+        return
+    # libgit2 1.9 reads SHA-256 only if it is built for that alone
+    with git.objects.BulkObjects(repository) as objects:
+        yield objects
 
 
 @contextmanager
 def reader_of_all(git: Git) -> Iterator[ObjectReader]:
     """Opens a reader for very many objects, which works in partial clones too."""
-    if not is_partial(git):
-        yield bulk_reader(git)
+    if is_partial(git):
+        with Objects(git) as objects:
+            yield objects
         return
-    with Objects(git) as objects:
-        yield objects
+    with local_reader(git) as reader:
+        yield reader

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import asdict, dataclass, field
 from gitrun.git.objects import Entry, Objects, TreeMaker, edit_tree, entry_at
-from gitrun.model.digest import sha1
 from gitrun.model.submodules import parent_directories
 from gitrun.model.tree import COMMIT, TREE
 
@@ -152,4 +151,4 @@ def submodule_entry(objects: Objects, maker: TreeMaker, side: ComparedSource, pa
     # an invented id that no commit has: git refuses the id of the tree in a commit entry
     if is_clean:
         return Entry(COMMIT, commit)
-    return Entry(COMMIT, sha1(bare.encode()).hexdigest())
+    return Entry(COMMIT, objects.git.object_format.hash(bare.encode()).hexdigest())

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun
+from gitrun.git.objects import find_entries
 from gitrun.model.validation_rules import MAX_DEPTH, MAX_ENTRIES, MAX_TREE
 
 if TYPE_CHECKING:
     from gitrun.git.objects import ObjectReader
 
 DIRECTORY = b"40000"
-# <mode> <name> NUL <20 bytes of id>
-ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +56,14 @@ class Measurer:
             if entry is None or entry[0] != DIRECTORY:
                 return None
             data = self._data(entry[1])
-            entry = next(((mode, object_id.hex()) for mode, name, object_id in ENTRY.findall(data) if name == part), None)
+            entry = next(
+                ((mode, object_id.hex()) for mode, name, object_id in find_entries(data, len(tree) // 2) if name == part), None
+            )
         return entry
 
     def _look(self, name: str) -> tuple[int, list[str]]:
         """Returns the number of entries of a directory, and the ids of its subdirectories."""
-        entries = ENTRY.findall(self._data(name))
+        entries = find_entries(self._data(name), len(name) // 2)
         # some programs write directories with a leading zero, and git reads them
         return len(entries), [object_id.hex() for mode, _, object_id in entries if mode in {DIRECTORY, b"040000"}]
 

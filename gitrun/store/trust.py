@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gitrun import store
 from gitrun.errors import GitFailed, NotTrusted
 from gitrun.git.locks import make_shared_directory
-from gitrun.model.run import DIRECTORY, EMPTY_TREE, is_id, short_id
+from gitrun.model.run import DIRECTORY, is_id, short_id
 from gitrun.model.text import safe_text
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def foreign_result_error(git: Git, run: Run) -> NotTrusted:
 
 def source_difference(git: Git, attempt: Attempt) -> str:
     """Describes in words how the attempt's source differs from its base commit."""
-    base = attempt.base or EMPTY_TREE
+    base = attempt.base or git.object_format.empty_tree
     old, new = base, attempt.id
     if attempt.content:
         with suppress(GitFailed):  # a missing object is reported below

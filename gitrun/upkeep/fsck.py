@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import zlib
@@ -24,7 +23,7 @@ from gitrun.store.index_rows import encode_row
 from gitrun.store.live import is_live, is_still_supervised, recorded_runs
 from gitrun.store.notes import NOTES, notes_exist, notes_wanted
 from gitrun.store.refs import damaged_refs, ref_store, tips
-from gitrun.store.runs import bulk_reader, is_partial, read_runs, reader_of_all
+from gitrun.store.runs import is_partial, local_reader, read_runs, reader_of_all
 from gitrun.store.trust import trusted_ids
 from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, runs_on_replaced_commits
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import ObjectReader
+    from gitrun.model.object_format import ObjectFormat
 
 WHOLE = 1 << 20
 """Bytes up to which a loose object is verified in full; of a larger one only the header is."""
@@ -255,7 +255,8 @@ def file_system_type(path: str) -> str:
 def check_objects(git: Git) -> Iterator[Diagnostic]:
     """Yields loose objects that are empty or damaged, and missing objects that runs need."""
     store, run_tips = git.common_dir / "objects", tips(git)
-    bad = {name: size for name, size in loose_objects(git) if not is_intact(store / name[:2] / name[2:], name, size)}
+    form = git.object_format
+    bad = {name: size for name, size in loose_objects(git) if not is_intact(store / name[:2] / name[2:], name, size, form)}
     hurts = runs_needing(git, run_tips, frozenset(bad))
     for name, size in bad.items():
         runs = hurts.get(name, [])
@@ -289,7 +290,7 @@ def missing_objects_of_runs(git: Git) -> frozenset[str]:
         commits = git.run("rev-list", f"--glob={RUNS}*", "--not", "--branches", "--tags", "--remotes")
         # ?<id> stands for a missing object
         lines = git.run("rev-list", "--objects", "--missing=print", "--no-walk", "--stdin", stdin=commits).splitlines()
-        return frozenset(line[1:41].decode() for line in lines if line.startswith(b"?"))
+        return frozenset(line[1:].decode() for line in lines if line.startswith(b"?"))
     return frozenset()
 
 
@@ -304,7 +305,7 @@ def loose_objects(git: Git) -> Iterator[tuple[str, int]]:
                     yield name, entry.stat(follow_symlinks=False).st_size
 
 
-def is_intact(path: os.PathLike[str], name: str, size: int) -> bool:
+def is_intact(path: os.PathLike[str], name: str, size: int, object_format: ObjectFormat) -> bool:
     """Returns whether the file of a loose object is intact. Above WHOLE bytes only its header is checked."""
     if not size:
         return False
@@ -319,7 +320,7 @@ def is_intact(path: os.PathLike[str], name: str, size: int) -> bool:
         return False
     if size > WHOLE:
         return unpacked.startswith((b"blob ", b"tree ", b"commit ", b"tag "))
-    return hashlib.sha1(unpacked, usedforsecurity=False).hexdigest() == name
+    return object_format.hash(unpacked).hexdigest() == name
 
 
 def runs_needing(git: Git, run_tips: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
@@ -327,25 +328,26 @@ def runs_needing(git: Git, run_tips: Mapping[str, str], bad: frozenset[str]) -> 
     needing: dict[str, list[str]] = {}
     if not bad:
         return needing
-    reader, sound = bulk_reader(git), set[str]()
-    for run, tip in run_tips.items():
-        commits, front = set[str](), [tip] if is_id(tip) else []
-        while front:
-            name = front.pop()
-            if name in commits or name in sound:
-                continue
-            commits.add(name)
-            one = reader.read(name, 1 << 26) if name not in bad else None
-            commit = read_commit(one)
-            if commit:
-                front += [commit.tree, *commit.parents]
-            elif one and one.kind == "tree" and one.data is not None:
-                front += parse_tree_ids(one.data).values()
-        for name in commits & bad:
-            needing.setdefault(name, []).append(run)
-        # objects below a run without bad ones are not walked again for the next run
-        if not commits & bad:
-            sound |= commits
+    sound = set[str]()
+    with local_reader(git) as reader:
+        for run, tip in run_tips.items():
+            commits, front = set[str](), [tip] if is_id(tip) else []
+            while front:
+                name = front.pop()
+                if name in commits or name in sound:
+                    continue
+                commits.add(name)
+                one = reader.read(name, 1 << 26) if name not in bad else None
+                commit = read_commit(one)
+                if commit:
+                    front += [commit.tree, *commit.parents]
+                elif one and one.kind == "tree" and one.data is not None:
+                    front += parse_tree_ids(one.data, git.object_format.size).values()
+            for name in commits & bad:
+                needing.setdefault(name, []).append(run)
+            # objects below a run without bad ones are not walked again for the next run
+            if not commits & bad:
+                sound |= commits
     return needing
 
 

@@ -267,7 +267,9 @@ def objects_to_pack(git: Git) -> tuple[int, int]:
     limit, packs_limit = number_setting(git, "gc.auto", LOOSE_OBJECTS), number_setting(git, "gc.autopacklimit", PACKS)
     store = git.common_dir / "objects"
     # git looks into the same directory, 17
-    loose = 256 * sum(bool(re.fullmatch("[0-9a-f]{38}", name)) for name in names_in(store / "17"))
+    loose = 256 * sum(
+        bool(re.fullmatch(f"[0-9a-f]{{{git.object_format.digits - 2}}}", name)) for name in names_in(store / "17")
+    )
     packs = sum(name.endswith(".pack") for name in names_in(store / "pack"))
     # gc.auto=0 turns off both limits
     return loose if 0 < limit < loose else 0, packs if limit > 0 and 0 < packs_limit < packs else 0

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
-from gitrun.model.run import EMPTY_TREE
 from gitrun.model.text import safe_text
 from gitrun.store.submodules import ComparedSource, align_sources, compared_source
 from gitrun.views.contents import CHANGED, CHANGES, Change, PathsBesideSource
@@ -51,11 +50,12 @@ def read_code_changes(git: Git, old: Run | None, new: Run) -> CodeChanges:
     if old is None and attempt.base and not attempt.dirty:
         return CodeChanges()
     left_out = [PathsBesideSource(run.attempt) for run in (old, new) if run]
+    base = attempt.base or git.object_format.empty_tree
     with suppress(GitFailed):
-        before = compared_source(old.attempt, old.attempt.id) if old else ComparedSource(attempt.base or EMPTY_TREE)
+        before = compared_source(old.attempt, old.attempt.id) if old else ComparedSource(base)
         trees = align_sources(git, before, compared_source(attempt, attempt.id))
         paths = list_changed_paths(git, trees, left_out)
-        commit = "" if old else attempt.base or EMPTY_TREE
+        commit = "" if old else base
         code_changes = CodeChanges(tuple(paths[:PATHS]), more_paths=len(paths) > PATHS, commit=commit)
         return read_lines(git, trees, code_changes) if paths else code_changes
     return CodeChanges()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.git.objects import Objects
-from gitrun.model.run import DIRECTORY, EMPTY_TREE, kept_name
+from gitrun.model.run import DIRECTORY, kept_name
 from gitrun.store.kept_files import kept_directory, kept_entry
 from gitrun.store.submodules import ComparedSource, align_sources, compared_source
 
@@ -131,7 +131,8 @@ def uncommitted_changes(git: Git, attempt: Attempt) -> list[Change]:
     """Returns the differences between the commit that an attempt was made from and its source."""
     others = PathsBesideSource(attempt)
     # a run before the first commit has no base
-    old, new = align_sources(git, ComparedSource(attempt.base or EMPTY_TREE), compared_source(attempt, attempt.id))
+    base = ComparedSource(attempt.base or git.object_format.empty_tree)
+    old, new = align_sources(git, base, compared_source(attempt, attempt.id))
     return [change for change in changed_paths(git, old, new) if change.path not in others]
 
 

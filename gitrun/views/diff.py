@@ -10,7 +10,7 @@ from gitrun.git.objects import Objects, TreeMaker
 from gitrun.model.flags import same_value
 from gitrun.model.provenance import dependency_ids
 from gitrun.model.record_files import OUTPUT
-from gitrun.model.run import DIRECTORY, EMPTY_TREE
+from gitrun.model.run import DIRECTORY
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.submodules import ComparedSource, align_sources, compared_source
 from gitrun.views.contents import ADDED, CARRIED, CHANGED, DELETED, Change, PathsBesideSource, changed_paths
@@ -80,7 +80,8 @@ def pair_of_runs(git: Git, old: Run, new: Run) -> Pair:
 def pair_with_base(git: Git, run: Run) -> Pair:
     """Returns the pair for a run and the commit that it was made from."""
     (tree,) = source_trees(git, (run,))
-    return Pair(*align_sources(git, ComparedSource(run.attempt.base or EMPTY_TREE), compared_source(run.attempt, tree)), (run,))
+    base = ComparedSource(run.attempt.base or git.object_format.empty_tree)
+    return Pair(*align_sources(git, base, compared_source(run.attempt, tree)), (run,))
 
 
 def pair_with_worktree(git: Git, run: Run, working: Source) -> Pair:

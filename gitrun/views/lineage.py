@@ -53,7 +53,8 @@ def read_records(git: Git, runs: Sequence[Run]) -> Sequence[Object | None]:
         with Objects(git) as objects:
             return objects.read_many(names)
     except ObjectsGone:  # git cat-file dies when it reads a truncated tree, and with it all other requests
-        return store.runs.bulk_reader(git).read_many(names)
+        with store.runs.local_reader(git) as reader:
+            return reader.read_many(names)
 
 
 def find_basis(record: Object | None) -> Basis | None:

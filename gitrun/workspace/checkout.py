@@ -294,7 +294,7 @@ def is_in_commits(git: Git, objects: Objects, commits: Iterable[str], path: str,
     ids = {entry.id for entry in entries if entry}
     data = target.read_bytes()
     # first without filters, as gitrun stores produced files
-    if hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() in ids:
+    if git.object_format.hash(b"blob %d\0" % len(data) + data).hexdigest() in ids:
         return True
     return bool(ids) and git.run("hash-object", "--path", path, "--stdin", stdin=data).decode().strip() in ids
 

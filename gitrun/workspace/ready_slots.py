@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass, field
 from gitrun.git.objects import Objects, parse_tree
 from gitrun.git.status import WorktreeStatus
-from gitrun.model.digest import sha1
+from gitrun.model.object_format import format_of
 from gitrun.model.run import DIRECTORY
 from gitrun.model.tree import FILE, TREE
 from gitrun.workspace.lending import RACY, stamp_of
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 RECORD = os.fsencode(DIRECTORY)
 MOST_FILES = 20_000
 """Files above which git examines a slot faster than this process."""
-INDEX_TRAILER = 20
-"""Bytes of the checksum at the end of git's index; zeros if `index.skipHash` is set."""
 STAT_DATA = 40
 """Bytes of an index entry before the object id: times, device, inode, mode, owner, size."""
 LONGEST_NAME = 255
@@ -98,7 +96,7 @@ def read_attempt_tree(git: Git, attempt_id: str) -> AttemptTree | None:
     """Returns the tree of an attempt; None if its record is no flat directory of files."""
     with Objects(git) as objects:
         top = objects.read(f"{attempt_id}^{{tree}}")
-        source = dict(parse_tree(top.data)) if top and top.data is not None else {}
+        source = dict(parse_tree(top.data, git.object_format.size)) if top and top.data is not None else {}
         record = source.pop(RECORD, None)
         if top is None or record is None or record.mode != TREE:
             return None
@@ -236,7 +234,8 @@ def replace_in_index(index: bytes, top: bytes, before: AttemptTree, after: Attem
     Only object ids and the stats of these files change, in entries of versions 2 and 3 and in the cache of trees (TREE). Paths
     keep their lengths, so that nothing moves.
     """
-    data = bytearray(index)
+    data, object_format = bytearray(index), format_of(after.id)
+    size = object_format.size
     for name, blob in before.blobs.items():
         path = RECORD + b"/" + name
         if len(path) > LONGEST_NAME:
@@ -246,15 +245,15 @@ def replace_in_index(index: bytes, top: bytes, before: AttemptTree, after: Attem
         if at < STAT_DATA or data.count(old) > 1:
             return None
         data[at - STAT_DATA : at] = pack_stat(os.lstat(top + b"/" + path))
-        data[at : at + 20] = bytes.fromhex(after.blobs[name])
+        data[at : at + size] = bytes.fromhex(after.blobs[name])
     for old_tree, new_tree in ((before.id, after.id), (before.record, after.record)):
         old_id = bytes.fromhex(old_tree)
         if data.count(old_id) > 1:
             return None
         # absent where git has not cached the tree
         data = data.replace(old_id, bytes.fromhex(new_tree))
-    if any(data[-INDEX_TRAILER:]):
-        data[-INDEX_TRAILER:] = sha1(bytes(data[:-INDEX_TRAILER])).digest()
+    if any(data[-size:]):  # zeros if `index.skipHash` is set
+        data[-size:] = object_format.hash(bytes(data[:-size])).digest()
     return bytes(data)
 
 

@@ -66,7 +66,7 @@ AT_ONCE = 4
 class RunConvertor(Convertor[str]):
     """An id of a run in an address, or the beginning of one."""
 
-    regex = "[0-9a-f]{4,40}"
+    regex = "[0-9a-f]{4,64}"
 
     def convert(self, value: str) -> str:
         """Returns the id."""
