@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = (
     "annotated",
+    "archived_runs",
     "browser",
     "built_projects",
     "byte_runs",

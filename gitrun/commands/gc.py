@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ STATUSES = ("completed", "error", "terminated", "staged", "pending")
 @click.option("--older-than", metavar="DATE", help="Delete runs older than DATE, such as 90.days or 2026-01-01.")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Delete all but the newest N runs of each operation.")
 @click.option("--status", metavar="LIST", help="Delete only runs with one of these statuses, such as error,terminated.")
+@click.option("--archive", is_flag=True, help="Archive all ended runs without label or mark, whatever their age.")
 @click.option("--slots", is_flag=True, help="Empty all idle slots, not only those unused for 30 days.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted, and its size; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -36,14 +39,20 @@ def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None)
     With --older-than, --keep or --status it also deletes the runs to which all of these apply. It never deletes a run that
     is marked, labelled or running.
 
+    If there are more than 10,000 runs, it moves the oldest of those that ended more than 30 days ago into an archive. You
+    use archived runs as before, and git has fewer refs to look at.
+
     \b
       git run gc --dry-run
       git run gc --older-than 90.days --keep 10
       git run gc --status error,terminated --older-than 2.weeks
+      git run gc --archive
     """
     project = open_project()
     # a dry run stops after the survey, so it shows just what would be done
     plan = project.upkeep.survey(read_rules(project, options))
+    if plan.archived and not options["archive"] and not dry_run:
+        plan = ask_to_archive(project, plan)
     if not dry_run:
         project.upkeep.sweep(plan)
     if as_json:
@@ -68,13 +77,35 @@ def read_rules(project: Project, options: dict[str, str | int | bool | None]) ->
         keep=int(keep) if keep is not None else settings.gc_keep,
         statuses=statuses,
     )
-    return upkeep.gc.GcRules(retention, project.upkeep.trash_expiry(), bool(options["slots"]))
+    after = settings.gc_archive_after
+    archive = upkeep.archiving.ArchiveRules()
+    if not options["archive"] and after == "never":
+        archive = upkeep.archiving.NEVER
+    elif not options["archive"]:
+        archive = upkeep.archiving.ArchiveRules(project.upkeep.parse_time(after), settings.gc_archive_beyond)
+    return upkeep.gc.GcRules(retention, project.upkeep.trash_expiry(), bool(options["slots"]), archive)
+
+
+def ask_to_archive(project: Project, plan: GcPlan) -> GcPlan:
+    """Asks whether to archive runs, the first time. Returns the plan, without them if the answer is no or nobody can answer."""
+    is_known = any(name in project.config for name in ("gitrun.gc.archiveafter", "gitrun.gc.archivebeyond"))
+    if is_known or project.upkeep.has_archive():
+        return plan
+    count = count_text(len(plan.archived), "old run")
+    if not sys.stdin.isatty():
+        fact = f"note: {count} can be archived, which makes git fetch and push faster"
+        project.say(f"{fact}. To allow that: git config gitrun.gc.archiveBeyond {project.settings.gc_archive_beyond}")
+        return replace(plan, archived=())
+    question = f"gitrun: archive {count}? git fetch and push get faster, and you use the runs as before"
+    return plan if click.confirm(question, default=True, err=True) else replace(plan, archived=())
 
 
 def print_plan(project: Project, plan: GcPlan, would: str) -> None:
     """Prints the deletions, done or planned."""
     now = datetime.now(timezone.utc)
     report_runs(project, "would delete" if would else "deleted", plan.runs, now)
+    if plan.archived:
+        project.say(f"{would}archive{'' if would else 'd'} {count_text(len(plan.archived), 'run')}")
     for run in plan.purged or ():
         project.say(f"{would}purge{'' if would else 'd'} run {short_id(run)} from the trash")
     removed = "would remove" if would else "removed"
@@ -102,6 +133,7 @@ def has_work(plan: GcPlan) -> bool:
     return any(
         (
             plan.runs,
+            plan.archived,
             plan.purged,
             plan.files,
             plan.slots,
@@ -118,6 +150,7 @@ def plan_json(plan: GcPlan) -> dict[str, object]:
     piles = {"files": plan.files, "slots": plan.slots, "leftovers": plan.leftovers}
     return {
         "delete": [run.id for run in plan.runs],
+        "archive": [run.id for run in plan.archived],
         "purge": list(plan.purged or ()),
         **{name: [{"path": str(pile.path), "size": pile.size} for pile in each] for name, each in piles.items()},
         "loose_refs": plan.loose_refs,

@@ -23,9 +23,10 @@ from gitrun.store import notes
 from gitrun.store.attempts import AttemptHandle, Collected
 from gitrun.store.commits import read_commit
 from gitrun.store.live import LOCK, Live, directory_of, is_copied_record, is_live, is_still_supervised, owner_of, recorded_runs
+from gitrun.store.purged import purged_ids
 from gitrun.store.refs import RefEdit, ref_store, remove_lock_of_dead_supervisor, tip_of
 from gitrun.store.runs import last_attempts
-from gitrun.store.trash import deleted_tips, purged_ids
+from gitrun.store.trash import deleted_tips
 from gitrun.workspace.manifest import read_manifest
 from gitrun.workspace.metrics import collect_metrics
 from gitrun.workspace.slots import bind_git, read_state, slot_directory

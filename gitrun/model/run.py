@@ -41,6 +41,8 @@ MAX_DEPTH = 100
 # outside refs/heads and refs/tags: a plain clone, fetch or push transfers no runs
 RUNS = "refs/runs/"
 TRASH = "refs/gitrun/trash/"
+ARCHIVE = "refs/gitrun/archive/"
+"""Refs that keep many ended runs each, whose own refs are deleted."""
 INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
 """Refs that keep fetched runs until they are checked, and runs that are being pushed."""
 ID_DIGITS = "[0-9a-f]{40}(?:[0-9a-f]{24})?"

@@ -67,6 +67,8 @@ class Settings:
     gc_older_than: str = ""
     gc_keep: int | None = None
     gc_status: tuple[str, ...] = ()
+    gc_archive_after: str = "30.days"
+    gc_archive_beyond: int = 10_000
     record_env: tuple[str, ...] = RECORDED
     pre_push: str = "push"
     allow_delete: bool = False
@@ -254,6 +256,8 @@ READERS: dict[str, tuple[str, Callable[[str, tuple[str, ...]], Any]]] = {
     "gc_older_than": ("gitrun.gc.olderThan", parse_optional_date),
     "gc_keep": ("gitrun.gc.keep", parse_count),
     "gc_status": ("gitrun.gc.status", parse_statuses),
+    "gc_archive_after": ("gitrun.gc.archiveAfter", parse_date),
+    "gc_archive_beyond": ("gitrun.gc.archiveBeyond", parse_count),
     "record_env": ("gitrun.recordEnv", all_texts),
     "pre_push": ("gitrun.prePush", parse_hook_action),
     "allow_delete": ("gitrun.allowDelete", parse_bool),
@@ -269,7 +273,7 @@ RUN_SETTINGS = (
     "submodules", "link_paths", "lend_paths",
 )  # fmt: skip
 """Settings that must be valid before anything runs."""
-GC_SETTINGS = ("trash_expire", "gc_older_than", "gc_keep", "gc_status")
+GC_SETTINGS = ("trash_expire", "gc_older_than", "gc_keep", "gc_status", "gc_archive_after", "gc_archive_beyond")
 """Settings that must be valid before anything is deleted."""
 
 

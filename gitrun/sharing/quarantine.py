@@ -18,8 +18,9 @@ from gitrun.git.locks import acquire, is_held
 from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, run_ref, short_id
 from gitrun.store import foreign
 from gitrun.store.live import is_live
+from gitrun.store.purged import purged_ids
 from gitrun.store.refs import RefEdit, delete_temporary_refs, may_have_refs, ref_store, tip_of, tips, unsynced
-from gitrun.store.trash import delete_runs, purged_ids
+from gitrun.store.trash import delete_runs
 from gitrun.store.trust import is_trusted_commit
 
 if TYPE_CHECKING:

@@ -4,12 +4,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gitrun.store import annotations as annotations
+    from gitrun.store import archive_tips as archive_tips
+    from gitrun.store import archives as archives
     from gitrun.store import attempts as attempts
     from gitrun.store import checkpoints as checkpoints
     from gitrun.store import claims as claims
     from gitrun.store import columns as columns
     from gitrun.store import commits as commits
     from gitrun.store import filter_sql as filter_sql
+    from gitrun.store import folding as folding
     from gitrun.store import foreign as foreign
     from gitrun.store import index as index
     from gitrun.store import index_rows as index_rows
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from gitrun.store import notes as notes
     from gitrun.store import outputs as outputs
     from gitrun.store import publication as publication
+    from gitrun.store import purged as purged
     from gitrun.store import refs as refs
     from gitrun.store import resolve as resolve
     from gitrun.store import runs as runs

@@ -148,3 +148,11 @@ def protect_from_gc(git: Git, heads: Iterable[str | None], published: Iterable[s
         revisions = [*(f"{head}\n" for head in heads if head), *(f"^{other}\n" for other in published if other)]
         path = git.common_dir / "objects" / "pack" / "pack"
         git.attempt("pack-objects", "--revs", "-q", str(path), stdin="".join(revisions).encode())
+
+
+def protect_moved(git: Git, heads: Iterable[str]) -> None:
+    """Packs runs that move between refs if a gc is running: it may have scanned their new place already."""
+    if is_gc_running(git):
+        # what branches, tags and remotes reach is safe from the gc without a pack
+        elsewhere = git.run("for-each-ref", "--format=%(objectname)", "refs/heads", "refs/tags", "refs/remotes")
+        protect_from_gc(git, heads, elsewhere.decode().split())

@@ -17,7 +17,8 @@ from gitrun import git, store
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.exe import Coprocess, failure_reason, unwritable_message
-from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id
+from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id
+from gitrun.store.purged import purged_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 TRANSACTION = [b"start: ok\n", b"prepare: ok\n", b"commit: ok\n"]
 """The answers of `git update-ref --stdin` to a transaction that succeeds."""
+FEW = 100
+"""Runs up to which git is asked for the ref of each."""
+TRIES = 5
+"""Times that refs are read again while another process archives runs."""
 BUSY = (0.01, 0.05, 0.2, 0.5, 1.0)
 """Seconds between tries while another process, such as a gc that packs refs, holds a ref's lock."""
 FORGOTTEN = 60.0
@@ -71,18 +76,56 @@ def ref_store(git: Git) -> RefStore:
 
 
 def tips(git: Git, under: str = RUNS) -> dict[str, str]:
-    """Returns the tip of each run by id; `ref: <target>` for a symbolic ref. `under` = TRASH: deleted runs."""
+    """Returns the tip of each run by id, archived ones too; `ref: <target>` for a symbolic ref.
+
+    `under` = TRASH: deleted runs.
+    """
     return ref_store(git).tips(under)
 
 
 def tip_of(git: Git, run_id: str) -> str | None:
-    """Returns the commit that the run's ref points to; None if there is no such run."""
-    return read_ref(git, run_ref(run_id))
+    """Returns the run's last commit, which its ref points to or an archive lists; None if there is no such run."""
+    return read_ref(git, run_ref(run_id)) or visible_archived_tip(git, run_id)
+
+
+def visible_archived_tip(git: Git, run_id: str) -> str | None:
+    """Returns the tip that an archive lists for a run, unless the run was deleted here."""
+    tip = archived_tip(git, run_id)
+    is_hidden = tip is None or read_ref(git, TRASH + run_id) is not None or run_id in purged_ids(git)
+    return None if is_hidden else tip
+
+
+def archived_tip(git: Git, run_id: str) -> str | None:
+    """Returns the tip that an archive lists for a run, deleted or not; None without one."""
+    heads = archive_heads(git)
+    return store.archive_tips.archived_tip(git, heads, run_id) if heads else None
+
+
+def archive_heads(git: Git) -> dict[str, str]:
+    """Returns the last commit of each archive by its writer."""
+    return ref_store(git).tips(ARCHIVE) if may_have_refs(git, ARCHIVE) else {}
+
+
+def is_folded(git: Git, run_id: str) -> bool:
+    """Returns whether the run has no ref of its own, but is listed by an archive and not deleted."""
+    return read_ref(git, run_ref(run_id)) is None and visible_archived_tip(git, run_id) is not None
+
+
+def list_refs(git: Git, *names: str) -> dict[str, str]:
+    """Returns where refs of these names, or below these prefixes, point to, without what archives list: ref -> object."""
+    return FileRefs(git).list_refs(*names)
+
+
+def refs_of_runs(git: Git, runs: Collection[str]) -> dict[str, str]:
+    """Returns those of the runs that have a ref of their own, with its tip: id -> tip."""
+    names = [RUNS] if len(runs) > FEW else [run_ref(run) for run in runs]
+    refs = list_refs(git, *names) if names else {}
+    return {run: tip for ref, tip in refs.items() if (run := ref.removeprefix(RUNS)) in runs}
 
 
 def read_ref(git: Git, ref: str) -> str | None:
     """Returns the object that the ref points to; None if there is no such ref."""
-    if ref.startswith((RUNS, TRASH, INCOMING, "refs/notes/")):
+    if ref.startswith((RUNS, TRASH, ARCHIVE, INCOMING, "refs/notes/")):
         # a git process takes longer than the rest of most callers
         loose = read_loose(git, ref)
         if loose:
@@ -126,11 +169,36 @@ class FileRefs:
 
     def tips(self, under: str = RUNS) -> dict[str, str]:
         """Returns the tips by id, in one git process. A symbolic ref has the tip `ref: <target>`."""
+        if under != RUNS:
+            return {ref.removeprefix(under): tip for ref, tip in self.list_refs(under).items()}
+        refs = self._list_refs_of_runs()
+        heads = {ref.removeprefix(ARCHIVE): head for ref, head in refs.items() if ref.startswith(ARCHIVE) and is_id(head)}
+        if not heads:
+            return {ref.removeprefix(RUNS): tip for ref, tip in refs.items() if not ref.startswith(ARCHIVE)}
+        archived = store.archive_tips.archived_tips(self.git, heads)
+        for run in (self.tips(TRASH).keys() | purged_ids(self.git)) & archived.keys():
+            del archived[run]
+        # the ref of a run wins: it may have new attempts since it was archived
+        return archived | {ref.removeprefix(RUNS): tip for ref, tip in refs.items() if not ref.startswith(ARCHIVE)}
+
+    def _list_refs_of_runs(self) -> dict[str, str]:
+        """Returns the refs of runs and archives as they were at one moment, if no other process archives all the time."""
+        directory, refs = self.git.common_dir / ARCHIVE, dict[str, str]()
+        for _ in range(TRIES):
+            before = directory_stamp(directory)
+            # git reads archives first: a run that is archived in between would be in neither
+            refs = self.list_refs(RUNS, ARCHIVE)
+            if before == directory_stamp(directory):
+                break
+        return refs
+
+    def list_refs(self, *prefixes: str) -> dict[str, str]:
+        """Returns where the refs below the prefixes, or of these names, point to: ref -> object, or `ref: <target>`."""
         # the default format fails if one ref dangles
-        lines = self.git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", under)
+        lines = self.git.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", *prefixes)
         # <id> refs/runs/<run id> <target, if it is a symbolic ref>
         fields = (line.split(" ", 2) for line in lines.decode(errors="surrogateescape").splitlines())
-        return {ref.removeprefix(under): f"ref: {target}" if target else tip for tip, ref, target in fields}
+        return {ref: f"ref: {target}" if target else tip for tip, ref, target in fields}
 
     def apply(self, edits: Sequence[RefEdit]) -> None:
         """Makes the edits in one transaction of git, which is all or none unless git is killed.
@@ -143,12 +211,11 @@ class FileRefs:
             now = self._read_again(remaining)
             # git fails if its last fsync does, although the refs have moved
             remaining = [edit for edit in remaining if now.get(edit.ref) != edit.new]
-            for edit in remaining:
-                if now.get(edit.ref) != edit.expected:
-                    raise StaleRun(f"another process changed {display_name(edit.ref)}", "Try again")
-            # git reports a missing object and a held lock alike
-            for commit_id in missing_objects(self.git, [edit.new for edit in remaining if edit.new]):
-                raise ObjectsGone(f"git gc deleted {commit_id} before its ref was set", "Try again")
+            unfolded = self._edits_of_archived(remaining, now)
+            if unfolded != remaining:
+                remaining = unfolded
+                continue
+            self._require_possible(remaining, now)
             if not remaining:
                 break
             if not waits or unwritable_message(failure):
@@ -190,21 +257,49 @@ class FileRefs:
             return [answers.readline() for _ in TRANSACTION] == TRANSACTION
         return False
 
+    def _require_possible(self, edits: Sequence[RefEdit], now: Mapping[str, str | None]) -> None:
+        """Raises StaleRun or ObjectsGone if an edit that failed cannot succeed. `now` is where the refs are."""
+        for edit in edits:
+            if now.get(edit.ref) != edit.expected:
+                raise StaleRun(f"another process changed {display_name(edit.ref)}", "Try again")
+        # git reports a missing object and a held lock alike
+        for commit_id in missing_objects(self.git, [edit.new for edit in edits if edit.new]):
+            raise ObjectsGone(f"git gc deleted {commit_id} before its ref was set", "Try again")
+
+    def _edits_of_archived(self, edits: Sequence[RefEdit], now: Mapping[str, str | None]) -> list[RefEdit]:
+        """Returns the edits as they are for runs that an archive lists at the expected tip: they have no refs yet.
+
+        So who goes on with an archived run makes its ref in the same step, and a deletion has nothing to do.
+        """
+        absent = [edit for edit in edits if edit.ref.startswith(RUNS) and edit.expected and now.get(edit.ref) is None]
+        heads = archive_heads(self.git) if absent else {}
+        if not heads:
+            return list(edits)
+        archived = store.archive_tips.archived_tips_of(self.git, heads, [edit.ref.removeprefix(RUNS) for edit in absent])
+        folded = {edit.ref for edit in absent if archived.get(edit.ref.removeprefix(RUNS)) == edit.expected}
+        return [
+            replace(edit, expected=None) if edit.ref in folded else edit
+            for edit in edits
+            if edit.ref not in folded or edit.new is not None
+        ]
+
     def _read_again(self, edits: Sequence[RefEdit]) -> Mapping[str, str | None]:
         """Returns where the refs of the edits are now."""
         if len(edits) == 1:
             return {edits[0].ref: read_ref(self.git, edits[0].ref)}
         directories = {edit.ref.rpartition("/")[0] + "/" for edit in edits}
-        return {directory + name: tip for directory in directories for name, tip in self.tips(directory).items()}
+        return self.list_refs(*directories)
 
     def token(self) -> str:
-        """Returns the state of `refs/runs` and `packed-refs`, or an empty text if they changed a moment ago.
+        """Returns the state of the files of refs and of deleted runs, or an empty text if they changed a moment ago.
 
         Git renames loose refs into the directory, which changes it. Two changes within one tick of the file system's
         clock leave the same times. The ctime also reveals a write in place whose mtime was set back.
         """
         stamps, latest = [], 0.0
-        for path in (self.git.common_dir / "packed-refs", self.git.common_dir / RUNS):
+        # the ids of deleted runs decide which runs of an archive there are
+        deleted = (self.git.common_dir / TRASH, self.git.state / "purged")
+        for path in (self.git.common_dir / "packed-refs", self.git.common_dir / RUNS, self.git.common_dir / ARCHIVE, *deleted):
             try:
                 status = path.stat()
             except FileNotFoundError:
@@ -214,6 +309,14 @@ class FileRefs:
             stamps.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
             latest = max(latest, status.st_mtime)
         return " ".join(stamps) if time.time() - latest > SETTLED else ""
+
+
+def directory_stamp(path: Path) -> tuple[int, ...]:
+    """Returns numbers that change with the entries of a directory, which may be absent."""
+    with suppress(FileNotFoundError):
+        status = path.stat()
+        return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+    return ()
 
 
 def transaction_line(edit: RefEdit) -> str:
@@ -226,13 +329,13 @@ def transaction_line(edit: RefEdit) -> str:
 
 
 def belongs_to_run(ref: str) -> bool:
-    """Returns whether the ref is that of a run, deleted or not."""
-    return ref.startswith((RUNS, TRASH))
+    """Returns whether the ref is that of a run, deleted or not, or of an archive of runs."""
+    return ref.startswith((RUNS, TRASH, ARCHIVE))
 
 
 def display_name(ref: str) -> str:
     """Names the ref in a message: `run 3fa2c1d8`, or the ref itself if it is not a run's."""
-    return f"run {short_id(ref.rpartition('/')[2])}" if belongs_to_run(ref) else ref
+    return f"run {short_id(ref.rpartition('/')[2])}" if ref.startswith((RUNS, TRASH)) else ref
 
 
 def unsynced(git: Git) -> Git:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import RunIsRunning, StaleRun, UnknownRun
-from gitrun.git.gc_lock import is_gc_running
 from gitrun.git.locks import acquire, make_shared_directory
 from gitrun.git.objects import Objects
 from gitrun.model.run import INDEX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.run_names import find_by_name, find_id, parse_id_prefix
+from gitrun.store import folding
 from gitrun.store.live import is_live
-from gitrun.store.publication import protect_from_gc
-from gitrun.store.refs import RefEdit, missing_objects, ref_store, tips
+from gitrun.store.publication import protect_moved
+from gitrun.store.refs import RefEdit, missing_objects, ref_store, refs_of_runs, tips
 from gitrun.store.runs import read_runs, reader_of_all
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class Restored:
 
 def deleted_tips(git: Git) -> dict[str, str]:
     """Returns the tip of every deleted run by id. Ignores leftovers of runs that exist."""
-    there, now = tips(git, TRASH), tips(git)
+    there = tips(git, TRASH)
+    # an archived run that is in the trash is deleted, so only refs count
+    now = refs_of_runs(git, there)
     return {run: tip for run, tip in there.items() if is_id(run) and is_id(tip) and not has_ancestor(git, now.get(run), tip)}
 
 
@@ -114,6 +116,8 @@ def delete_runs(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     refs = ref_store(git)
     refs.apply([RefEdit(TRASH + run, tip, there.get(run), "delete run") for run, tip in fresh.items()])
     refs.apply([RefEdit(RUNS + run, None, tip, "delete run") for run, tip in runs.items()])
+    # last: who looks at the trash already does not find them in an archive
+    folding.record_gone(git, runs.keys())
     return lost
 
 
@@ -125,7 +129,7 @@ def runs_without_tip(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
 
 def restore_runs(git: Git, runs: Mapping[str, str]) -> Restored:
     """Moves deleted runs (id -> tip) back, except where a different run of that id exists. Raises StaleRun."""
-    now = tips(git)
+    now = refs_of_runs(git, runs)
     changed = tuple(run for run, tip in runs.items() if run in now and not has_ancestor(git, now[run], tip))
     back = {run: tip for run, tip in runs.items() if run not in changed}
     refs = ref_store(git)
@@ -147,16 +151,9 @@ def finish_interrupted_moves(git: Git) -> None:
     there = tips(git, TRASH)
     if not there:
         return
-    now = tips(git)
+    now = refs_of_runs(git, there)
     forget_runs(git, {run: tip for run, tip in there.items() if run in now and has_ancestor(git, now[run], tip)})
-
-
-def protect_moved(git: Git, heads: Iterable[str]) -> None:
-    """Packs runs that move between refs if a gc is running: it may have scanned their new place already."""
-    if is_gc_running(git):
-        # what branches, tags and remotes reach is safe from the gc without a pack
-        elsewhere = git.run("for-each-ref", "--format=%(objectname)", "refs/heads", "refs/tags", "refs/remotes")
-        protect_from_gc(git, heads, elsewhere.decode().split())
+    folding.record_gone(git, there.keys() - now.keys())
 
 
 def deletion_times(git: Git) -> dict[str, float]:
@@ -211,16 +208,3 @@ def update_deletion_times(git: Git, change: Callable[[dict[str, float]], dict[st
 def deletion_times_file(git: Git) -> Path:
     """Returns the file of deletion times: a line with id and time for each deleted run."""
     return git.state / "trash"
-
-
-def purged_ids(git: Git) -> frozenset[str]:
-    """Returns the ids of runs purged here, which a fetch does not bring back."""
-    with suppress(OSError):
-        return frozenset(filter(is_id, (git.state / "purged").read_text(errors="replace").split()))
-    return frozenset()
-
-
-def record_purged(git: Git, runs: Iterable[str]) -> None:
-    """Records these runs as purged. Appends them in one write."""
-    with suppress(OSError), (git.state / "purged").open("a") as file:
-        file.write("".join(f"{run}\n" for run in runs))

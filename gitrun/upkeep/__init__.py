@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gitrun.upkeep import archiving as archiving
     from gitrun.upkeep import deleted_runs as deleted_runs
     from gitrun.upkeep import doctor as doctor
     from gitrun.upkeep import fsck as fsck

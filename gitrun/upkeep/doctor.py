@@ -19,7 +19,7 @@ from gitrun.model.text import hide_passwords
 from gitrun.sharing import quarantine, remotes
 from gitrun.sharing.hook_files import OUTDATED, Hooks
 from gitrun.source.stray_installs import find_stray_installs
-from gitrun.store import notes, trash
+from gitrun.store import notes, purged, trash
 from gitrun.store.index import Index
 from gitrun.store.live import DIRECTORY as LIVE
 from gitrun.store.live import directory_of
@@ -179,11 +179,11 @@ def check_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
     """Yields files in gitrun's directory that belong to no run and no running command."""
     for pile in gc.temporary_leftovers(git, now):
         yield Diagnostic("leftover", f"a killed command left tmp/{pile.path.name}", "git run gc", str(pile.path), "erase")
-    purged = trash.purged_ids(git)
+    purged_runs = purged.purged_ids(git)
     for pile in gc.orphaned_files(git):
         words = f"files of run {short_id(pile.path.name)} are kept here, but the run does not exist"
         # the user purged this run, so its files may go too
-        cure = "erase" if pile.path.name in purged else ""
+        cure = "erase" if pile.path.name in purged_runs else ""
         yield Diagnostic("files", words, "git run gc", str(pile.path), cure)
     for name in gc.names_in(git.state / LIVE):
         # no cure: somebody may have put the file there

@@ -19,9 +19,10 @@ from gitrun.git.gc_lock import is_gc_running
 from gitrun.git.locks import acquire, is_held
 from gitrun.model.run import PENDING, RUNNING, STAGED, TRASH, is_id
 from gitrun.sharing import quarantine
-from gitrun.store import trash
+from gitrun.store import folding, purged, trash
 from gitrun.store.live import is_live, recorded_runs
 from gitrun.store.refs import count_loose_refs, pack_refs, tips
+from gitrun.upkeep.archiving import NEVER, ArchiveRules, runs_to_archive
 from gitrun.workspace.erase import erase
 from gitrun.workspace.slots import is_free, worktree_record
 
@@ -71,12 +72,13 @@ class Retention:
 class GcRules:
     """The rules of a cleanup: runs to keep, expiry of deleted runs, and whether to empty all idle slots.
 
-    `expire` is in seconds since 1970; None keeps deleted runs for ever.
+    `expire` is in seconds since 1970; None keeps deleted runs for ever. `archive` says which runs lose their own refs.
     """
 
     retention: Retention = Retention()
     expire: float | None = None
     slots: bool = False
+    archive: ArchiveRules = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,13 @@ class Garbage:
 
 @dataclass(frozen=True, slots=True)
 class GcPlan:
-    """The work found: runs to delete, deleted runs (id -> tip) to purge, paths to remove, refs and objects to pack.
+    """The work found: runs to delete or archive, deleted runs (id -> tip) to purge, paths to remove, refs and objects to pack.
 
     `kept_size` is the size in bytes of the files kept outside git for the runs to purge.
     """
 
     runs: tuple[Run, ...] = ()
+    archived: tuple[Run, ...] = ()
     purged: Mapping[str, str] | None = None
     kept_size: int = 0
     files: tuple[Garbage, ...] = ()
@@ -114,9 +117,12 @@ def find_garbage(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> G
     """Returns what is not needed of `runs`, given newest attempt first, and of gitrun's files."""
     purged = expired_runs(git, rules.expire, now)
     loose, packs = objects_to_pack(git)
-    old = tuple(runs_to_delete(runs, rules.retention))
+    known = tuple(runs)
+    old = tuple(runs_to_delete(known, rules.retention))
+    doomed = {run.id for run in old}
     return GcPlan(
         runs=old,
+        archived=tuple(runs_to_archive(git, [run for run in known if run.id not in doomed], rules.archive)),
         purged=purged,
         kept_size=sum(size_below(git.state / "files" / run) for run in purged),
         files=orphaned_files(git),
@@ -137,6 +143,8 @@ def collect_garbage(git: Git, plan: GcPlan) -> None:
     if plan.runs:
         trash.delete_runs(git, {run.id: run.tip for run in plan.runs})
     purge_runs(git, plan.purged or {})
+    if plan.archived:
+        folding.fold_runs(git, {run.id: run.tip for run in plan.archived})
     for pile in (*plan.files, *plan.leftovers):
         remove_path(pile.path)
     for pile in plan.slots:
@@ -148,7 +156,8 @@ def purge_runs(git: Git, runs: Mapping[str, str]) -> None:
     """Removes the deleted runs (id -> tip) for good, with the files kept for them outside git."""
     if runs:
         # recorded first: after a kill, doctor still knows that the files of these runs may go
-        trash.record_purged(git, runs)
+        purged.record_purged(git, runs)
+        folding.remove_purged(git, runs)
         trash.forget_runs(git, runs)
     for run in runs:
         remove_path(git.state / "files" / run)

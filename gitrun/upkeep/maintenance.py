@@ -36,9 +36,13 @@ class Maintenance:
     def survey(self, rules: GcRules) -> GcPlan:
         """Returns the runs and files that are no longer needed; writes nothing."""
         self._recover()
-        return upkeep.gc.find_garbage(
-            self._session().git, () if rules.retention.keeps_all else self._list_runs(), rules, time.time()
-        )
+        repository = self._session().git
+        is_asked = not rules.retention.keeps_all or upkeep.archiving.is_due(repository, rules.archive)
+        return upkeep.gc.find_garbage(repository, self._list_runs() if is_asked else (), rules, time.time())
+
+    def has_archive(self) -> bool:
+        """Returns whether runs have been archived in this repository."""
+        return upkeep.archiving.has_archive(self._session().git)
 
     def sweep(self, plan: GcPlan) -> None:
         """Removes what `survey` found. Raises GitrunError."""

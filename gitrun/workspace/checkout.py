@@ -20,12 +20,12 @@ from gitrun.errors import NoWorktree, UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker, entry_at
 from gitrun.model import record_files
 from gitrun.model.provenance import read_steps
-from gitrun.model.run import File, Run, is_safe, kept_name, run_ref, short_id
+from gitrun.model.run import File, Run, is_safe, kept_name, short_id
 from gitrun.model.tree import COMMIT, EXECUTABLE, LINK
 from gitrun.store.checkpoints import source_tree
 from gitrun.store.commits import scratch_directory
 from gitrun.store.kept_files import kept_directory, restore_kept
-from gitrun.store.refs import read_ref
+from gitrun.store.refs import read_ref, tip_of
 from gitrun.store.runs import read_attempts
 from gitrun.workspace.links import make_parents, remove_empty_parents
 from gitrun.workspace.outputs import describe_file
@@ -137,7 +137,7 @@ def list_step_runs(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
     """Yields the runs of these steps, the steps of a step before the step itself."""
     for step in steps:
         with Objects(git) as objects:
-            data = objects.read(f"{run_ref(step.run_id)}:{record_files.RESULT}")
+            data = objects.read(f"{tip_of(git, step.run_id) or step.run_id}:{record_files.RESULT}")
         yield from list_step_runs(git, read_steps(data.data) if data and data.data is not None else ())
         yield step.run_id
 

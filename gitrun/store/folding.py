@@ -1,0 +1,155 @@
+"""Folds ended runs into this repository's archive, and takes deleted ones out of it. Only this module moves archives here.
+
+A fold moves the archive and deletes the refs of its runs in one transaction. Git moves refs before it deletes any, so a kill
+leaves each run with its ref, or in the archive, or both, always with the same tip.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gitrun.errors import GitFailed, StaleRun
+from gitrun.git.objects import Loose, Objects
+from gitrun.model.run import ARCHIVE, RUNS, TRASH, is_id
+from gitrun.store.archive_tips import archived_tips_of
+from gitrun.store.archives import SIZE, new_writer, own_writer, read_archive, write_archive_commit
+from gitrun.store.live import is_live
+from gitrun.store.publication import protect_moved, sync_to_disk
+from gitrun.store.purged import purged_ids
+from gitrun.store.refs import RefEdit, archive_heads, missing_objects, read_ref, ref_store, refs_of_runs, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from gitrun.git.exe import Git
+    from gitrun.store.archives import ArchiveCommit
+
+TRIES = 10
+"""Times that a change of the archive is tried while other processes change it or the runs."""
+
+
+def fold_runs(repository: Git, runs: Mapping[str, str]) -> list[str]:
+    """Moves runs (id -> tip) into this repository's archive. Returns the ids of those that have no ref afterwards.
+
+    Leaves out runs that are running, whose ref has moved, whose last commit is missing, or that were deleted before:
+    for those, the archive would not count. Raises GitFailed, StaleRun.
+    """
+    writer = own_writer(repository) or new_writer(repository)
+    names = sorted(runs)
+    folded: list[str] = []
+    for start in range(0, len(names), SIZE):
+        folded += fold_round(repository, writer, {run: runs[run] for run in names[start : start + SIZE]})
+    return folded
+
+
+def fold_round(repository: Git, writer: str, runs: Mapping[str, str]) -> list[str]:
+    """Folds the runs of one commit of the archive, as `fold_runs` does."""
+    for _ in range(TRIES):
+        heads = archive_heads(repository)
+        some = foldable(repository, runs)
+        if not some:
+            return []
+        listed = archived_tips_of(repository, heads, some, writer) if writer in heads else {}
+        # a fold that was killed has listed some of them
+        fresh = {run: tip for run, tip in some.items() if listed.get(run) != tip}
+        edits = [RefEdit(RUNS + run, None, tip, "archive run") for run, tip in some.items()]
+        if fresh:
+            protect_moved(repository, some.values())
+            edits.insert(0, append_commit(repository, writer, heads.get(writer), fresh))
+        with suppress(StaleRun):
+            ref_store(repository).apply(edits)
+            return list(some)
+    raise StaleRun("other processes keep changing the runs", "Try again")
+
+
+def foldable(repository: Git, runs: Mapping[str, str]) -> dict[str, str]:
+    """Returns those of the runs (id -> tip) that can be folded: at rest, with a ref there, and nowhere deleted."""
+    here, hidden = refs_of_runs(repository, runs), tips(repository, TRASH).keys() | purged_ids(repository)
+    some = {
+        run: tip
+        for run, tip in runs.items()
+        if here.get(run) == tip and is_id(run) and run not in hidden and not is_live(repository.state, run)
+    }
+    missing = frozenset(missing_objects(repository, some.values()))
+    return {run: tip for run, tip in some.items() if tip not in missing}
+
+
+def append_commit(repository: Git, writer: str, head: str | None, tips: Mapping[str, str], gone: Iterable[str] = ()) -> RefEdit:
+    """Writes one more commit of an archive to disk. Returns the move of its ref."""
+    loose = Loose(repository)
+    commit = write_archive_commit(loose, head, tips, gone)
+    if repository.durable:
+        sync_to_disk(repository, loose.ids)
+    return RefEdit(ARCHIVE + writer, commit.id, head, "archive runs")
+
+
+def record_gone(repository: Git, runs: Collection[str]) -> None:
+    """Records deleted runs as gone in this repository's archive, if it lists them. Raises GitFailed, StaleRun."""
+    writer = own_writer(repository)
+    for _ in range(TRIES):
+        heads = archive_heads(repository) if writer else {}
+        gone = archived_tips_of(repository, heads, runs, writer).keys() if writer in heads else ()
+        if not gone:
+            return
+        with suppress(StaleRun):
+            ref_store(repository).apply([append_commit(repository, writer, heads[writer], {}, gone)])
+            return
+    raise StaleRun("other processes keep changing the archive", "Try again")
+
+
+def remove_purged(repository: Git, runs: Collection[str]) -> bool:
+    """Writes this repository's archive again without these runs. Returns whether it listed any. Raises GitFailed, StaleRun.
+
+    The commits before the first one that lists any of them stay. The others are remembered as replaced: a push may replace
+    them on a remote.
+    """
+    writer = own_writer(repository)
+    for _ in range(TRIES if writer else 0):
+        head = read_ref(repository, ARCHIVE + writer)
+        if head is None:
+            return False
+        with Objects(repository) as objects:
+            chain = read_archive(objects, head)
+        dead = frozenset(runs) & {run for commit in chain for run in (*commit.tips, *commit.gone)}
+        if not dead:
+            return False
+        loose = Loose(repository)
+        new = rewrite(loose, chain, dead)
+        if repository.durable:
+            sync_to_disk(repository, loose.ids)
+        # first, so that a kill leaves no archive on a remote that nobody dares to replace
+        record_replaced(repository, [commit.id for commit in chain])
+        with suppress(StaleRun):
+            ref_store(repository).apply([RefEdit(ARCHIVE + writer, new, head, "purge archived runs")])
+            return True
+    return False
+
+
+def rewrite(loose: Loose, chain: Iterable[ArchiveCommit], dead: Collection[str]) -> str | None:
+    """Writes the commits of an archive, oldest first, without the dead runs. Returns the last one; None if nothing is left."""
+    head: str | None = None
+    for commit in chain:
+        tips = {run: tip for run, tip in commit.tips.items() if run not in dead}
+        gone = [run for run in commit.gone if run not in dead]
+        if commit.previous == head and len(tips) == len(commit.tips) and len(gone) == len(commit.gone):
+            head = commit.id
+        elif tips or gone:
+            head = write_archive_commit(loose, head, tips, gone).id
+    return head
+
+
+def record_replaced(repository: Git, commits: Iterable[str]) -> None:
+    """Records commits of this repository's archive that a purge has replaced. Raises GitFailed."""
+    try:
+        with (repository.state / "replaced").open("a") as file:
+            file.write("".join(f"{commit}\n" for commit in commits))
+    except OSError as error:
+        raise GitFailed(f"cannot purge archived runs: {error.strerror or error}") from error
+
+
+def replaced_commits(repository: Git) -> frozenset[str]:
+    """Returns the commits of this repository's archive that purges have replaced."""
+    with suppress(OSError):
+        return frozenset(filter(is_id, (repository.state / "replaced").read_text(errors="replace").split()))
+    return frozenset()
