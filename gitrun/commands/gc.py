@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import click
 from gitrun import upkeep
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project, report_runs
+from gitrun.dataclass import replace
 from gitrun.errors import BadValue
 from gitrun.model.run import short_id
 from gitrun.model.settings import GC_SETTINGS
