@@ -74,7 +74,8 @@ def read_archive_commit(objects: ObjectReader, name: str) -> ArchiveCommit:
         raise BadRun(f"commit {name[:8]} is not an archive")
     parents = [line[7:].decode(errors="replace") for line in head.split(b"\n") if line.startswith(b"parent ")]
     tree = tree_of_commit(data)
-    entries = dict(parse_tree(read_part(objects.read(tree, MAX_PART), "tree", name)))
+    # two hex digits a byte
+    entries = dict(parse_tree(read_part(objects.read(tree, MAX_PART), "tree", name), len(tree) // 2))
     if entries.keys() != {TIPS, GONE}:
         raise BadRun(f"commit {name[:8]} of the archive has other files than 'tips' and 'gone'")
     # one question: this is read for each thousand runs
