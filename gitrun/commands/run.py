@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun import commands, lifecycle, process, render, workspace
+from gitrun import commands, lifecycle, model, process, render, workspace
 from gitrun.commands.verbs import EPILOG
 from gitrun.dataclass import asdict
 from gitrun.errors import UsageError
@@ -19,7 +20,8 @@ from gitrun.model.settings import parse_duration
 from gitrun.model.text import count_text, ending_text, safe_text
 
 if TYPE_CHECKING:
-    from gitrun.model.plan import Outcome
+    from gitrun.model.batch_events import BatchEvent
+    from gitrun.model.plan import Outcome, StartedRun
     from gitrun.project import Project
 
 ALWAYS = ("operation", "command", "directory", "flags", "source")
@@ -57,7 +59,12 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @click.option("--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Tag the run (repeatable).")
 @click.option("--comment", "-c", metavar="TEXT", help="Add a comment.")
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would run; run nothing.")
-@click.option("--json", "as_json", is_flag=True, help="With --dry-run or --print-trials: print JSON.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON: an event a line of a batch, or with --dry-run or --print-trials the plan.",
+)
 @click.option("--edit-flags", is_flag=True, help="Edit the flags in git's editor first.")
 @click.option("--in-place", is_flag=True, help="Run in the working tree itself.")
 # None: not given, so that gitrun.bring decides
@@ -151,18 +158,37 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
     if options["as_json"]:
         # `git run --json list`: the option came before the verb
         commands.usage_errors.require_no_verb(request.operation)
-        raise UsageError("--json needs --dry-run or --print-trials", "To see a run as JSON: git run show --json")
+        if request.background:
+            raise UsageError("--json and --background cannot be combined", "To follow the batch: git run watch --json")
+    return start_request(project, request, assumes_yes=options["yes"], as_json=options["as_json"])
 
+
+def start_request(project: Project, request: Request, *, assumes_yes: bool, as_json: bool) -> int:
+    """Starts a run, or a batch that tells its events as JSON. Returns the program's exit code, or ours."""
     # the question is asked on stderr, because stdout may be a pipe
-    asks = sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not assumes_yes
     prompts = lifecycle.decide.Prompts(
-        confirm if asks else lambda question: assume_yes(project, question), detach if request.background else None
+        confirm if asks else lambda question: assume_yes(project, question),
+        detach if request.background else None,
+        commands.screen.print_event if as_json else None,
     )
     started = project.start(request, prompts)
+    if as_json:
+        commands.screen.print_event(closing_event(started))
     if isinstance(started, Skip):
-        project.tell(started)
+        if not as_json:
+            project.tell(started)
         return 0
     return report_outcome(project, request, started.run_id, started.outcome)
+
+
+def closing_event(started: StartedRun | Skip) -> BatchEvent:
+    """Returns the last event of a batch."""
+    events, now = model.batch_events, datetime.now(timezone.utc)
+    if isinstance(started, Skip):
+        return events.BatchEvent(events.SKIPPED, started.run.id, now)
+    name = events.BATCH_ENDED if started.outcome else events.BATCH_STAGED
+    return events.BatchEvent(name, started.run_id, now, outcome=started.outcome)
 
 
 def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:

@@ -21,6 +21,7 @@ from gitrun.render.text import Shape, column_widths, join_cells, json_safe, shri
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gitrun.model.batch_events import BatchEvent
     from gitrun.project import Project
 
 
@@ -77,6 +78,17 @@ def print_line(text: str) -> None:
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
     """Prints the value as ASCII JSON, indented for people. Not-a-number and infinities become texts."""
     print_line(json.dumps(json_safe(value), indent=2 if is_read_by_person() else None, allow_nan=False))
+
+
+def print_json_line(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
+    """Prints the value as a line of ASCII JSON, at once: a program may wait for it."""
+    print_line(json.dumps(json_safe(value), allow_nan=False))
+    sys.stdout.flush()
+
+
+def print_event(event: BatchEvent) -> None:
+    """Prints what happened to a batch."""
+    print_json_line(event.as_json())
 
 
 def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1)
 @click.option("--latest", is_flag=True, help="Watch the running run that was started last.")
 @click.option("--all", "everything", is_flag=True, help="Watch all runs on this machine, also those that start later.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line for what happens, without the output.")
 @click.option("--remote", metavar="REMOTE", help="Watch a run that a worker of REMOTE executes.")
-def command(runs: tuple[str, ...], *, latest: bool, everything: bool, remote: str | None) -> int:
+def command(runs: tuple[str, ...], *, latest: bool, everything: bool, as_json: bool, remote: str | None) -> int:
     r"""Prints the output of a run (default: your newest) until it ends. Ctrl-C stops watching, not the run.
 
     Of several runs, or the trials of a running batch, shows a line each, until all have ended; in a pipe, their lines of
@@ -37,15 +38,19 @@ def command(runs: tuple[str, ...], *, latest: bool, everything: bool, remote: st
       git run watch --latest
       git run watch --all
       git run watch 1:4 | grep loss
+      git run watch --json 3fa2c1d8
       git run watch --remote origin 3fa2c1d8
     """
     refuse_combinations(runs, {"--latest": latest, "--all": everything, "--remote": remote is not None})
+    if remote and as_json:
+        raise UsageError("--remote and --json cannot be combined")
     project = open_project(FileStream(1), FileStream(2))
     # the output goes to the descriptor, around Python's buffer
     sys.stdout.flush()
     chosen = [] if everything else [find_running(project)] if latest else find_named(project, runs)
-    if everything or len(chosen) > 1 or (chosen[0].attempt.kind == BATCH and chosen[0].status == RUNNING and not remote):
-        return commands.watch_several.watch_runs(project, chosen, everything=everything)
+    is_batch = bool(chosen) and chosen[0].attempt.kind == BATCH and chosen[0].status == RUNNING and not remote
+    if everything or as_json or len(chosen) > 1 or is_batch:
+        return commands.watch_several.watch_runs(project, chosen, everything=everything, as_json=as_json)
     watch_one(project, chosen[0], remote)
     return 0
 

@@ -1,18 +1,19 @@
-"""`git run watch` of several runs: a block of lines on a terminal, prefixed lines of output in a pipe."""
+"""`git run watch` of several runs: a block of lines on a terminal, prefixed lines of output in a pipe, or JSON."""
 
 from __future__ import annotations
 
 import os
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gitrun.commands.screen import has_unicode, read_palette
+from gitrun.commands.screen import has_unicode, print_json_line, read_palette
 from gitrun.errors import NoMatch
 from gitrun.model.run import BATCH, short_id
 from gitrun.process.status_block import StatusBlock
 from gitrun.process.streams import EscapedStream, FileStream, PrefixedStream
-from gitrun.render.watch_text import ended_line, format_metrics, more_line, running_lines
+from gitrun.render.text import run_json
+from gitrun.render.watch_text import ended_line, format_metrics, more_line, progress_json, running_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,8 @@ UNKNOWN = 1
 """Exit status for a run without a result: it is staged, pending or deleted."""
 
 
-def watch_runs(project: Project, runs: Sequence[Run], *, everything: bool) -> int:
-    """Shows the runs until all have ended. Returns the exit status of the worst of them.
+def watch_runs(project: Project, runs: Sequence[Run], *, everything: bool, as_json: bool = False) -> int:
+    """Shows the runs until all have ended, with `as_json` as events. Returns the exit status of the worst of them.
 
     Trials of a batch that is watched do not count: the batch says how it ended.
     """
@@ -39,7 +40,9 @@ def watch_runs(project: Project, runs: Sequence[Run], *, everything: bool) -> in
     if everything and not watched.running:
         raise NoMatch("no run is running on this machine", "To see the output of the newest run: git run watch")
     stream = project.stdout
-    if isinstance(stream, FileStream) and stream.is_terminal() and os.environ.get("TERM", "dumb") != "dumb":
+    if as_json:
+        ended = print_states(watch, watched)
+    elif isinstance(stream, FileStream) and stream.is_terminal() and os.environ.get("TERM", "dumb") != "dumb":
         ended = show_block(project, watch, watched, StatusBlock(stream))
     else:
         ended = print_lines(project, watch, watched)
@@ -80,6 +83,30 @@ def show_block(project: Project, watch: RunWatch, watched: Watched, block: Statu
             ended += watched.ended
     finally:
         block.leave()
+
+
+def print_states(watch: RunWatch, watched: Watched) -> list[Run]:
+    """Prints a JSON object a line for what happens to the runs until all have ended. Returns the ended runs."""
+    shown: dict[str, dict[str, Any]] = {}
+    ended: list[Run] = []
+    while True:
+        for run in watched.running:
+            if run.id not in shown:
+                print_json_line({"event": "running", **run_json(run)})
+            state = progress_json(watch.read_progress(run))
+            # a run that prints nothing new is no news
+            if shown.get(run.id) != state:
+                print_json_line({"event": "progress", **state})
+            shown[run.id] = state
+        for run in watched.ended:
+            print_json_line({"event": "ended", **run_json(run)})
+        for run_id in watched.gone:
+            print_json_line({"event": "deleted", "id": run_id})
+        ended += watched.ended
+        if not watched.running:
+            return ended
+        time.sleep(LOOK)
+        watched = watch.look()
 
 
 class OutputLines:

@@ -13,11 +13,11 @@ from datetime import datetime, timezone
 from functools import lru_cache, partial
 from math import isfinite
 from signal import SIGTERM
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun import lifecycle, store
 from gitrun.dataclass import dataclass, replace
-from gitrun.errors import CannotRun, GitFailed, GitrunError, StaleRun, UsageError
+from gitrun.errors import CannotRun, GitFailed, GitrunError, OptimizerFailed, StaleRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
 from gitrun.lifecycle.batch_progress import Pace, progress_parts
@@ -35,6 +35,14 @@ from gitrun.lifecycle.executor import Execution, failed_to_start, interrupted_be
 from gitrun.lifecycle.steps import Tee
 from gitrun.lifecycle.trial_queue import COUNTED, TrialQueue
 from gitrun.model.batch import PLUS, Trial
+from gitrun.model.batch_events import (
+    BATCH_STARTED,
+    TRIAL_ENDED,
+    TRIAL_REFUSED,
+    TRIAL_REUSED,
+    TRIAL_STARTED,
+    BatchEvent,
+)
 from gitrun.model.plan import Outcome, Skip
 from gitrun.model.provenance import NO_BASIS
 from gitrun.model.repeats import count_batch
@@ -172,6 +180,9 @@ class BatchExecutor:
 class BatchRunner:
     """The loop of one batch: starts trials while there are any and there is room, and records those that end."""
 
+    STARTED = TRIAL_STARTED
+    """The event of a trial that begins."""
+
     def __init__(
         self, executor: BatchExecutor, attempt: AttemptHandle, signals: Signals, line: StatusLine | None = None
     ) -> None:
@@ -222,6 +233,7 @@ class BatchRunner:
         at_a_time = (f", {self.jobs} at a time" if self.jobs > 1 else "") + self.where
         words = f"{count_text(self.total, 'trial')} of {self.operation}{at_a_time}"
         self.session.say(f"batch {short_id(self.attempt.run_id)}: {words}")
+        self.report(BATCH_STARTED, total=self.total)
         if self.gpus and (limit := lifecycle.gpus.describe_limit(self.gpus, self.jobs)):
             self.session.say(limit)
             self.jobs = self.gpus.most_trials
@@ -264,7 +276,12 @@ class BatchRunner:
     def start_trials(self) -> bool:
         """Starts trials while there is room. Returns whether one waits for a GPU."""
         while self.count_running() < self.room and not self.is_stopping:
-            task, self.waiting = self.waiting or next(self.tasks, None), None
+            try:
+                task, self.waiting = self.waiting or next(self.tasks, None), None
+            except OptimizerFailed as error:  # trials that run still end, and a restart goes on with another optimizer
+                self.session.say(f"error: {error}")
+                self.fault = error.message
+                return False
             if task is None:
                 return False
             if not self.start(task):
@@ -353,6 +370,7 @@ class BatchRunner:
                 task.number, decision.plan.flags, RUNNING, begun.attempt.run_id, attrs=task.point.attrs,
                 tree=decision.plan.source.tree,
             )  # fmt: skip
+            self.report(self.STARTED, self.trials[task.number])
             self.start_program(task, begun, stack)
         return True
 
@@ -389,7 +407,8 @@ class BatchRunner:
 
     def streams_of(self, task: Task) -> tuple[Stream, Stream] | None:
         """Returns the streams that show the output of a trial; None for those of the batch."""
-        if self.launch.request.quiet_trials:
+        # stdout has the events then
+        if self.launch.request.quiet_trials or self.launch.prompts.report:
             return NoStream(), NoStream()
         if self.jobs == 1:
             return None
@@ -436,6 +455,7 @@ class BatchRunner:
         if task.run is None:
             tree = task.point.commit.tree
             self.trials[task.number] = Trial(task.number, task.point.flags, ERROR, tree=tree, reason=error.message)
+            self.report(TRIAL_REFUSED, self.trials[task.number], reason=error.message)
         self.check_failures()
 
     def reuse(self, task: Task, skip: Skip) -> None:
@@ -446,6 +466,7 @@ class BatchRunner:
         self.trials[task.number] = trial
         append_reused(self.attempt.live.trials, task.number, skip.run.id)
         self.session.say(f"#{task.number} skipped: run {short_id(skip.run.id)} has these flags")
+        self.report(TRIAL_REUSED, trial)
 
     def record(self, trial: RunningTrial, program: RunningProgram) -> None:
         """Records a trial whose program has ended."""
@@ -477,7 +498,13 @@ class BatchRunner:
             self.trials[number] = replace(self.trials[number], series=series)
         self.pace.note_end(time.monotonic())
         self.tell(number, trial, outcome)
+        self.report(TRIAL_ENDED, self.trials[number], outcome=outcome, host=trial.host)
         self.check(number, outcome)
+
+    def report(self, name: str, trial: Trial | None = None, **details: Any) -> None:  # noqa: ANN401 - fields of an event
+        """Tells a program that drives the batch what happened, if there is one."""
+        if self.launch.prompts.report:
+            self.launch.prompts.report(BatchEvent(name, self.attempt.run_id, datetime.now(timezone.utc), trial, **details))
 
     def tell(self, number: int, trial: EndedTrial, outcome: Outcome) -> None:
         """Prints the line of an ended trial."""

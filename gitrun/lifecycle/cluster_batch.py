@@ -16,6 +16,7 @@ from gitrun.lifecycle.cluster import read_amounts
 from gitrun.lifecycle.cluster_pool import ClusterPool, ClusterTask, read_tail, warn_of_resources
 from gitrun.lifecycle.trial_queue import COUNTED, Task
 from gitrun.model.batch import Proposal
+from gitrun.model.batch_events import TRIAL_HANDED_OUT
 from gitrun.model.plan import Outcome, Skip
 from gitrun.model.run import COMPLETED, ERROR, PENDING, RUNNING, STAGED, TERMINATED, Run, short_id
 from gitrun.model.text import count_text
@@ -53,6 +54,8 @@ class ClusterBatchExecutor(BatchExecutor):
 
 class ClusterBatchRunner(BatchRunner):
     """The loop of one batch on a cluster."""
+
+    STARTED = TRIAL_HANDED_OUT
 
     def __init__(
         self, executor: ClusterBatchExecutor, attempt: AttemptHandle, signals: Signals, line: StatusLine | None = None

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from gitrun.lifecycle.parent import ParentRun
     from gitrun.model.batch import BatchDefinition, CommitTree
+    from gitrun.model.batch_events import BatchEvent
     from gitrun.model.entry import Definition
     from gitrun.model.plan import Request
     from gitrun.model.provenance import Basis
@@ -77,11 +78,12 @@ class Prompts:
     """Callbacks into the user interface.
 
     `confirm` answers questions. `detach` takes the new run's id and forks: it returns true in the background process, which
-    continues the run, and false in the other, which returns.
+    continues the run, and false in the other, which returns. `report` is told what happens to a batch and its trials.
     """
 
     confirm: Callable[[str], bool] = lambda _: True
     detach: Callable[[str], bool] | None = None
+    report: Callable[[BatchEvent], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,8 @@ def begin(launch: LaunchRequest) -> BegunAttempt | Skip:
     decision = decide(launch)
     if isinstance(decision, Skip):
         return decision
+    if launch.prompts.report and decision.plan.kind != BATCH:
+        raise UsageError("--json needs a batch, --dry-run or --print-trials", "To see a run as JSON: git run show --json")
     confirm_size(launch, decision)
     return begin_decided(launch, decision)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitrun.model import api_request as api_request
     from gitrun.model import batch as batch
+    from gitrun.model import batch_events as batch_events
     from gitrun.model import batch_record as batch_record
     from gitrun.model import decode as decode
     from gitrun.model import diagnostics as diagnostics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gitrun.model.run import BATCH, short_id
 from gitrun.model.text import duration_text, metrics_text, number_text, safe_text, shorten
@@ -30,6 +30,13 @@ def running_lines(states: Sequence[Progress], now: datetime, columns: int, palet
     rows = [[row[at] for at in shown] for row in rows]
     widths = column_widths(rows)
     return [join_cells(row, widths, columns) for row in rows]
+
+
+def progress_json(progress: Progress) -> dict[str, Any]:
+    """Returns how far a running run is as a JSON object: id, step, last values of metrics, last line of output."""
+    return {
+        "id": progress.run.id, "step": progress.step, "metrics": dict(progress.metrics), "line": progress.last_line,
+    }  # fmt: skip
 
 
 def running_row(progress: Progress, now: datetime, palette: Palette, *, has_blocks: bool) -> list[str]:

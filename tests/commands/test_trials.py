@@ -56,7 +56,8 @@ REFUSED = {
     "t.txt is not a file of trials": ("echo.py", "x=[1,2]", "--save-trials", "t.txt"),
     "cannot write t.csv: No such file or directory": ("echo.py", "x=[1,2]", "--save-trials", "gone/t.csv"),
     "--dry-run cannot be combined with": ("echo.py", "x=[1,2]", "--print-trials", "--dry-run"),
-    "--json needs --dry-run or --print-trials": ("echo.py", "x=[1,2]", "--json"),
+    "--json needs a batch, --dry-run or --print-trials": ("echo.py", "x=1", "--json"),
+    "--json and --background cannot be combined": ("echo.py", "x=[1,2]", "--json", "--background"),
     "y has no value in these trials": ("echo.py", "x=[1,2]", "y=null", "--save-trials", "t.csv"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -71,6 +72,23 @@ def test_lines_in_a_pipe_are_whole_and_behind_their_ids(repo: Repo, work: Work) 
     assert watching.returncode == 3
 
 
+def test_json_tells_start_progress_and_end(repo: Repo, work: Work) -> None:
+    a, b = work.start("a"), work.start("b", 3)
+    watching = repo.start("watch", "--json", a, b)
+    assert watching.stdout is not None
+    told = [json.loads(watching.stdout.readline()) for _ in range(4)]
+    work.end("a", "b")
+    told += map(json.loads, watching.communicate(timeout=30)[0].splitlines())
+    assert watching.returncode == 3
+    for run_id, name, code in ((a, "a", 0), (b, "b", 3)):
+        own = [event for event in told if event["id"].startswith(run_id)]
+        assert [own[0]["event"], own[0]["status"], own[0]["flags"]["name"]] == ["running", "running", name]
+        assert [own[-1]["event"], own[-1]["exit_status"], own[-1]["metrics"]] == ["ended", code, {"loss": 1.0}]
+        progress = [event for event in own if event["event"] == "progress"]
+        assert (progress[-1]["step"], progress[-1]["metrics"]) == (2, {"loss": 1.0})
+        assert progress[-1]["line"] in {f"{name}  2", "no line end"}
+
+
 def test_exit_status_is_that_of_the_worst_run(repo: Repo) -> None:
     for code in (0, 7, 2):
         repo.run("--", "sh", "-c", f"exit {code}")
@@ -96,6 +114,7 @@ def test_all_follows_runs_that_start_later(repo: Repo, work: Work) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--remote", "origin", "--json", "1"), "--remote and --json cannot be combined"),
         (("--all",), "no run is running on this machine"),
         (("--all", "--latest"), "cannot be combined"),
         (("--all", "1"), "cannot be combined with runs"),

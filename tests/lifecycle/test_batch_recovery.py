@@ -160,9 +160,11 @@ def test_an_optimizer_that_raises_is_an_error_and_another_goes_on(repo):
     settings = ("--opt-flag", "n_ei_candidates=0", "--opt-flag", "n_startup_trials=2")
     failed = repo.run("train.py", SPACE[0], "-m", "4", "--optimizer", "tpe", "--minimize", "loss", *settings)
     before = [run["id"] for run in runs_of(repo, "train.py")]
+    batch = Project(repo.path).find("train.py+")
     ended = repo.run("--restart", "train.py+", "--optimizer", "random", check=True)
 
-    assert failed.returncode == 128
+    assert (failed.returncode, batch.status) == (1, "error")
+    assert batch.attempt.reason.startswith("optimizer tpe failed: ValueError")
     assert "error: optimizer tpe failed: ValueError" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert "4 of 4 trials completed" in ended.stderr

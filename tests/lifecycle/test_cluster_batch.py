@@ -53,7 +53,10 @@ def test_trials_are_spread_over_workers_and_adopted(cluster, dask_team, pair) ->
 def test_a_finished_task_that_is_asked_for_again_executes_nothing(cluster, dask_team, pair) -> None:
     from distributed import Client  # an extra
 
-    dask_team.ann.run("fast.py", "n=[1,2]", "--on", cluster.address, check=True)
+    driver = dask_team.ann.run("--json", "fast.py", "n=[1,2]", "--on", cluster.address, check=True)
+    events = [json.loads(line) for line in driver.stdout.splitlines()]
+    assert [event["trial"] for event in events if event["event"] == "trial-handed-out"] == [1, 2]
+    assert all(event["host"] and event["metrics"] for event in events if event["event"] == "trial-ended")
     before = tip(dask_team.remote)
     first = min(run for run, at in before.items() if run != at)
     with Client(cluster.address, set_as_default=False) as client:
