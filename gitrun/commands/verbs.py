@@ -25,6 +25,7 @@ GROUPS = {
         "cat": "print a file of a run, or its output",
         "select": "print the ids of runs",
         "view": "look at runs in a browser, as they change",
+        "mcp": "let a coding agent look at runs, and start them if you allow it",
     },
     "compare runs": {
         "diff": "show how two runs differ: flags, source, output",
@@ -84,6 +85,7 @@ TOPICS = {
     "review": "reports, gates, bisecting and continuous integration",
     "format": "how runs are stored in git",
     "settings": "git config gitrun.*",
+    "agents": "let a coding agent look at runs and start them; a text to give it",
     "python": "runs from Python, and metrics of your program",
     "coming-from-guild": "for users of Guild AI",
     "coming-from-dvc": "for users of DVC",
