@@ -1,33 +1,123 @@
-"""`git run import`: runs from a file."""
+"""`git run import`: runs from a bundle, or those that another tool recorded."""
 
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitrun.commands.selecting import add_filters, build_query, open_project
+from gitrun.commands.screen import print_json
+from gitrun.commands.selecting import MOST, add_filters, build_query, open_project
 from gitrun.commands.sharing import FOR, QUIET, build_order, receive_with_trials, report_received
+from gitrun.errors import UsageError
+from gitrun.model.run import short_id
+from gitrun.model.text import count_text, safe_text, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    from gitrun.project import Project
+
+    class ImportReport(Protocol):
+        """The report of an import, as the extra makes it."""
+
+        new: Sequence[str]
+        same: int
+        deleted: int
+        large: int
+        refused: Mapping[str, str]
+
+        def reasons(self) -> Mapping[str, Sequence[str]]:
+            """Returns the keys of runs, or of their parts, that were left out for each reason."""
+            ...
+
+        def as_json(self) -> Mapping[str, Any]:
+            """Returns the report as a JSON object."""
+            ...
+
+
+IMPORTERS = "gitrun.extras.importers"
+FEW = 3
+"""Runs that are named for each reason."""
+ONLY_TOOLS = {"dry_run": "dry-run", "with_authors": "authors", "as_json": "json"}
 
 
 @click.command(add_help_option=False)
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("runs", nargs=-1)
+@click.argument("file", metavar="FILE | KIND")
+@click.argument("runs", nargs=-1, metavar="[RUN]... | [SOURCE]")
 @add_filters
 @FOR
+@click.option("--dry-run", "-n", is_flag=True, help="Only say what would be imported from another tool.")
+@click.option("--authors", "with_authors", is_flag=True, help="Record user and host of the runs of another tool.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON about the import from another tool.")
 @QUIET
-def command(file: Path, runs: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
+def command(file: str, runs: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Reads runs from FILE, a bundle written by git run export (default: all), and merges them as git run pull does.
 
     With a batch come its trials.
 
+    With the KIND of another tool, imports the runs that it recorded in SOURCE (default: where the tool keeps them). gitrun
+    executes nothing of them; to restart one, trust it first. A second import adds only what is new. For a file of that name,
+    type ./FILE.
+
     \b
       git run import run.bundle
+      git run import guild
+      git run import guild ~/.guild --dry-run
     """
     project = open_project()
     options["question"] = build_query(options)
-    receive = partial(project.sharing.import_, file)
+    if file in list_kinds():
+        return import_from_tool(project, file, runs, options)
+    if given := [name for name in ONLY_TOOLS if options[name]]:
+        raise UsageError(f"--{ONLY_TOOLS[given[0]]} needs the kind of another tool", f"Kinds: {', '.join(list_kinds())}")
+    receive = partial(project.sharing.import_, Path(file))
     received = receive_with_trials(project, receive, build_order(project, runs, options, merge=True))
-    return report_received(project, received, str(file), quiet=options["quiet"])
+    return report_received(project, received, file, quiet=options["quiet"])
+
+
+def list_kinds() -> list[str]:
+    """Returns the kinds of tools that runs can be imported from: the modules among the extras."""
+    (directory,) = import_module(f"{IMPORTERS}.kinds").__path__
+    return sorted(path.stem for path in Path(directory).glob("[a-z]*.py"))
+
+
+def import_from_tool(project: Project, kind: str, words: tuple[str, ...], options: dict[str, Any]) -> int:
+    """Imports runs of another tool. Returns the exit code. Raises GitrunError."""
+    if len(words) > 1 or not options["question"].is_plain or options["revisions"] is not None:
+        raise UsageError(f"git run import {kind} takes one source and no filters", f"For example: git run import {kind} DIR")
+    importing = import_module(f"{IMPORTERS}.importing")
+    report: ImportReport = importing.import_from(
+        project, kind, words[0] if words else "", dry_run=options["dry_run"], with_authors=options["with_authors"]
+    )
+    if options["as_json"]:
+        print_json(report.as_json())
+    report_imported(project, kind, report, dry_run=options["dry_run"], quiet=options["quiet"])
+    return 1 if report.refused else 0
+
+
+def report_imported(project: Project, kind: str, report: ImportReport, *, dry_run: bool, quiet: bool) -> None:
+    """Reports an import: one line about the runs, then what was refused or left out, by reason."""
+    for key, reason in list(report.refused.items())[:MOST]:
+        project.say(f"error: {kind} run {safe_text(key)} is refused: {safe_text(reason)}")
+    if len(report.refused) > MOST:
+        project.say(f"and {len(report.refused) - MOST:,} more")
+    if quiet:
+        return
+    facts = [f"{'would import' if dry_run else 'imported'} {count_text(len(report.new), 'run')} from {kind}"]
+    facts += [f"{report.same:,} already here"] if report.same else []
+    facts += [f"{report.deleted:,} deleted here (to bring one back: git run restore)"] if report.deleted else []
+    facts += [f"{size_text(report.large)} of large files beside git"] if report.large else []
+    project.say("; ".join(facts))
+    for reason, keys in sorted(report.reasons().items(), key=lambda pair: -len(pair[1])):
+        some = ", ".join(safe_text(key[:16]) for key in keys[:FEW]) + (", …" if len(keys) > FEW else "")
+        project.say(f"note: left out of {count_text(len(keys), 'run')} ({some}): {safe_text(reason)}")
+    if report.new and not dry_run:
+        run_id = short_id(report.new[-1])
+        project.say(
+            f"note: these runs are not trusted yet. To restart one: git run trust {run_id} && git run --restart {run_id}"
+        )

@@ -1,0 +1,84 @@
+"""Metrics in TensorBoard event files of other tools: checksums are verified, and a file that lies costs little."""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import TYPE_CHECKING
+
+from gitrun.extras.importers.imported import MetricPoint
+from gitrun.process.output_lines import open_regular
+from gitrun.workspace.tensorboard import MAX_RECORD, read_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
+
+MOST_BYTES = 256 << 20
+"""Bytes of event files that are read of one run."""
+LARGEST_CHECKED = 64 << 10
+"""Bytes of a record up to which its checksum is verified. Longer records hold images; a scalar takes a hundred bytes."""
+POLYNOMIAL = 0x82F63B78
+"""CRC-32C, reflected (RFC 3720, appendix B.4)."""
+
+
+def crc_table() -> tuple[int, ...]:
+    """Returns the table of CRC-32C for one byte."""
+    table = []
+    for number in range(256):
+        remainder = number
+        for _ in range(8):
+            remainder = (remainder >> 1) ^ (POLYNOMIAL if remainder & 1 else 0)
+        table.append(remainder)
+    return tuple(table)
+
+
+TABLE = crc_table()
+
+
+def masked_crc(data: bytes) -> int:
+    """Returns the checksum of data as event files have it: CRC-32C, rotated and offset (tensorflow/core/lib/hash/crc32c.h)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    crc ^= 0xFFFFFFFF
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def read_event_files(files: Sequence[tuple[str, Path]]) -> Iterator[MetricPoint]:
+    """Yields the scalars of event files. Each comes with the prefix of its tags. Stops at the budget of a run."""
+    room = MOST_BYTES
+    for prefix, path in files:
+        file = open_regular(os.fspath(path))
+        if file is None:
+            continue
+        with file:
+            tags = set[str]()
+            for record in read_records(file, room):
+                try:
+                    for scalar in read_event(memoryview(record), 0.0, tags):
+                        yield MetricPoint(prefix + scalar.tag, float(scalar.step), scalar.value)
+                except (ValueError, struct.error, IndexError, OverflowError):  # not a message
+                    continue
+            room -= file.tell()
+        if room <= 0:
+            return
+
+
+def read_records(file: BinaryIO, room: int) -> Iterator[bytes]:
+    """Yields the records of an event file. Ends at the first wrong checksum: what follows cannot be found reliably."""
+    # length (8 bytes), its checksum (4), the record, its checksum (4)
+    while len(head := file.read(12)) == 12:
+        length, check = struct.unpack("<QI", head)
+        if check != masked_crc(head[:8]) or file.tell() + length > room:
+            return
+        if length > MAX_RECORD:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        record, tail = file.read(length), file.read(4)
+        if len(record) < length or len(tail) < 4:
+            return
+        if length <= LARGEST_CHECKED and struct.unpack("<I", tail)[0] != masked_crc(record):
+            return
+        yield record

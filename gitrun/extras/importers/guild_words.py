@@ -1,0 +1,142 @@
+"""Meanings of Guild's attributes: the command of a run without Guild, its flags, its label, and the space of a batch."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import UsageError
+from gitrun.extras.importers.foreign_files import plain_text
+from gitrun.model.flags import Typed, is_flag_name
+from gitrun.model.run import COMMAND, SCRIPT
+from gitrun.model.space import Choice, read_space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitrun.model.space import Domain
+    from gitrun.model.values import Value
+
+PYTHONS = ("${python_exe}", "${guild_python_exe}")
+MAIN, FLAG_ARGS = "guild.op_main", "__flag_args__"
+# ${lr} in a word of `exec`
+REFERENCE = re.compile(r"\$\{([^{}$]+)\}")
+FUNCTION = re.compile(r"(?:range|linspace|logspace|uniform|loguniform)?\[[^\[\]]*[:][^\[\]]*\]")
+MOST_WORDS = 1_000
+
+
+def number_of(value: object) -> float | None:
+    """Returns an int or float that is finite; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1 << 63:
+        return None
+    return value
+
+
+def texts_of(value: object, most: int = MOST_WORDS) -> tuple[str, ...]:
+    """Returns the texts of a list."""
+    items = value[:most] if isinstance(value, list) else []
+    return tuple(plain_text(item, 4_000) for item in items if isinstance(item, str))
+
+
+def flags_of(attrs: Mapping[str, Any], name: str = "flags") -> dict[str, Value]:
+    """Returns the flags of a run without null, and without the dependencies that Guild records among them."""
+    table = attrs.get(name)
+    if not isinstance(table, dict):
+        return {}
+    op = attrs.get("op")
+    deps = op.get("deps") if isinstance(op, dict) else None
+    names = {one.get("name") for one in deps if isinstance(one, dict)} if isinstance(deps, list) else set()
+    # `y: 1` has a key that is no text in YAML 1.1
+    own = {str(key): value for key, value in table.items() if value is not None and key not in names}
+    return {
+        key: value.isoformat() if isinstance(value, date) else value
+        for key, value in own.items()
+        if not key.startswith(("operation:", "file:"))
+    }
+
+
+def command_of(attrs: Mapping[str, Any], paths: set[str], flags: Mapping[str, Value]) -> tuple[str, tuple[str, ...]]:
+    """Returns kind and command template. A main module in the source becomes a script, which runs without Guild."""
+    op = attrs.get("op")
+    op_cmd = op.get("op-cmd") if isinstance(op, dict) else None
+    template = texts_of(op_cmd.get("cmd-args") if isinstance(op_cmd, dict) else None)
+    words = texts_of(attrs.get("cmd"))
+    if MAIN in template[:4]:
+        spec, *rest = template[template.index(MAIN) + 1 :] or ("",)
+        path = script_of(spec, paths)
+        own = rest[: rest.index("--")] if "--" in rest else [word for word in rest if word != FLAG_ARGS]
+        if path and FLAG_ARGS not in own:
+            return SCRIPT, ("{python}", path, *own)
+        module = ("{python}", "-m", spec.rpartition("/")[2])
+        return COMMAND, (*module, *own, *flag_words(op_cmd, flags))
+    if not template:
+        return COMMAND, words
+    return COMMAND, tuple(replace_references(template, words, op_cmd, flags))
+
+
+def script_of(spec: str, paths: set[str]) -> str:
+    """Returns the file of a main module among the source; empty if it is not there. `src/pkg.train` is `src/pkg/train.py`."""
+    directory, slash, module = spec.rpartition("/")
+    candidates = (f"{directory}{slash}{module.replace('.', '/')}.py", spec if spec.endswith(".py") else f"{spec}.py")
+    return next((path for path in candidates if path in paths), "")
+
+
+def replace_references(
+    template: tuple[str, ...], words: tuple[str, ...], op_cmd: object, flags: Mapping[str, Value]
+) -> list[str]:
+    """Returns the words of `exec` with `{lr}` for `${lr}`. Other references take the text that they had at the start."""
+    replaced = list[str]()
+    for number, word in enumerate(template):
+        if word == FLAG_ARGS:
+            replaced += flag_words(op_cmd, flags)
+        elif word in PYTHONS:
+            replaced.append("{python}")
+        elif all(name in flags for name in REFERENCE.findall(word)):
+            replaced.append(REFERENCE.sub(r"{\1}", word))
+        else:
+            # with arguments of flags before it, the place of a word is not known
+            replaced.append(words[number] if len(words) == len(template) else word)
+    return replaced
+
+
+def flag_words(op_cmd: object, flags: Mapping[str, Value]) -> list[str]:
+    """Returns `--name {name}` for each flag, with the names that the program has for them."""
+    known = op_cmd.get("cmd-flags") if isinstance(op_cmd, dict) else None
+    table = known if isinstance(known, dict) else {}
+    words = list[str]()
+    for name in flags:
+        settings = table.get(name)
+        option = plain_text(settings.get("arg-name"), 200) if isinstance(settings, dict) else ""
+        words += [f"--{option or name}", f"{{{name}}}"]
+    return words
+
+
+def label_of(attrs: Mapping[str, Any], flags: Mapping[str, Value]) -> str | None:
+    """Returns the label of a run; None for the one that Guild made of the flags."""
+    label = plain_text(attrs.get("label"), 4_000)
+    op, params = attrs.get("op"), attrs.get("run_params")
+    was_given = any(
+        isinstance(table, dict) and table.get(key) is not None for table, key in ((op, "label-template"), (params, "label"))
+    )
+    table = attrs.get("flags")
+    names = {*flags, *(name for name in table if isinstance(name, str))} if isinstance(table, dict) else set(flags)
+    # epochs=3 lr=0.3 operation:prepare=5c2d565e25c243889307bad0c2323287
+    is_automatic = not was_given and label.split(" ")[0].partition("=")[0] in names
+    return None if is_automatic or not label else label
+
+
+def space_of(flags: Mapping[str, Value]) -> dict[str, Domain]:
+    """Returns the lists and ranges among the flags of a batch: `[0.1, 0.2]`, `uniform[0.1:0.9]`."""
+    space: dict[str, Domain] = {}
+    for name, value in flags.items():
+        if not is_flag_name(name):
+            continue
+        if isinstance(value, list) and value and all(isinstance(one, str | int | float) for one in value):
+            space[name] = Choice(tuple(value))
+        elif isinstance(value, str) and len(value) < 200 and FUNCTION.fullmatch(value):
+            try:
+                space |= read_space({name: Typed(value)}, None, force=True).space
+            except UsageError:
+                continue
+    return space

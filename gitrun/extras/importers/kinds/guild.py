@@ -1,0 +1,346 @@
+"""Runs of Guild AI: a directory each in `runs/` of a Guild home, with `.guild/attrs`, a manifest, output and event files.
+
+`.guild/attrs/env` holds the whole environment of whoever started the run, secrets included. It is never opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import UsageError
+from gitrun.extras.importers.event_files import read_event_files
+from gitrun.extras.importers.foreign_files import Listing, list_files, plain_text, read_bytes, read_text, read_yaml
+from gitrun.extras.importers.guild_words import command_of, flags_of, label_of, number_of, space_of, texts_of
+from gitrun.extras.importers.imported import ImportedFile, ImportedNeed, ImportedRun, LeftOut, read_time
+from gitrun.model.batch import PLUS, BatchDefinition, Objective
+from gitrun.model.run import BATCH, COMPLETED, ERROR, SCRIPT, STEPS, TERMINATED, Comment, Params
+from gitrun.workspace.tensorboard import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from gitrun.extras.importers.imported import Context
+
+TOOL, GUILD, PROTO = "guild", ".guild", "proto"
+ID = re.compile(r"[0-9a-f]{32}")
+MOST_RUNS = 100_000
+PLAIN_ATTRS = (
+    "cmd", "comments", "deps", "exit_status", "flags", "host", "initialized", "label", "marked", "max_trials", "objective",
+    "op", "pip_freeze", "platform", "random_seed", "run_params", "started", "steps", "stopped", "tags", "user",
+    "user_flags", "vcs_commit",
+)  # fmt: skip
+"""The attributes that are read. `env` is not among them: it holds secrets."""
+# git:407448f6… with a * if files were changed
+COMMIT = re.compile(r"git:([0-9a-f]{40}|[0-9a-f]{64})\*?")
+PACKAGE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})==([A-Za-z0-9.+!_-]{1,99})")
+# s train.py 93026f77… train.py: kind, path in the run, sha1, path in the project
+SOURCE, DEPENDENCY = "s", "d"
+KILLED = -9
+"""Exit status of a run of which Guild recorded none."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuildRun:
+    """The directory of a run, its attributes, and operation: `m:train`, or `train.py` for a script."""
+
+    key: str
+    directory: Path
+    attrs: Mapping[str, Any]
+    operation: str
+
+    @property
+    def is_batch(self) -> bool:
+        """Returns whether the run is that of a batch, which keeps a prototype of its trials."""
+        return (self.directory / GUILD / PROTO / GUILD / "attrs").is_dir()
+
+
+def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
+    """Yields the runs of a Guild home. Raises UsageError if there is none, MissingPackage without PyYAML."""
+    home = find_home(context)
+    names = sorted(entry.name for entry in (home / "runs").iterdir() if ID.fullmatch(entry.name))
+    runs: dict[str, GuildRun] = {}
+    for name in names[:MOST_RUNS]:
+        directory = home / "runs" / name
+        if directory.is_symlink() or not (directory / GUILD / "attrs").is_dir():
+            yield LeftOut(name, "its directory has no attributes of a run")
+        elif reason := unfinished(directory / GUILD):
+            yield LeftOut(name, reason)
+        else:
+            runs[name] = GuildRun(name, directory, read_attrs(directory), read_operation(directory))
+    trials, parents = trials_of_batches(runs), parents_of_steps(runs)
+    for run in runs.values():
+        try:
+            imported = read_run(context, run, runs)
+        except (OSError, ValueError, UsageError) as error:
+            yield LeftOut(run.key, f"it cannot be read: {error}")
+            continue
+        batch, number = trials.get(run.key, ("", None))
+        yield replace(imported, batch=batch, trial=number, parent=parents.get(run.key, ""))
+
+
+def find_home(context: Context) -> Path:
+    """Returns the Guild home: the given directory, `$GUILD_HOME`, `.guild` here, or `~/.guild`. Raises UsageError."""
+    typed = context.source or context.environ.get("GUILD_HOME") or "~/.guild"
+    home = context.directory / Path(typed).expanduser()
+    if (home / "runs").is_dir():
+        return home
+    raise UsageError(f"{typed} is no Guild home: it has no directory runs", "For example: git run import guild ~/.guild")
+
+
+def unfinished(guild: Path) -> str:
+    """Returns the reason to leave out a run that has not ended; empty if it has."""
+    if os.path.lexists(guild / "PENDING") or os.path.lexists(guild / "STAGED"):
+        return "it was never started"
+    if os.path.lexists(guild / "LOCK.remote"):
+        return "it is running"
+    lock = read_text(guild / "LOCK", 100)
+    is_running = lock.strip().isdecimal() and Path("/proc", str(int(lock))).exists()
+    return "it is running" if is_running and not os.path.lexists(guild / "attrs" / "exit_status") else ""
+
+
+def read_attrs(directory: Path) -> dict[str, Any]:
+    """Returns the attributes of a run that are read, by name. One that is not valid is missing."""
+    values = {name: read_yaml(directory / GUILD / "attrs" / name) for name in PLAIN_ATTRS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def read_operation(directory: Path) -> str:
+    """Returns the operation of a run as Guild shows it; empty if its opref is not valid."""
+    # guildfile:/home/ann/p/guild.yml 3a62030… m train    script:/home/ann/p '' '' train.py
+    try:
+        words = shlex.split(read_text(directory / GUILD / "opref", 10_000))
+    except ValueError:
+        return ""
+    if len(words) < 4:
+        return ""
+    model, operation = plain_text(words[2], 200), plain_text(words[3], 200)
+    return f"{model}:{operation}" if model else operation
+
+
+def trials_of_batches(runs: Mapping[str, GuildRun]) -> dict[str, tuple[str, int]]:
+    """Returns batch and number of each trial. A batch has a symbolic link of each trial's name, which is not followed."""
+    trials: dict[str, tuple[str, int]] = {}
+    for run in runs.values():
+        if not run.is_batch:
+            continue
+        keys = [key for key in linked_runs(run) if key in runs and key not in trials and not runs[key].is_batch]
+        keys.sort(key=lambda key: (number_of(runs[key].attrs.get("started")) or 0, key))
+        trials |= {key: (run.key, number) for number, key in enumerate(keys, 1)}
+    return trials
+
+
+def parents_of_steps(runs: Mapping[str, GuildRun]) -> dict[str, str]:
+    """Returns the pipeline of each run that is a step of one."""
+    return {key: run.key for run in runs.values() if "steps" in run.attrs for key in linked_runs(run) if key in runs}
+
+
+def linked_runs(run: GuildRun) -> list[str]:
+    """Returns the keys of runs to which symbolic links at the top of a run lead, without opening them."""
+    links = (entry for entry in sorted(os.scandir(run.directory), key=lambda entry: entry.name) if entry.is_symlink())
+    # prepare -> ../5c2d565e25c243889307bad0c2323287
+    names = (Path(entry.path).readlink().name for entry in links)
+    return [name for name in dict.fromkeys(names) if ID.fullmatch(name) and name != run.key]
+
+
+def read_run(context: Context, run: GuildRun, runs: Mapping[str, GuildRun]) -> ImportedRun:
+    """Returns one run. Raises OSError."""
+    attrs, guild = run.attrs, run.directory / GUILD
+    # what a batch runs is in its prototype
+    about = replace(run, directory=guild / PROTO, attrs=read_attrs(guild / PROTO)) if run.is_batch else run
+    operation = f"{read_operation(about.directory)}{PLUS}" if run.is_batch else run.operation
+    files = divide_files(about)
+    flags, deps = flags_of(about.attrs), attrs.get("deps")
+    kind, command = command_of(about.attrs, {file.path for file in files.source}, flags)
+    steps = tuple(key for key in linked_runs(run) if key in runs) if "steps" in attrs else ()
+    definition = batch_of(run, about, flags, kind) if run.is_batch else None
+    created = moment(attrs.get("initialized")) or moment(attrs.get("started")) or read_time(0.0)
+    assert created  # noqa: S101 - 1970 is a time
+    status, exit_status, reason = ending(attrs.get("exit_status"))
+    fixed = {name: value for name, value in flags.items() if not definition or name not in definition.space}
+    host, user = plain_text(attrs.get("host"), 100), plain_text(attrs.get("user"), 100)
+    commit = COMMIT.fullmatch(plain_text(attrs.get("vcs_commit"), 100))
+    return ImportedRun(
+        key=run.key, tool=TOOL, operation=operation or (command[-1] if command else TOOL),
+        kind=BATCH if run.is_batch else STEPS if "steps" in attrs else kind,
+        command=() if "steps" in attrs else command, created=created,
+        flags=fixed, given=tuple(name for name in flags_of(about.attrs, "user_flags") if name in fixed),
+        params=read_params(attrs), source=files.source, base=commit[1] if commit else None,
+        environment=read_environment(attrs),
+        status=status, exit_status=exit_status, reason=reason,
+        started=moment(attrs.get("started")), stopped=moment(attrs.get("stopped")),
+        output=guild / "output" if (guild / "output").is_file() and not (guild / "output").is_symlink() else b"",
+        points=partial(read_event_files, () if run.is_batch or steps else event_files(run)),
+        produced=() if run.is_batch else files.produced,
+        label=label_of(attrs, flags), tags=texts_of(attrs.get("tags")), comments=read_comments(attrs, context.with_authors),
+        marked=attrs.get("marked") is True, needs=tuple(read_needs(deps, runs)), steps=steps, batch_definition=definition,
+        author=(user or host, f"{user}@{host}") if context.with_authors and (user or host) else None,
+        left_out=tuple(dict.fromkeys(files.left_out)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The files of a run: its source with what it depended on, what it produced, and reasons why others were left out."""
+
+    source: tuple[ImportedFile, ...]
+    produced: tuple[ImportedFile, ...]
+    left_out: tuple[str, ...]
+
+
+def divide_files(run: GuildRun) -> Division:
+    """Divides the files of a run by its manifest. Files of older Guilds are below `.guild/sourcecode`."""
+    listing = list_files(run.directory, without=frozenset({GUILD}))
+    inner = list_files(run.directory / GUILD / "sourcecode")
+    places = {file.path: file for file in listing.files}
+    places |= {f"{GUILD}/sourcecode/{file.path}": file for file in inner.files}
+    own: dict[str, str] = {}
+    left_out = list(reasons_of(run, listing))
+    for kind, path, name in read_manifest(run.directory / GUILD / "manifest"):
+        if kind in {SOURCE, DEPENDENCY} and path in places:
+            # the source of older Guilds is recorded where it was in the project
+            own[path] = path.removeprefix(f"{GUILD}/sourcecode/") if kind == SOURCE else path
+        elif kind == DEPENDENCY:
+            left_out.append("a file that it needed is not in the run's directory")
+        elif kind == SOURCE:
+            left_out.append(f"source file {plain_text(name, 100)} is not in the run's directory")
+    source = [ImportedFile(name, places[path].place, places[path].is_executable) for path, name in own.items()]
+    if not own:
+        source = [ImportedFile(file.path, file.place, file.is_executable) for file in inner.files]
+    produced = [ImportedFile(file.path, file.place, file.is_executable) for file in listing.files if file.path not in own]
+    return Division(tuple(source), tuple(produced), tuple(left_out))
+
+
+def reasons_of(run: GuildRun, listing: Listing) -> Iterator[str]:
+    """Yields the reasons why files of the directory are left out."""
+    for path in listing.links:
+        # the links of a batch and a pipeline lead to their runs, which are imported
+        if not ID.fullmatch((run.directory / path).readlink().name):
+            yield "a symbolic link"
+    yield from (reason for _, reason in listing.left_out)
+
+
+def read_manifest(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yields kind, path in the run, and path in the project of each file that Guild put into a run."""
+    data = read_bytes(path, 8 << 20) or b""
+    for line in data.decode(errors="surrogateescape").split("\n"):
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            continue
+        if len(words) >= 3:
+            yield words[0], words[1], words[3] if len(words) > 3 else words[1]
+
+
+def event_files(run: GuildRun) -> Sequence[tuple[str, Path]]:
+    """Returns the event files of a run, each with the prefix of its tags: its directory, unless Guild itself wrote it."""
+    own = [("", file.place) for file in list_files(run.directory / GUILD).files if file.path.startswith(PREFIX)]
+    others = (file for file in list_files(run.directory, without=frozenset({GUILD})).files)
+    programs = ((os.path.split(file.path), file.place) for file in others)
+    return [*own, *((f"{above}/" if above else "", place) for (above, name), place in programs if name.startswith(PREFIX))]
+
+
+def moment(value: object) -> datetime | None:
+    """Returns a time in UTC from Guild's microseconds since 1970."""
+    number = number_of(value)
+    return read_time(number / 1_000_000) if number is not None else None
+
+
+def ending(value: object) -> tuple[str, int, str]:
+    """Returns status, exit status, and a word about an ending that was not recorded."""
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 31:
+        return TERMINATED, KILLED, "Guild recorded no exit status"
+    return (COMPLETED if not value else ERROR if value > 0 else TERMINATED), value, ""
+
+
+def read_params(attrs: Mapping[str, Any]) -> Params:
+    """Returns the parameters that a restart uses again."""
+    given = attrs.get("run_params")
+    params: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    seed = number_of(attrs.get("random_seed"))
+    most = number_of(params.get("max_trials"))
+    return Params(
+        force_flags=params.get("force_flags") is True, no_gpus=params.get("no_gpus") is True,
+        gpus=plain_text(params.get("gpus"), 100) or None,
+        minimize=plain_text(params.get("minimize"), 200) or None, maximize=plain_text(params.get("maximize"), 200) or None,
+        optimizer=plain_text(params.get("optimizer"), 100) or None, opt_flags=texts_of(params.get("opt_flags")),
+        max_trials=int(most) if most and 0 < most < 1 << 31 else None,
+        random_seed=int(seed) if seed is not None and abs(seed) < 1 << 63 else None,
+    )  # fmt: skip
+
+
+def read_environment(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns system, Python and packages. The name of the machine, which Guild records with the system, is left out."""
+    platform = attrs.get("platform")
+    facts: Mapping[str, Any] = platform if isinstance(platform, dict) else {}
+    # Linux vm 6.18 …: the second word is the machine's name
+    system = (plain_text(facts.get("uname"), 300).split() or [""])[0]
+    version = (plain_text(facts.get("python_version"), 300).split() or [""])[0]
+    # git+https://TOKEN@host/… can hold secrets: only plain versions are kept
+    matches = (PACKAGE.fullmatch(word) for word in texts_of(attrs.get("pip_freeze"), 5_000))
+    packages = {match[1].lower(): match[2] for match in matches if match}
+    tables = {
+        "platform": {"system": system} if system else None,
+        "python": {"version": version} if version else None,
+        "packages": dict(sorted(packages.items())) or None,
+    }
+    return {name: table for name, table in tables.items() if table}
+
+
+def read_comments(attrs: Mapping[str, Any], with_authors: bool) -> tuple[Comment, ...]:  # noqa: FBT001 - a plain function of two values
+    """Returns the comments of a run, with their authors if these may be recorded."""
+    comments = attrs.get("comments")
+    tables = [one for one in comments if isinstance(one, dict)] if isinstance(comments, list) else []
+    return tuple(
+        Comment(
+            plain_text(one.get("body"), 4_000),
+            plain_text(one.get("user"), 100) if with_authors else "",
+            moment(one.get("time")),
+        )
+        for one in tables
+    )
+
+
+def read_needs(deps: object, runs: Mapping[str, GuildRun]) -> Iterator[ImportedNeed]:
+    """Yields the runs whose files a run used, as its attribute `deps` names them."""
+    resources = [one for one in deps.values() if isinstance(one, dict)] if isinstance(deps, dict) else []
+    for source in (one for resource in resources for one in resource.values() if isinstance(one, dict)):
+        key = plain_text(source.get("config"), 64)
+        uri = plain_text(source.get("uri"), 200)
+        if not ID.fullmatch(key) or not uri.startswith("operation:"):
+            continue
+        # ../9ce582f93cfe409d9004726d746630b7/data.txt
+        paths = (
+            path.removeprefix(f"../{key}/") for path in texts_of(source.get("paths"), 1_000) if path.startswith(f"../{key}/")
+        )
+        operation = runs[key].operation if key in runs else uri.removeprefix("operation:")
+        yield ImportedNeed(key, operation, tuple(paths))
+
+
+def batch_of(run: GuildRun, about: GuildRun, flags: Mapping[str, Any], kind: str) -> BatchDefinition:
+    """Returns what a batch searched for: its lists and ranges, its optimizer, and the metric that it was after."""
+    optimizer = run.operation.rpartition(":")[2]
+    objective, minimize = run.attrs.get("objective"), True
+    if isinstance(objective, dict):
+        minimize, objective = "maximize" not in objective, next(iter(objective.values()), "")
+    metric = plain_text(objective, 200)
+    if metric.startswith("-"):
+        metric, minimize = metric[1:], False
+    is_grid = optimizer == PLUS
+    most = number_of(run.attrs.get("max_trials"))
+    seed = number_of(run.attrs.get("random_seed"))
+    return BatchDefinition(
+        sampler="grid" if is_grid else optimizer or "random",
+        space=space_of(flags),
+        # Guild writes its default, loss, also for grids, which search for nothing
+        objectives=(Objective(metric, minimize),) if metric and not is_grid else (),
+        max_trials=int(most) if most and 0 < most < 1 << 31 else None,
+        seed=int(seed) if seed is not None and abs(seed) < 1 << 63 else 0,
+        kind=kind if about.attrs else SCRIPT,
+    )
