@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitrunError, UsageError
-from gitrun.extras.importers.foreign_files import path_fault, plain_text
+from gitrun.extras.importers.foreign_files import clean_text, path_fault
 from gitrun.extras.importers.hashing import Hasher
 from gitrun.extras.importers.imported import ImportedFile, LeftOut
 from gitrun.git.objects import Entry, edit_tree
@@ -131,15 +131,15 @@ class Drafter:
         batch = self._drafts.get(run.batch)
         parent = self._drafts.get(run.parent)
         return Plan(
-            operation=plain_text(run.operation, LONGEST) or run.tool,
+            operation=clean_text(run.operation, LONGEST) or run.tool,
             kind=run.kind,
-            command=tuple(plain_text(word, LONGEST) for word in run.command),
+            command=tuple(clean_text(word, LONGEST) for word in run.command),
             cwd=run.cwd,
             flags=self._flags(run),
             params=run.params,
-            source=Source(tree, base, plain_text(run.branch, LONGEST) or None, skipped=skipped),
+            source=Source(tree, base, clean_text(run.branch, LONGEST) or None, skipped=skipped),
             created=run.created,
-            nonce=f"{run.tool}:{plain_text(run.key, 200)}",
+            nonce=f"{run.tool}:{clean_text(run.key, 200)}",
             given=tuple(name for name in run.given if is_flag_name(name)),
             # readers look for steps only in runs of entries, which all pipelines are
             basis=Basis(run.kind == STEPS, parent=parent.run_id if parent else "", needs=tuple(self._needs(run))),
@@ -159,7 +159,7 @@ class Drafter:
             if is_flag_name(name) and (copy is not None or value is None):
                 flags[name] = copy
             else:
-                self.left_out.append(LeftOut(run.key, f"flag {plain_text(name, 60)!r}: no flag can have this name or value"))
+                self.left_out.append(LeftOut(run.key, f"flag {clean_text(name, 60)!r}: no flag can have this name or value"))
         return Flags(flags)
 
     def _needs(self, run: ImportedRun) -> Iterator[Dependency]:
@@ -253,7 +253,7 @@ def directories_of(path: str) -> list[str]:
 
 def origin_table(run: ImportedRun) -> bytes:
     """Returns the table of run.toml that says where the run comes from."""
-    return b"\n[imported]\n" + encode.encode_table({"tool": run.tool, "id": plain_text(run.key, 200)})
+    return b"\n[imported]\n" + encode.encode_table({"tool": run.tool, "id": clean_text(run.key, 200)})
 
 
 def author_text(author: tuple[str, str] | None) -> str:
@@ -264,7 +264,7 @@ def author_text(author: tuple[str, str] | None) -> str:
 
 def clean_identity(text: str) -> str:
     """Returns a name or address without the characters that would end it in a commit."""
-    return " ".join("".join(char for char in plain_text(text, 200) if char not in "<>\n\0").split())
+    return " ".join("".join(char for char in clean_text(text, 200) if char not in "<>\n\0").split())
 
 
 def seconds(time: datetime) -> int:

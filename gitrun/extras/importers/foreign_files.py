@@ -141,8 +141,9 @@ def parse_yaml(data: bytes) -> Any:  # noqa: ANN401 - whatever a file has
     if is_too_deep(data) or SEXAGESIMAL.search(data):
         return None
     try:
-        # the loader in C is ten times faster, and as safe
-        value = yaml.load(data.decode("utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = data.decode("utf-8-sig")
+        # the loader in C is ten times faster and as safe, but not every build of PyYAML has it
+        value = yaml.load(text, Loader=yaml.CSafeLoader) if yaml.__with_libyaml__ else yaml.safe_load(text)
     # a mapping as a key is a TypeError, a date that does not exist a ValueError
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError, OverflowError):
         return None
@@ -191,7 +192,7 @@ def read_text(path: Path, limit: int = LARGEST_RECORD) -> str:
     return "" if data is None else data.decode(errors="replace").removesuffix("\n")
 
 
-def plain_text(value: object, most: int) -> str:
+def clean_text(value: object, most: int) -> str:
     """Returns a text of at most `most` characters that is valid Unicode without NUL; empty for anything but text."""
     if not isinstance(value, str):
         return ""

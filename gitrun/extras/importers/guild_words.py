@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.extras.importers.foreign_files import plain_text
+from gitrun.extras.importers.foreign_files import clean_text
 from gitrun.model.flags import Typed, is_flag_name
 from gitrun.model.run import COMMAND, SCRIPT
 from gitrun.model.space import Choice, read_space
@@ -36,7 +36,7 @@ def number_of(value: object) -> float | None:
 def texts_of(value: object, most: int = MOST_WORDS) -> tuple[str, ...]:
     """Returns the texts of a list."""
     items = value[:most] if isinstance(value, list) else []
-    return tuple(plain_text(item, 4_000) for item in items if isinstance(item, str))
+    return tuple(clean_text(item, 4_000) for item in items if isinstance(item, str))
 
 
 def flags_of(attrs: Mapping[str, Any], name: str = "flags") -> dict[str, Value]:
@@ -107,14 +107,14 @@ def flag_words(op_cmd: object, flags: Mapping[str, Value]) -> list[str]:
     words = list[str]()
     for name in flags:
         settings = table.get(name)
-        option = plain_text(settings.get("arg-name"), 200) if isinstance(settings, dict) else ""
+        option = clean_text(settings.get("arg-name"), 200) if isinstance(settings, dict) else ""
         words += [f"--{option or name}", f"{{{name}}}"]
     return words
 
 
 def label_of(attrs: Mapping[str, Any], flags: Mapping[str, Value]) -> str | None:
     """Returns the label of a run; None for the one that Guild made of the flags."""
-    label = plain_text(attrs.get("label"), 4_000)
+    label = clean_text(attrs.get("label"), 4_000)
     op, params = attrs.get("op"), attrs.get("run_params")
     was_given = any(
         isinstance(table, dict) and table.get(key) is not None for table, key in ((op, "label-template"), (params, "label"))

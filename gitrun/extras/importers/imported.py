@@ -112,7 +112,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a reader may look at: the source as typed (empty: the usual place), the repository, and the caller's directory.
+    """Holds what a reader may look at: the source as typed (empty: the usual place), the repository, the directory of the user.
 
     `with_authors` says that host and user of the runs may be recorded.
     """

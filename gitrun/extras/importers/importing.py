@@ -199,6 +199,6 @@ def record_refs(git: Git, new: Mapping[str, Draft], tips: Mapping[str, str], rep
     # before the refs move, so that readers find these runs dated and checked
     sharing.quarantine.record_arrival(git, chains, {one.run for one in chains})
     if chains:
-        # none of them may exist: a run that appeared meanwhile is an error, and nothing has moved
+        # none of them may exist: if one has appeared since, git moves no ref
         store.refs.ref_store(git).apply([RefEdit(run_ref(one.run), one.tip, None, "import run") for one in chains])
     return replace(report, new=tuple(one.run for one in chains), refused=refused)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import store
 from gitrun.extras.importers.drafts import LONGEST, file_size, open_content, seconds
-from gitrun.extras.importers.foreign_files import plain_text
+from gitrun.extras.importers.foreign_files import clean_text
 from gitrun.extras.importers.imported import ImportedFile, LeftOut
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import fsync
@@ -93,7 +93,7 @@ class ResultWriter:
         """Yields the result of a run, and its annotations as a second commit. The mark ends up at the last of the two."""
         run = draft.run
         directory = store.kept_files.kept_directory(self._git, draft.run_id, draft.run_id)
-        collected = read_points(run)
+        collected = collect_points(run)
         self._metrics[run.key] = collected.metrics()
         ended = run.stopped or run.started or run.created
         outcome = self._outcome(draft, self._metrics[run.key])
@@ -195,10 +195,10 @@ class ResultWriter:
         """Yields a commit with label, tags, comments and mark, if there are any."""
         run = draft.run
         comments = tuple(
-            replace(one, text=plain_text(one.text, LONGEST), author=plain_text(one.author, 200)) for one in run.comments
+            replace(one, text=clean_text(one.text, LONGEST), author=clean_text(one.author, 200)) for one in run.comments
         )
-        tags = tuple(dict.fromkeys(tag for one in run.tags if (tag := plain_text(one, 200))))
-        notes = Notes(plain_text(run.label, LONGEST) or None, tags, comments[:MOST_COMMENTS], run.marked)
+        tags = tuple(dict.fromkeys(tag for one in run.tags if (tag := clean_text(one, 200))))
+        notes = Notes(clean_text(run.label, LONGEST) or None, tags, comments[:MOST_COMMENTS], run.marked)
         if notes == Notes():
             return
         data = encode.encode_notes(notes)
@@ -212,7 +212,7 @@ class ResultWriter:
         yield inline(record_files.NOTES, data)
 
 
-def read_points(run: ImportedRun) -> CollectedMetrics:
+def collect_points(run: ImportedRun) -> CollectedMetrics:
     """Returns the metrics of a run, within the limits of an attempt."""
     collector = MetricCollector()
     for point in islice(run.points(), MOST_POINTS):

@@ -9,13 +9,14 @@ import os
 import re
 import shlex
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
 from gitrun.extras.importers.event_files import read_event_files
-from gitrun.extras.importers.foreign_files import Listing, list_files, plain_text, read_bytes, read_text, read_yaml
+from gitrun.extras.importers.foreign_files import Listing, clean_text, list_files, read_bytes, read_text, read_yaml
 from gitrun.extras.importers.guild_words import command_of, flags_of, label_of, number_of, space_of, texts_of
 from gitrun.extras.importers.imported import ImportedFile, ImportedNeed, ImportedRun, LeftOut, read_time
 from gitrun.model.batch import PLUS, BatchDefinition, Objective
@@ -24,7 +25,6 @@ from gitrun.workspace.tensorboard import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from gitrun.extras.importers.imported import Context
 
@@ -42,6 +42,8 @@ COMMIT = re.compile(r"git:([0-9a-f]{40}|[0-9a-f]{64})\*?")
 PACKAGE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})==([A-Za-z0-9.+!_-]{1,99})")
 # s train.py 93026f77… train.py: kind, path in the run, sha1, path in the project
 SOURCE, DEPENDENCY = "s", "d"
+NEVER = datetime.fromtimestamp(0, timezone.utc)
+"""Time of a run of which Guild recorded none."""
 KILLED = -9
 """Exit status of a run of which Guild recorded none."""
 
@@ -120,7 +122,7 @@ def read_operation(directory: Path) -> str:
         return ""
     if len(words) < 4:
         return ""
-    model, operation = plain_text(words[2], 200), plain_text(words[3], 200)
+    model, operation = clean_text(words[2], 200), clean_text(words[3], 200)
     return f"{model}:{operation}" if model else operation
 
 
@@ -160,12 +162,11 @@ def read_run(context: Context, run: GuildRun, runs: Mapping[str, GuildRun]) -> I
     kind, command = command_of(about.attrs, {file.path for file in files.source}, flags)
     steps = tuple(key for key in linked_runs(run) if key in runs) if "steps" in attrs else ()
     definition = batch_of(run, about, flags, kind) if run.is_batch else None
-    created = moment(attrs.get("initialized")) or moment(attrs.get("started")) or read_time(0.0)
-    assert created  # noqa: S101 - 1970 is a time
+    created = moment(attrs.get("initialized")) or moment(attrs.get("started")) or NEVER
     status, exit_status, reason = ending(attrs.get("exit_status"))
     fixed = {name: value for name, value in flags.items() if not definition or name not in definition.space}
-    host, user = plain_text(attrs.get("host"), 100), plain_text(attrs.get("user"), 100)
-    commit = COMMIT.fullmatch(plain_text(attrs.get("vcs_commit"), 100))
+    host, user = clean_text(attrs.get("host"), 100), clean_text(attrs.get("user"), 100)
+    commit = COMMIT.fullmatch(clean_text(attrs.get("vcs_commit"), 100))
     return ImportedRun(
         key=run.key, tool=TOOL, operation=operation or (command[-1] if command else TOOL),
         kind=BATCH if run.is_batch else STEPS if "steps" in attrs else kind,
@@ -209,7 +210,7 @@ def divide_files(run: GuildRun) -> Division:
         elif kind == DEPENDENCY:
             left_out.append("a file that it needed is not in the run's directory")
         elif kind == SOURCE:
-            left_out.append(f"source file {plain_text(name, 100)} is not in the run's directory")
+            left_out.append(f"source file {clean_text(name, 100)} is not in the run's directory")
     source = [ImportedFile(name, places[path].place, places[path].is_executable) for path, name in own.items()]
     if not own:
         source = [ImportedFile(file.path, file.place, file.is_executable) for file in inner.files]
@@ -267,9 +268,9 @@ def read_params(attrs: Mapping[str, Any]) -> Params:
     most = number_of(params.get("max_trials"))
     return Params(
         force_flags=params.get("force_flags") is True, no_gpus=params.get("no_gpus") is True,
-        gpus=plain_text(params.get("gpus"), 100) or None,
-        minimize=plain_text(params.get("minimize"), 200) or None, maximize=plain_text(params.get("maximize"), 200) or None,
-        optimizer=plain_text(params.get("optimizer"), 100) or None, opt_flags=texts_of(params.get("opt_flags")),
+        gpus=clean_text(params.get("gpus"), 100) or None,
+        minimize=clean_text(params.get("minimize"), 200) or None, maximize=clean_text(params.get("maximize"), 200) or None,
+        optimizer=clean_text(params.get("optimizer"), 100) or None, opt_flags=texts_of(params.get("opt_flags")),
         max_trials=int(most) if most and 0 < most < 1 << 31 else None,
         random_seed=int(seed) if seed is not None and abs(seed) < 1 << 63 else None,
     )  # fmt: skip
@@ -280,8 +281,8 @@ def read_environment(attrs: Mapping[str, Any]) -> dict[str, Any]:
     platform = attrs.get("platform")
     facts: Mapping[str, Any] = platform if isinstance(platform, dict) else {}
     # Linux vm 6.18 …: the second word is the machine's name
-    system = (plain_text(facts.get("uname"), 300).split() or [""])[0]
-    version = (plain_text(facts.get("python_version"), 300).split() or [""])[0]
+    system = (clean_text(facts.get("uname"), 300).split() or [""])[0]
+    version = (clean_text(facts.get("python_version"), 300).split() or [""])[0]
     # git+https://TOKEN@host/… can hold secrets: only plain versions are kept
     matches = (PACKAGE.fullmatch(word) for word in texts_of(attrs.get("pip_freeze"), 5_000))
     packages = {match[1].lower(): match[2] for match in matches if match}
@@ -299,8 +300,8 @@ def read_comments(attrs: Mapping[str, Any], with_authors: bool) -> tuple[Comment
     tables = [one for one in comments if isinstance(one, dict)] if isinstance(comments, list) else []
     return tuple(
         Comment(
-            plain_text(one.get("body"), 4_000),
-            plain_text(one.get("user"), 100) if with_authors else "",
+            clean_text(one.get("body"), 4_000),
+            clean_text(one.get("user"), 100) if with_authors else "",
             moment(one.get("time")),
         )
         for one in tables
@@ -311,8 +312,8 @@ def read_needs(deps: object, runs: Mapping[str, GuildRun]) -> Iterator[ImportedN
     """Yields the runs whose files a run used, as its attribute `deps` names them."""
     resources = [one for one in deps.values() if isinstance(one, dict)] if isinstance(deps, dict) else []
     for source in (one for resource in resources for one in resource.values() if isinstance(one, dict)):
-        key = plain_text(source.get("config"), 64)
-        uri = plain_text(source.get("uri"), 200)
+        key = clean_text(source.get("config"), 64)
+        uri = clean_text(source.get("uri"), 200)
         if not ID.fullmatch(key) or not uri.startswith("operation:"):
             continue
         # ../9ce582f93cfe409d9004726d746630b7/data.txt
@@ -329,7 +330,7 @@ def batch_of(run: GuildRun, about: GuildRun, flags: Mapping[str, Any], kind: str
     objective, minimize = run.attrs.get("objective"), True
     if isinstance(objective, dict):
         minimize, objective = "maximize" not in objective, next(iter(objective.values()), "")
-    metric = plain_text(objective, 200)
+    metric = clean_text(objective, 200)
     if metric.startswith("-"):
         metric, minimize = metric[1:], False
     is_grid = optimizer == PLUS
