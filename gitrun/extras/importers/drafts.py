@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import GitrunError, UsageError
 from gitrun.extras.importers.foreign_files import clean_text, path_fault
 from gitrun.extras.importers.hashing import Hasher

@@ -6,11 +6,11 @@ import json
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun import source
+from gitrun.dataclass import dataclass
 from gitrun.model.run import is_safe
 from gitrun.model.tree import EXECUTABLE, FILE
 from gitrun.model.validation_rules import name_fault

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from gitrun.model.tree import TREE
@@ -18,13 +17,11 @@ class Hasher:
     """Computes ids in the object format of a repository. Can stand in for a TreeMaker, and writes nothing."""
 
     def __init__(self, git: Git) -> None:
-        # sha1 or sha256, as hashlib calls them too
-        self._name = git.run("rev-parse", "--show-object-format").decode().strip()
+        self._format = git.object_format
 
     def identify(self, kind: str, data: bytes) -> str:
         """Returns the id of an object of this kind."""
-        head = f"{kind} {len(data)}\0".encode()
-        return hashlib.new(self._name, head + data, usedforsecurity=False).hexdigest()
+        return self._format.hash(f"{kind} {len(data)}\0".encode() + data).hexdigest()
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
         """Returns the id of the tree with these entries."""

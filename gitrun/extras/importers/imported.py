@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass, field
 from gitrun.model.run import COMPLETED, Params
 
 if TYPE_CHECKING:

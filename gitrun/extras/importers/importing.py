@@ -8,7 +8,6 @@ left behind, which gc removes.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from itertools import chain
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun import sharing, store
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
 from gitrun.extras.importers.drafts import Drafter
 from gitrun.extras.importers.imported import Context, ImportedRun, ImportReport, LeftOut
@@ -59,7 +59,7 @@ def import_runs(git: Git, items: Iterable[ImportedRun | LeftOut], *, dry_run: bo
         drafter = Drafter(git, objects, find_commits(git, sorting.runs))
         drafts = {draft.run.key: draft for draft in map(drafter.draft, sorting.runs) if draft}
     here = store.refs.tips(git)
-    deleted = (store.refs.tips(git, TRASH).keys() | store.trash.purged_ids(git)) - here.keys()
+    deleted = (store.refs.tips(git, TRASH).keys() | store.purged.purged_ids(git)) - here.keys()
     new = {key: draft for key, draft in drafts.items() if draft.run_id not in here and draft.run_id not in deleted}
     report = ImportReport(
         new=tuple(draft.run_id for draft in new.values()),
@@ -191,10 +191,10 @@ def fast_import(git: Git, commits: Sequence[Callable[[int], Iterator[bytes]]]) -
 
 def record_refs(git: Git, new: Mapping[str, Draft], tips: Mapping[str, str], report: ImportReport) -> ImportReport:
     """Checks the written runs as fetched ones are, and creates the refs of those that are sound, in one transaction."""
-    inspector = sharing.validate.Inspector(git)
     faults: dict[str, str] = {}
-    with store.index.garbage_collector_off():
-        chains = list(sharing.quarantine.sound_chains(inspector, {new[key].run_id: tip for key, tip in tips.items()}, faults))
+    written = {new[key].run_id: tip for key, tip in tips.items()}
+    with store.runs.local_reader(git) as reader, store.index.garbage_collector_off():
+        chains = list(sharing.quarantine.sound_chains(sharing.validate.Inspector(git, reader), written, faults))
     refused = {**report.refused, **{key: faults[draft.run_id] for key, draft in new.items() if draft.run_id in faults}}
     # before the refs move, so that readers find these runs dated and checked
     sharing.quarantine.record_arrival(git, chains, {one.run for one in chains})

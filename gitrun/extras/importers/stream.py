@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from errno import EDQUOT, ENOSPC
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun import store
+from gitrun.dataclass import replace
 from gitrun.extras.importers.drafts import LONGEST, file_size, open_content, seconds
 from gitrun.extras.importers.foreign_files import clean_text
 from gitrun.extras.importers.imported import ImportedFile, LeftOut

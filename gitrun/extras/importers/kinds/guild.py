@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UsageError
 from gitrun.extras.importers.event_files import read_event_files
 from gitrun.extras.importers.foreign_files import Listing, clean_text, list_files, read_bytes, read_text, read_yaml
