@@ -22,10 +22,16 @@ LONG = {
     "dask",
     "distributed",
     "numpy",
+    "click",
+    "inspect",
+    "dataclasses",
+    "platform",
     "starlette",
     "uvicorn",
 }
 
+PARSING = {"click", "inspect", "dataclasses", "platform"}
+"""What click imports, which writes the usage."""
 
 ASK = """
 import atexit, sys
@@ -62,7 +68,7 @@ def test_no_verb_imports_what_takes_long_and_is_not_needed(repo, words):
     repo.run("echo.py", check=True)
     modules = imported(repo, words)
     assert "gitrun.commands.main" in modules
-    assert modules & LONG == set()
+    assert modules & (LONG - PARSING if words == ["-h"] else LONG) == set()
 
 
 def test_a_batch_of_this_machine_imports_nothing_of_clusters(repo):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import commands
+from gitrun.commands import declared
 from gitrun.commands.screen import is_on, print_json, print_line, table
 from gitrun.commands.selecting import open_project
 from gitrun.dataclass import replace
@@ -31,14 +30,14 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="CONDITION [OPERATION] [FLAG=VALUE]... [-- ARGS...]")
-@click.option("--good", metavar="COMMIT", help="A commit for which the condition holds.")
-@click.option("--bad", default="HEAD", metavar="COMMIT", help="A newer commit for which it fails; HEAD if not given.")
-@click.option("--module", "-m", metavar="NAME", help="Run a module, as python -m does.")
-@click.option("--stop-after", metavar="DURATION", help="Stop each run after 30s, 5m, 2h or 1h30m; its commit is skipped.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="CONDITION [OPERATION] [FLAG=VALUE]... [-- ARGS...]")
+@declared.option("--good", metavar="COMMIT", help="A commit for which the condition holds.")
+@declared.option("--bad", default="HEAD", metavar="COMMIT", help="A newer commit for which it fails; HEAD if not given.")
+@declared.option("--module", "-m", metavar="NAME", help="Run a module, as python -m does.")
+@declared.option("--stop-after", metavar="DURATION", help="Stop each run after 30s, 5m, 2h or 1h30m; its commit is skipped.")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@declared.pass_rest
 def command(
     rest: tuple[str, ...], /, words: tuple[str, ...], *, good: str | None, bad: str, as_json: bool, **options: str | None
 ) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import print_line
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun, UsageError
@@ -18,19 +17,19 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 
-@click.command(add_help_option=False)
-@click.argument("run", default=LATEST, metavar="[RUN[:PATH]]")
-@click.argument("place", required=False, metavar="[PATH]")
-@click.option(
+@declared.command(add_help_option=False)
+@declared.argument("run", default=LATEST, metavar="[RUN[:PATH]]")
+@declared.argument("place", required=False, metavar="[PATH]")
+@declared.option(
     "--output",
     "what",
     flag_value="output",
     default=True,
     help="Print what the program wrote (the default).",
 )
-@click.option("--flags", "what", flag_value="flags", help="Print the flags as TOML.")
-@click.option("--sourcecode", "what", flag_value="source", help="With -p: print the file as it was when the run started.")
-@click.option("-p", "--path", metavar="PATH", help="Print this file of the result, or of the source if the result lacks it.")
+@declared.option("--flags", "what", flag_value="flags", help="Print the flags as TOML.")
+@declared.option("--sourcecode", "what", flag_value="source", help="With -p: print the file as it was when the run started.")
+@declared.option("-p", "--path", metavar="PATH", help="Print this file of the result, or of the source if the result lacks it.")
 def command(run: str, place: str | None, what: str, path: str | None) -> None:
     r"""Prints a file of a run (default: your newest). A pipe gets its exact bytes; a terminal gets control characters escaped.
 

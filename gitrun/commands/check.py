@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import model
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line, table
 from gitrun.commands.selecting import describe_run, open_project
 from gitrun.errors import BadValue, GitrunError, UsageError
@@ -29,14 +28,14 @@ SKIP = 125
 """Exit status that makes git bisect skip a commit."""
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="[RUN | OPERATION [FLAG=VALUE]...]")
-@click.option(
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="[RUN | OPERATION [FLAG=VALUE]...]")
+@declared.option(
     "--metric", "metrics", multiple=True, metavar="GATE", help="A limit that must hold, such as 'loss<=base*1.02' (repeatable)."
 )
-@click.option("--base", metavar="REV|RUN", help="Compare with this run, or with the latest completed run of this commit.")
-@click.option("--commit", "of_commit", is_flag=True, help="Judge the checked-out commit; for git bisect run.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@declared.option("--base", metavar="REV|RUN", help="Compare with this run, or with the latest completed run of this commit.")
+@declared.option("--commit", "of_commit", is_flag=True, help="Judge the checked-out commit; for git bisect run.")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(words: tuple[str, ...], *, metrics: tuple[str, ...], base: str | None, of_commit: bool, as_json: bool) -> int:
     r"""Checks metrics of a run (default: the latest of HEAD) against limits.
 

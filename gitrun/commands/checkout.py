@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import open_project
 from gitrun.model.run import PARENT, short_id
 from gitrun.model.run_names import LATEST
@@ -13,14 +12,14 @@ from gitrun.model.text import count_text
 from gitrun.workspace.checkout import CheckoutRequest
 
 
-@click.command(add_help_option=False)
-@click.argument("run", default=LATEST)
-@click.argument("paths", nargs=-1)
-@click.option(
-    "--to", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Copy into DIR, not into the working tree."
+@declared.command(add_help_option=False)
+@declared.argument("run", default=LATEST)
+@declared.argument("paths", nargs=-1)
+@declared.option(
+    "--to", type=declared.path(path_type=Path, file_okay=False), metavar="DIR", help="Copy into DIR, not into the working tree."
 )
-@click.option("--source", is_flag=True, help="Copy the source of the run, not what it produced.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite changed files too.")
+@declared.option("--source", is_flag=True, help="Copy the source of the run, not what it produced.")
+@declared.option("-f", "--force", is_flag=True, help="Overwrite changed files too.")
 def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, force: bool) -> int:
     r"""Copies files that a run (default: your newest) produced into the working tree: PATHS, or all.
 

@@ -6,8 +6,7 @@ import sys
 from datetime import datetime, timezone
 from typing import Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.dataclass import replace
 from gitrun.errors import UsageError
@@ -16,10 +15,10 @@ from gitrun.model.run import Comment
 HINT = "\n# Say something about {}. Lines that begin with # are left out; no words, no comment.\n"
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--message", "-m", metavar="TEXT", help="The comment. Without it, git's editor opens.")
+@declared.option("--message", "-m", metavar="TEXT", help="The comment. Without it, git's editor opens.")
 def command(runs: tuple[str, ...], message: str | None, **options: Any) -> None:  # noqa: ANN401
     r"""Adds a comment to runs (default: your newest).
 

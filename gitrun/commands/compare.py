@@ -8,9 +8,8 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import views
+from gitrun.commands import declared
 from gitrun.commands.screen import is_read_by_person, print_json, read_palette, table
 from gitrun.commands.selecting import add_filters, build_query, draw_sparks, explain_no_match, open_project, report_doubts
 from gitrun.dataclass import replace
@@ -42,18 +41,20 @@ FAMILIES = 1_000
 """Runs whose needs are read. The index lacks needs, and reading them takes git 0.3 ms for each run."""
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--min", "least", metavar="NAME", help="Sort by this metric or flag, smallest first.")
-@click.option("--max", "most", metavar="NAME", help="Sort by this metric or flag, largest first.")
-@click.option("--top", "--limit", "-n", "limit", type=click.IntRange(min=1), metavar="N", help="Show only the first N runs.")
-@click.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
-@click.option("--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,lr,loss.")
-@click.option("--spark", metavar="METRIC", help="Draw the curve of this metric in each row (at most 50).")
-@click.option("--equal", is_flag=True, help="Also show flags and metrics that are the same in all runs.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with full values.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object for each run.")
+@declared.option("--min", "least", metavar="NAME", help="Sort by this metric or flag, smallest first.")
+@declared.option("--max", "most", metavar="NAME", help="Sort by this metric or flag, largest first.")
+@declared.option(
+    "--top", "--limit", "-n", "limit", type=declared.int_range(min=1), metavar="N", help="Show only the first N runs."
+)
+@declared.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
+@declared.option("--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,lr,loss.")
+@declared.option("--spark", metavar="METRIC", help="Draw the curve of this metric in each row (at most 50).")
+@declared.option("--equal", is_flag=True, help="Also show flags and metrics that are the same in all runs.")
+@declared.option("--csv", "as_csv", is_flag=True, help="Print CSV with full values.")
+@declared.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object for each run.")
 def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Shows runs side by side, with the flags and metrics in which they differ (default: the newest 20).
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitrun.commands import declared
 from gitrun.errors import CannotRun
 from gitrun.git.exe import environment_for_programs, failure_reason, run_git
 from gitrun.model.run import short_id
@@ -69,8 +70,8 @@ SETTINGS = {
 }  # fmt: skip
 
 
-@click.command(add_help_option=False)
-@click.option("--keep", is_flag=True, help="Keep the repository, to go on in it.")
+@declared.command(add_help_option=False)
+@declared.option("--keep", is_flag=True, help="Keep the repository, to go on in it.")
 def command(*, keep: bool) -> None:
     r"""Plays a short story in a scratch repository: run, edit, run, restart, needed.
 

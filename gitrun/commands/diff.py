@@ -7,8 +7,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import is_on, is_read_by_person, print_json, print_line, read_palette, table
 from gitrun.commands.selecting import open_project
 from gitrun.dataclass import dataclass, replace
@@ -35,17 +34,17 @@ PACKAGES = "packages."
 AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1, metavar="[A [B]]")
-@click.option("--working", is_flag=True, help="Compare with the working tree as it is now.")
-@click.option("--flags", is_flag=True, help="Show flags only; can be combined with the other parts.")
-@click.option("--needs", is_flag=True, help="Show needed runs, their files and inputs only.")
-@click.option("--source", is_flag=True, help="Show source only, with files carried over from an earlier attempt.")
-@click.option("--output", is_flag=True, help="Show metrics, produced files and output only.")
-@click.option("--env", is_flag=True, help="Show the environment, which is not shown otherwise.")
-@click.option("--stat", is_flag=True, help="Of source and output, show only how much changed.")
-@click.option("--exit-code", is_flag=True, help="Exit with 1 if they differ.")
-@click.option("--json", "as_json", is_flag=True, help="Print differences as JSON, with both values.")
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1, metavar="[A [B]]")
+@declared.option("--working", is_flag=True, help="Compare with the working tree as it is now.")
+@declared.option("--flags", is_flag=True, help="Show flags only; can be combined with the other parts.")
+@declared.option("--needs", is_flag=True, help="Show needed runs, their files and inputs only.")
+@declared.option("--source", is_flag=True, help="Show source only, with files carried over from an earlier attempt.")
+@declared.option("--output", is_flag=True, help="Show metrics, produced files and output only.")
+@declared.option("--env", is_flag=True, help="Show the environment, which is not shown otherwise.")
+@declared.option("--stat", is_flag=True, help="Of source and output, show only how much changed.")
+@declared.option("--exit-code", is_flag=True, help="Exit with 1 if they differ.")
+@declared.option("--json", "as_json", is_flag=True, help="Print differences as JSON, with both values.")
 def command(runs: tuple[str, ...], *, working: bool, stat: bool, exit_code: bool, as_json: bool, **parts: bool) -> int:
     r"""Shows how run A differs from run B: flags, source, output. With A alone, shows its uncommitted changes.
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import open_project
 from gitrun.errors import joined
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 ANY = "(the one that git would take)"
 
 
-@click.command(add_help_option=False)
-@click.option("--fix", is_flag=True, help="Repair what can be repaired without losing anything.")
-@click.option("--remote", metavar="NAME", is_flag=False, flag_value=ANY, help="Also ask a remote whether it accepts runs.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@declared.command(add_help_option=False)
+@declared.option("--fix", is_flag=True, help="Repair what can be repaired without losing anything.")
+@declared.option("--remote", metavar="NAME", is_flag=False, flag_value=ANY, help="Also ask a remote whether it accepts runs.")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
     r"""Finds problems: leftovers of killed commands, damaged objects and runs, harmful settings.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_filters, build_query, open_project
 from gitrun.commands.sharing import FOR, SCAN, require_no_secrets, select_with_dependencies
 from gitrun.errors import UsageError
@@ -14,12 +13,12 @@ from gitrun.model.run import short_id
 from gitrun.model.text import count_text, safe_text
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="[RUN]... FILE")
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="[RUN]... FILE")
 @add_filters
 @FOR
-@click.option("--without", metavar="REV", help="Leave out what REV has; whoever imports the file must have REV.")
-@click.option("--with-submodules", is_flag=True, help="Also export runs that contain files of submodules.")
+@declared.option("--without", metavar="REV", help="Leave out what REV has; whoever imports the file must have REV.")
+@declared.option("--with-submodules", is_flag=True, help="Also export runs that contain files of submodules.")
 @SCAN
 def command(words: tuple[str, ...], without: str | None, *, with_submodules: bool, **options: Any) -> None:  # noqa: ANN401 - a filter each
     r"""Writes runs to FILE, a git bundle, with the commits that they are based on.

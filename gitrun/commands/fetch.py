@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_filters, build_query, open_project
 from gitrun.commands.sharing import EVERY, FOR, QUIET, build_order, receive_with_trials, report_received, split_remote_and_names
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
 @add_filters
 @FOR
 @EVERY

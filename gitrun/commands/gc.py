@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun import upkeep
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project, report_runs
 from gitrun.dataclass import replace
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 STATUSES = ("completed", "error", "terminated", "staged", "pending")
 
 
-@click.command(add_help_option=False)
-@click.option("--older-than", metavar="DATE", help="Delete runs older than DATE, such as 90.days or 2026-01-01.")
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Delete all but the newest N runs of each operation.")
-@click.option("--status", metavar="LIST", help="Delete only runs with one of these statuses, such as error,terminated.")
-@click.option("--archive", is_flag=True, help="Archive all ended runs without label or mark, whatever their age.")
-@click.option("--slots", is_flag=True, help="Empty all idle slots, not only those unused for 30 days.")
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted, and its size; change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@declared.command(add_help_option=False)
+@declared.option("--older-than", metavar="DATE", help="Delete runs older than DATE, such as 90.days or 2026-01-01.")
+@declared.option("--keep", type=declared.int_range(0), metavar="N", help="Delete all but the newest N runs of each operation.")
+@declared.option("--status", metavar="LIST", help="Delete only runs with one of these statuses, such as error,terminated.")
+@declared.option("--archive", is_flag=True, help="Archive all ended runs without label or mark, whatever their age.")
+@declared.option("--slots", is_flag=True, help="Empty all idle slots, not only those unused for 30 days.")
+@declared.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted, and its size; change nothing.")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None) -> None:
     r"""Cleans up: purges runs deleted 30 days ago, removes leftovers and idle slots, and packs loose refs and objects.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from gitrun.commands import declared
 from gitrun.commands.screen import is_on, open_pager
 from gitrun.commands.verbs import GROUPS, MANUAL, TOPICS, VERBS, format_names, load_command, print_help
 from gitrun.errors import CannotRun, MissingPackage, UsageError
@@ -26,8 +27,8 @@ WIDEST = 100
 """Columns of a guide on a wide terminal; longer lines are hard to read."""
 
 
-@click.command(add_help_option=False)
-@click.argument("topic", required=False)
+@declared.command(add_help_option=False)
+@declared.argument("topic", required=False)
 def command(topic: str | None) -> None:
     r"""Lists verbs and guides, or shows a guide, the usage of a verb, or the man page (`git-run`).
 

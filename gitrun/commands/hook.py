@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitrun import model
+from gitrun.commands import declared
 from gitrun.errors import GitrunError, UsageError
 from gitrun.project import Project
 from gitrun.sharing import hook_files
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 
 # the words are git's: a remote's name may look like an option
-@click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
-@click.argument("name", metavar="NAME")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@declared.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@declared.argument("name", metavar="NAME")
+@declared.argument("words", nargs=-1, type=click.UNPROCESSED)
 def command(name: str, words: tuple[str, ...]) -> int:
     r"""Runs gitrun's part of a git hook; git run hooks install writes the hooks that call it.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UsageError
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 DEEDS = ("status", "install", "uninstall")
 
 
-@click.command(add_help_option=False)
-@click.argument("deed", metavar="[status|install|uninstall]", default="status")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--chain", is_flag=True, help="Keep an existing hook: it runs first, then gitrun's.")
-@click.option("--json", "as_data", is_flag=True, help="Print the resulting state of the hooks as JSON.")
+@declared.command(add_help_option=False)
+@declared.argument("deed", metavar="[status|install|uninstall]", default="status")
+@declared.argument("names", nargs=-1, metavar="[NAME]...")
+@declared.option("--chain", is_flag=True, help="Keep an existing hook: it runs first, then gitrun's.")
+@declared.option("--json", "as_data", is_flag=True, help="Print the resulting state of the hooks as JSON.")
 def command(deed: str, names: tuple[str, ...], *, chain: bool, as_data: bool) -> int:
     r"""Installs git hooks, lists them, or removes them without a trace.
 

@@ -7,8 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import MOST, add_filters, build_query, open_project
 from gitrun.commands.sharing import FOR, QUIET, build_order, receive_with_trials, report_received
@@ -46,14 +45,14 @@ FEW = 3
 ONLY_TOOLS = {"dry_run": "dry-run", "with_authors": "authors", "as_json": "json"}
 
 
-@click.command(add_help_option=False)
-@click.argument("file", metavar="FILE | KIND")
-@click.argument("runs", nargs=-1, metavar="[RUN]... | [SOURCE]")
+@declared.command(add_help_option=False)
+@declared.argument("file", metavar="FILE | KIND")
+@declared.argument("runs", nargs=-1, metavar="[RUN]... | [SOURCE]")
 @add_filters
 @FOR
-@click.option("--dry-run", "-n", is_flag=True, help="Only say what would be imported from another tool.")
-@click.option("--authors", "with_authors", is_flag=True, help="Record user and host of the runs of another tool.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON about the import from another tool.")
+@declared.option("--dry-run", "-n", is_flag=True, help="Only say what would be imported from another tool.")
+@declared.option("--authors", "with_authors", is_flag=True, help="Record user and host of the runs of another tool.")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON about the import from another tool.")
 @QUIET
 def command(file: str, runs: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Reads runs from FILE, a bundle written by git run export (default: all), and merges them as git run pull does.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gitrun.commands import declared
 from gitrun.commands.verbs import TOPICS
 from gitrun.model.text import count_text, safe_text
 
@@ -24,8 +25,8 @@ OURS = b"git-run-tracker"
 """Marker in every file that we install, in all versions."""
 
 
-@click.command(add_help_option=False)
-@click.option("--uninstall", is_flag=True, help="Remove them again.")
+@declared.command(add_help_option=False)
+@declared.option("--uninstall", is_flag=True, help="Remove them again.")
 def command(*, uninstall: bool) -> int:
     r"""Installs the man pages and the completions for bash, zsh and fish in ~/.local/share (or XDG_DATA_HOME).
 

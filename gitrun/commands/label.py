@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.dataclass import replace
 from gitrun.errors import UsageError
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="TEXT [RUNS]...")
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="TEXT [RUNS]...")
 @add_filters
-@click.option("--clear", is_flag=True, help="Remove the label; all words name runs.")
+@declared.option("--clear", is_flag=True, help="Remove the label; all words name runs.")
 def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Labels runs (default: your newest). A label names a run in other commands.
 

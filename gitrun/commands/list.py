@@ -6,8 +6,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import find_colour, is_read_by_person, print_json, read_palette, room_on_stdout, table
 from gitrun.commands.selecting import (
     add_filters,
@@ -38,26 +37,28 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
 """Columns that people see in another form than programs."""
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=ROWS, metavar="N", help="Show at most N runs (20).")
-@click.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
-@click.option(
+@declared.option("--limit", "-n", type=declared.int_range(min=1), default=ROWS, metavar="N", help="Show at most N runs (20).")
+@declared.option("--all", "everything", is_flag=True, help="Show all runs, not only the newest 20.")
+@declared.option(
     "--trials", is_flag=False, flag_value="", metavar="[BATCH]", help="Show the trials of batches, or of one, under their line."
 )
-@click.option("--flat", is_flag=True, help="Show trials of batches among the other runs.")
-@click.option("--deleted", is_flag=True, help="Show deleted runs, which git run restore restores.")
-@click.option("--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,status,lr,loss.")
-@click.option("--spark", metavar="METRIC", help="Draw the curve of this metric in each line (at most 50).")
-@click.option(
+@declared.option("--flat", is_flag=True, help="Show trials of batches among the other runs.")
+@declared.option("--deleted", is_flag=True, help="Show deleted runs, which git run restore restores.")
+@declared.option(
+    "--columns", metavar="NAMES", help="Show these columns (properties, flags, metrics), such as id,status,lr,loss."
+)
+@declared.option("--spark", metavar="METRIC", help="Draw the curve of this metric in each line (at most 50).")
+@declared.option(
     "--format",
     "form",
     metavar="FORMAT",
     help="Print a line for each run, such as '%(id:short) %(flag:lr) %(started:relative)'.",
 )
-@click.option("-z", "zero", is_flag=True, help="With --format: end lines with NUL instead of LF, and escape nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@declared.option("-z", "zero", is_flag=True, help="With --format: end lines with NUL instead of LF, and escape nothing.")
+@declared.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Lists runs: number, id, operation, start, status, duration, a metric, and the flags that differ.
 
@@ -98,9 +99,9 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
         print_rows(project, listed, question, options["spark"])
     # on stderr, so that a pipe gets runs only
     if listed.more:
-        click.echo(f"gitrun: {listed.more} more. To show all: --all", err=True)
+        project.say(f"{listed.more} more. To show all: --all")
     if not listed.runs and not listed.broken and not as_json:
-        click.echo(f"gitrun: {explain_nothing(project, question, deleted=options['deleted'])}", err=True)
+        project.say(explain_nothing(project, question, deleted=options["deleted"]))
 
 
 def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line, read_palette
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
@@ -28,12 +27,12 @@ RUNS = 20
 """Runs that are shown of a commit."""
 
 
-@click.command(add_help_option=False)
-@click.argument("name", default=LATEST, metavar="[RUN | BASE..HEAD]")
-@click.option("-n", "--max-count", "limit", type=click.IntRange(min=0), metavar="N", help="Show at most the newest N.")
-@click.option("--all", "everything", is_flag=True, help=f"Show all runs of each commit, not only the newest {RUNS}.")
-@click.option("--lines", default=TAIL, metavar="N", help=f"Show at most the last N lines of each output ({TAIL}).")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array: attempts oldest first, commits newest first.")
+@declared.command(add_help_option=False)
+@declared.argument("name", default=LATEST, metavar="[RUN | BASE..HEAD]")
+@declared.option("-n", "--max-count", "limit", type=declared.int_range(min=0), metavar="N", help="Show at most the newest N.")
+@declared.option("--all", "everything", is_flag=True, help=f"Show all runs of each commit, not only the newest {RUNS}.")
+@declared.option("--lines", default=TAIL, metavar="N", help=f"Show at most the last N lines of each output ({TAIL}).")
+@declared.option("--json", "as_json", is_flag=True, help="Print a JSON array: attempts oldest first, commits newest first.")
 def command(name: str, *, limit: int | None, everything: bool, lines: int, as_json: bool) -> None:
     r"""Shows the attempts of a run, newest first, with flags and the end of the output; or commits with their runs.
 

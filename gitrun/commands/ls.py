@@ -6,8 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line, read_palette
 from gitrun.commands.selecting import open_project
 from gitrun.dataclass import asdict
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
     from gitrun.views.contents import Content
 
 
-@click.command(add_help_option=False)
-@click.argument("run", default=LATEST)
-@click.option("--source", is_flag=True, help="List the files that it started with; can be combined.")
-@click.option("--produced", is_flag=True, help="List the files that it produced.")
-@click.option("--local", is_flag=True, help="List the produced files that are kept out of git.")
-@click.option("-z", "zero", is_flag=True, help="Print only paths, byte for byte, each followed by NUL.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@declared.command(add_help_option=False)
+@declared.argument("run", default=LATEST)
+@declared.option("--source", is_flag=True, help="List the files that it started with; can be combined.")
+@declared.option("--produced", is_flag=True, help="List the files that it produced.")
+@declared.option("--local", is_flag=True, help="List the produced files that are kept out of git.")
+@declared.option("-z", "zero", is_flag=True, help="Print only paths, byte for byte, each followed by NUL.")
+@declared.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
     r"""Lists the files of a run with their sizes: source, produced, local (default: all, of your newest run).
 

@@ -8,10 +8,11 @@ import os
 import sys
 from contextlib import nullcontext
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitrun import commands
-from gitrun.commands.verbs import LOOKING, MANUAL, PLUMBING, VERBS, load_command, print_help
+from gitrun.commands import declared
+from gitrun.commands.verbs import LOOKING, MANUAL, PLUMBING, VERBS, load_command, load_verb, print_help
 from gitrun.errors import GitrunError, UnknownOperation, joined
 from gitrun.model.text import escape_surrogates, hide_passwords, safe_text
 
@@ -68,9 +69,6 @@ def run_command(words: list[str]) -> int:
 
 def dispatch(verb: str, words: list[str]) -> int:
     """Runs the verb and reports errors on stderr. Returns the exit code."""
-    # click takes 65 ms: completion and `git run` in hooks do without it
-    import click
-
     # options after `--` are the program's
     ours = words[: words.index("--")] if "--" in words else words
     as_json = "--json" in ours
@@ -86,12 +84,14 @@ def dispatch(verb: str, words: list[str]) -> int:
         for line in error.detail.splitlines() if not as_json else ():
             print(safe_text(line), file=sys.stderr)
         return code
-    except click.ClickException as error:
+    except declared.click_error("ClickException") as error:
         return print_error(
             ErrorReport("usage", *commands.usage_errors.explain_click_error(error, verb, words), 129), as_json=as_json
         )
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         # 128 + SIGINT, as a shell reports Ctrl-C
+        return 130
+    except declared.click_error("Abort"):  # Ctrl-C, or no, at a question
         return 130
     except BrokenPipeError:  # 128 + SIGPIPE, as a shell reports a program that it killed
         # Python flushes stdout when it exits, which would fail again
@@ -103,11 +103,9 @@ def dispatch(verb: str, words: list[str]) -> int:
 
 def invoke_with_script_options(verb: str, words: list[str]) -> int:
     """Runs the verb. An option that git run lacks may be the script's, and is tried after `--`. Returns the exit code."""
-    import click  # as in dispatch
-
     try:
         return invoke_verb(verb, [*words])
-    except click.NoSuchOption:
+    except declared.click_error("NoSuchOption"):
         # click reports an unknown option before the verb has done anything, so a second try is safe
         again = commands.options.move_options(words) if verb == "run" else None
         if again is None:
@@ -138,9 +136,9 @@ def resolve_help(verb: str, words: list[str]) -> tuple[str, list[str]]:
 
 def invoke_verb(verb: str, words: list[str]) -> int:
     """Runs the verb and returns its exit code."""
-    command = load_command(verb)
     if words == ["-h"]:
-        return print_help(verb, command)
+        return print_help(verb, load_command(verb))
+    declaration = load_verb(verb)
     rest: tuple[str, ...] = ()
     # click drops `--`, and operation and the program's arguments would be one list
     if verb in {"run", "bisect"} and "--" in words:
@@ -148,9 +146,11 @@ def invoke_verb(verb: str, words: list[str]) -> int:
         words, rest = words[:end], tuple(words[end + 1 :])
     if verb in LOOKING:  # `--color` takes no value from the next word, as in git
         words = ["--color=always" if word == "--color" else word for word in words]
+    values = declaration.read(words)
     # not command.main(): it exits with 1 on a broken pipe
-    with command.make_context(f"git run {verb}", [*words], obj=rest) as context, open_pager(verb):
-        result: Any = command.invoke(context)
+    context = load_command(verb).make_context(f"git run {verb}", [*words], obj=rest) if values is None else None
+    with context or nullcontext(), open_pager(verb):
+        result = context.command.invoke(context) if context else declaration.call(rest, values or {})
         # a closed pipe must be noticed here, while it can still be reported
         sys.stdout.flush()
     return result if isinstance(result, int) else 0

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.model.run import short_id
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--clear", is_flag=True, help="Remove the mark.")
+@declared.option("--clear", is_flag=True, help="Remove the mark.")
 def command(runs: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Marks a run (default: your newest): the name of its operation then means this run, as in `--restart train.py`.
 

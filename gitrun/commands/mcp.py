@@ -7,15 +7,14 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
-import click
-
+from gitrun.commands import declared
 from gitrun.errors import MissingPackage, UsageError
 
 MODULE = "gitrun.extras.mcp"
 
 
-@click.command(add_help_option=False)
-@click.option("--allow-run", is_flag=True, help="Also let the agent start, restart and stop runs of the operations here.")
+@declared.command(add_help_option=False)
+@declared.option("--allow-run", is_flag=True, help="Also let the agent start, restart and stop runs of the operations here.")
 def command(*, allow_run: bool) -> None:
     r"""Serves the runs of this repository to a coding agent, over the Model Context Protocol on stdin and stdout.
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
 
 
-@click.command(add_help_option=False)
-@click.option("--rebuild", is_flag=True, help="Write all notes again from the runs.")
-@click.option("--drop", is_flag=True, help="Delete the notes; runs that end later write new ones.")
+@declared.command(add_help_option=False)
+@declared.option("--rebuild", is_flag=True, help="Write all notes again from the runs.")
+@declared.option("--drop", is_flag=True, help="Delete the notes; runs that end later write new ones.")
 def command(*, rebuild: bool, drop: bool) -> None:
     r"""Writes runs into git notes, so that `git log --notes=runs` shows them with their commits.
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import commands
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, table
 from gitrun.commands.selecting import open_project
 from gitrun.model.flags import format_value
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 NOTHING = "no operations here. To add one: write gitrun.toml. To run any script: git run <script>"
 
 
-@click.command(add_help_option=False)
-@click.argument("names", nargs=-1, metavar="[SCRIPT|OPERATION]...")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of gitrun.toml, for editors.")
-@click.option("--init", is_flag=True, help="Write gitrun.toml from dvc.yaml, MLproject, a Makefile or the scripts.")
+@declared.command(add_help_option=False)
+@declared.argument("names", nargs=-1, metavar="[SCRIPT|OPERATION]...")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@declared.option("--schema", is_flag=True, help="Print the JSON Schema of gitrun.toml, for editors.")
+@declared.option("--init", is_flag=True, help="Write gitrun.toml from dvc.yaml, MLproject, a Makefile or the scripts.")
 def command(names: tuple[str, ...], *, as_json: bool, schema: bool, init: bool) -> int:
     r"""Lists operations: flags, defaults, choices and help (default: those of gitrun.toml, else scripts and notebooks).
 

@@ -9,9 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import render
+from gitrun.commands import declared
 from gitrun.commands.screen import has_unicode, is_read_by_person, print_json, print_line, read_palette, table
 from gitrun.commands.selecting import add_filters, build_query, open_project
 from gitrun.errors import BadValue, MissingPackage, UsageError
@@ -32,28 +31,31 @@ WIDTH, WIDEST, HEIGHT = 80, 120, 16
 """Columns where no terminal says how many there are, the most that a wide terminal gives, and rows of a drawing."""
 
 
-@click.command(add_help_option=False)
-@click.argument("metrics", nargs=-1, required=True, metavar="METRIC... [RUN]...")
+@declared.command(add_help_option=False)
+@declared.argument("metrics", nargs=-1, required=True, metavar="METRIC... [RUN]...")
 @add_filters
-@click.option("--best", is_flag=True, help="Draw the last value of each run, and the best one so far.")
-@click.option("--maximize/--minimize", default=None, help="With --best: the largest value is the best (default: smallest).")
-@click.option("--logy", is_flag=True, help="Make the axis of values logarithmic.")
-@click.option(
+@declared.option("--best", is_flag=True, help="Draw the last value of each run, and the best one so far.")
+@declared.option("--maximize/--minimize", default=None, help="With --best: the largest value is the best (default: smallest).")
+@declared.option("--logy", is_flag=True, help="Make the axis of values logarithmic.")
+@declared.option(
     "--smooth",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=declared.float_range(0, 1, max_open=True),
     default=0.0,
     metavar="WEIGHT",
     help="Smooth curves; WEIGHT is that of earlier values, from 0 to below 1.",
 )
-@click.option("--width", type=click.IntRange(20, 1000), metavar="COLUMNS", help="Draw in so many columns.")
-@click.option("--height", type=click.IntRange(2, 200), default=HEIGHT, metavar="ROWS", help="Draw in so many rows (16).")
-@click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII characters.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write an image: .svg; with the extra [plot] .png or .pdf."
+@declared.option("--width", type=declared.int_range(20, 1000), metavar="COLUMNS", help="Draw in so many columns.")
+@declared.option("--height", type=declared.int_range(2, 200), default=HEIGHT, metavar="ROWS", help="Draw in so many rows (16).")
+@declared.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII characters.")
+@declared.option(
+    "--out",
+    type=declared.path(path_type=Path),
+    metavar="FILE",
+    help="Write an image: .svg; with the extra [plot] .png or .pdf.",
 )
-@click.option("--vega", "as_vega", is_flag=True, help="Print a Vega-Lite specification with its data.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with all points.")
-@click.option("--limit", "-n", type=click.IntRange(min=1), metavar="N", help="Draw at most N runs (26 curves).")
+@declared.option("--vega", "as_vega", is_flag=True, help="Print a Vega-Lite specification with its data.")
+@declared.option("--json", "as_json", is_flag=True, help="Print a JSON array with all points.")
+@declared.option("--limit", "-n", type=declared.int_range(min=1), metavar="N", help="Draw at most N runs (26 curves).")
 def command(metrics: tuple[str, ...], *, best: bool, limit: int | None, **options: Any) -> None:  # noqa: ANN401
     r"""Draws metrics over their steps (default: of the marked and the 5 newest runs of the newest operation with them).
 

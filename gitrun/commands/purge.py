@@ -7,19 +7,20 @@ from typing import Any
 
 import click
 
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_deleted_trials, add_filters, build_query, open_project, report_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--all", "everything", is_flag=True, help="Purge all deleted runs.")
-@click.option("--older-than", metavar="DATE", help="Purge only runs deleted before DATE, such as 30.days or 2026-11-01.")
-@click.option("--only", is_flag=True, help="Purge a batch without its trials.")
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be purged; purge nothing.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@declared.option("--all", "everything", is_flag=True, help="Purge all deleted runs.")
+@declared.option("--older-than", metavar="DATE", help="Purge only runs deleted before DATE, such as 30.days or 2026-11-01.")
+@declared.option("--only", is_flag=True, help="Purge a batch without its trials.")
+@declared.option("-n", "--dry-run", is_flag=True, help="Show what would be purged; purge nothing.")
+@declared.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def command(runs: tuple[str, ...], older_than: str | None, *, everything: bool, **options: Any) -> int:  # noqa: ANN401
     r"""Deletes runs in the trash for good, with their files that are kept out of git. Of a batch also the deleted trials.
 

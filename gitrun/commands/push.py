@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import MOST, add_filters, build_query, open_project
 from gitrun.commands.sharing import (
     FOR,
@@ -36,15 +35,15 @@ NAMED = 3
 """Commits named when they are pushed along with runs."""
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="[REMOTE] [RUN]...")
 @add_filters
 @FOR
-@click.option("--all", "everything", is_flag=True, help="Push all runs, not only those made here.")
-@click.option("--stage", "staged", is_flag=True, help="Push staged runs, for workers to execute: see git run worker.")
-@click.option("--with-submodules", is_flag=True, help="Also push runs that contain files of submodules.")
+@declared.option("--all", "everything", is_flag=True, help="Push all runs, not only those made here.")
+@declared.option("--stage", "staged", is_flag=True, help="Push staged runs, for workers to execute: see git run worker.")
+@declared.option("--with-submodules", is_flag=True, help="Also push runs that contain files of submodules.")
 @SCAN
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed; push nothing.")
+@declared.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed; push nothing.")
 @QUIET
 def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Pushes runs (default: finished runs that were made here), without force.

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import render
+from gitrun.commands import declared
 from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
 from gitrun.render import markdown as md
@@ -28,15 +27,19 @@ MOST_RUNS = 1_000
 SUFFIXES = {".html": "html", ".htm": "html", ".json": "json"}
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="[BASE..HEAD | RUN...]")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Print md, html or json (default: by --out, else md).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; short for --format=json.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, not to stdout.")
-@click.option(
-    "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write JUnit XML, a test case for each run."
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="[BASE..HEAD | RUN...]")
+@declared.option(
+    "--format", "form", type=declared.choice(list(FORMATS)), help="Print md, html or json (default: by --out, else md)."
 )
-@click.option("--budget", type=click.IntRange(min=0), metavar="N", help="Write at most N characters (md: 60,000; 0: no limit).")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON; short for --format=json.")
+@declared.option("--out", type=declared.path(path_type=Path), metavar="FILE", help="Write to FILE, not to stdout.")
+@declared.option(
+    "--junit", type=declared.path(path_type=Path), metavar="FILE", help="Also write JUnit XML, a test case for each run."
+)
+@declared.option(
+    "--budget", type=declared.int_range(min=0), metavar="N", help="Write at most N characters (md: 60,000; 0: no limit)."
+)
 def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **options: Any) -> None:  # noqa: ANN401
     r"""Writes a report on the runs of commits (default: those that are not in the upstream or main branch), or on RUNs.
 

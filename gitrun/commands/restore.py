@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_deleted_trials, add_filters, build_query, open_project, report_runs
 from gitrun.model.run import short_id
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--all", "everything", is_flag=True, help="Restore all deleted runs.")
-@click.option("--only", is_flag=True, help="Restore a batch without its trials.")
+@declared.option("--all", "everything", is_flag=True, help="Restore all deleted runs.")
+@declared.option("--only", is_flag=True, help="Restore a batch without its trials.")
 def command(runs: tuple[str, ...], *, everything: bool, only: bool, **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Restores deleted runs, of a batch its trials too: by name, by number in `git run list --deleted`, or by filters.
 

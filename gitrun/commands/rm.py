@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from gitrun import commands
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, report_runs
 from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import short_id
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--only", is_flag=True, help="Delete a batch without its trials.")
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
-@click.option(
+@declared.option("--only", is_flag=True, help="Delete a batch without its trials.")
+@declared.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
+@declared.option(
     "--remote", is_flag=False, flag_value="", metavar="[REMOTE]", help="Also delete on the remote; name runs by their ids."
 )
 def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, only: bool, **options: Any) -> int:  # noqa: ANN401

@@ -7,9 +7,8 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import commands, lifecycle, model, process, render, workspace
+from gitrun.commands import declared
 from gitrun.commands.verbs import EPILOG
 from gitrun.dataclass import asdict
 from gitrun.errors import UsageError
@@ -39,105 +38,107 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 """
 
 
-@click.command(help=HELP, epilog=EPILOG, context_settings={"max_content_width": 100}, add_help_option=False)
-@click.argument("words", nargs=-1, metavar="[OPERATION] [FLAG=VALUE]... [@FILE]... [-- ARGS...]")
-@click.option(
+@declared.command(help=HELP, epilog=EPILOG, context_settings={"max_content_width": 100}, add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="[OPERATION] [FLAG=VALUE]... [@FILE]... [-- ARGS...]")
+@declared.option(
     "--restart",
     "--start",
     "restart",
     metavar="RUN",
     help="Make another attempt of RUN: an id, a number of the list, or a name.",
 )
-@click.option("--module", "-m", metavar="NAME", help="Run a module, as python -m does. A number: --max-trials.")
-@click.option("--needed", is_flag=True, help="Skip if a run with these flags exists.")
-@click.option("--needed-source", is_flag=True, help="Like --needed, and the source must be the same too.")
-@click.option("--force-sourcecode", is_flag=True, help="Restart with the code of the working tree, not the run's own.")
-@click.option("--at", metavar="COMMIT", help="Run the code of COMMIT, or of each in BASE..HEAD; your files stay as they are.")
-@click.option("--stage", is_flag=True, help="Record the run without starting it.")
-@click.option("--clean", is_flag=True, help="Restart without files that the previous attempt produced.")
-@click.option("--label", "-l", metavar="TEXT", help="Name the run.")
-@click.option("--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Tag the run (repeatable).")
-@click.option("--comment", "-c", metavar="TEXT", help="Add a comment.")
-@click.option("--dry-run", "-n", is_flag=True, help="Show what would run; run nothing.")
-@click.option(
+@declared.option("--module", "-m", metavar="NAME", help="Run a module, as python -m does. A number: --max-trials.")
+@declared.option("--needed", is_flag=True, help="Skip if a run with these flags exists.")
+@declared.option("--needed-source", is_flag=True, help="Like --needed, and the source must be the same too.")
+@declared.option("--force-sourcecode", is_flag=True, help="Restart with the code of the working tree, not the run's own.")
+@declared.option(
+    "--at", metavar="COMMIT", help="Run the code of COMMIT, or of each in BASE..HEAD; your files stay as they are."
+)
+@declared.option("--stage", is_flag=True, help="Record the run without starting it.")
+@declared.option("--clean", is_flag=True, help="Restart without files that the previous attempt produced.")
+@declared.option("--label", "-l", metavar="TEXT", help="Name the run.")
+@declared.option("--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Tag the run (repeatable).")
+@declared.option("--comment", "-c", metavar="TEXT", help="Add a comment.")
+@declared.option("--dry-run", "-n", is_flag=True, help="Show what would run; run nothing.")
+@declared.option(
     "--json",
     "as_json",
     is_flag=True,
     help="Print JSON: an event a line of a batch, or with --dry-run or --print-trials the plan.",
 )
-@click.option("--edit-flags", is_flag=True, help="Edit the flags in git's editor first.")
-@click.option("--in-place", is_flag=True, help="Run in the working tree itself.")
+@declared.option("--edit-flags", is_flag=True, help="Edit the flags in git's editor first.")
+@declared.option("--in-place", is_flag=True, help="Run in the working tree itself.")
 # None: not given, so that gitrun.bring decides
-@click.option("--bring", is_flag=True, default=None, help="Copy produced files into the working tree.")
-@click.option(
+@declared.option("--bring", is_flag=True, default=None, help="Copy produced files into the working tree.")
+@declared.option(
     "--link",
     "links",
     multiple=True,
     metavar="PATH",
     help="Link PATH into the run, instead of recording or copying it (repeatable).",
 )
-@click.option("--no-link", is_flag=True, help="Run without the files that git ignores.")
-@click.option(
+@declared.option("--no-link", is_flag=True, help="Run without the files that git ignores.")
+@declared.option(
     "--output",
     "outputs",
     multiple=True,
     metavar="PATTERN",
     help="Keep files that match in the result, even if git ignores them (repeatable).",
 )
-@click.option("--stop-after", metavar="DURATION", help="Stop the program after 30s, 5m, 2h or 1h30m.")
-@click.option("--background", is_flag=True, help="Return at once; see git run watch and git run stop.")
-@click.option("--yes", "-y", is_flag=True, help="Answer yes to all questions.")
-@click.option("--gpus", metavar="LIST", help="Show the program only these GPUs, such as 0,1.")
-@click.option("--no-gpus", is_flag=True, default=None, help="Hide all GPUs from the program.")
-@click.option("--random-seed", type=int, metavar="N", help="Set GITRUN_SEED for the program.")
-@click.option(
+@declared.option("--stop-after", metavar="DURATION", help="Stop the program after 30s, 5m, 2h or 1h30m.")
+@declared.option("--background", is_flag=True, help="Return at once; see git run watch and git run stop.")
+@declared.option("--yes", "-y", is_flag=True, help="Answer yes to all questions.")
+@declared.option("--gpus", metavar="LIST", help="Show the program only these GPUs, such as 0,1.")
+@declared.option("--no-gpus", is_flag=True, default=None, help="Hide all GPUs from the program.")
+@declared.option("--random-seed", type=int, metavar="N", help="Set GITRUN_SEED for the program.")
+@declared.option(
     "--metric",
     "metrics",
     multiple=True,
     metavar="NAME=PATTERN",
     help="Read a metric from the output: the number in the group of PATTERN (repeatable).",
 )
-@click.option("--force-flags", is_flag=True, default=None, help="Pass flags that the operation does not declare.")
-@click.option("--version", is_flag=True, help="Print the version of gitrun.")
-@click.option("--optimizer", "-o", metavar="NAME", help="Choose values by grid, random, tpe, gp, cmaes, nsga2 or qmc.")
-@click.option(
+@declared.option("--force-flags", is_flag=True, default=None, help="Pass flags that the operation does not declare.")
+@declared.option("--version", is_flag=True, help="Print the version of gitrun.")
+@declared.option("--optimizer", "-o", metavar="NAME", help="Choose values by grid, random, tpe, gp, cmaes, nsga2 or qmc.")
+@declared.option(
     "--opt-flag", "-Fo", "opt_flags", multiple=True, metavar="NAME=VALUE", help="Set an option of the optimizer (repeatable)."
 )
-@click.option(
+@declared.option(
     "--max-trials", type=int, metavar="N", help="Run no more than N trials in all. Default: a whole grid, 20 of a search."
 )
-@click.option(
+@declared.option(
     "--minimize", "-N", multiple=True, metavar="METRIC", help="Search for the smallest METRIC (repeatable). Default: loss."
 )
-@click.option("--maximize", "-X", multiple=True, metavar="METRIC", help="Search for the greatest METRIC (repeatable).")
-@click.option("--jobs", "-j", type=int, metavar="N", help="Run N trials at a time.")
-@click.option(
+@declared.option("--maximize", "-X", multiple=True, metavar="METRIC", help="Search for the greatest METRIC (repeatable).")
+@declared.option("--jobs", "-j", type=int, metavar="N", help="Run N trials at a time.")
+@declared.option(
     "--fail-fast", "--fail-on-trial-error", is_flag=True, default=None, help="End a batch at the first trial that fails."
 )
-@click.option("--retry-failed", is_flag=True, default=None, help="Restart a batch with its failed trials too.")
-@click.option("--all-trials", is_flag=True, default=None, help="Restart a batch with all its trials.")
-@click.option("--prune", metavar="NAME", help="Stop hopeless trials by median, percentile, halving, hyperband or threshold.")
-@click.option("--gpus-per-trial", type=int, metavar="N", help="Give each trial N of the GPUs of --gpus. Default: 1 a job.")
-@click.option("--quiet-trials", is_flag=True, default=None, help="Show one line for each trial, without its output.")
-@click.option("--learn", metavar="WHICH", help="Let an optimizer learn from these runs: batch, source, operation or none.")
-@click.option("--repeat", type=int, metavar="N", help="Run each point N times, with other seeds; its value is the median.")
-@click.option("--batch-label", metavar="TEXT", help="Name a batch; --label, --tag and --comment are for its trials.")
-@click.option("--stage-trials", is_flag=True, default=None, help="Record all trials of a batch without starting them.")
-@click.option("--on", metavar="ADDRESS", help="Run on a Dask cluster (tcp://HOST:8786, local:4) or by workers of a remote.")
-@click.option("--via", metavar="REMOTE", help="With --on: the git remote that the runs go through.")
-@click.option("--same-env", is_flag=True, help="With --on: refuse workers that have another Python or other packages.")
-@click.option(
+@declared.option("--retry-failed", is_flag=True, default=None, help="Restart a batch with its failed trials too.")
+@declared.option("--all-trials", is_flag=True, default=None, help="Restart a batch with all its trials.")
+@declared.option("--prune", metavar="NAME", help="Stop hopeless trials by median, percentile, halving, hyperband or threshold.")
+@declared.option("--gpus-per-trial", type=int, metavar="N", help="Give each trial N of the GPUs of --gpus. Default: 1 a job.")
+@declared.option("--quiet-trials", is_flag=True, default=None, help="Show one line for each trial, without its output.")
+@declared.option("--learn", metavar="WHICH", help="Let an optimizer learn from these runs: batch, source, operation or none.")
+@declared.option("--repeat", type=int, metavar="N", help="Run each point N times, with other seeds; its value is the median.")
+@declared.option("--batch-label", metavar="TEXT", help="Name a batch; --label, --tag and --comment are for its trials.")
+@declared.option("--stage-trials", is_flag=True, default=None, help="Record all trials of a batch without starting them.")
+@declared.option("--on", metavar="ADDRESS", help="Run on a Dask cluster (tcp://HOST:8786, local:4) or by workers of a remote.")
+@declared.option("--via", metavar="REMOTE", help="With --on: the git remote that the runs go through.")
+@declared.option("--same-env", is_flag=True, help="With --on: refuse workers that have another Python or other packages.")
+@declared.option(
     "--resource", "resources", multiple=True, metavar="NAME=AMOUNT", help="With --on: what a worker must have (repeatable)."
 )
-@click.option("--print-trials", is_flag=True, help="Show the trials that a batch would start; start none.")
-@click.option("--save-trials", metavar="FILE", help="Write the trials as @FILE reads them; start none.")
-@click.pass_obj
+@declared.option("--print-trials", is_flag=True, help="Show the trials that a batch would start; start none.")
+@declared.option("--save-trials", metavar="FILE", help="Write the trials as @FILE reads them; start none.")
+@declared.pass_rest
 def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
     """Starts or restarts a run. Returns the program's exit code, or ours."""
     if options["version"]:
         from importlib.metadata import version  # takes 20 ms, and only --version needs it
 
-        click.echo(f"gitrun {version('git-run-tracker')}")
+        commands.screen.print_line(f"gitrun {version('git-run-tracker')}")
         return 0
 
     # before the repository is opened: a wrong call is reported outside of one too
@@ -226,7 +227,8 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
 
 def confirm(question: str) -> bool:
     """Asks the user on the terminal. Returns the answer."""
-    return click.confirm(f"gitrun: {question}. Continue?", default=True, err=True)
+    is_confirmed: bool = declared.click_library().confirm(f"gitrun: {question}. Continue?", default=True, err=True)
+    return is_confirmed
 
 
 def assume_yes(project: Project, question: str) -> bool:
@@ -237,7 +239,7 @@ def assume_yes(project: Project, question: str) -> bool:
 
 def detach(run: str) -> bool:
     """Prints the run's id and forks. Returns True in the background process."""
-    click.echo(run)
+    commands.screen.print_line(run)
     # a fork copies what is buffered, and both processes would print it
     sys.stdout.flush()
     return process.run.detach()

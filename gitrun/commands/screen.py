@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import git, process
+from gitrun.commands import declared
 from gitrun.errors import BadSetting, BadValue
 from gitrun.model.settings import get_bool
 from gitrun.render.palette import PLAIN, SLOTS, Palette
@@ -20,6 +19,8 @@ from gitrun.render.text import Shape, column_widths, join_cells, json_safe, shri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import click
 
     from gitrun.model.batch_events import BatchEvent
     from gitrun.project import Project
@@ -169,15 +170,14 @@ def set_colour(_context: click.Context, _parameter: click.Parameter, value: str 
         os.environ["GIT_CONFIG_COUNT"] = str(int(count) + 1)
 
 
-def colour_options() -> tuple[click.Option, click.Option]:
-    """Returns the options `--color[=<when>]` and `--no-color` of verbs that show runs."""
-    return (
-        click.Option(
-            ["--color"], is_flag=False, flag_value="always", type=click.Choice(WHEN), metavar="[=WHEN]", callback=set_colour,
-            expose_value=False, help="Use colour: always, never or auto.",
-        ),
-        click.Option(
-            ["--no-color", "colourless"], flag_value="never", callback=set_colour, expose_value=False,
-            help="Use no colour; short for --color=never.",
-        ),
-    )  # fmt: skip
+COLOUR_OPTIONS = (
+    declared.option(
+        "--color", is_flag=False, flag_value="always", type=declared.choice(WHEN), metavar="[=WHEN]", callback=set_colour,
+        expose_value=False, help="Use colour: always, never or auto.",
+    ),
+    declared.option(
+        "--no-color", "colourless", flag_value="never", callback=set_colour, expose_value=False,
+        help="Use no colour; short for --color=never.",
+    ),
+)  # fmt: skip
+"""The options of verbs that show runs."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project
 from gitrun.errors import NoMatch, UsageError
@@ -16,13 +15,13 @@ if TYPE_CHECKING:
     from gitrun.views.select import Query
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--min", "least", metavar="NAME", help="Print the run with the smallest value of this metric or flag.")
-@click.option("--max", "most", metavar="NAME", help="Print the run with the largest value of this metric or flag.")
-@click.option("--all", "everything", is_flag=True, help="Print all runs that match, not only the newest.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@declared.option("--min", "least", metavar="NAME", help="Print the run with the smallest value of this metric or flag.")
+@declared.option("--max", "most", metavar="NAME", help="Print the run with the largest value of this metric or flag.")
+@declared.option("--all", "everything", is_flag=True, help="Print all runs that match, not only the newest.")
+@declared.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Prints full ids of runs, one a line: of the named runs, or of the newest that matches.
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from gitrun import views
+from gitrun.commands import declared
 from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import BATCH, STATUSES, BrokenRun, Run, short_id
 from gitrun.model.run_names import LATEST
@@ -37,30 +36,32 @@ SPARKS = 50
 SPARK_POINTS, SPARK_WIDTH = 320, 16
 """Points of such a curve that are read, and the terminal columns that it takes."""
 OPTIONS = (
-    click.option("--op", "operations", multiple=True, metavar="NAME", help="Select runs of this operation (repeatable)."),
-    click.option("--label", "-l", "labels", multiple=True, metavar="TEXT", help="Select runs with this label (repeatable)."),
-    click.option(
+    declared.option("--op", "operations", multiple=True, metavar="NAME", help="Select runs of this operation (repeatable)."),
+    declared.option("--label", "-l", "labels", multiple=True, metavar="TEXT", help="Select runs with this label (repeatable)."),
+    declared.option(
         "--tag", "-t", "tags", multiple=True, metavar="TEXT", help="Select runs with this tag (repeated: with all of them)."
     ),
-    click.option(
+    declared.option(
         "--status",
         "statuses",
         multiple=True,
-        type=click.Choice(STATUSES),
+        type=declared.choice(STATUSES),
         metavar="STATUS",
         help="Select runs of this status (repeatable).",
     ),
-    click.option("--branch", "branches", multiple=True, metavar="NAME", help="Select runs made on this branch (repeatable)."),
-    click.option(
+    declared.option(
+        "--branch", "branches", multiple=True, metavar="NAME", help="Select runs made on this branch (repeatable)."
+    ),
+    declared.option(
         "--author", "authors", multiple=True, metavar="TEXT", help="Select runs whose author's name or address contains TEXT."
     ),
-    click.option("--batch", metavar="ID", help="Select runs of this batch."),
-    click.option("--since", metavar="DATE", help="Select runs started since DATE: 2.weeks, yesterday, 2026-11-01."),
-    click.option("--until", metavar="DATE", help="Select runs started before DATE."),
-    click.option(
+    declared.option("--batch", metavar="ID", help="Select runs of this batch."),
+    declared.option("--since", metavar="DATE", help="Select runs started since DATE: 2.weeks, yesterday, 2026-11-01."),
+    declared.option("--until", metavar="DATE", help="Select runs started before DATE."),
+    declared.option(
         "--where", "expression", metavar="EXPR", help="Select runs that match EXPR, such as 'lr<0.1 and status=completed'."
     ),
-    click.option("--sort", metavar="NAME", help="Sort by a flag, metric or property; -NAME: largest first."),
+    declared.option("--sort", metavar="NAME", help="Sort by a flag, metric or property; -NAME: largest first."),
 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gitrun.commands import declared
 from gitrun.commands.selecting import MOST, describe_run, explain_no_match
 from gitrun.dataclass import replace
 from gitrun.errors import BadRun, NoMatch, UnknownRun, UsageError
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from gitrun.views.select import Query
 
 F = TypeVar("F", bound="Callable[..., Any]")
-FOR = click.option("--for", "revisions", metavar="BASE..HEAD", help="Select runs made of these commits, or based on them.")
-EVERY = click.option("--all", "everything", is_flag=True, help="Select all runs (the default).")
-QUIET = click.option("-q", "--quiet", is_flag=True, help="Print no progress, and nothing about runs that succeed.")
-SCAN = click.option("--no-scan", is_flag=True, help="Skip the search for secrets.")
+FOR = declared.option("--for", "revisions", metavar="BASE..HEAD", help="Select runs made of these commits, or based on them.")
+EVERY = declared.option("--all", "everything", is_flag=True, help="Select all runs (the default).")
+QUIET = declared.option("-q", "--quiet", is_flag=True, help="Print no progress, and nothing about runs that succeed.")
+SCAN = declared.option("--no-scan", is_flag=True, help="Skip the search for secrets.")
 
 
 def split_remote_and_names(project: Project, words: Sequence[str], *, push: bool = False) -> tuple[str, tuple[str, ...]]:

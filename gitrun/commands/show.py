@@ -6,9 +6,8 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import render
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line, read_palette
 from gitrun.commands.selecting import add_filters, build_query, open_project, select_runs
 from gitrun.model.text import safe_lines
@@ -19,16 +18,16 @@ if TYPE_CHECKING:
     from gitrun.render.palette import Palette
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option(
+@declared.option(
     "--json",
     "as_json",
     is_flag=True,
     help="Print JSON with attempts, series, files and environment; an array for several runs.",
 )
-@click.option(
+@declared.option(
     "--traceback", is_flag=True, help="Print the output, with paths of the workspace turned into paths that can be opened."
 )
 def command(runs: tuple[str, ...], *, as_json: bool, traceback: bool, **options: Any) -> None:  # noqa: ANN401

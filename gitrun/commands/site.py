@@ -8,9 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import render
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project
 from gitrun.errors import CannotRun, NoMatch, UsageError
@@ -30,20 +29,25 @@ IN_ONE_FILE = 200
 """Runs whose details are compressed together in a site of one file."""
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
 @add_filters
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write files for a host of static pages into DIR.")
-@click.option(
-    "--single-file", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write one file that needs no host."
+@declared.option(
+    "--out", type=declared.path(path_type=Path), metavar="DIR", help="Write files for a host of static pages into DIR."
 )
-@click.option("--limit", type=click.IntRange(min=1), default=10_000, metavar="N", help="Show at most N runs (10,000).")
-@click.option(
-    "--files", type=click.Choice(FILES), default="images", help="Include files that runs produced, up to 1 MiB each (images)."
+@declared.option(
+    "--single-file", "file", type=declared.path(path_type=Path), metavar="FILE", help="Write one file that needs no host."
 )
-@click.option("--source", is_flag=True, help="Include how the code of each run differs from its commit and the run before.")
-@click.option("--authors", "has_authors", is_flag=True, help="Include the names of people.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as a JSON object.")
+@declared.option("--limit", type=declared.int_range(min=1), default=10_000, metavar="N", help="Show at most N runs (10,000).")
+@declared.option(
+    "--files",
+    type=declared.choice(FILES),
+    default="images",
+    help="Include files that runs produced, up to 1 MiB each (images).",
+)
+@declared.option("--source", is_flag=True, help="Include how the code of each run differs from its commit and the run before.")
+@declared.option("--authors", "has_authors", is_flag=True, help="Include the names of people.")
+@declared.option("--json", "as_json", is_flag=True, help="Print what was written as a JSON object.")
 def command(runs: tuple[str, ...], *, out: Path | None, file: Path | None, limit: int, **options: Any) -> None:  # noqa: ANN401
     r"""Writes runs as a static site: the pages of git run view, without a server.
 

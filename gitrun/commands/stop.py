@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import open_project
 from gitrun.model.run import short_id
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1, required=True)
-@click.option("--soft", is_flag=True, help="Let running trials of a batch, or the step of a pipeline, end first.")
-@click.option("--no-wait", is_flag=True, help="Return at once, without waiting for their end.")
-@click.option("--remote", metavar="REMOTE", help="Ask the workers of REMOTE, which execute the runs, to stop them.")
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1, required=True)
+@declared.option("--soft", is_flag=True, help="Let running trials of a batch, or the step of a pipeline, end first.")
+@declared.option("--no-wait", is_flag=True, help="Return at once, without waiting for their end.")
+@declared.option("--remote", metavar="REMOTE", help="Ask the workers of REMOTE, which execute the runs, to stop them.")
 def command(runs: tuple[str, ...], *, no_wait: bool, soft: bool, remote: str | None) -> None:
     r"""Stops running runs and waits for their end: with SIGTERM, and with SIGKILL after gitrun.stopGrace.
 

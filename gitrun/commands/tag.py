@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.selecting import add_filters, build_query, open_project, report_changed, select_runs
 from gitrun.dataclass import replace
 from gitrun.errors import UsageError
@@ -14,10 +13,10 @@ if TYPE_CHECKING:
     from gitrun.model.run import Notes
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="TAG[,TAG...] [RUNS]...")
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="TAG[,TAG...] [RUNS]...")
 @add_filters
-@click.option("--delete", "-d", is_flag=True, help="Remove the tags.")
+@declared.option("--delete", "-d", is_flag=True, help="Remove the tags.")
 def command(words: tuple[str, ...], *, delete: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Tags runs (default: your newest), or removes tags.
 

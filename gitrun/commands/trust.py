@@ -6,8 +6,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import add_filters, build_query, describe_run, open_project, select_runs
 from gitrun.errors import BadRun, UsageError
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 
-@click.command(add_help_option=False)
-@click.argument("words", nargs=-1, metavar="[RUN|FINGERPRINT]...")
+@declared.command(add_help_option=False)
+@declared.argument("words", nargs=-1, metavar="[RUN|FINGERPRINT]...")
 @add_filters
-@click.option("--signer", is_flag=True, help="Trust the keys that signed these runs, from now on.")
-@click.option("--remove", is_flag=True, help="Remove trust.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@declared.option("--signer", is_flag=True, help="Trust the keys that signed these runs, from now on.")
+@declared.option("--remove", is_flag=True, help="Remove trust.")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Allows the last attempts of runs from elsewhere to be executed, or all runs that a key signed.
 

@@ -6,9 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from gitrun import commands
+from gitrun.commands import declared
 
 if TYPE_CHECKING:
     import click
+
+    from gitrun.commands.declared import Verb
 
 GROUPS = {
     "start a program": {
@@ -122,23 +125,21 @@ def verb_module_name(verb: str) -> str:
     return "import_" if verb == "import" else verb.replace("-", "_")
 
 
+def load_verb(verb: str) -> Verb:
+    """Imports the verb and returns what it declares."""
+    declaration: Verb = import_module(f"gitrun.commands.{verb_module_name(verb)}").command
+    return declaration
+
+
 def load_command(verb: str) -> click.Command:
     """Imports the verb and returns its click command."""
-    command: click.Command = import_module(f"gitrun.commands.{verb_module_name(verb)}").command
-    if verb in LOOKING:
-        # one process may load a verb several times, and the module keeps its options
-        command.params.extend(
-            option for option in commands.screen.colour_options() if option.name not in {param.name for param in command.params}
-        )
-    return command
+    return load_verb(verb).click_command(commands.screen.COLOUR_OPTIONS if verb in LOOKING else ())
 
 
 def print_help(verb: str, command: click.Command) -> int:
     """Prints the usage. Returns 129, git's exit code for it."""
-    import click  # completion reads the table of verbs without it
-
     # the verbs' docstrings are raw, so click's \b marker arrives as two characters
     command.help = (command.help or "").replace("\\b\n", "\b\n")
-    context = click.Context(command, info_name="git run" if verb == "run" else f"git run {verb}")
-    click.echo(command.get_help(context))
+    context = declared.click_library().Context(command, info_name="git run" if verb == "run" else f"git run {verb}")
+    print(command.get_help(context))
     return 129

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line, table
 from gitrun.commands.selecting import describe_run, open_project
 from gitrun.errors import UsageError
@@ -24,15 +23,17 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 
-@click.command(add_help_option=False)
-@click.argument("name", default=LATEST, metavar="[RUN]")
-@click.option(
+@declared.command(add_help_option=False)
+@declared.argument("name", default=LATEST, metavar="[RUN]")
+@declared.option(
     "--tolerance", "tolerances", multiple=True, metavar="[NAME=]N", help="Accept metrics that differ by at most N (repeatable)."
 )
-@click.option("--ignore", "ignored", multiple=True, metavar="PATTERN", help="Ignore these files (repeatable).")
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Verify N trials of a batch (default: the best one).")
-@click.option("--keep", is_flag=True, help="Record the execution as another attempt of the run.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@declared.option("--ignore", "ignored", multiple=True, metavar="PATTERN", help="Ignore these files (repeatable).")
+@declared.option(
+    "--sample", type=declared.int_range(min=1), metavar="N", help="Verify N trials of a batch (default: the best one)."
+)
+@declared.option("--keep", is_flag=True, help="Record the execution as another attempt of the run.")
+@declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...], keep: bool, **options: Any) -> int:  # noqa: ANN401
     r"""Executes the last attempt of a run again, and compares status, metrics and produced files.
 

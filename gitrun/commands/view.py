@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-import click
-
+from gitrun.commands import declared
 from gitrun.commands.log import find_run
 from gitrun.commands.screen import print_line
 from gitrun.commands.selecting import open_project
@@ -29,13 +28,17 @@ MODULE = "gitrun.extras.view.app"
 INSTALL = "To install them: pip install 'git-run-tracker[view]'"
 
 
-@click.command(add_help_option=False)
-@click.argument("name", required=False, metavar="[RUN | BASE..HEAD]")
-@click.option("--where", "expression", metavar="EXPR", help="Show runs that match EXPR, such as 'lr<0.1 and status=completed'.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Listen on port N (default: a free one).")
-@click.option("--no-open", is_flag=True, help="Do not open a browser.")
-@click.option("--print-url", is_flag=True, help="Print nothing but the address, and do not open a browser.")
-@click.option("--idle", default=IDLE, metavar="DURATION", help=f"End when no page was open for 30m or 2h (default: {IDLE}).")
+@declared.command(add_help_option=False)
+@declared.argument("name", required=False, metavar="[RUN | BASE..HEAD]")
+@declared.option(
+    "--where", "expression", metavar="EXPR", help="Show runs that match EXPR, such as 'lr<0.1 and status=completed'."
+)
+@declared.option(
+    "--port", type=declared.int_range(0, 65535), default=0, metavar="N", help="Listen on port N (default: a free one)."
+)
+@declared.option("--no-open", is_flag=True, help="Do not open a browser.")
+@declared.option("--print-url", is_flag=True, help="Print nothing but the address, and do not open a browser.")
+@declared.option("--idle", default=IDLE, metavar="DURATION", help=f"End when no page was open for 30m or 2h (default: {IDLE}).")
 def command(name: str | None, *, expression: str | None, port: int, idle: str, **quiet: bool) -> int:
     r"""Shows runs in a browser, as they are and as they change. Only this machine can connect, and only to read.
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
 from gitrun import commands
+from gitrun.commands import declared
 from gitrun.commands.selecting import open_project
 from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import BATCH, RUNNING, short_id
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 
-@click.command(add_help_option=False)
-@click.argument("runs", nargs=-1)
-@click.option("--latest", is_flag=True, help="Watch the running run that was started last.")
-@click.option("--all", "everything", is_flag=True, help="Watch all runs on this machine, also those that start later.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line for what happens, without the output.")
-@click.option("--remote", metavar="REMOTE", help="Watch a run that a worker of REMOTE executes.")
+@declared.command(add_help_option=False)
+@declared.argument("runs", nargs=-1)
+@declared.option("--latest", is_flag=True, help="Watch the running run that was started last.")
+@declared.option("--all", "everything", is_flag=True, help="Watch all runs on this machine, also those that start later.")
+@declared.option("--json", "as_json", is_flag=True, help="Print a JSON object a line for what happens, without the output.")
+@declared.option("--remote", metavar="REMOTE", help="Watch a run that a worker of REMOTE executes.")
 def command(runs: tuple[str, ...], *, latest: bool, everything: bool, as_json: bool, remote: str | None) -> int:
     r"""Prints the output of a run (default: your newest) until it ends. Ctrl-C stops watching, not the run.
 

@@ -6,10 +6,8 @@ import base64
 import os
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitrun import lifecycle
-from gitrun.commands import standby
+from gitrun.commands import declared, standby
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import open_project
 from gitrun.dataclass import replace
@@ -26,20 +24,22 @@ if TYPE_CHECKING:
     from gitrun.project import Project
 
 
-@click.command(add_help_option=False)
-@click.argument("remote", required=False)
-@click.option("--once", "run", metavar="RUN", help="Execute this run. Its full id is proof enough to trust it.")
-@click.option("--attempt", metavar="ID", help="With --once: the full id of a later attempt (or of its result) to trust.")
-@click.option("--batch", metavar="BATCH", help="Execute trials of this batch only.")
-@click.option("--max", "most", type=int, metavar="N", help="End after N runs.")
-@click.option("--stop-after", metavar="DURATION", help="End after 30m or 2h. A run that is interrupted goes on elsewhere.")
-@click.option("--take-over", metavar="DURATION", help="Also take runs that a worker claimed 2h ago or earlier.")
-@click.option("--gpus", metavar="LIST", help="Show the programs only these GPUs, such as 0,1.")
-@click.option("--same-env", is_flag=True, help="Refuse runs that were handed out with another Python or other packages.")
-@click.option("--linger", metavar="DURATION", help="Leave a process that executes the next calls for 10s, which start sooner.")
-@click.option("--name", metavar="NAME", help="Name of this machine in the runs. Default: its host name.")
-@click.option("--quiet", "-q", is_flag=True, help="Do not show what the programs write; the runs record it.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each run.")
+@declared.command(add_help_option=False)
+@declared.argument("remote", required=False)
+@declared.option("--once", "run", metavar="RUN", help="Execute this run. Its full id is proof enough to trust it.")
+@declared.option("--attempt", metavar="ID", help="With --once: the full id of a later attempt (or of its result) to trust.")
+@declared.option("--batch", metavar="BATCH", help="Execute trials of this batch only.")
+@declared.option("--max", "most", type=int, metavar="N", help="End after N runs.")
+@declared.option("--stop-after", metavar="DURATION", help="End after 30m or 2h. A run that is interrupted goes on elsewhere.")
+@declared.option("--take-over", metavar="DURATION", help="Also take runs that a worker claimed 2h ago or earlier.")
+@declared.option("--gpus", metavar="LIST", help="Show the programs only these GPUs, such as 0,1.")
+@declared.option("--same-env", is_flag=True, help="Refuse runs that were handed out with another Python or other packages.")
+@declared.option(
+    "--linger", metavar="DURATION", help="Leave a process that executes the next calls for 10s, which start sooner."
+)
+@declared.option("--name", metavar="NAME", help="Name of this machine in the runs. Default: its host name.")
+@declared.option("--quiet", "-q", is_flag=True, help="Do not show what the programs write; the runs record it.")
+@declared.option("--json", "as_json", is_flag=True, help="Print a JSON object for each run.")
 def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an option each
     r"""Executes runs that were handed out through a remote, and pushes their results.
 
