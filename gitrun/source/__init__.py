@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gitrun.source import editable_installs as editable_installs
     from gitrun.source import environment as environment
     from gitrun.source import flag_cache as flag_cache
+    from gitrun.source import guild_file as guild_file
     from gitrun.source import hosted_script as hosted_script
     from gitrun.source import input_cache as input_cache
     from gitrun.source import interpreter as interpreter

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import model, source
 from gitrun.dataclass import dataclass, replace
-from gitrun.errors import GitrunError, NoWorktree, UnknownOperation, UsageError
+from gitrun.errors import CannotRun, GitrunError, NoWorktree, UnknownOperation, UsageError
 from gitrun.git.objects import Objects
 from gitrun.git.trees import WorkTree
 from gitrun.model.entry import Definition
@@ -34,14 +34,18 @@ from gitrun.source.typed_paths import below_top
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gitrun.git.exe import Git
     from gitrun.model.flags import Flag
+    from gitrun.model.tree import Tree
     from gitrun.scripts.discover import Command
     from gitrun.source.declared_flags import Declaration
 
 MOST = 200
 """The most scripts that are listed."""
+MOST_LOSSES = 20
+"""The most settings of a guild.yml that are named because they have no equal."""
 LONGEST = 1 << 20
 """The most bytes of a script that are searched."""
 # if __name__ == '__main__':
@@ -81,7 +85,7 @@ def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
         raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
     tree = SourceTree(WorkTree(git.worktree), git.state / DIRECTORY)
     # entries are read as they are now, even if the project file is not committed
-    entries = read_entries_at(git.worktree)
+    entries = read_entries_at(git.worktree) or read_guild_entries(tree)
     if names:
         return [
             make_entry_offer(tree, name, entries[name]) if name in entries else make_typed_offer(git, tree, name)
@@ -94,11 +98,19 @@ def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
     return [offer for offer in offers if offer.flags or offer.commands or does_something(tree, offer)]
 
 
+def read_guild_entries(tree: Tree) -> dict[str, Definition | UsageError]:
+    """Returns the operations of a guild.yml; none without PyYAML, or if the file cannot be read, of which a note tells."""
+    try:
+        return source.guild_file.guild_entries(tree)
+    except (UsageError, CannotRun):
+        return {}
+
+
 def list_offers_at(git: Git, names: Sequence[str], commit: str) -> list[Offer]:
     """Returns the operations of these names in a commit. Raises UsageError if a name or the commit is unknown."""
     with Objects(git) as objects:
         tree = open_source(objects, find_commit(git, commit))
-        entries = {name: definition_of(tree, name) for name in names}
+        entries = {name: definition_of(tree, name) or source.guild_file.guild_definition(tree, name) for name in names}
         return [
             make_entry_offer(tree, name, entry) if entry else make_typed_offer(git, tree, name)
             for name, entry in entries.items()
@@ -194,7 +206,7 @@ def has_program_name(path: str) -> bool:
 def complete_operation(git: Git, name: str | None) -> Iterator[str]:
     """Yields shell completions: names of operations; for an operation `flag=`, and `flag=value` if its choices are known."""
     if name is None:
-        entries = read_entries_at(git.worktree) if git.worktree else {}
+        entries = read_entries_at(git.worktree) or read_guild_entries(WorkTree(git.worktree)) if git.worktree else {}
         # a shell has no place for errors
         yield from (name for name, entry in entries.items() if isinstance(entry, Definition))
         return
@@ -214,9 +226,25 @@ def note_other_tools(git: Git) -> list[str]:
     there = set(os.listdir(git.worktree or "."))
     uses = ((next((name for name in names if name in there), ""), says) for names, says in OTHER_TOOLS)
     notes = [f"note: {name} {says}" for name, says in uses if name]
+    notes += note_guild_losses(git, there)
     if GITRUN not in there and (files := [name for name in source.draft.FILES if name in there]):
         notes.append(f"note: {files[0]} can become gitrun.toml. To write it: git run ops --init")
     return notes
+
+
+def note_guild_losses(git: Git, names: AbstractSet[str]) -> list[str]:
+    """Returns a note for each thing in a guild.yml that has no equal here, or about the file if it is not read."""
+    path = next((path for path in source.guild_file.NAMES if path in names), "")
+    if not path or git.worktree is None:
+        return []
+    if read_entries_at(git.worktree):
+        return [f"note: {path} has operations too. To run those: remove the operations of {GITRUN}"]
+    try:
+        losses = source.guild_file.read_operations(git, WorkTree(git.worktree), path).losses
+    except (UsageError, CannotRun) as error:
+        return [f"note: {path} is not read: {error}"]
+    more = [f"note: {path} has {len(losses) - MOST_LOSSES} more such settings"] if len(losses) > MOST_LOSSES else []
+    return [f"note: not carried over from {loss}" for loss in losses[:MOST_LOSSES]] + more
 
 
 OTHER_TOOLS = (
@@ -224,7 +252,6 @@ OTHER_TOOLS = (
         ("dvc.yaml",),
         "has stages. To run the command of one: git run -- COMMAND; params.yaml gives flags to a script that loads it",
     ),
-    (("guild.yml", "guild.yaml"), "has operations. To run the script of one: git run SCRIPT NAME=VALUE"),
     (("Makefile", "makefile", "GNUmakefile"), "has targets. To run one: git run -- make TARGET"),
     (("justfile", "Justfile"), "has recipes. To run one: git run -- just RECIPE"),
     (("Snakefile",), "has rules. To run one: git run -- snakemake --cores 1 RULE"),

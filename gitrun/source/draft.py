@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 20
 """The most bytes of a file that is read."""
-FILES = ("dvc.yaml", "MLproject", "GNUmakefile", "makefile", "Makefile")
+FILES = ("dvc.yaml", "guild.yml", "guild.yaml", "MLproject", "GNUmakefile", "makefile", "Makefile")
 """Files at the top of which operations can be made; the first one present counts. `new_project_file.readers` reads them."""
 PYTHONS = ("python", "python3")
 # what only a shell understands; `FOO=1 train.py` too

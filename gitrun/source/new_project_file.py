@@ -32,6 +32,8 @@ def readers() -> dict[str, Callable[[Git, Tree, str], Draft]]:
     """Returns what reads the operations of other tools, by the names of their files, in the order of `draft.FILES`."""
     return {
         "dvc.yaml": source.dvc_stages.read_stages,
+        "guild.yml": source.guild_file.read_operations,
+        "guild.yaml": source.guild_file.read_operations,
         "MLproject": source.mlproject.read_entry_points,
         "GNUmakefile": source.makefile.read_targets,
         "makefile": source.makefile.read_targets,

@@ -76,6 +76,8 @@ def step_operation(tree: SourceTree, name: str) -> Operation:
     path = os.path.normpath(name)
     mode = tree.mode(path)
     if mode not in REGULAR:
+        if definition := source.guild_file.guild_definition(tree, name):
+            return entry_operation(tree, definition, ())
         raise UsageError(f"no operation '{name}' for this step", f"To see the operations: {GITRUN}")
     if path.endswith(".ipynb"):
         return notebook_operation(tree, path, path)
@@ -101,6 +103,9 @@ def find_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sourc
         raise BadValue(f"'{safe_text(path)}' is not UTF-8, so it cannot be recorded", "Rename it")
     mode = tree.mode(path)
     if mode not in REGULAR:
+        # last of all, so that no other start looks for a guild.yml
+        if definition := source.guild_file.guild_definition(tree, request.operation):
+            return entry_operation(tree, definition, request.command)
         raise source.suggestions.explain_missing(git, request, path, snapshot)
     mode = mode if request.at is not None else mode_here(git, path, mode)
     typed = os.path.relpath(path, cwd or ".")
@@ -234,14 +239,17 @@ def restarted_operation(
     recorded = with_module_path(tree, Operation(attempt.operation, attempt.kind, attempt.command, attempt.cwd))
     if not basis or not basis.is_entry:
         return recorded
-    definition = definition_of(tree, attempt.operation)
+    definition = definition_of(tree, attempt.operation) or source.guild_file.guild_definition(tree, attempt.operation)
     if definition is None:
         raise UsageError(
             f"the project file no longer has operation '{attempt.operation}'",
             "To use the run's own project file: leave out --force-sourcecode",
         )
-    own_definition = definition_of(own_tree, attempt.operation) if own_tree else None
-    if own_tree is None or own_definition is None:
+    if own_tree is None:
+        return replace(recorded, definition=definition)
+    own_definition = definition_of(own_tree, attempt.operation)
+    own_definition = own_definition or source.guild_file.guild_definition(own_tree, attempt.operation)
+    if own_definition is None:
         return replace(recorded, definition=definition)
     # the words that the user had added to those of the entry
     words = attempt.command[len(entry_operation(own_tree, own_definition, ()).command) :]

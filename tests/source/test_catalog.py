@@ -32,7 +32,7 @@ def test_broken_entry_is_named_and_the_others_are_listed(trained) -> None:
     ("file", "words"),
     [
         ("dvc.yaml", "note: dvc.yaml has stages. To run the command of one: git run -- COMMAND"),
-        ("guild.yml", "note: guild.yml has operations. To run the script of one: git run SCRIPT NAME=VALUE"),
+        ("guild.yml", "note: guild.yml can become gitrun.toml. To write it: git run ops --init"),
         ("Makefile", "note: Makefile has targets. To run one: git run -- make TARGET"),
         ("GNUmakefile", "note: GNUmakefile has targets. To run one: git run -- make TARGET"),
         ("Snakefile", "note: Snakefile has rules. To run one: git run -- snakemake --cores 1 RULE"),

@@ -1,0 +1,149 @@
+"""Operations of a guild.yml."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from repository import Repo
+
+from gitrun.errors import GitrunError
+from gitrun.model.tree import MemoryTree
+from gitrun.source.guild_file import guild_definition, guild_entries, read_operations
+
+GUILD = b"""\
+- config: common
+  flags:
+    lr: {default: 0.1, type: float, min: 0, max: 1, description: Step  size}
+  operations:
+    evaluate: {main: evaluate, python-path: lib}
+- model: m
+  extends: common
+  params: {script: train}
+  resources:
+    data: [{file: data.csv}]
+  operations:
+    prepare: prepare
+    train:
+      description: Train it
+      main: '{{script}}'
+      flags:
+        $include: common
+        epochs: [1, 2]
+        opt: {default: adam, choices: [adam, {value: sgd, description: plain}]}
+        none: null
+      requires:
+        - operation: prepare
+          select: data\\.txt
+        - data
+      output-scalars: {loss: 'loss: (\\value)'}
+      env: {SEED: 7}
+      stop-after: 30
+      label: lr=${lr}
+      optimizers: {gp: {}}
+    shell: {exec: 'sh go.sh ${flag_args} ${lr}', flags: {lr: 0.1}}
+    pkg: {main: src/pkg.run --fast}
+    pipe:
+      steps: [prepare n=5, {run: train lr=0.3, label: x}]
+      flags: {lr: 1}
+    nothing: {}
+"""
+PIPELINE = """\
+- model: m
+  operations:
+    prepare: prepare
+    train: {main: train, label: x, requires: [{operation: prepare, select: data.txt}]}
+    pipe: {steps: [prepare n=5, train lr=0.5]}
+"""
+FILES = {"guild.yml": GUILD, "prepare.py": b"n = 1\n", "train.py": b"lr = 0.1\n", "src/pkg/run.py": b"", "data.csv": b""}
+
+
+def draft(text: bytes, **files: bytes):
+    return read_operations(None, MemoryTree({"guild.yml": text, **files}), "guild.yml")
+
+
+def test_operations_of_guild_become_operations() -> None:
+    found = read_operations(None, MemoryTree(FILES), "guild.yml")
+    assert found.operations["m:train"] == {
+        "description": "Train it",
+        "script": "train.py",
+        "flags": {
+            "lr": {"default": 0.1, "type": "float", "min": 0, "max": 1, "help": "Step size"},
+            "epochs": 1,
+            "opt": {"default": "adam", "choices": ["adam", "sgd"]},
+            "none": {},
+        },
+        "needs": {"m:prepare": ["data.txt"]},
+        "inputs": ["data.csv"],
+        "metrics": {"loss": "loss: ([-+]?[0-9]*\\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"},
+        "env": {"SEED": "7"},
+        "stop-after": "1800s",
+    }
+    assert found.operations["m:shell"]["command"] == ["sh", "go.sh", "--lr", "{lr}", "{lr}"]
+    assert found.operations["m:pkg"]["command"] == ["python", "src/pkg/run.py", "--fast"]
+    assert found.operations["m:pipe"] == {"steps": ["m:prepare n=5", "m:train lr=0.3"]}
+    assert found.operations["m:evaluate"] == {"command": ["python", "-m", "evaluate"]}
+
+
+def test_what_cannot_be_kept_is_named() -> None:
+    assert [loss.removeprefix("guild.yml: ") for loss in read_operations(None, MemoryTree(FILES), "guild.yml").losses] == [
+        "m:evaluate: python-path: set PYTHONPATH in env",
+        "m:train: flag epochs: a list as default, which makes a batch. To run it: git run OPERATION epochs=[…]",
+        "m:train: label: git run --label",
+        "m:train: optimizers: git run -o",
+        "m:pipe: steps: label",
+        "m:nothing: it says nothing about what runs",
+    ]
+
+
+def test_file_may_have_only_operations() -> None:
+    assert draft(b"train: train\ngo: {exec: ls}\n", **{"train.py": b""}).operations == {
+        "train": {"script": "train.py"},
+        "go": {"command": ["ls"]},
+    }
+
+
+def test_short_name_finds_the_operation_of_the_only_model() -> None:
+    assert guild_definition(MemoryTree(FILES), "train").name == "m:train"
+    two = b"- model: a\n  operations: {x: {exec: ls}}\n- model: b\n  operations: {x: {exec: ls}}\n"
+    assert guild_definition(MemoryTree({"guild.yml": two}), "x") is None
+    assert guild_definition(MemoryTree({"guild.yml": two}), "b:x").name == "b:x"
+    assert guild_definition(MemoryTree({}), "x") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"!!python/object/apply:os.system [touch owned]", b"[" * 5000, b"a: &a [*a]", b"\xff", b"a: [", b"- 1\n- 2", b"", b"3"],
+    ids=["object", "deep", "circle", "bytes", "broken", "numbers", "empty", "number"],
+)
+def test_file_that_is_none_executes_nothing(text, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with suppress(GitrunError):
+        assert draft(text).operations == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+ODD = (
+    "[]", "3", "{main: 3}", "{main: '\"'}", "{main: a, flags: 3}", "{main: a, requires: 7}", "{steps: {a: b}}",
+    "{exec: x, flags: {'a b': 1}}", "{main: a, output-scalars: {x: '('}}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("table", ODD)
+def test_odd_operations_harm_no_other(table) -> None:
+    entries = guild_entries(MemoryTree({"guild.yml": f"odd: {table}\ngood: {{exec: ls}}\n".encode()}))
+    assert entries["good"].command == ("ls",)
+
+
+def test_operations_of_guild_run_without_it(tmp_path) -> None:
+    repo = Repo.create(tmp_path / "project")
+    repo.write("prepare.py", 'n = 10\nopen("data.txt", "w").write("x" * n)\n')
+    repo.write("train.py", 'lr = 0.1\nprint("loss:", lr * len(open("data.txt").read()))\n')
+    repo.write("guild.yml", PIPELINE)
+    repo.commit()
+    listed = repo.run("ops")
+    assert listed.stdout.splitlines()[:4] == ["m:prepare", "  n=10", "m:train", "  lr=0.1"]
+    assert "note: not carried over from guild.yml: m:train: label: git run --label" in listed.stderr
+    assert repo.run("pipe", check=True).stdout == "loss: 2.5\n"
+    assert repo.run("--restart", "m:train", "lr=1.0", check=True).stdout == "loss: 5.0\n"
+    assert repo.run("--needed", "m:train", "lr=1.0", check=True).stdout.startswith("Skipping because")
