@@ -28,7 +28,9 @@ NOTHING = "no operations here. To add one: write gitrun.toml. To run any script:
 @declared.argument("names", nargs=-1, metavar="[SCRIPT|OPERATION]...")
 @declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @declared.option("--schema", is_flag=True, help="Print the JSON Schema of gitrun.toml, for editors.")
-@declared.option("--init", is_flag=True, help="Write gitrun.toml from dvc.yaml, MLproject, a Makefile or the scripts.")
+@declared.option(
+    "--init", is_flag=True, help="Write gitrun.toml from dvc.yaml, guild.yml, MLproject, a Makefile or the scripts."
+)
 def command(names: tuple[str, ...], *, as_json: bool, schema: bool, init: bool) -> int:
     r"""Lists operations: flags, defaults, choices and help (default: those of gitrun.toml, else scripts and notebooks).
 

@@ -118,10 +118,10 @@ def make_model(item: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]
     params = item.get("params")
     if isinstance(params, dict):
         operations = fill(operations, params)
-    name = item.get("model")
+    title = item.get("model")
     # `train: train` is short for `train: {main: train}`
     bodies = {key: {"main": value} if isinstance(value, str) else value for key, value in operations.items()}
-    return Model(name if isinstance(name, str) else "", table, bodies)
+    return Model(title if isinstance(title, str) else "", table, bodies)
 
 
 def fill(value: Any, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the file has
