@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from gitrun.model.lent import Lent
     from gitrun.model.plan import Plan, Request, Skip, Source, StartedRun
     from gitrun.model.run import Attempt, BrokenRun, Run
+    from gitrun.model.run_list import Runs
     from gitrun.process.streams import Stream
     from gitrun.sharing.hooks import HookCalls
     from gitrun.sharing.transfer import Sharing
@@ -216,10 +217,21 @@ class Project:
         self.recover()
         return lifecycle.bisect.bisect(self.session(), request)
 
-    def list_runs(self) -> list[Run]:
-        """Returns all valid runs, newest attempt first."""
+    def list_runs(self) -> Runs:
+        """Returns all valid runs, newest attempt first: a list, which a notebook shows as a table."""
         with self.index() as index:
-            return index.readable_runs()
+            return model.run_list.Runs(index.readable_runs())
+
+    def runs_frame(self, *names: str, where: str | None = None) -> Any:  # noqa: ANN401 - pandas has types only where it is
+        """Returns runs as a data frame of pandas, newest first: those of these names, or all that match `where`.
+
+        Without both, all runs. A batch has a row for each trial, and one for itself only if it is named. Columns are `id`,
+        `operation`, `status`, `started` and the like; `flag.NAME` and `metric.NAME` hold the flags and the last values of
+        metrics. Raises MissingPackage, UnknownRun.
+        """
+        selected = self.select(names, views.select.Query(expression=where, flat=True)).runs
+        # the flags of a batch are texts such as [0.1,0.01], beside numbers of its trials
+        return views.frames.make_frame([run for _, run in selected if names or run.attempt.kind != model.run.BATCH])
 
     def list_all(self) -> list[Run | BrokenRun]:
         """Returns all runs, newest attempt first, followed by broken ones."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitrun import commands, views
 from gitrun.commands import declared
 from gitrun.commands.screen import find_colour, is_read_by_person, print_json, read_palette, room_on_stdout, table
 from gitrun.commands.selecting import (
@@ -58,6 +60,8 @@ FOR_PERSONS = {"id": "id:short", "started": "started:relative", "stopped": "stop
     help="Print a line for each run, such as '%(id:short) %(flag:lr) %(started:relative)'.",
 )
 @declared.option("-z", "zero", is_flag=True, help="With --format: end lines with NUL instead of LF, and escape nothing.")
+@declared.option("--csv", "as_csv", is_flag=True, help="Print CSV: all properties, flags (flag.lr) and metrics (metric.loss).")
+@declared.option("--parquet", metavar="FILE", help="Write the columns of --csv into a Parquet file.")
 @declared.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Lists runs: number, id, operation, start, status, duration, a metric, and the flags that differ.
@@ -71,6 +75,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
       git run list 2:5 --columns id,lr,acc
       git run list --sort=loss --spark loss
       git run list --all --json
+      git run list --all --csv > runs.csv
     """
     require_one_shape(options, as_json=as_json)
     project = open_project()
@@ -86,17 +91,7 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
         listed = print_existing(project, runs, question, most)
         if options["trials"] is not None:
             listed = with_trials(project, listed)
-    if as_json:
-        print_json([*(run_json(run) for _, run in listed.runs), *map(run_json, listed.broken)])
-    elif options["form"] is not None:
-        print_lines([run for _, run in listed.runs], project, options["form"], zero=options["zero"])
-    elif options["columns"]:
-        names = [name.strip() for name in options["columns"].split(",")]
-        runs_shown = [run for _, run in listed.runs]
-        report_doubts(project, runs_shown, names)
-        print_columns(runs_shown, names, read_palette(project))
-    else:
-        print_rows(project, listed, question, options["spark"])
+    print_shape(project, listed, question, options | {"as_json": as_json})
     # on stderr, so that a pipe gets runs only
     if listed.more:
         project.say(f"{listed.more} more. To show all: --all")
@@ -104,9 +99,29 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
         project.say(explain_nothing(project, question, deleted=options["deleted"]))
 
 
+def print_shape(project: Project, listed: Listed, question: Query, options: dict[str, Any]) -> None:
+    """Prints or writes the runs in the format that the options ask for."""
+    runs_shown = [run for _, run in listed.runs]
+    if options["as_json"]:
+        print_json([*map(run_json, runs_shown), *map(run_json, listed.broken)])
+    elif options["as_csv"]:
+        commands.compare.print_csv(views.frames.frame_columns(runs_shown), runs_shown)
+    elif options["parquet"] is not None:
+        views.frames.write_parquet(runs_shown, Path(options["parquet"]))
+    elif options["form"] is not None:
+        print_lines(runs_shown, project, options["form"], zero=options["zero"])
+    elif options["columns"]:
+        names = [name.strip() for name in options["columns"].split(",")]
+        report_doubts(project, runs_shown, names)
+        print_columns(runs_shown, names, read_palette(project))
+    else:
+        print_rows(project, listed, question, options["spark"])
+
+
 def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
     """Raises UsageError if the options request two output formats at once."""
     options_given = {"--json": as_json, "--format": options["form"] is not None, "--columns": bool(options["columns"])}
+    options_given |= {"--csv": options["as_csv"], "--parquet": options["parquet"] is not None}
     shapes = [name for name, is_asked in options_given.items() if is_asked]
     if len(shapes) > 1:
         raise UsageError(f"{shapes[0]} and {shapes[1]} cannot be combined")

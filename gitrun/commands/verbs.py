@@ -88,6 +88,7 @@ TOPICS = {
     "review": "reports, gates, bisecting and continuous integration",
     "format": "how runs are stored in git",
     "settings": "git config gitrun.*",
+    "tools": "runs in pandas, notebooks and spreadsheets",
     "agents": "let a coding agent look at runs and start them; a text to give it",
     "python": "runs from Python, and metrics of your program",
     "coming-from-guild": "for users of Guild AI",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gitrun.model import filters as filters
     from gitrun.model import flags as flags
     from gitrun.model import grid as grid
+    from gitrun.model import html_table as html_table
     from gitrun.model import lent as lent
     from gitrun.model import log_lines as log_lines
     from gitrun.model import metric_patterns as metric_patterns
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gitrun.model import record_files as record_files
     from gitrun.model import repeats as repeats
     from gitrun.model import run as run
+    from gitrun.model import run_list as run_list
     from gitrun.model import run_names as run_names
     from gitrun.model import sampling as sampling
     from gitrun.model import secrets as secrets

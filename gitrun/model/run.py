@@ -8,10 +8,11 @@ import unicodedata
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gitrun import model
 from gitrun.dataclass import asdict, dataclass, replace
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.text import ending_text
+from gitrun.model.text import duration_text, ending_text, metrics_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,6 +69,8 @@ LATER_PARAMS = frozenset({"link", "no_link", "in_place", "output", "metrics", "r
 """Parameters that run.toml has only if they were given: runs made before they existed lack them."""
 
 NO_METRICS = Metrics()
+MOST_METRICS = 6
+"""Metrics in a line about a run."""
 PLUMBING = frozenset({"_args_", "_convert_", "_partial_", "_recursive_", "_target_"})
 """Keys by which Hydra makes objects."""
 
@@ -240,6 +243,11 @@ class Run:
         """Returns 0, a positive number for an error, or minus the signal's number; None without a result."""
         return self.attempt.exit_status
 
+    def _repr_html_(self) -> str:
+        """Returns the run as a table of names and values, for a notebook."""
+        texts = brief_texts(self) | {"id": self.id, "tags": ", ".join(self.notes.tags)}
+        return model.html_table.render_table((), [pair for pair in texts.items() if pair[1]])
+
     def get(self, name: str) -> Any:  # noqa: ANN401 - one door to every key of `as_json`
         """Returns the value of `as_json` under `name`; None if there is no such key."""
         return as_json(self).get(name)
@@ -325,6 +333,21 @@ def counts_as_json(counts: TrialCounts) -> dict[str, Any]:
     table = asdict(counts)
     best = table.pop("best")
     return {**table, "best": {"trial": best["number"], "run": best["run_id"], "value": best["value"]} if best else None}
+
+
+def brief_texts(run: Run) -> dict[str, str]:
+    """Returns what tells a run from others, as texts for people that are not escaped."""
+    attempt = run.attempt
+    return {
+        "id": short_id(run.id),
+        "operation": run.operation,
+        "status": attempt.shown_status,
+        "started": time_text(attempt.started or attempt.created),
+        "took": "" if attempt.duration is None else duration_text(attempt.duration),
+        "label": run.notes.label or "",
+        "flags": attempt.brief_text,
+        "metrics": metrics_text(run.metrics, MOST_METRICS),
+    }
 
 
 def rfc3339_text(time: datetime | None) -> str | None:

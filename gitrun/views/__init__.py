@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gitrun.views import diff as diff
     from gitrun.views import family as family
     from gitrun.views import formats as formats
+    from gitrun.views import frames as frames
     from gitrun.views import gates as gates
     from gitrun.views import history as history
     from gitrun.views import lineage as lineage

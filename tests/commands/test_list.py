@@ -83,7 +83,16 @@ def test_columns_are_keys_flags_and_metrics(four) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("-z",), ("-z", "--json"), ("--json", "--format", "a"), ("--columns", "id", "--format", "a"), ("--columns", "id", "-z")],
+    [
+        ("-z",),
+        ("-z", "--json"),
+        ("--json", "--format", "a"),
+        ("--columns", "id", "--format", "a"),
+        ("--columns", "id", "-z"),
+        ("--csv", "--json"),
+        ("--csv", "--parquet", "x"),
+        ("--spark", "loss", "--csv"),
+    ],
 )
 def test_two_shapes_of_a_list_are_refused(repo, words) -> None:
     assert repo.run("list", *words).returncode == 129
