@@ -181,6 +181,7 @@ def report_received(project: Project, received: Received, source: str, *, quiet:
         for run in received.diverged
     ]
     wrong += [f"error: run {short_id(run)} is running here. To fetch it: wait until it ends" for run in received.running]
+    wrong += [f"error: archive {safe_text(writer)} is refused: {reason}" for writer, reason in received.archives.items()]
     report_first(project, wrong)
     if quiet:
         return 1 if wrong else 0

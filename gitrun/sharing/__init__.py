@@ -3,9 +3,12 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gitrun.sharing import archive_rules as archive_rules
     from gitrun.sharing import hook_files as hook_files
     from gitrun.sharing import hooks as hooks
+    from gitrun.sharing import incoming_archives as incoming_archives
     from gitrun.sharing import merge as merge
+    from gitrun.sharing import outgoing_archives as outgoing_archives
     from gitrun.sharing import progress as progress
     from gitrun.sharing import quarantine as quarantine
     from gitrun.sharing import remotes as remotes

@@ -17,7 +17,7 @@ from gitrun.errors import HookConflict, UsageError
 from gitrun.git.exe import read_config
 from gitrun.model.digest import sha256
 from gitrun.model.object_format import is_absent
-from gitrun.model.run import COMPLETED, ID_DIGITS, RUNS, is_id
+from gitrun.model.run import ARCHIVE, COMPLETED, ID_DIGITS, RUNS, is_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -363,7 +363,7 @@ def reason_to_refuse_name(update: Update, *, may_delete: bool) -> str:
             if may_delete
             else "deleting needs push option gitrun.delete, and setting gitrun.allowDelete in the other repository"
         )
-    if not update.ref.startswith(RUNS):
+    if not update.ref.startswith((RUNS, ARCHIVE)):
         return "runs are pushed to refs/runs/<id> only"
     return ""
 

@@ -10,13 +10,14 @@ from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun, GitrunError
 from gitrun.git.exe import with_quarantine
 from gitrun.model.object_format import is_absent
-from gitrun.model.run import COMPLETED, RUNS, short_id
+from gitrun.model.run import ARCHIVE, COMPLETED, RUNS, short_id
 from gitrun.model.text import count_text, safe_text
-from gitrun.sharing import hook_files, remotes
+from gitrun.sharing import archive_rules, hook_files, remotes
 from gitrun.sharing.transfer import Sharing
 from gitrun.store import notes
 from gitrun.store.commits import scratch_directory
 from gitrun.store.index import Index, garbage_collector_off
+from gitrun.store.refs import archived_tip
 from gitrun.store.runs import local_reader
 
 if TYPE_CHECKING:
@@ -145,8 +146,10 @@ class HookCalls:
             inspector = sharing.validate.Inspector(here, reader)
             for update in updates:
                 reason = hook_files.reason_to_refuse_name(update, may_delete=may_delete) if update.is_ours else ""
-                if not reason and update.is_ours and not update.is_deletion:
-                    reason = reason_to_refuse_move(inspector, update)
+                if not reason and update.ref.startswith(ARCHIVE) and not update.is_deletion:
+                    reason = archive_rules.reason_to_refuse_archive(inspector, reader, update, may_delete=may_delete)
+                elif not reason and update.is_ours and not update.is_deletion:
+                    reason = reason_to_refuse_move(self._git, inspector, update)
                 if reason:
                     refused.append(f"refused {safe_text(update.ref)}: {safe_text(reason)}")
         return refused
@@ -274,13 +277,15 @@ def held_text(entry: tuple[str, str]) -> str:
     return f"{fact}. To push it: git run push --with-submodules {short_id(run)}"
 
 
-def reason_to_refuse_move(inspector: Inspector, update: Update) -> str:
+def reason_to_refuse_move(git: Git, inspector: Inspector, update: Update) -> str:
     """Returns why a run's ref may not move as asked; empty if it may."""
     try:
         chain = inspector.chain(update.ref.removeprefix(RUNS), update.new)
     except BadRun as error:
         return error.message
+    # an archived run has no ref here
+    before = archived_tip(git, chain.run) if is_absent(update.old) else update.old
     # git itself refuses this only with receive.denyNonFastForwards, which is off by default
-    if not is_absent(update.old) and update.old not in chain.commits:
+    if before is not None and before not in chain.commits:
         return "it has new commits here. To merge them: git run pull, then push again"
     return ""

@@ -52,7 +52,10 @@ class FetchWish:
 
 @dataclass(slots=True)
 class Received:
-    """The outcome for each incoming run: lists of ids by outcome, `refused` with a reason, `same` as a count."""
+    """The outcome for each incoming run: lists of ids by outcome, `refused` with a reason, `same` as a count.
+
+    `archives` has the reasons of archives that were refused as a whole, by writer.
+    """
 
     fresh: list[str] = field(default_factory=list)
     forward: list[str] = field(default_factory=list)
@@ -62,6 +65,7 @@ class Received:
     running: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    archives: dict[str, str] = field(default_factory=dict)
     same: int = 0
 
 
@@ -95,12 +99,13 @@ def remove_stale_quarantines(git: Git) -> None:
             (git.state / "tokens" / token).unlink(missing_ok=True)
 
 
-def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish) -> Received:
+def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: Received | None = None) -> Received:
     """Checks the quarantined runs (id -> tip) and moves the refs of those that are sound and wanted.
 
-    Each ref moves from where it was seen. Runs deleted here are left out unless named.
+    Each ref moves from where it was seen. Runs deleted here are left out unless named. Returns the outcome, which is added to
+    `received` if that is given.
     """
-    received, local_tips = Received(), read_tips(git, there)
+    received, local_tips = received or Received(), read_tips(git, there)
     trash = tips(git, TRASH).keys() if may_have_refs(git, TRASH) else set[str]()
     deleted = (trash | purged_ids(git)) - wish.names
     fresh: dict[str, str] = {}
@@ -218,7 +223,8 @@ def merge_diverged(
     for run in received.diverged:
         tip = sharing.merge.merge_chains(git, inspector.chain(run, local_tips[run]), theirs[run])
         edits.append(RefEdit(run_ref(run), tip, local_tips[run], "merge run"))
-    received.merged, received.diverged = received.diverged, []
+    received.merged += received.diverged
+    received.diverged = []
     return edits
 
 

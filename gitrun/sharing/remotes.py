@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from gitrun.dataclass import dataclass
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed, RemoteFailed, TooLarge, UsageError
 from gitrun.model.diagnostics import PROBE_REF
-from gitrun.model.run import ID_DIGITS, OUTBOX, RUNS, is_id, run_ref
+from gitrun.model.run import ARCHIVE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref
 from gitrun.model.text import hide_passwords
 from gitrun.sharing.quarantine import open_quarantine, remove_stale_quarantines
-from gitrun.store.refs import RefEdit, read_ref, ref_store, tips
+from gitrun.store.refs import RefEdit, archive_heads, read_ref, ref_store, refs_of_runs, tips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,31 +103,54 @@ def default_remote(git: Git, *, push: bool = False) -> str:
     )
 
 
-def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, progress: bool) -> dict[str, str]:
-    """Fetches the remote's runs whose ids match the patterns (`*`, `3fa2*`). Returns id -> tip of all of them.
+@dataclass(frozen=True, slots=True)
+class RemoteRuns:
+    """What a remote has: the tips of its runs by id, and the heads of its archives by writer."""
 
-    New commits are kept by one ref below `prefix`: ten thousand refs, removed right after, would cost more than all the
-    rest. Raises GitFailed.
-    """
-    answer = git.run_remote("ls-remote", "--quiet", "--", remote, *(RUNS + pattern for pattern in patterns), progress=False)
+    tips: Mapping[str, str]
+    archives: Mapping[str, str]
+
+
+def list_remote(git: Git, remote: str, patterns: Sequence[str]) -> RemoteRuns:
+    """Returns the remote's runs whose ids match the patterns (`*`, `3fa2*`), and all its archives. Raises GitFailed."""
+    words = (*(RUNS + pattern for pattern in patterns), f"{ARCHIVE}*")
+    answer = git.run_remote("ls-remote", "--quiet", "--", remote, *words, progress=False)
     if answer.status:
         raise GitFailed(*failure_text(answer, f"cannot fetch from {remote}"))
-    lines = (line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines())
+    lines = [line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines()]
     # ls-remote also matches a pattern at the end of longer names, such as refs/heads/refs/runs/1
-    remote_tips = {line[1].removeprefix(RUNS): line[0] for line in lines if line[-1].startswith(RUNS)}
-    if any(len(tip) != git.object_format.digits for tip in remote_tips.values()):  # of a bundle, git reads ids of any length
+    under = {
+        prefix: {line[1].removeprefix(prefix): line[0] for line in lines if line[-1].startswith(prefix)}
+        for prefix in (RUNS, ARCHIVE)
+    }
+    there = RemoteRuns(under[RUNS], under[ARCHIVE])
+    heads = (*there.tips.values(), *there.archives.values())
+    if any(len(tip) != git.object_format.digits for tip in heads):  # of a bundle, git reads ids of any length
         raise GitFailed(*other_format(f"cannot fetch from {remote}"))
-    local_tips = tips(git)
-    fresh = [run for run, tip in remote_tips.items() if local_tips.get(run) != tip]
-    if fresh:
+    return there
+
+
+def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, progress: bool) -> RemoteRuns:
+    """Fetches the remote's runs whose ids match the patterns (`*`, `3fa2*`). Returns all of them, and all archives there.
+
+    Archives are fetched too, unless each of the patterns matches a run. New commits are kept by one ref below `prefix`: ten
+    thousand refs, removed right after, would cost more than all the rest. Raises GitFailed.
+    """
+    there = list_remote(git, remote, patterns)
+    local_tips, heads = tips(git), archive_heads(git)
+    fresh = [run for run, tip in there.tips.items() if local_tips.get(run) != tip]
+    is_complete = all(pattern != "*" and any(fnmatchcase(run, pattern) for run in there.tips) for pattern in patterns)
+    archives = {} if is_complete else {writer: head for writer, head in there.archives.items() if heads.get(writer) != head}
+    if fresh or archives:
         specs = [f"{RUNS}{name}:{prefix}{name}" for name in (fresh if len(fresh) <= FEW else patterns)]
+        specs += [f"{ARCHIVE}{writer}:{prefix}archive/{writer}" for writer in archives]
         fetched = git.run_remote(
             "fetch", *FETCH, *(("--progress",) if progress else ()), "--", remote, *specs, progress=progress
         )
         if fetched.status:
             raise GitFailed(*failure_text(fetched, f"cannot fetch from {remote}"))
-        pin_commits(git, [remote_tips[run] for run in fresh], prefix)
-    return remote_tips
+        pin_commits(git, [*(there.tips[run] for run in fresh), *archives.values()], prefix)
+    return replace(there, archives={} if is_complete else there.archives)
 
 
 def fetch_named(git: Git, remote: str, runs: Sequence[str], prefix: str) -> dict[str, str] | None:
@@ -366,7 +390,10 @@ def push_lfs_objects(git: Git, remote: str, runs: Mapping[str, str]) -> None:
         return
     # git lfs takes refs as arguments, and a command line has a limited length
     for start in range(0, len(runs), 100):
-        names = [run_ref(run) for run in list(runs)[start : start + 100]]
+        some = list(runs)[start : start + 100]
+        refs = refs_of_runs(git, some)
+        # an archived run has no ref
+        names = [run_ref(run) if run in refs else runs[run] for run in some]
         answer = git.run_remote("lfs", "push", remote, *names, progress=False)
         if answer.status:
             raise RemoteFailed(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from gitrun import store
-from gitrun.dataclass import dataclass
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import AmbiguousRun, GitFailed, NotTrusted, UnknownRun, UsageError
 from gitrun.git.exe import failure_reason
 from gitrun.git.objects import Objects
-from gitrun.model.run import TRASH, Run, is_id, run_ref, short_id
+from gitrun.model.run import OUTBOX, RUNS, TRASH, Run, is_id, run_ref, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.submodules import outermost_modules
-from gitrun.sharing import quarantine, remotes, secret_scan
+from gitrun.sharing import incoming_archives, outgoing_archives, quarantine, remotes, secret_scan
 from gitrun.sharing.quarantine import FetchWish
+from gitrun.sharing.remotes import Pushed
 from gitrun.store import trust
 from gitrun.store.index import Index
 from gitrun.store.live import is_live
-from gitrun.store.refs import tips
+from gitrun.store.refs import RefEdit, archive_heads, ref_store, refs_of_runs, tip_of, tips
 from gitrun.store.runs import local_reader, read_attempts, read_runs
 
 if TYPE_CHECKING:
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.run import File
     from gitrun.model.settings import Settings
+    from gitrun.sharing.incoming_archives import IncomingArchive
     from gitrun.sharing.quarantine import Received
-    from gitrun.sharing.remotes import Pushed
+    from gitrun.sharing.remotes import RemoteRuns
     from gitrun.sharing.secret_scan import SecretFinding
     from gitrun.sharing.validate import Chain
     from gitrun.store.commits import Signature
@@ -63,14 +66,33 @@ class Sharing:
         patterns = [f"{parse_id_prefix(name)}*" for name in order.names] or ["*"]
         # quarantine: fetched refs stay under a private prefix until their runs are checked
         with quarantine.open_quarantine(git) as prefix:
-            there = None
+            named = None
             if 0 < len(order.names) <= remotes.FEW and all(map(is_id, order.names)) and not order.progress:
-                there = remotes.fetch_named(git, remote, order.names, prefix)
-            if there is None:
-                there = remotes.fetch_tips(git, remote, patterns, prefix, progress=order.progress)
+                named = remotes.fetch_named(git, remote, order.names, prefix)
+            if named is None:
+                listing = remotes.fetch_tips(git, remote, patterns, prefix, progress=order.progress)
+            else:
+                listing = remotes.RemoteRuns(named, {})
+            received = quarantine.Received()
+            is_plain = not order.names and not order.pick
+            archives = self._archives(listing, received, is_plain=is_plain)
+            there = dict(listing.tips)
+            if not is_plain:
+                # of an archive, some runs are received as if they had refs there
+                archived = {run: tip for archive in archives for run, tip in archive.tips.items()}
+                there = {run: tip for run, tip in archived.items() if matches_any(run, patterns)} | there
             names = find_ids(there, order.names, remote) if order.names and not order.lenient else frozenset[str]()
             wish = FetchWish(names, self._keeping(order.pick) if order.pick else None, merge=order.merge)
-            return quarantine.receive_runs(git, there, wish)
+            quarantine.receive_runs(git, there, wish, received)
+            for archive in archives if is_plain else ():
+                incoming_archives.receive_archive(git, archive, listing.tips.keys(), wish, received)
+            return received
+
+    def _archives(self, listing: RemoteRuns, received: Received, *, is_plain: bool) -> list[IncomingArchive]:
+        """Returns the fetched archives; for a fetch of all runs only those that differ from what is here."""
+        here = archive_heads(self._git) if listing.archives else {}
+        wanted = {writer: head for writer, head in listing.archives.items() if not is_plain or here.get(writer) != head}
+        return incoming_archives.read_incoming(self._git, wanted, received) if wanted else []
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
         def keep(chains: Sequence[Chain]) -> Collection[str]:
@@ -138,10 +160,15 @@ class Sharing:
 
     def push(self, remote: str, runs: Mapping[str, str], *, progress: bool = False) -> Pushed:
         """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed."""
-        if runs:
-            # first, so that no run arrives without its large files
-            remotes.push_lfs_objects(self._git, remote, runs)
-        return remotes.push_tips(self._git, remote, runs, progress=progress)
+        if not runs:
+            return Pushed()
+        # first, so that no run arrives without its large files
+        remotes.push_lfs_objects(self._git, remote, runs)
+        archived = outgoing_archives.push_archive(self._git, remote, runs, progress=progress)
+        sent = {*archived.fresh, *archived.same}
+        rest = {run: tip for run, tip in runs.items() if run not in sent}
+        pushed = remotes.push_tips(self._git, remote, rest, progress=progress)
+        return replace(pushed, fresh=(*archived.fresh, *pushed.fresh), same=pushed.same + len(archived.same))
 
     def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
         """Returns the files of these runs that only exist beside the repository, each with the id of its run."""
@@ -161,15 +188,24 @@ class Sharing:
 
     def is_here(self, run: str) -> bool:
         """Returns whether this repository has the run, not in the trash."""
-        return run in tips(self._git)
+        return tip_of(self._git, run) is not None
 
     def export(self, runs: Mapping[str, str], file: Path, without: str | None = None) -> None:
         """Writes a bundle of the runs and their history, except what `without` has. Raises GitFailed."""
-        # refs go over stdin, because a command line has a limited length
-        stdin = "".join(f"{run_ref(run)}\n" for run in runs) + (f"^{without}\n" if without else "")
-        result = self._git.attempt("bundle", "create", "--quiet", str(file), "--stdin", stdin=stdin.encode())
+        with quarantine.open_quarantine(self._git, OUTBOX) as prefix:
+            refs = refs_of_runs(self._git, runs)
+            archived = {run: tip for run, tip in runs.items() if run not in refs}
+            # git writes refs into a bundle, and archived runs have none
+            ref_store(self._git).apply([RefEdit(prefix + run, tip, None, "export") for run, tip in archived.items()])
+            # refs go over stdin, because a command line has a limited length
+            names = [prefix + run if run in archived else run_ref(run) for run in runs]
+            stdin = "".join(f"{name}\n" for name in names) + (f"^{without}\n" if without else "")
+            target = file.with_name(f"{file.name}.gitrun") if archived else file
+            result = self._git.attempt("bundle", "create", "--quiet", str(target), "--stdin", stdin=stdin.encode())
         if result.returncode:
             raise GitFailed(f"cannot export the runs: {failure_reason(result.stderr)}")
+        if archived:
+            rename_bundled_refs(target, file, prefix)
 
     def import_(self, file: Path, order: FetchRequest) -> Received:
         """Fetches runs from a bundle. Raises GitFailed, UsageError."""
@@ -228,6 +264,27 @@ class Sharing:
     def is_remote(self, word: str) -> bool:
         """Returns whether a word names a remote, not a run."""
         return remotes.is_remote(self._git, word)
+
+
+def rename_bundled_refs(bundle: Path, file: Path, prefix: str) -> None:
+    """Moves a bundle to `file`, and names the refs below `prefix` as runs in it. Raises GitFailed."""
+    old, new = prefix.encode(), RUNS.encode()
+    try:
+        with bundle.open("rb") as source, file.open("wb") as target:
+            # lines such as <id> refs/runs/<id>, an empty line, and a pack
+            while (line := source.readline()) not in {b"\n", b""}:
+                target.write(line.replace(b" " + old, b" " + new))
+            target.write(line)
+            shutil.copyfileobj(source, target)
+    except OSError as error:
+        raise GitFailed(f"cannot export the runs: {error.strerror or error}") from error
+    finally:
+        bundle.unlink(missing_ok=True)
+
+
+def matches_any(run: str, patterns: Sequence[str]) -> bool:
+    """Returns whether the id matches one of the patterns (`*`, `3fa2*`)."""
+    return any(run.startswith(pattern[:-1]) for pattern in patterns)
 
 
 def find_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> frozenset[str]:

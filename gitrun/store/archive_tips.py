@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gitrun.errors import BadRun, ObjectsGone
 from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import Objects
-from gitrun.store.archives import own_writer, read_archive
+from gitrun.store.archives import own_writers, read_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -72,8 +72,8 @@ def archive_faults(git: Git, heads: Mapping[str, str]) -> dict[str, str]:
 
 def list_writers(git: Git, heads: Mapping[str, str]) -> list[str]:
     """Returns the archives in the order in which they count: the repository's own first."""
-    own = own_writer(git)
-    return sorted(heads, key=lambda writer: (writer != own, writer))
+    own = set(own_writers(git).values())
+    return sorted(heads, key=lambda writer: (writer not in own, writer))
 
 
 @contextmanager

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SIZE = 1_000
 """Runs of one commit of an archive."""
 TIPS, GONE = b"tips", b"gone"
+PUBLIC, PRIVATE = "public", "private"
+"""What an archive of this repository holds: runs that a push sends, and runs from elsewhere or with files of submodules."""
 WHO = "gitrun <gitrun@localhost> 0 +0000"
 """Fixed author and time, so that equal sets of runs are equal commits."""
 KIND = b"\nGitrun-Kind: archive\n"
@@ -135,22 +137,24 @@ def write_archive_commit(
     return ArchiveCommit(writer.write("commit", "\n".join(words).encode()), previous, ordered, dead)
 
 
-def own_writer(git: Git) -> str:
-    """Returns the name of this repository's own archive; empty if it has none yet."""
+def own_writers(git: Git) -> dict[str, str]:
+    """Returns the names of this repository's own archives, by what is in them: PUBLIC or PRIVATE. It may have none yet."""
     with suppress(OSError):
-        text = writer_file(git).read_text(errors="replace").strip()
-        return text if is_writer(text) else ""
-    return ""
+        # public 0123456789abcdef
+        lines = (line.split(" ") for line in writer_file(git).read_text(errors="replace").splitlines())
+        return {line[0]: line[1] for line in lines if len(line) == 2 and line[0] in {PUBLIC, PRIVATE} and is_writer(line[1])}
+    return {}
 
 
-def new_writer(git: Git) -> str:
-    """Gives this repository an archive of its own, with a random name, and returns that name. Raises OSError."""
+def new_writer(git: Git, content: str) -> str:
+    """Gives this repository an archive of its own for PUBLIC or PRIVATE runs. Returns its random name. Raises OSError."""
     make_shared_directory(git.state)
+    writer = os.urandom(8).hex()
     fresh = git.state / "writer.new"
-    fresh.write_text(f"{os.urandom(8).hex()}\n")
+    fresh.write_text("".join(f"{each} {name}\n" for each, name in {**own_writers(git), content: writer}.items()))
     fsync(fresh)
     fresh.replace(writer_file(git))
-    return own_writer(git)
+    return writer
 
 
 def is_writer(name: str) -> bool:
@@ -159,5 +163,5 @@ def is_writer(name: str) -> bool:
 
 
 def writer_file(git: Git) -> Path:
-    """Returns the file with the name of this repository's own archive."""
+    """Returns the file with the names of this repository's own archives."""
     return git.state / "writer"

@@ -13,7 +13,7 @@ from gitrun.errors import GitFailed, StaleRun
 from gitrun.git.objects import Loose, Objects
 from gitrun.model.run import ARCHIVE, RUNS, TRASH, is_id
 from gitrun.store.archive_tips import archived_tips_of
-from gitrun.store.archives import SIZE, new_writer, own_writer, read_archive, write_archive_commit
+from gitrun.store.archives import PUBLIC, SIZE, new_writer, own_writers, read_archive, write_archive_commit
 from gitrun.store.live import is_live
 from gitrun.store.publication import protect_moved, sync_to_disk
 from gitrun.store.purged import purged_ids
@@ -29,13 +29,13 @@ TRIES = 10
 """Times that a change of the archive is tried while other processes change it or the runs."""
 
 
-def fold_runs(repository: Git, runs: Mapping[str, str]) -> list[str]:
-    """Moves runs (id -> tip) into this repository's archive. Returns the ids of those that have no ref afterwards.
+def fold_runs(repository: Git, runs: Mapping[str, str], content: str = PUBLIC) -> list[str]:
+    """Moves runs (id -> tip) into this repository's archive of PUBLIC or PRIVATE runs. Returns the ids that have no ref now.
 
     Leaves out runs that are running, whose ref has moved, whose last commit is missing, or that were deleted before:
     for those, the archive would not count. Raises GitFailed, StaleRun.
     """
-    writer = own_writer(repository) or new_writer(repository)
+    writer = own_writers(repository).get(content) or new_writer(repository, content)
     names = sorted(runs)
     folded: list[str] = []
     for start in range(0, len(names), SIZE):
@@ -85,10 +85,15 @@ def append_commit(repository: Git, writer: str, head: str | None, tips: Mapping[
 
 
 def record_gone(repository: Git, runs: Collection[str]) -> None:
-    """Records deleted runs as gone in this repository's archive, if it lists them. Raises GitFailed, StaleRun."""
-    writer = own_writer(repository)
+    """Records deleted runs as gone in this repository's archives, if they list them. Raises GitFailed, StaleRun."""
+    for writer in own_writers(repository).values():
+        record_gone_in(repository, writer, runs)
+
+
+def record_gone_in(repository: Git, writer: str, runs: Collection[str]) -> None:
+    """Records deleted runs as gone in one archive, as `record_gone` does."""
     for _ in range(TRIES):
-        heads = archive_heads(repository) if writer else {}
+        heads = archive_heads(repository)
         gone = archived_tips_of(repository, heads, runs, writer).keys() if writer in heads else ()
         if not gone:
             return
@@ -98,22 +103,27 @@ def record_gone(repository: Git, runs: Collection[str]) -> None:
     raise StaleRun("other processes keep changing the archive", "Try again")
 
 
-def remove_purged(repository: Git, runs: Collection[str]) -> bool:
-    """Writes this repository's archive again without these runs. Returns whether it listed any. Raises GitFailed, StaleRun.
+def remove_purged(repository: Git, runs: Collection[str]) -> None:
+    """Writes this repository's archives again without these runs. Raises GitFailed, StaleRun."""
+    for writer in own_writers(repository).values():
+        remove_from(repository, writer, runs)
+
+
+def remove_from(repository: Git, writer: str, runs: Collection[str]) -> None:
+    """Writes one archive again without these runs, if it lists any. Raises GitFailed, StaleRun.
 
     The commits before the first one that lists any of them stay. The others are remembered as replaced: a push may replace
     them on a remote.
     """
-    writer = own_writer(repository)
-    for _ in range(TRIES if writer else 0):
+    for _ in range(TRIES):
         head = read_ref(repository, ARCHIVE + writer)
         if head is None:
-            return False
+            return
         with Objects(repository) as objects:
             chain = read_archive(objects, head)
         dead = frozenset(runs) & {run for commit in chain for run in (*commit.tips, *commit.gone)}
         if not dead:
-            return False
+            return
         loose = Loose(repository)
         new = rewrite(loose, chain, dead)
         if repository.durable:
@@ -122,13 +132,16 @@ def remove_purged(repository: Git, runs: Collection[str]) -> bool:
         record_replaced(repository, [commit.id for commit in chain])
         with suppress(StaleRun):
             ref_store(repository).apply([RefEdit(ARCHIVE + writer, new, head, "purge archived runs")])
-            return True
-    return False
+            return
+    raise StaleRun("other processes keep changing the archive", "Try again")
 
 
-def rewrite(loose: Loose, chain: Iterable[ArchiveCommit], dead: Collection[str]) -> str | None:
-    """Writes the commits of an archive, oldest first, without the dead runs. Returns the last one; None if nothing is left."""
-    head: str | None = None
+def rewrite(loose: Loose, chain: Iterable[ArchiveCommit], dead: Collection[str], previous: str | None = None) -> str | None:
+    """Writes the commits of an archive that follow `previous`, oldest first, without the dead runs.
+
+    Returns the last one; `previous` if nothing is left.
+    """
+    head = previous
     for commit in chain:
         tips = {run: tip for run, tip in commit.tips.items() if run not in dead}
         gone = [run for run in commit.gone if run not in dead]

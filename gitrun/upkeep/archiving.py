@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.model.run import COMPLETED, ERROR, RUNS, TERMINATED
+from gitrun.store.archives import PRIVATE, PUBLIC
+from gitrun.store.folding import fold_runs
 from gitrun.store.refs import archive_heads, list_refs
+from gitrun.store.trust import trusted_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
@@ -50,6 +53,16 @@ def may_be_archived(run: Run, before: float | None) -> bool:
     """Returns whether the run has ended, was created before the time, and nobody gave it a label or a mark."""
     is_noted = run.notes.marked or run.notes.label
     return run.status in AT_REST and not is_noted and (before is None or run.attempt.created.timestamp() < before)
+
+
+def archive_runs(git: Git, runs: Sequence[Run]) -> None:
+    """Moves the runs into archives: those that a push does not send by itself into one of their own. Raises GitFailed."""
+    own = trusted_ids(git)
+    public = {run.id: run.tip for run in runs if not run.attempt.content and not own.isdisjoint((run.id, run.attempt.id))}
+    private = {run.id: run.tip for run in runs if run.id not in public}
+    for content, some in ((PUBLIC, public), (PRIVATE, private)):
+        if some:
+            fold_runs(git, some, content)
 
 
 def has_archive(git: Git) -> bool:

@@ -13,7 +13,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.locks import is_held
 from gitrun.git.objects import parse_tree_ids
 from gitrun.model.diagnostics import Diagnostic
-from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
+from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.text import count_text
 from gitrun.store import trash
 from gitrun.store.commits import read_commit
@@ -287,7 +287,7 @@ def missing_objects_of_runs(git: Git) -> frozenset[str]:
     if is_partial(git):  # git fetches them when they are read
         return frozenset()
     with suppress(GitFailed):  # an unreadable commit is reported with its run
-        commits = git.run("rev-list", f"--glob={RUNS}*", "--not", "--branches", "--tags", "--remotes")
+        commits = git.run("rev-list", f"--glob={RUNS}*", f"--glob={ARCHIVE}*", "--not", "--branches", "--tags", "--remotes")
         # ?<id> stands for a missing object
         lines = git.run("rev-list", "--objects", "--missing=print", "--no-walk", "--stdin", stdin=commits).splitlines()
         return frozenset(line[1:].decode() for line in lines if line.startswith(b"?"))

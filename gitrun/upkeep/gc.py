@@ -22,6 +22,7 @@ from gitrun.sharing import quarantine
 from gitrun.store import folding, purged, trash
 from gitrun.store.live import is_live, recorded_runs
 from gitrun.store.refs import count_loose_refs, pack_refs, tips
+from gitrun.upkeep import archiving
 from gitrun.upkeep.archiving import NEVER, ArchiveRules, runs_to_archive
 from gitrun.workspace.erase import erase
 from gitrun.workspace.slots import is_free, worktree_record
@@ -144,7 +145,7 @@ def collect_garbage(git: Git, plan: GcPlan) -> None:
         trash.delete_runs(git, {run.id: run.tip for run in plan.runs})
     purge_runs(git, plan.purged or {})
     if plan.archived:
-        folding.fold_runs(git, {run.id: run.tip for run in plan.archived})
+        archiving.archive_runs(git, plan.archived)
     for pile in (*plan.files, *plan.leftovers):
         remove_path(pile.path)
     for pile in plan.slots:

@@ -53,6 +53,14 @@ SCENES = {
     "fetch": ("git-run", "fetch", "origin"),
     "pull": ("git-run", "pull", "origin"),
     "pack": ("git", "pack-refs", "--all"),
+    "fold": ("git", "-c", "gitrun.trashExpire=never", "run", "gc", "--archive"),
+    "folded-label": ("git-run", "label", "fine", "1"),
+    "folded-tag": ("git-run", "tag", "t", "1:2"),
+    "folded-restart": ("git-run", "--restart", "1", "x=6"),
+    "folded-rm": ("git-run", "rm", "1"),
+    "folded-gc": ("git-run", "gc"),
+    "folded-push": ("git-run", "push", "--all", "origin"),
+    "folded-fetch": ("git-run", "fetch", "origin"),
 }
 KILLS = {"all": {"victim": "all"}, "self": {"victim": "self"}, "supervisor": {"victim": "supervisor"}}
 ERRORS = {
@@ -62,7 +70,10 @@ ERRORS = {
 }
 """What a write, or the bringing of it to the disk, is answered: once, or from then on."""
 FAULTS = KILLS | ERRORS
-GOES = {"rm", "gc"}
+FOLDED = "folded-"
+"""What the scenes begin with in which the runs are in archives, here and on the server, one of them deleted since."""
+PURGES = {"gc", "folded-gc"}
+GOES = {"rm", "folded-rm", *PURGES}
 """What takes runs out of the list."""
 
 
@@ -115,11 +126,22 @@ class Place:
     def bring_back(self, scene: str = "") -> None:
         """Makes the working copy as it was; for the scene of a first run no slot is free yet, and no index."""
         shutil.rmtree(self.path / "work", ignore_errors=True)
-        shutil.copytree(self.path / "template", self.path / "work", symlinks=True)
+        template = self.path / f"template{'-folded' * scene.startswith(FOLDED)}"
+        if not template.exists():
+            self.fold(template)
+        shutil.copytree(template, self.path / "work", symlinks=True)
         if scene == "first":
             for name in ("worktrees", "gitrun/slots"):
                 shutil.rmtree(self.repo.path / ".git" / name)
             (self.repo.path / ".git" / "gitrun" / "index.sqlite").unlink()
+
+    def fold(self, template: Path) -> None:
+        """Makes the template of scenes with archives."""
+        self.bring_back()
+        for repo in (self.repo, self.server):
+            repo.run("gc", "--archive", check=True)
+        self.repo.run("rm", "2", check=True)
+        (self.path / "work").rename(template)
 
 
 @dataclass(frozen=True)
@@ -177,7 +199,7 @@ def sound(repo: Repo) -> None:
     )
     said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(("Checking", "notice:"))]
     assert (done.returncode, said) == (0, []), said
-    repo.git("rev-list", "--objects", "--quiet", "--glob=refs/runs/*")
+    repo.git("rev-list", "--objects", "--quiet", "--glob=refs/runs/*", "--glob=refs/gitrun/archive/*")
 
 
 @dataclass(frozen=True)
@@ -207,7 +229,7 @@ def afterwards(place: Place, scene: str, known: Before, struck: Struck, at: int)
     assert all(run["status"] in {"completed", "terminated", "error", "staged"} for run in now.values()), now
     lost = before.keys() - now.keys()
     assert lost <= (before.keys() if scene == "gc" else deleted(repo) if scene in GOES else set())
-    if scene not in {"gc", "restore"}:
+    if scene not in {*PURGES, "restore"}:
         assert gone == deleted(repo) - lost
     if struck.status == 0 and scene in {"run", "first", "command", "restart"}:
         assert next(iter(now.values()))["status"] == "completed"
@@ -237,7 +259,7 @@ def strike_at(place: Place, scene: str, fault: str, at: int) -> Struck:
 
 def strike_all(place: Place, scene: str, fault: str, chosen: slice) -> tuple[int, list[str]]:
     """How often the scene's command was struck, and what went wrong."""
-    place.bring_back()
+    place.bring_back(scene)
     known = Before.of(place.repo)
     points = strike_at(place, scene, fault, 0).points
     assert points, "there is nothing to strike: what lies below /dev does not count"

@@ -116,7 +116,7 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(repo) -> None:
 def test_what_is_looked_through_is_kept_from_gc(team) -> None:
     git = Project(team.bob.path).git
     with open_quarantine(git) as prefix:
-        there = remotes.fetch_tips(git, "origin", ["*"], prefix, progress=False)
+        there = remotes.fetch_tips(git, "origin", ["*"], prefix, progress=False).tips
         team.bob.git("gc", "--quiet", "--prune=now")
         assert len(receive_runs(git, there, FetchWish()).fresh) == 3
     team.bob.git("fsck", "--connectivity-only")
@@ -128,4 +128,4 @@ def test_many_runs_are_known_at_once(team, monkeypatch) -> None:
     team.bob.run("fetch", check=True)
     git = Project(team.bob.path).git
     with open_quarantine(git) as prefix:
-        assert receive_runs(git, remotes.fetch_tips(git, "origin", ["*"], prefix, progress=False), FetchWish()).same == 3
+        assert receive_runs(git, remotes.fetch_tips(git, "origin", ["*"], prefix, progress=False).tips, FetchWish()).same == 3

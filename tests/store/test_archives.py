@@ -9,7 +9,7 @@ from gitrun import Project
 from gitrun.errors import BadRun
 from gitrun.git.objects import Loose, Objects
 from gitrun.store import archives
-from gitrun.store.archives import own_writer, read_archive, write_archive_commit
+from gitrun.store.archives import PUBLIC, own_writers, read_archive, write_archive_commit
 
 HEAD = "author gitrun <gitrun@localhost> 0 +0000\ncommitter gitrun <gitrun@localhost> 0 +0000\n"
 END = "\narchive\n\nGitrun-Kind: archive\nGitrun-Format: 1\n"
@@ -100,8 +100,8 @@ def test_chain_has_a_limit(folded, monkeypatch) -> None:
 def test_each_repository_names_its_archive_once(tmp_path) -> None:
     repo = repository_of(tmp_path / "repo", 2)
     git = Project(repo.path).git
-    assert own_writer(git) == ""
+    assert own_writers(git) == {}
     fold(repo)
-    assert own_writer(git) == archive(repo)[0]
-    (git.state / "writer").write_text("../../heads/main\n")
-    assert own_writer(git) == ""
+    assert own_writers(git) == {PUBLIC: archive(repo)[0]}
+    (git.state / "writer").write_text("public ../../heads/main\n")
+    assert own_writers(git) == {}

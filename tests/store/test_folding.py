@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from archived_runs import archive, fold, refs, repository_of
+from repository import Repo
 
 from gitrun import Project
 from gitrun.errors import StaleRun
@@ -38,7 +41,7 @@ def test_a_commit_has_at_most_a_thousand_runs_and_names_its_parents(tmp_path, mo
 
 
 def test_equal_sets_are_equal_commits(tmp_path) -> None:
-    one, two = repository_of(tmp_path / "one", 6), repository_of(tmp_path / "two", 6)
+    one, two = repository_of(tmp_path / "one", 6), Repo(shutil.copytree(tmp_path / "one", tmp_path / "two"))
     assert fold(one) == fold(two)
     assert archive(one)[1] == archive(two)[1]
     assert archive(one)[0] != archive(two)[0]
@@ -97,7 +100,7 @@ def test_purge_writes_the_archive_without_the_run(twelve) -> None:
     twelve.git("gc", "--quiet", "--prune=now")
     assert twelve.git("rev-list", "--all", "--objects").count(run.tip) == 0
     assert len(project.list_runs()) == 11
-    assert archives.own_writer(project.git) == archive(twelve)[0]
+    assert archives.own_writers(project.git)[archives.PUBLIC] == archive(twelve)[0]
 
 
 def test_purge_of_all_runs_removes_the_archive(twelve) -> None:

@@ -10,6 +10,8 @@ from runs_made_up import WHEN, made_up
 
 from gitrun import Project
 from gitrun.model.run import ARCHIVE
+from gitrun.store.archive_tips import tips_in_archive
+from gitrun.store.archives import PRIVATE, PUBLIC, own_writers
 from gitrun.upkeep.archiving import may_be_archived
 
 
@@ -57,6 +59,16 @@ def test_archive_at_once_leaves_out_labelled_runs(repo) -> None:
     repo.run("gc", "--archive", check=True)
     assert list(refs(repo)) == [runs[2]]
     assert len(refs(repo, ARCHIVE)) == 1
+
+
+def test_runs_from_elsewhere_get_an_archive_of_their_own(repo) -> None:
+    runs = [run.id for run in Project(repo.path).list_runs()]
+    Project(repo.path).sharing.trust(runs[:3])
+    repo.run("gc", "--archive", check=True)
+    git = Project(repo.path).git
+    listed = [tips_in_archive(git, refs(repo, ARCHIVE), own_writers(git)[content]) for content in (PUBLIC, PRIVATE)]
+    assert [set(tips) for tips in listed] == [set(runs[:3]), set(runs[3:])]
+    assert [run.id for run in Project(repo.path).list_runs()] == runs
 
 
 def test_never_and_few_runs_archive_nothing(repo) -> None:

@@ -1,0 +1,67 @@
+"""A push sends the archive in place of its runs, but only if all of them are to be sent."""
+
+from __future__ import annotations
+
+import pytest
+from archived_runs import archive, fold, refs, repository_of
+from repository import Repo
+
+from gitrun import Project
+from gitrun.model.run import ARCHIVE, RUNS
+
+
+@pytest.fixture
+def ann(tmp_path) -> Repo:
+    """A repository with six folded runs that are trusted, and an empty remote."""
+    repo = repository_of(tmp_path / "ann", 6)
+    repo.git("init", "--quiet", "--bare", "../remote.git")
+    repo.git("remote", "add", "origin", "../remote.git")
+    Project(repo.path).sharing.trust(list(refs(repo)))
+    fold(repo)
+    return repo
+
+
+def there(repo: Repo, under: str) -> list[str]:
+    return [line.split()[1].removeprefix(under) for line in repo.git("ls-remote", "origin", f"{under}*").splitlines()]
+
+
+def test_push_sends_one_ref_and_counts_runs(ann) -> None:
+    assert "pushed 6 runs" in ann.run("push", check=True).stderr
+    assert there(ann, RUNS) == []
+    assert there(ann, ARCHIVE) == [archive(ann)[0]]
+    assert "pushed 0 runs to origin, 6 already there" in ann.run("push", check=True).stderr
+
+
+def test_named_archived_run_is_pushed_by_a_ref(ann) -> None:
+    run = ann.run("select", "2", check=True).stdout.strip()
+    ann.run("push", "origin", run, check=True)
+    assert there(ann, RUNS) == [run]
+    assert there(ann, ARCHIVE) == []
+
+
+def test_archive_with_a_run_that_is_not_sent_stays_here(ann) -> None:
+    run = ann.run("select", "2", check=True).stdout.strip()
+    Project(ann.path).sharing.trust([run], back=True)
+    ann.run("push", check=True)
+    assert len(there(ann, RUNS)) == 5
+    assert run not in there(ann, RUNS)
+    assert there(ann, ARCHIVE) == []
+
+
+def test_remote_that_refuses_archives_gets_runs(ann) -> None:
+    hook = ann.path.parent / "remote.git" / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\n! grep -q refs/gitrun/\n")
+    hook.chmod(0o755)
+    assert "pushed 6 runs" in ann.run("push", check=True).stderr
+    assert len(there(ann, RUNS)) == 6
+
+
+def test_bundle_names_archived_runs_as_runs(ann, tmp_path) -> None:
+    ann.run("export", "1:3", str(tmp_path / "some.bundle"), check=True)
+    names = ann.git("bundle", "list-heads", str(tmp_path / "some.bundle")).split()[1::2]
+    assert [name.startswith(RUNS) for name in names] == [True] * 3
+    other = Repo.create(tmp_path / "other")
+    other.run("import", str(tmp_path / "some.bundle"), check=True)
+    assert sorted(refs(other)) == sorted(name.removeprefix(RUNS) for name in names)
+    assert ann.git("for-each-ref", "refs/gitrun/outbox") == ""
