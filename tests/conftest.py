@@ -31,6 +31,8 @@ pytest_plugins = (
     "evil_runs",
     "forgeries",
     "four_runs",
+    "guild_home",
+    "guild_project",
     "handed_out",
     "hooked_repos",
     "ignored_files",

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 
 import pytest
+from guild_home import SECRET
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from repository import Repo
 
 from gitrun import Project
-
-SECRET = "CANARY-7c1f2d99"
-OP = "op-cmd: {cmd-args: ['${python_exe}', -um, guild.op_main, train, --, __flag_args__], cmd-flags: {lr: {}}}"
+from gitrun.extras.importers.imported import Context, ImportedRun
+from gitrun.extras.importers.kinds.guild import read_runs
 
 
 @pytest.fixture
 def repo(tmp_path) -> Repo:
     return Repo.create(tmp_path / "project")
-
-
-@pytest.fixture
-def guild_run(tmp_path):
-    """Writes a run of a Guild home, as Guild 0.9 does, and returns its directory."""
-
-    def write(number: int = 1, opref: str = "guildfile:/p/guild.yml 3a62 m train", **attrs: str):
-        key = f"{number:032x}"
-        directory = tmp_path / "home/runs" / key
-        (directory / ".guild/attrs").mkdir(parents=True)
-        (directory / "train.py").write_text("lr = 0.1\nprint(f'loss: {lr}')\n")
-        (directory / "model.txt").write_text("weights\n")
-        guild = directory / ".guild"
-        (guild / "opref").write_text(opref)
-        (guild / "output").write_text("loss: 0.2\n")
-        (guild / "manifest").write_text("s train.py 93026f77fa151530eacbcb48718bcfb5500ec8b4 train.py\n")
-        told = {
-            "cmd": "[python, -um, guild.op_main, train]", "flags": "{lr: 0.2}", "user_flags": "{lr: 0.2}", "id": key,
-            "initialized": 1795973642744128, "started": 1795973642854662, "stopped": 1795973644282970, "exit_status": 0,
-            "op": OP,
-            "env": f"AWS_SECRET_ACCESS_KEY: {SECRET}\n", "host": "vm", "user": "ann", "label": "lr=0.2",
-            "platform": "{uname: 'Linux vm 6.1', python_version: '3.11.7 (main)'}",
-            "pip_freeze": f"[numpy==1.26.4, 'x @ git+https://{SECRET}@host/x']", **attrs,
-        }  # fmt: skip
-        for name, text in told.items():
-            (guild / "attrs" / name).write_text(f"{text}\n")
-        return directory
-
-    return write
 
 
 def take(repo: Repo, home, *words: str) -> subprocess.CompletedProcess[str]:
@@ -94,3 +70,113 @@ def test_host_and_user_are_recorded_only_if_asked(repo, tmp_path, guild_run) -> 
     other = Repo.create(tmp_path / "other")
     take(other, tmp_path / "home", "--authors").check_returncode()
     assert Project(other.path).list_runs()[0].attempt.author == "ann <ann@vm>"
+
+
+def test_older_home_has_its_source_below_the_attributes(repo, tmp_path, guild_run) -> None:
+    directory = guild_run()
+    (directory / ".guild/sourcecode").mkdir()
+    (directory / "train.py").rename(directory / ".guild/sourcecode/train.py")
+    (directory / ".guild/manifest").write_text("s .guild/sourcecode/train.py 93026f77 train.py\n")
+    take(repo, tmp_path / "home").check_returncode()
+    (run,) = Project(repo.path).list_runs()
+    assert run.attempt.command == ("{python}", "train.py")
+    assert [file.path for file in run.attempt.files] == ["model.txt"]
+
+
+def test_runs_that_have_not_ended_are_left_out(repo, tmp_path, guild_run) -> None:
+    guild_run(1)
+    (guild_run(2) / ".guild/PENDING").touch()
+    (guild_run(3) / ".guild/STAGED").touch()
+    running = guild_run(4)
+    (running / ".guild/attrs/exit_status").unlink()
+    (running / ".guild/LOCK").write_text(f"{os.getpid()}\n")
+    report = json.loads(take(repo, tmp_path / "home", "--json").stdout)
+    assert [one["reason"] for one in report["left_out"]] == ["it was never started", "it was never started", "it is running"]
+    assert len(report["imported"]) == 1
+
+
+def test_run_that_was_killed_is_terminated(repo, tmp_path, guild_run) -> None:
+    (guild_run() / ".guild/attrs/exit_status").unlink()
+    take(repo, tmp_path / "home").check_returncode()
+    (run,) = Project(repo.path).list_runs()
+    assert (run.status, run.exit_status, run.attempt.reason) == ("terminated", -9, "Guild recorded no exit status")
+
+
+def test_batch_and_pipeline_are_found_by_their_links(repo, tmp_path, guild_run) -> None:
+    trials = [guild_run(number, flags=f"{{lr: 0.{number}}}") for number in (1, 2)]
+    batch = guild_run(3, opref="builtin:guildai 0.9.0 '' +", flags="{}", user_flags="{}", label="")
+    for trial in trials:
+        (batch / trial.name).symlink_to(f"../{trial.name}")
+    shutil.copytree(guild_run(4, flags="{lr: [0.1, 0.2]}"), batch / ".guild/proto")
+    shutil.rmtree(batch.parent / f"{4:032x}")
+    pipe = guild_run(5, opref="guildfile:/p/guild.yml 3a62 m pipe", steps="[{run: train}]")
+    (pipe / "train").symlink_to(f"../{trials[0].name}")
+    take(repo, tmp_path / "home").check_returncode()
+    project = Project(repo.path)
+    runs = {run.operation: run for run in project.list_runs()}
+    assert runs.keys() == {"m:train", "m:train+", "m:pipe"}
+    assert [trial.flags["lr"] for trial in project.read_batch(runs["m:train+"]).trials] == [0.1, 0.2]
+    assert len(project.runs.read_family(runs["m:pipe"])[1]) == 1
+
+
+def test_links_out_of_a_run_are_not_read(repo, tmp_path, guild_run) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    directory = guild_run()
+    for name in (".guild/output", "model.txt", "train.py", ".guild/attrs/label"):
+        (directory / name).unlink()
+        (directory / name).symlink_to(tmp_path / "secret")
+    (directory / ".guild/events.out.tfevents.1.vm.1.0").symlink_to(tmp_path / "secret")
+    (directory / "deep").symlink_to("/")
+    (tmp_path / "home/runs" / ("f" * 32)).symlink_to(directory)
+    ended = take(repo, tmp_path / "home")
+    (run,) = Project(repo.path).list_runs()
+    assert (run.output, run.notes.label, run.attempt.files) == ("", None, ())
+    assert SECRET.encode() not in all_objects(repo)
+    assert "a symbolic link" in ended.stderr
+
+
+LIES = {
+    "flags": ["{a b: 1}", "[1]", "{lr: {x: 1}}", "{lr: 1e999, x: !!binary aGk=}", "{? [a] : b}", "{lr: 2024-01-01}", "{1: 2}"],
+    "exit_status": ["true", "99999999999999999999", "'0'", "-15", "[0]"],
+    "initialized": ["-1", "1e300", ".nan", "99999999999999999999", "now"],
+    "stopped": ["0", ".inf"],
+    "op": ["[]", "{op-cmd: 3}", "{op-cmd: {cmd-args: [1, 2]}}", "{op-cmd: {cmd-args: ['${python_exe}', -um, guild.op_main]}}"],
+    "cmd": ["{}", "['\\0']", "[]"],
+    "deps": ["[]", "{a: {b: {config: ../../x, uri: 'operation:x', paths: [../../../etc/passwd]}}}", "{a: [b]}"],
+    "comments": ['[1, {body: 3, time: x}, {body: "\\e[31m\\0", time: -5}]', "{}"],
+    "tags": ["{}", '[1, [2], "a\\nb"]'],
+    "label": ['"\\e]0;evil\\a"', "[x]", '"\\ud800"'],
+    "user": ['"a\\nparent 0000 <x> 1"'],
+    "vcs_commit": ["git:--help", "git:" + "0" * 40, "3"],
+    "random_seed": ["99999999999999999999999", "x"],
+    "pip_freeze": ["{}", "[1, 'a==1\\nb']"],
+    "platform": ["[]", "{uname: 3}"],
+    "run_params": ["[]", "{max_trials: -1, opt_flags: 3, gpus: []}"],
+}  # fmt: skip
+
+
+def test_no_lie_of_an_attribute_keeps_other_runs_out(repo, tmp_path, guild_run) -> None:
+    lies = [(name, text) for name, texts in LIES.items() for text in texts]
+    for number, (name, text) in enumerate(lies, 1):
+        guild_run(number, **{name: text})
+    guild_run(999)
+    (guild_run(1000) / ".guild/manifest").write_text("s ../../x 1 ../../x\ns /etc/passwd 1 x\ns '\nd\n\x00 \x00 \x00\n")
+    guild_run(1001, opref="'")
+    guild_run(1002, opref="guildfile:x 1 '' \"\x1b[31mtrain=\"")
+    report = json.loads(take(repo, tmp_path / "home", "--json", "--authors").stdout)
+    assert len(report["imported"]) + len(report["refused"]) == len(lies) + 4
+    assert report["refused"] == {}
+    assert repo.run("doctor").returncode == 0
+    listed = repo.run("list", "--all", check=True)
+    assert "\x1b" not in listed.stdout
+    assert "passwd" not in repo.git("ls-tree", "-r", "--name-only", Project(repo.path).list_runs()[0].tip)
+
+
+@given(data=st.binary(max_size=80), name=st.sampled_from(sorted(LIES)))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_in_an_attribute_are_a_run(data, name, tmp_path, guild_run) -> None:
+    home = tmp_path / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    (guild_run() / ".guild/attrs" / name).write_bytes(data)
+    (run,) = read_runs(Context(str(home), None, home, {}))
+    assert isinstance(run, ImportedRun)
