@@ -25,6 +25,9 @@ TOOLS = {
     "poetry": ("poetry>=2",),
     "hatch": ("hatch>=1.14",),
     "pdm": ("pdm>=2.26", "hishel<2"),
+    "dvc": ("dvc>=3.60",),
+    "mlflow": ("mlflow-skinny>=3", "sqlalchemy", "alembic"),
+    "datalad": ("datalad>=1.1", "git-annex"),
 }  # pdm 2.29 does not start with hishel 2
 """Launchers that have too many requirements for an environment that they share with others."""
 PROGRAM = '''\

@@ -67,6 +67,9 @@ def command(file: str, runs: tuple[str, ...], **options: Any) -> int:  # noqa: A
       git run import run.bundle
       git run import guild
       git run import guild ~/.guild --dry-run
+      git run import dvc
+      git run import mlflow sqlite:mlflow.db
+      git run import csv runs.csv
     """
     project = open_project()
     options["question"] = build_query(options)

@@ -18,7 +18,7 @@ from gitrun.source.config_files import iterate_leaves, load_tables
 from gitrun.source.draft import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.tree import Tree
@@ -70,16 +70,9 @@ class Stage:
 
 def read_stages(git: Git, tree: Tree, path: str) -> Draft:
     """Returns the stages of a dvc.yaml as operations, with one of all of them in their order. Raises UsageError."""
-    document = draft.load_yaml(tree, path)
+    document, stages = load_stages(tree, path)
     losses = [f"{path}: {key}" for key in document if key not in OF_THE_FILE]
-    common = read_values(tree, [PARAMS, *list_of(document.get("vars"))])
-    tables = document.get("stages")
-    stages = [
-        make_stage(tree, name, table, common)
-        for name, table in (tables.items() if isinstance(tables, dict) else ())
-        if isinstance(name, str) and isinstance(table, dict)
-    ]
-    outs = {out: stage.name for stage in stages for key in ("outs", "metrics", "plots") for out, _ in stage.paths(key)}
+    outs = makers(stages)
     ignored = draft.read_ignored(git, tree, [dep for stage in stages for dep, _ in stage.paths("deps") if dep not in outs])
     operations: dict[str, dict[str, Any]] = {}
     for stage in stages:
@@ -87,6 +80,63 @@ def read_stages(git: Git, tree: Tree, path: str) -> Draft:
         losses += [f"{path}: {stage.name}: {loss}" for loss in list_losses(stage)]
     operations |= draft_whole(operations)
     return Draft(path, operations, tuple(losses))
+
+
+def load_stages(tree: Tree, path: str) -> tuple[Mapping[str, Any], list[Stage]]:
+    """Returns the document of a dvc.yaml, and its stages. Raises UsageError."""
+    document = draft.load_yaml(tree, path)
+    common = read_values(tree, [PARAMS, *list_of(document.get("vars"))])
+    tables = document.get("stages")
+    return document, [
+        make_stage(tree, name, table, common)
+        for name, table in (tables.items() if isinstance(tables, dict) else ())
+        if isinstance(name, str) and isinstance(table, dict)
+    ]
+
+
+def makers(stages: Iterable[Stage]) -> dict[str, str]:
+    """Returns the stage that writes each path."""
+    return {out: stage.name for stage in stages for key in ("outs", "metrics", "plots") for out, _ in stage.paths(key)}
+
+
+def draft_repro(tree: Tree, stages: Sequence[Stage]) -> dict[str, Any]:
+    """Returns one operation that runs the commands of all stages in their order, as `dvc repro` does if all have changed.
+
+    Returns nothing if only DVC can do that: for `foreach`, `matrix`, and templates without a value.
+    """
+    outs = makers(stages)
+    by_name = {stage.name: stage for stage in stages if not stage.table.get("frozen")}
+    graph = {
+        name: draft_stage(tree, stage, outs, set()).get("needs", {}).keys() & by_name.keys() for name, stage in by_name.items()
+    }
+    try:
+        ordered = [by_name[name] for name in TopologicalSorter(graph).static_order()]
+    except CycleError:
+        return {}
+    texts = [command_text(stage) for stage in ordered]
+    names = [(stage, name) for stage, text in zip(ordered, texts, strict=True) for name in TEMPLATE.findall(text)]
+    unfolded = any(stage.choices or not stage.table.get("cmd") for stage in ordered)
+    if not ordered or unfolded or not all(is_word(stage, name) for stage, name in names):
+        return {}
+    lines = [
+        f"cd {shlex.quote(stage.directory)} && {text}" if stage.directory else text
+        for stage, text in zip(ordered, texts, strict=True)
+    ]
+    text = " && ".join(f"({line})" if draft.OF_A_SHELL.search(line) else line for line in lines) if len(lines) > 1 else lines[0]
+    operation = draft.draft_command(TEMPLATE.sub(r"{\1}", text))
+    files = [file for stage in ordered for file in parameter_files(stage)]
+    in_file = read_values(tree, files[:1])
+    cached = [
+        out
+        for stage in ordered
+        for key in ("outs", "metrics", "plots")
+        for out, one in stage.paths(key)
+        if one.get("cache", True)
+    ]
+    flags = {name: stage.values[name] for stage, name in names if name not in in_file}
+    operation |= {"flags-to": FILE_PREFIX + files[0]} if files else {}
+    operation |= {"outputs": [out for out in dict.fromkeys(cached) if not leaves_top(out)]} if cached else {}
+    return operation | ({"flags": flags} if flags else {})
 
 
 def make_stage(tree: Tree, name: str, table: Mapping[str, Any], common: Mapping[str, Any]) -> Stage:

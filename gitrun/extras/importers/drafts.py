@@ -105,7 +105,7 @@ class Drafter:
         source, skipped = self._divide_source(run)
         blobs = [blob for file in source if (blob := self._blob(run, file))]
         own_paths = {blob.path for blob in blobs}
-        source_tree = self._tree(run.source_tree or None, blobs)
+        source_tree = self._tree(run, blobs)
         plan = self._plan(run, source_tree, skipped)
         records = {**plan_files(plan), record_files.LENT: b""}
         records[record_files.RUN] += origin_table(run)
@@ -116,7 +116,7 @@ class Drafter:
             blobs.append(Blob(name, FILE, self._hasher.identify("blob", data), data))
         message = encode.commit_message(encode.attempt_subject(plan), "attempt")
         author = author_text(run.author)
-        tree = self._tree(run.source_tree or None, blobs)
+        tree = self._tree(run, blobs)
         parent = f"parent {plan.source.base}\n" if plan.source.base else ""
         stamp = f"{author} {seconds(run.created)} +0000"
         head = f"tree {tree}\n{parent}author {stamp}\ncommitter {stamp}\n\n".encode()
@@ -142,7 +142,7 @@ class Drafter:
             nonce=f"{run.tool}:{clean_text(run.key, 200)}",
             given=tuple(name for name in run.given if is_flag_name(name)),
             # readers look for steps only in runs of entries, which all pipelines are
-            basis=Basis(run.kind == STEPS, parent=parent.run_id if parent else "", needs=tuple(self._needs(run))),
+            basis=Basis(run.is_entry or run.kind == STEPS, tuple(self._needs(run)), parent=parent.run_id if parent else ""),
             batch=batch.run_id if batch else None,
             trial=run.trial if batch else None,
             batch_definition=run.batch_definition,
@@ -226,10 +226,11 @@ class Drafter:
         mode = EXECUTABLE if file.is_executable else FILE
         return Blob(file.path, mode, self._hasher.identify("blob", data), file.content)
 
-    def _tree(self, tree_id: str | None, blobs: Sequence[Blob]) -> str:
-        """Returns the id of a tree with these files, over the one of `tree_id`. Records of runs in that are not part of it."""
+    def _tree(self, run: ImportedRun, blobs: Sequence[Blob]) -> str:
+        """Returns the id of the tree with these files, over the one of the source. Records of runs there are no part of it."""
         own: Mapping[bytes, Entry | None] = {os.fsencode(blob.path): Entry(blob.mode, blob.id) for blob in blobs}
-        return edit_tree(self._objects, self._hasher, tree_id, {DIRECTORY.encode(): None, **own} if tree_id else own)
+        without = {os.fsencode(path): None for path in (DIRECTORY, *run.source_without)}
+        return edit_tree(self._objects, self._hasher, run.source_tree or None, {**without, **own} if run.source_tree else own)
 
 
 def without_conflicts(files: Sequence[ImportedFile], taken: set[str] | frozenset[str] = frozenset()) -> Iterator[ImportedFile]:

@@ -57,10 +57,12 @@ class ImportedNeed:
 class ImportedRun:
     """A run of another tool. `key` is its name there, unique in one import; `tool` is the kind of importer.
 
-    `command` is a template as in run.toml: `{python}` for the interpreter, `{name}` for a flag. The source is `source`, or the
-    git tree `source_tree` with `source` over it. `needs`, `parent`, `steps` and `batch` name other runs of the import by their
-    keys; a key that is not among them is left out. `output` is what the program wrote, or the path of the file that has it.
-    `points` is called when the run is written, so that no more than one run's metrics are in memory. Times are in UTC.
+    `command` is a template as in run.toml: `{python}` for the interpreter, `{name}` for a flag. `is_entry` says that the source
+    has a project file with the operation. The source is `source`, or the
+    git tree `source_tree` without the paths in `source_without` and with `source` over it. `needs`, `parent`, `steps` and
+    `batch` name other runs of the import by their keys; a key that is not among them is left out. `output` is what the program
+    wrote, or the path of the file that has it. `points` is called when the run is written, so that no more than one run's
+    metrics are in memory. Times are in UTC.
     `author` is name and address; None: the tool. `left_out` names what the reader could not carry over.
     """
 
@@ -73,9 +75,11 @@ class ImportedRun:
     flags: Mapping[str, Value | None] = field(default_factory=dict)
     given: tuple[str, ...] = ()
     cwd: str = ""
+    is_entry: bool = False
     params: Params = field(default_factory=Params)
     source: tuple[ImportedFile, ...] = ()
     source_tree: str = ""
+    source_without: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     base: str | None = None
     branch: str | None = None

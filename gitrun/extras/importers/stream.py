@@ -68,7 +68,8 @@ def attempt_pieces(draft: Draft, mark: int, written: set[str]) -> Iterator[bytes
     yield commit_head(mark, draft.author, seconds(draft.run.created), draft.message, draft.plan.source.base)
     yield b"deleteall\n"
     if draft.run.source_tree:
-        yield f'M 0{TREE} {draft.run.source_tree} ""\n'.encode() + b"D " + quoted(DIRECTORY) + b"\n"
+        yield f'M 0{TREE} {draft.run.source_tree} ""\n'.encode()
+        yield from (b"D " + quoted(path) + b"\n" for path in (DIRECTORY, *draft.run.source_without))
     for blob in draft.blobs:
         yield f"M {blob.mode} {blob.id} ".encode() + quoted(blob.path) + b"\n"
 

@@ -1,0 +1,100 @@
+"""Jobs of Hydra 1: directories with `.hydra/config.yaml`, such as `outputs/2026-01-02/03-04-05` or those of a multirun.
+
+Hydra records neither source nor outcome nor times of a job. `.hydra` may hold pickles of a callback, which are never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import UsageError
+from gitrun.extras.importers.foreign_files import clean_text, list_files, parse_yaml, read_bytes, scan_directory
+from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, read_time
+from gitrun.extras.importers.metric_tables import read_metric_tables
+from gitrun.model.run import SCRIPT
+from gitrun.scripts.yaml_text import read_yaml
+from gitrun.source.config_files import iterate_leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gitrun.extras.importers.imported import Context
+
+TOOL, RECORDS = "hydra", ".hydra"
+USUAL = ("outputs", "multirun")
+DEEPEST, MOST_DIRECTORIES = 8, 100_000
+
+
+def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
+    """Yields the jobs below a directory (default: `outputs` and `multirun`). Raises UsageError if there are none."""
+    tops = [context.directory / Path(name).expanduser() for name in ((context.source,) if context.source else USUAL)]
+    jobs = [directory for top in tops for directory in find_jobs(top)]
+    if not jobs:
+        raise UsageError(
+            f"no jobs of Hydra in {context.source or 'outputs or multirun'}", "For example: git run import hydra outputs"
+        )
+    yield from map(read_job, jobs)
+
+
+def find_jobs(top: Path) -> Iterator[Path]:
+    """Yields the directories of jobs at or below a directory, sorted. Follows no links."""
+    waiting, count = [(top, 0)], 0
+    while waiting and count < MOST_DIRECTORIES:
+        directory, depth = waiting.pop()
+        count += 1
+        names = [entry.name for entry in scan_directory(directory) if entry.is_dir(follow_symlinks=False)]
+        if RECORDS in names:
+            yield directory
+        elif depth < DEEPEST:
+            waiting += [(directory / name, depth + 1) for name in reversed(names) if not name.startswith(".")]
+
+
+def read_job(directory: Path) -> ImportedRun | LeftOut:
+    """Returns the run of a job, or the reason why there is none."""
+    config_file = directory / RECORDS / "config.yaml"
+    config, hydra = read_config(config_file), read_config(directory / RECORDS / "hydra.yaml")
+    # where the job wrote names it, wherever its directory is now; the path itself is nobody's business
+    place = clean_text(look_up(hydra or {}, "hydra", "runtime", "output_dir"), 4_000) or directory.name
+    key = f"{'-'.join(directory.parts[-2:])}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+    if config is None:
+        return LeftOut(key, "its .hydra/config.yaml cannot be read")
+    # Hydra writes it just before the job starts
+    created = read_time(int(config_file.stat().st_mtime))
+    if created is None:
+        return LeftOut(key, "its time is no time")
+    job = clean_text(look_up(hydra or {}, "hydra", "job", "name"), 200) or "job"
+    overrides = look_up(hydra or {}, "hydra", "overrides", "task")
+    words = [word for word in overrides if isinstance(word, str)] if isinstance(overrides, list) else []
+    flags = dict(iterate_leaves(config))
+    listing = list_files(directory, without=frozenset({RECORDS}))
+    log = directory / f"{job}.log"
+    files = {file.path: file.place for file in listing.files if file.path != log.name}
+    ended = max([file.place.stat().st_mtime for file in listing.files], default=config_file.stat().st_mtime)
+    return ImportedRun(
+        key=key, tool=TOOL, operation=f"{job}.py", kind=SCRIPT, command=("{python}", f"{job}.py"), created=created,
+        flags=flags, given=tuple(name for word in words if (name := word.lstrip("+~").partition("=")[0]) in flags),
+        started=created, stopped=read_time(int(ended)), output=log if log.is_file() and not log.is_symlink() else b"",
+        points=partial(read_metric_tables, files),
+        produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files if file.path in files),
+        left_out=(
+            "the source: Hydra recorded none", "the outcome: Hydra recorded none, so it counts as completed",
+            *("a symbolic link" for _ in listing.links[:1]), *(reason for _, reason in listing.left_out),
+        ),
+    )  # fmt: skip
+
+
+def read_config(path: Path) -> Mapping[str, Any] | None:
+    """Returns a configuration with OmegaConf's types, in which 1e-3 is a number; None without a valid one."""
+    data = read_bytes(path)
+    # the stricter reader decides whether it is valid and within budgets
+    return read_yaml(data) if data is not None and (isinstance(parse_yaml(data), dict) or not data.strip()) else None
+
+
+def look_up(value: object, *names: str) -> object:
+    """Returns a value in nested tables; None if one of them is missing."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

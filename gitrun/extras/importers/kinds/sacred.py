@@ -1,0 +1,133 @@
+"""Runs of Sacred 0.8's FileStorageObserver: `<id>/` with config.json, run.json, metrics.json and cout.txt, and `_sources/`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitrun.errors import UsageError
+from gitrun.extras.importers.foreign_files import clean_text, list_files, path_fault, read_json, scan_directory
+from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, MetricPoint
+from gitrun.model.metrics import number_from_json
+from gitrun.model.run import COMPLETED, ERROR, SCRIPT, TERMINATED
+from gitrun.source.config_files import iterate_leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gitrun.extras.importers.imported import Context
+
+TOOL = "sacred"
+RECORDS = frozenset({"config.json", "run.json", "metrics.json", "cout.txt", "info.json"})
+ENDINGS = {"COMPLETED": (COMPLETED, 0), "FAILED": (ERROR, 1), "INTERRUPTED": (TERMINATED, -2), "TIMEOUT": (TERMINATED, -15)}
+"""Status and exit status, which Sacred does not record, of runs that have ended."""
+LARGEST = 64 << 20
+
+
+def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
+    """Yields the runs of an observer's directory (default: `runs`). Raises UsageError if it is none."""
+    top = context.directory / Path(context.source or "runs").expanduser()
+    entries = [entry for entry in scan_directory(top) if entry.is_dir(follow_symlinks=False)]
+    directories = [Path(entry.path) for entry in entries if (Path(entry.path) / "run.json").is_file()]
+    if not directories:
+        raise UsageError(f"{context.source or 'runs'} has no runs of Sacred", "For example: git run import sacred runs")
+    for directory in directories:
+        record, config = read_json(directory / "run.json", LARGEST), read_json(directory / "config.json")
+        about = record if isinstance(record, dict) else {}
+        created = time_of(about.get("start_time"))
+        if about.get("status") not in ENDINGS:
+            yield LeftOut(directory.name, "Sacred recorded no end of it")
+        elif created is None:
+            yield LeftOut(directory.name, "it has no time")
+        else:
+            yield read_run(
+                directory, about, config if isinstance(config, dict) else {}, created, with_authors=context.with_authors
+            )
+
+
+def read_run(
+    directory: Path, about: Mapping[str, Any], config: Mapping[str, Any], created: datetime, *, with_authors: bool
+) -> ImportedRun:
+    """Returns one run."""
+    experiment, meta, host = table(about, "experiment"), table(about, "meta"), table(about, "host")
+    script = clean_text(experiment.get("mainfile"), 1_000) or "experiment.py"
+    command, left_out = clean_text(about.get("command"), 200), list[str]()
+    if command not in {"", "main"}:
+        left_out.append(f"its command {command}: a restart runs main")
+    source = read_sources(directory, experiment, left_out)
+    flags = dict(iterate_leaves(config))
+    updates = dict(iterate_leaves(table(meta, "config_updates")))
+    status, exit_status = ENDINGS[about["status"]]
+    trace = about.get("fail_trace")
+    listing = list_files(directory, without=RECORDS)
+    name, machine = clean_text(experiment.get("name"), 200), clean_text(host.get("hostname"), 100)
+    return ImportedRun(
+        key=f"{name or script}-{directory.name}", tool=TOOL, operation=script, kind=SCRIPT, command=("{python}", script),
+        created=created, flags=flags, given=tuple(one for one in updates if one in flags), source=source,
+        environment=read_environment(experiment, host), status=status, exit_status=exit_status,
+        reason=clean_text(trace[-1], 500).strip() if isinstance(trace, list) and trace else "",
+        started=created, stopped=time_of(about.get("stop_time")),
+        output=directory / "cout.txt" if (directory / "cout.txt").is_file() else b"", points=partial(read_points, directory),
+        produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files),
+        author=(machine, f"sacred@{machine}") if with_authors and machine else None,
+        left_out=(*left_out, *(reason for _, reason in listing.left_out), *("a symbolic link" for _ in listing.links[:1])),
+    )  # fmt: skip
+
+
+def table(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Returns a table in a record; an empty one if it is missing."""
+    inner = value.get(name)
+    return inner if isinstance(inner, dict) else {}
+
+
+def read_sources(directory: Path, experiment: Mapping[str, Any], left_out: list[str]) -> tuple[ImportedFile, ...]:
+    """Returns the files of the source, which all runs of the observer share below `_sources`."""
+    pairs = experiment.get("sources")
+    files = []
+    for pair in pairs if isinstance(pairs, list) else ():
+        path, stored = (clean_text(one, 1_000) for one in (*pair, "", "")[:2]) if isinstance(pair, list) else ("", "")
+        # _sources/exp_9e1ffa4d….py, and nothing deeper
+        place = directory.parent / "_sources" / Path(stored).name
+        if path_fault(path) or not place.is_file() or place.is_symlink() or place.parent.is_symlink():
+            left_out.append("a source file that is not below _sources")
+        else:
+            files.append(ImportedFile(path, place))
+    return tuple(files)
+
+
+def read_environment(experiment: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns system, Python and packages. Variables of the environment, which may be secret, are left out."""
+    words = experiment.get("dependencies")
+    pairs = [word.partition("==") for word in words if isinstance(word, str)] if isinstance(words, list) else []
+    packages = {clean_text(name.lower(), 100): clean_text(version, 100) for name, _, version in pairs if name and version}
+    system, version = host.get("os"), clean_text(host.get("python_version"), 50)
+    name = clean_text(system[0], 50) if isinstance(system, list) and system else ""
+    tables = {
+        "platform": {"system": name} if name else None,
+        "python": {"version": version} if version else None,
+        "packages": dict(sorted(packages.items())) or None,
+    }
+    return {name: one for name, one in tables.items() if one}
+
+
+def read_points(directory: Path) -> Iterator[MetricPoint]:
+    """Yields the points of metrics.json: lists of steps and values by name. A number of numpy is a table with its value."""
+    record = read_json(directory / "metrics.json", LARGEST)
+    for name, series in record.items() if isinstance(record, dict) else ():
+        steps, values = (series.get(key) if isinstance(series, dict) else None for key in ("steps", "values"))
+        for step, value in zip(steps, values, strict=False) if isinstance(steps, list) and isinstance(values, list) else ():
+            number = number_from_json(value.get("value") if isinstance(value, dict) else value)
+            at = number_from_json(step)
+            if number is not None and at is not None:
+                yield MetricPoint(name, at, number)
+
+
+def time_of(value: object) -> datetime | None:
+    """Returns a time, which Sacred writes in UTC without saying so; None if it is none."""
+    with suppress(ValueError, TypeError, OverflowError):
+        time = datetime.fromisoformat(clean_text(value, 50)).replace(tzinfo=timezone.utc)
+        return time if time.year >= 1970 else None
+    return None

@@ -1,0 +1,75 @@
+"""git run import csv: a row, a run."""
+
+from __future__ import annotations
+
+import pytest
+from repository import Repo
+
+from gitrun import Project
+
+TABLE = """\
+id,operation,status,exit_status,label,tags,started,duration,flag.lr,flag.opt,metric.loss,metric.val/acc,notes
+a,train.py,completed,,first,x y,2026-01-02T03:04:05Z,2.5,0.1,adam,0.5,nan,hm
+b,train.py,failed,3,,,2026-01-02 03:05:05,,0.2,sgd,,,hm
+c,train.py,running,,,,2026-01-02 03:05:05,,0.2,sgd,,,hm
+,other,,,,,,,5,,1e-3,0.25,hm
+,other,,,,,,,5,,1e-3,0.25,hm
+"""
+
+
+@pytest.fixture
+def repo(tmp_path) -> Repo:
+    return Repo.create(tmp_path / "project")
+
+
+def test_row_of_a_table_is_a_run(repo) -> None:
+    repo.write("runs.csv", TABLE)
+    ended = repo.run("import", "csv", "runs.csv", check=True)
+    failed, first, *others = Project(repo.path).list_runs()
+    assert (first.operation, first.status, dict(first.flags), first.notes.label) == (
+        "train.py",
+        "completed",
+        {"lr": 0.1, "opt": "adam"},
+        "first",
+    )
+    assert (first.notes.tags, first.attempt.duration, first.metrics.ask("loss")) == (("x", "y"), 2.5, 0.5)
+    assert str(first.attempt.created) == "2026-01-02 03:04:05+00:00"
+    assert (failed.status, failed.exit_status) == ("error", 3)
+    # equal rows are two runs
+    assert [(run.operation, run.metrics.ask("loss"), run.flags.get("lr")) for run in others] == [("other", 0.001, 5)] * 2
+    for words in (
+        "(row 3): its status is none of completed, error and terminated",
+        "column notes. To read it: name it flag.notes or metric.notes",
+        "its time: there is no column created or started that has one",
+    ):
+        assert words in ended.stderr
+
+
+def test_rows_that_are_here_are_not_imported_again(repo) -> None:
+    repo.write("runs.csv", TABLE)
+    repo.run("import", "csv", "runs.csv", check=True)
+    head, *rows = TABLE.splitlines(keepends=True)
+    repo.write("runs.csv", head + "d,train.py,,,,,2026-02-02T00:00:00Z,,1,,,,\n" + "".join(rows))
+    assert "imported 1 run from csv; 4 already here" in repo.run("import", "csv", "runs.csv", check=True).stderr
+
+
+def test_tabs_and_a_byte_order_mark_are_read(repo) -> None:
+    repo.write("runs.tsv", b"\xef\xbb\xbfflag.x\tmetric.y\n1\t2\n")
+    repo.run("import", "csv", "runs.tsv", check=True)
+    (run,) = Project(repo.path).list_runs()
+    assert (dict(run.flags), run.metrics.ask("y")) == ({"x": 1}, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b'flag.x\n"' + b"a" * 200_000, b"\0\0,flag.x\n1\0,2\n"])
+def test_file_that_is_no_table_is_refused(repo, content) -> None:
+    repo.write("runs.csv", content)
+    ended = repo.run("import", "csv", "runs.csv")
+    assert ("Traceback" in ended.stderr, ended.returncode in {0, 129}) == (False, True)
+    for words in ((), ("none.csv",), (".",)):
+        assert repo.run("import", "csv", *words).returncode == 129
+
+
+def test_cells_cannot_reach_a_terminal(repo) -> None:
+    repo.write("runs.csv", "operation,label,flag.x,metric.y\n\x1b[31mred,\x1b]52;c;x\x07,\x1b[1m,1\n")
+    repo.run("import", "csv", "runs.csv", check=True)
+    assert "\x1b" not in repo.run("list", check=True).stdout
