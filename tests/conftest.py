@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import calling
 import pytest
+from forms import use_asked_git
 from homes import move_in
 from repository import Repo
 from templates import echo
@@ -59,6 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    use_asked_git()
     calling.FORKING = calling.FORKING and not config.getoption("--exec")
     # under nohup and in the background of a shell signals are ignored, which programs of the tests would inherit:
     # handled signals are back at their defaults in a child

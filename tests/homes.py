@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pygit2
+from forms import asked_form
 from pygit2.enums import ConfigLevel
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def move_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ours = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(config), "GIT_TERMINAL_PROMPT": "0"}
     for name, value in (fixed | ours).items():
         monkeypatch.setenv(name, value)
+    asked_form().apply(monkeypatch)
     # libgit2 reads neither GIT_CONFIG_GLOBAL nor a HOME that changes after it was loaded
     pygit2.settings.search_path[ConfigLevel.GLOBAL] = str(home)
     pygit2.settings.search_path[ConfigLevel.XDG] = str(home / "none")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from belongings import belongings
+from forms import knows_reftables
 from repository import ECHO, Repo
 
 if TYPE_CHECKING:
@@ -301,14 +302,15 @@ def test_no_repository(tmp_path, words):
     assert os.listdir(tmp_path) == ["echo.py"]  # noqa: PTH208
 
 
+@pytest.mark.skipif(knows_reftables(shutil.which("git") or "git"), reason="this git reads reftables")
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
-def test_a_reftable_repository(repo, words):
+def test_a_reftable_repository_without_a_git_that_reads_it(repo, words):
     repo.git("config", "core.repositoryFormatVersion", "1")
     repo.git("config", "extensions.refStorage", "reftable")
     ended = repo.run(*words)
     # git's own words about it come before ours
     ended.stderr = "".join(line for line in ended.stderr.splitlines(keepends=True) if line.startswith("gitrun:"))
-    one_line(ended, "ref")
+    one_line(ended, "refstorage", "git 2.45 or newer")
     assert not (repo.path / ".git/gitrun").exists()
 
 

@@ -49,6 +49,8 @@ def print_report(project: Project, report: Report, *, fix: bool) -> None:
         print_line(f"fixed: {safe_text(one.words)}")
     for one in report.findings:
         print_line(joined(safe_text(one.words), safe_text(one.hint)))
+    for note in report.notes:
+        project.say(note)
     if not report.findings:
         project.say(f"no problems found in {count_text(report.runs, 'run')}")
     elif any(one.cure for one in report.findings) and not fix:

@@ -31,7 +31,7 @@ STATUSES = ("completed", "error", "terminated", "staged", "pending")
 @declared.option("--keep", type=declared.int_range(0), metavar="N", help="Delete all but the newest N runs of each operation.")
 @declared.option("--status", metavar="LIST", help="Delete only runs with one of these statuses, such as error,terminated.")
 @declared.option("--archive", is_flag=True, help="Archive all ended runs without label or mark, whatever their age.")
-@declared.option("--slots", is_flag=True, help="Empty all idle slots, not only those unused for 30 days.")
+@declared.option("--slots", is_flag=True, help="Empty all idle slots, not only those of 30 days; git refs migrate needs that.")
 @declared.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted, and its size; change nothing.")
 @declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, dry_run: bool, as_json: bool, **options: str | int | bool | None) -> None:

@@ -40,6 +40,7 @@ STEADY = (
 )  # fmt: skip
 # git 2.36 or later; batch means one flush of the disk for many objects
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
+REF_STORAGE = "extensions.refstorage"
 MAX_STDERR = 1 << 20
 """Bytes of git's standard error that are kept."""
 PROGRESS = re.compile(r"[A-Z][a-z]+ing [a-z ]+: +[0-9]+|Total [0-9]+ \(|Delta compression using ")
@@ -184,6 +185,11 @@ class Git:
         return STEADY + tuple(word for name in names if "=" not in name for word in ("-c", f"hook.{name}.enabled=false"))
 
     @property
+    def has_reftables(self) -> bool:
+        """Returns whether refs are in reftables (git 2.45 and newer), and not in files."""
+        return self.config.get(REF_STORAGE, ("files",))[-1] == "reftable"
+
+    @property
     def durable(self) -> tuple[str, ...]:
         """Options that make git's writes survive a power cut; none if `gitrun.fsync` is false."""
         mode = self.config.get("gitrun.fsync", ("true",))[-1].lower()
@@ -238,9 +244,7 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     lines = os.fsdecode(result.stdout).removesuffix("\n").split("\n")
     if len(lines) < 4:
         reason = failure_reason(result.stderr)
-        raise NotARepository(
-            reason, "To make one: git init" if "not a git repository" in reason else recommended_command(result.stderr)
-        )
+        raise NotARepository(reason, hint_for(reason) or recommended_command(result.stderr))
     # git answers each question with one line, so further lines are part of a path
     if len(lines) > 6:
         raise NotARepository(
@@ -257,9 +261,17 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
         Path(git_dir), Path(common_dir), top, prefix, without_repository_variables(environ), {}, object_format=FORMATS[form]
     )
     git = replace(git, config=read_config(git))
-    if git.config.get("extensions.refstorage", ("files",))[-1] != "files":
-        raise NotARepository("this repository uses reftable, which gitrun does not support")
+    storage = git.config.get(REF_STORAGE, ("files",))[-1]
+    if storage not in {"files", "reftable"}:
+        raise NotARepository(f"this repository keeps its refs as {storage}, which gitrun does not support")
     return git
+
+
+def hint_for(reason: str) -> str:
+    """Returns what to do about git's reason for finding no repository; empty if that is unknown."""
+    if "refstorage" in reason:
+        return "To read reftables: install git 2.45 or newer"
+    return "To make one: git init" if "not a git repository" in reason else ""
 
 
 def read_config(git: Git) -> dict[str, tuple[str, ...]]:

@@ -13,7 +13,8 @@ from gitrun.source.snapshot import name_first_paths
 from gitrun.store.attempts import Collected
 from gitrun.workspace import links, outputs
 from gitrun.workspace.metrics import collect_metrics
-from gitrun.workspace.slots import bind_content_git, write_worktree_record
+from gitrun.workspace.slots import bind_content_git
+from gitrun.workspace.worktree_records import write_worktree_record
 
 if TYPE_CHECKING:
     from gitrun.model.plan import Outcome

@@ -40,7 +40,8 @@ from gitrun.store.trust import require_trusted
 from gitrun.workspace import outputs
 from gitrun.workspace.lending import lent_changes
 from gitrun.workspace.metrics import collect_metrics
-from gitrun.workspace.slots import bind_content_git, lease_slot, write_worktree_record
+from gitrun.workspace.slots import bind_content_git, lease_slot
+from gitrun.workspace.worktree_records import write_worktree_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

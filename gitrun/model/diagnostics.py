@@ -39,10 +39,16 @@ class Diagnostic:
 
 def check_version(text: str) -> Iterator[Diagnostic]:
     """Yields a finding if `git version` reports a version that is too old."""
+    version = parse_version(text)
+    if version and version < OLDEST_GIT:
+        yield Diagnostic("old-git", f"{text.strip()} is older than 2.36", "Install a newer git")
+
+
+def parse_version(text: str) -> tuple[int, int] | None:
+    """Returns the first two numbers in the output of `git version`; None if there are none."""
     # git version 2.39.5 (Apple Git-154)
     match = re.search(r"(\d+)\.(\d+)", text)
-    if match and (int(match[1]), int(match[2])) < OLDEST_GIT:
-        yield Diagnostic("old-git", f"{text.strip()} is older than 2.36", "Install a newer git")
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def check_settings(config: Config) -> Iterator[Diagnostic]:

@@ -1,4 +1,4 @@
-"""How a repository names its objects: by SHA-1, or by SHA-256 (git 2.29 and newer)."""
+"""The form of object ids in a repository: SHA-1, or SHA-256 (git 2.29 and newer)."""
 
 from __future__ import annotations
 

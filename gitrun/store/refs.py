@@ -1,7 +1,8 @@
 """Keeps the refs of runs. Only this module moves refs, and only it knows how they are stored.
 
 `RefStore` is all that other modules may ask of refs. `FileRefs` implements it for git's files: loose refs and
-`packed-refs`. What only exists with files (damaged refs, locks, loose refs to pack) has a function of its own below.
+`packed-refs`; `Reftables` for reftables. What only exists with files (damaged refs, locks, loose refs to pack) has a function
+of its own below.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, is_id, run_
 from gitrun.store.purged import purged_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from gitrun.git.exe import Git
 
@@ -72,7 +73,7 @@ class RefStore(Protocol):
 
 def ref_store(git: Git) -> RefStore:
     """Returns the store of the repository's refs."""
-    return FileRefs(git)
+    return Reftables(git) if git.has_reftables else FileRefs(git)
 
 
 def tips(git: Git, under: str = RUNS) -> dict[str, str]:
@@ -125,7 +126,7 @@ def refs_of_runs(git: Git, runs: Collection[str]) -> dict[str, str]:
 
 def read_ref(git: Git, ref: str) -> str | None:
     """Returns the object that the ref points to; None if there is no such ref."""
-    if ref.startswith((RUNS, TRASH, ARCHIVE, INCOMING, "refs/notes/")):
+    if not git.has_reftables and ref.startswith((RUNS, TRASH, ARCHIVE, INCOMING, "refs/notes/")):
         # a git process takes longer than the rest of most callers
         loose = read_loose(git, ref)
         if loose:
@@ -153,7 +154,7 @@ def is_packed(git: Git, name: str) -> bool:
 
 def may_have_refs(git: Git, prefix: str) -> bool:
     """Returns whether there may be refs below a prefix that ends with `/`. Starts no git."""
-    return (git.common_dir / prefix).is_dir() or is_packed(git, prefix)
+    return git.has_reftables or (git.common_dir / prefix).is_dir() or is_packed(git, prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +184,18 @@ class FileRefs:
 
     def _list_refs_of_runs(self) -> dict[str, str]:
         """Returns the refs of runs and archives as they were at one moment, if no other process archives all the time."""
-        directory, refs = self.git.common_dir / ARCHIVE, dict[str, str]()
+        place, refs = self._place_of_archives(), dict[str, str]()
         for _ in range(TRIES):
-            before = directory_stamp(directory)
+            before = directory_stamp(place)
             # git reads archives first: a run that is archived in between would be in neither
             refs = self.list_refs(RUNS, ARCHIVE)
-            if before == directory_stamp(directory):
+            if before == directory_stamp(place):
                 break
         return refs
+
+    def _place_of_archives(self) -> Path:
+        """Returns the path that changes whenever an archive moves."""
+        return self.git.common_dir / ARCHIVE
 
     def list_refs(self, *prefixes: str) -> dict[str, str]:
         """Returns where the refs below the prefixes, or of these names, point to: ref -> object, or `ref: <target>`."""
@@ -229,8 +234,12 @@ class FileRefs:
                 remove_old_lock(self.git, edit.ref)
             time.sleep(waits.pop(0))
         if self.git.durable:  # git synced the content of the refs; this syncs their names
-            for directory in sorted({edit.ref.rpartition("/")[0] for edit in edits if belongs_to_run(edit.ref)}):
+            for directory in self._directories(edit.ref for edit in edits if belongs_to_run(edit.ref)):
                 git.objects.fsync(self.git.common_dir / directory)
+
+    def _directories(self, refs: Iterable[str]) -> Iterable[str]:
+        """Returns the directories whose names change when these refs move."""
+        return sorted({ref.rpartition("/")[0] for ref in refs})
 
     def _transact(self, edits: Sequence[RefEdit]) -> str:
         """Runs one transaction. Returns git's reason if it fails, else an empty text."""
@@ -296,23 +305,46 @@ class FileRefs:
         Git renames loose refs into the directory, which changes it. Two changes within one tick of the file system's
         clock leave the same times. The ctime also reveals a write in place whose mtime was set back.
         """
-        stamps, latest = [], 0.0
         # the ids of deleted runs decide which runs of an archive there are
         deleted = (self.git.common_dir / TRASH, self.git.state / "purged")
-        for path in (self.git.common_dir / "packed-refs", self.git.common_dir / RUNS, self.git.common_dir / ARCHIVE, *deleted):
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                stamps.append("-")
-                continue
-            # git replaces packed-refs by renaming, so that its inode changes too
-            stamps.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
-            latest = max(latest, status.st_mtime)
-        return " ".join(stamps) if time.time() - latest > SETTLED else ""
+        return stamp_files(
+            self.git.common_dir / "packed-refs", self.git.common_dir / RUNS, self.git.common_dir / ARCHIVE, *deleted
+        )
+
+
+class Reftables(FileRefs):
+    """Refs in reftables (git 2.45 and newer). Only git reads and moves them."""
+
+    __slots__ = ()
+
+    def _directories(self, refs: Iterable[str]) -> Iterable[str]:
+        return ("reftable",) if any(refs) else ()
+
+    def _place_of_archives(self) -> Path:
+        return self.git.common_dir / "reftable" / "tables.list"
+
+    def token(self) -> str:
+        """Returns the state of the list of tables, which each move of any ref replaces, or an empty text as `FileRefs`."""
+        return stamp_files(self._place_of_archives(), self.git.state / "purged")
+
+
+def stamp_files(*paths: Path) -> str:
+    """Returns a text that changes with these files and directories; empty if one of them changed a moment ago."""
+    stamps, latest = [], 0.0
+    for path in paths:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            stamps.append("-")
+            continue
+        # git replaces packed-refs and tables.list by renaming, so that their inodes change too
+        stamps.append(f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}.{status.st_ctime_ns}")
+        latest = max(latest, status.st_mtime)
+    return " ".join(stamps) if time.time() - latest > SETTLED else ""
 
 
 def directory_stamp(path: Path) -> tuple[int, ...]:
-    """Returns numbers that change with the entries of a directory, which may be absent."""
+    """Returns numbers that change with a file or the entries of a directory, which may be absent."""
     with suppress(FileNotFoundError):
         status = path.stat()
         return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
@@ -358,10 +390,19 @@ def delete_temporary_refs(git: Git, prefix: str) -> None:
     shutil.rmtree(git.common_dir / prefix, ignore_errors=True)
     with suppress(GitrunError, OSError):
         # a gc may have packed some of them
-        packed = tips(git, prefix) if is_packed(git, prefix) else {}
+        packed = tips(git, prefix) if git.has_reftables or is_packed(git, prefix) else {}
         ref_store(git).apply([RefEdit(prefix + name, None, tip, "end of transfer") for name, tip in packed.items()])
     with suppress(OSError):
         (git.common_dir / prefix).parent.rmdir()
+
+
+def detach_head(git: Git, commit_id: str) -> None:
+    """Points HEAD of a worktree to a commit, and to no branch. Raises GitFailed."""
+    before = git.attempt("rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
+    # git checks no value if that is empty: a program may have left HEAD at a branch without commits
+    git.run(
+        "update-ref", "--no-deref", "-z", "--stdin", stdin=transaction_line(RefEdit("HEAD", commit_id, before, "")).encode()
+    )
 
 
 def pack_refs(git: Git) -> None:
@@ -432,5 +473,7 @@ def remove_lock_of_dead_supervisor(repository: Git, run_id: str) -> None:
 
 def ref_lock_files(git: Git) -> Iterator[Path]:
     """Yields the lock files of refs, held or not."""
+    if (lock := git.common_dir / "reftable" / "tables.list.lock").exists():
+        yield lock
     for directory, _, names in os.walk(git.common_dir / "refs"):
         yield from (Path(directory, name) for name in names if name.endswith(".lock"))

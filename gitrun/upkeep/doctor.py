@@ -13,7 +13,7 @@ from gitrun.errors import GitrunError
 from gitrun.git import stale_locks
 from gitrun.git.locks import is_held, make_private_directory
 from gitrun.lifecycle.recover import recover
-from gitrun.model.diagnostics import Diagnostic, check_settings, check_version
+from gitrun.model.diagnostics import Diagnostic, check_settings, check_version, parse_version
 from gitrun.model.run import RUNS, is_id, short_id
 from gitrun.model.text import hide_passwords
 from gitrun.sharing import quarantine, remotes
@@ -33,17 +33,20 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.workspace.session import Session
 
+MIGRATING_GIT = (2, 46)
+"""The first version of git that has `git refs migrate`."""
 ROUNDS = 4
 """Rounds of repair and examination. A repair may uncover another fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of an examination: faults found, faults repaired, and the number of readable runs."""
+    """The result of an examination: faults found, faults repaired, the number of readable runs, and what is no fault."""
 
     findings: tuple[Diagnostic, ...]
     mended: tuple[Diagnostic, ...] = ()
     runs: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def examine(session: Session, expire: float | None, remote: str | None = None) -> Report:
@@ -51,13 +54,14 @@ def examine(session: Session, expire: float | None, remote: str | None = None) -
     git, now = session.git, time.time()
     # stale locks come first: cures run in this order, and git writes no ref that is locked
     diagnostics = list(stale_locks.find_stale_locks(git, ref_lock_files(git)))
-    diagnostics += [*fsck.check_file_system(git), *check_version(git.run("version").decode()), *check_settings(git.config)]
+    version = git.run("version").decode()
+    diagnostics += [*fsck.check_file_system(git), *check_version(version), *check_settings(git.config)]
     diagnostics += [*fsck.check_live(git), *check_slots(git), *fsck.check_temporary_refs(git), *check_leftovers(git, now)]
     diagnostics += [*check_hooks(git), *find_stray_installs(git), *fsck.check_refs(git), *fsck.check_objects(git)]
     of_runs, runs = fsck.check_runs(git, fsck.to_utc(now))
     diagnostics += [*of_runs, *fsck.check_trash(git, expire), *fsck.check_notes(git, runs)]
     diagnostics += check_remote(git, remote) if remote else ()
-    return Report(tuple(diagnostics), runs=runs)
+    return Report(tuple(diagnostics), runs=runs, notes=tuple(note_migration(git, version)))
 
 
 def repair(session: Session, expire: float | None, remote: str | None = None) -> Report:
@@ -80,7 +84,7 @@ def repair(session: Session, expire: float | None, remote: str | None = None) ->
         if not repaired and before.findings == report.findings:
             break
     remaining = (*report.findings, *(check_remote(session.git, remote) if remote else ()))
-    return Report(remaining, tuple(mended), report.runs)
+    return Report(remaining, tuple(mended), report.runs, report.notes)
 
 
 def apply_cure(session: Session, cure: str, target: str) -> None:
@@ -149,6 +153,13 @@ def check_slots(git: Git) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "slot", f"worktrees/{name} belongs to a slot that no longer exists", "git worktree prune", str(record), "erase"
             )
+
+
+def note_migration(git: Git, version: str) -> Iterator[str]:
+    """Yields a note if slots keep `git refs migrate` from moving the refs to reftables."""
+    slots = [name for name in gc.names_in(git.common_dir / "worktrees") if is_slot_record(git.common_dir / "worktrees" / name)]
+    if slots and not git.has_reftables and (parse_version(version) or MIGRATING_GIT) >= MIGRATING_GIT:
+        yield "note: git refs migrate refuses while slots exist. To remove idle slots: git run gc --slots"
 
 
 def is_inaccessible(path: Path) -> bool:

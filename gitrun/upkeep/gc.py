@@ -25,7 +25,8 @@ from gitrun.store.refs import count_loose_refs, pack_refs, tips
 from gitrun.upkeep import archiving
 from gitrun.upkeep.archiving import NEVER, ArchiveRules, runs_to_archive
 from gitrun.workspace.erase import erase
-from gitrun.workspace.slots import is_free, worktree_record
+from gitrun.workspace.slots import is_free
+from gitrun.workspace.worktree_records import worktree_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitrun.workspace import slots as slots
     from gitrun.workspace import tensorboard as tensorboard
     from gitrun.workspace import workspace as workspace
+    from gitrun.workspace import worktree_records as worktree_records
 else:
     from gitrun.lazy import lazy_modules
 

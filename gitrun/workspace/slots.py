@@ -36,6 +36,7 @@ from gitrun.workspace.ready_slots import (
     replace_in_index,
     write_record,
 )
+from gitrun.workspace.worktree_records import worktree_record, write_worktree_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 TREE = "tree"
 # train.cpython-311.pyc
 TAG = re.compile(rb"\.(?:cpython|pypy|graalpy)")
-# everything else in the record, such as locks and MERGE_HEAD, is removed
-KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info"})
 # a slot has no fsmonitor, no reflog (it would keep deleted runs reachable), links for submodules, and an unsplit index
 STEADY = {
     "core.fsmonitor": "false",
@@ -165,11 +164,6 @@ def mtime_or_zero(path: Path) -> int:
         return 0
 
 
-def worktree_record(git: Git, directory: Path) -> Path:
-    """Returns the directory of git's record of the slot's worktree."""
-    return git.common_dir / "worktrees" / f"gitrun-{directory.name}"
-
-
 def write_state(directory: Path, state: State) -> None:
     """Writes a slot's state atomically."""
     fresh = directory / "state.new"
@@ -240,6 +234,8 @@ def prepare_slot(git: Git, directory: Path, what: tuple[State, Lending | None], 
         return slot
     # git could not cope with what a program left there
     erase(os.fsencode(directory / TREE))
+    if git.has_reftables:
+        erase(os.fsencode(slot.git.git_dir))
     (directory / "index").unlink(missing_ok=True)
     update_slot(slot, state, lending, caches=None)
     return slot
@@ -356,46 +352,6 @@ def list_worktrees(top: Path) -> list[Path]:
         inner = [one] if (one / ".git").is_file() else list(one.iterdir())
         worktrees += [path for path in inner if is_directory(os.fsencode(path)) and (path / ".git").is_file()]
     return worktrees
-
-
-def write_worktree_record(git: Git, attempt_id: str) -> None:
-    """Makes git's record of a slot and its worktree point to each other, with a detached HEAD at the attempt.
-
-    The layout follows gitrepository-layout(5). `git worktree add` takes a lock and fails beside another one.
-    """
-    record, tree = git.git_dir, git.worktree or git.git_dir
-    if not is_directory(os.fsencode(tree)):
-        erase(os.fsencode(tree))
-        tree.mkdir(parents=True)
-    if not os.access(tree, os.R_OK | os.W_OK | os.X_OK):
-        tree.chmod(0o700)
-    if is_directory(os.fsencode(record)):
-        for name in os.listdir(record):
-            if name not in KEPT_IN_RECORD:
-                erase(os.fsencode(record / name))
-    else:
-        erase(os.fsencode(record))
-        record.mkdir(parents=True)
-        (record / "locked").touch()  # protects the incomplete record from git worktree prune
-    replace_file(record / "commondir", "../..\n")
-    replace_file(record / "HEAD", f"{attempt_id}\n")
-    replace_file(tree / ".git", f"gitdir: {record}\n")
-    replace_file(record / "gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
-    (record / "locked").unlink(missing_ok=True)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Replaces whatever is at `path` by a file with this text, atomically."""
-    target, content = os.fsencode(path), os.fsencode(text)
-    if os.path.lexists(target):
-        if not stat.S_ISREG(os.lstat(target).st_mode):
-            erase(target)
-        elif path.read_bytes() == content:
-            return
-    # after a kill the old text must remain: git fsck reports a worktree without HEAD
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(content)
-    fresh.replace(path)
 
 
 def bind_git(git: Git, tree: Path, *, is_full: bool = False) -> Git:

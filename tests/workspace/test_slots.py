@@ -11,7 +11,7 @@ import pytest
 from litter import DEEP, LITTER, contents, slot
 from repository import Repo
 
-from gitrun.workspace.slots import replace_file
+from gitrun.workspace.worktree_records import replace_file
 
 
 @pytest.fixture

@@ -1,0 +1,96 @@
+"""Git's records of the worktrees of slots, `worktrees/gitrun-<n>`.
+
+With refs in files, gitrun writes a record by hand: `git worktree add` takes a lock and fails beside another one. With
+reftables only git can write a record, because HEAD is in a reftable of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from gitrun.dataclass import replace
+from gitrun.git.locks import acquire
+from gitrun.store.refs import detach_head
+from gitrun.workspace.erase import erase, is_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitrun.git.exe import Git
+
+# everything else in a record, such as locks and MERGE_HEAD, is removed
+KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info", "refs", "reftable"})
+NEW = ".new"
+"""Directory in a slot's `tree` where git makes a worktree, before it gets its own place."""
+
+
+def worktree_record(git: Git, directory: Path) -> Path:
+    """Returns the directory of git's record of the slot's worktree."""
+    return git.common_dir / "worktrees" / f"gitrun-{directory.name}"
+
+
+def write_worktree_record(git: Git, attempt_id: str) -> None:
+    """Makes git's record of a slot and its worktree point to each other, with a detached HEAD at the attempt.
+
+    The layout follows gitrepository-layout(5). Raises GitFailed, OSError.
+    """
+    record, tree = git.git_dir, git.worktree or git.git_dir
+    if not is_directory(os.fsencode(tree)):
+        erase(os.fsencode(tree))
+        tree.mkdir(parents=True)
+    if not os.access(tree, os.R_OK | os.W_OK | os.X_OK):
+        tree.chmod(0o700)
+    if git.has_reftables and not (record / "reftable" / "tables.list").is_file():
+        add_worktree(git, attempt_id)
+    elif is_directory(os.fsencode(record)):
+        for name in os.listdir(record):
+            if name not in KEPT_IN_RECORD:
+                erase(os.fsencode(record / name))
+    else:
+        erase(os.fsencode(record))
+        record.mkdir(parents=True)
+        (record / "locked").touch()  # protects the incomplete record from git worktree prune
+    replace_file(record / "commondir", "../..\n")
+    if not git.has_reftables:
+        replace_file(record / "HEAD", f"{attempt_id}\n")
+    replace_file(tree / ".git", f"gitdir: {record}\n")
+    replace_file(record / "gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
+    (record / "locked").unlink(missing_ok=True)
+    if git.has_reftables:
+        detach_head(git, attempt_id)
+
+
+def add_worktree(git: Git, attempt_id: str) -> None:
+    """Lets git write the record of a slot's worktree. Raises GitFailed, OSError."""
+    record, tree = git.git_dir, git.worktree or git.git_dir
+    # slots/3/tree/<parent>/<name>: git names a record after its directory, and a killed add still belongs to the slot
+    fresh = tree.parent.parent / NEW / record.name
+    environ = {name: value for name, value in git.environ.items() if name != "GIT_INDEX_FILE"}
+    whole = replace(git, git_dir=git.common_dir, worktree=None, environ=environ, extra=())
+    # git 2.39: 11 of 40 parallel `git worktree add` failed
+    with acquire(git.state / "worktree.lock") or nullcontext():
+        erase(os.fsencode(record))
+        erase(os.fsencode(fresh.parent))
+        # git 2.48: relative paths would be a setting of the user's repository
+        words = ("-c", "worktree.useRelativePaths=false", "worktree", "add", "--quiet", "--detach", "--no-checkout")
+        whole.run(*words, "--", str(fresh), attempt_id)
+    (fresh / ".git").replace(tree / ".git")
+    replace_file(record / "gitdir", f"{tree}/.git\n")
+    erase(os.fsencode(fresh.parent))
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replaces whatever is at `path` by a file with this text, atomically."""
+    target, content = os.fsencode(path), os.fsencode(text)
+    if os.path.lexists(target):
+        if not stat.S_ISREG(os.lstat(target).st_mode):
+            erase(target)
+        elif path.read_bytes() == content:
+            return
+    # after a kill the old text must remain: git fsck reports a worktree without HEAD
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
