@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gitrun.commands import declared
-from gitrun.commands.selecting import MOST, describe_run, explain_no_match
+from gitrun.commands.selecting import MOST, build_query, describe_run, explain_no_match
 from gitrun.dataclass import replace
 from gitrun.errors import BadRun, NoMatch, UnknownRun, UsageError
 from gitrun.model.run import BATCH, STEPS, Run, short_id
@@ -109,6 +110,16 @@ def receive_with_trials(project: Project, receive: Callable[[FetchRequest], Rece
     for more in map(receive, rest):
         received = replace(received, fresh=[*received.fresh, *more.fresh], refused={**received.refused, **more.refused})
     return received
+
+
+def fetch_selected(project: Project, words: Sequence[str], options: dict[str, Any], *, merge: bool) -> int:
+    """Fetches the runs that words and filters select, and reports the outcome. Returns the exit code."""
+    options["question"] = build_query(options)
+    # `fetch origin` names a remote, `fetch 3fa2c1d8` a run
+    remote, names = split_remote_and_names(project, words)
+    receive = partial(project.sharing.fetch, remote)
+    received = receive_with_trials(project, receive, build_order(project, names, options, merge=merge))
+    return report_received(project, received, remote, quiet=options["quiet"])
 
 
 def pick_function(project: Project, question: Query, revisions: str | None) -> Pick:

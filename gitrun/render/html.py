@@ -18,7 +18,7 @@ from gitrun.render.markup import (
     unlink_missing,
 )
 from gitrun.render.report_details import render_detail
-from gitrun.render.report_table import MOST_OPERATIONS, build_table, count_left, equal_lines, metric_ranges
+from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, ranges_sentence
 from gitrun.render.report_text import clip_text, report_verdict, review_commands, status_words, trial_heading, trial_rows
 
 if TYPE_CHECKING:
@@ -165,23 +165,9 @@ def render_table(table: ReportTable, rows: Sequence[str]) -> str:
 
 def render_foot(report: Report, table: ReportTable) -> str:
     """Renders what belongs to the table: the runs without a row, the ranges of metrics, and what they are compared with."""
-    ranges = "; ".join(
-        f"{render_code(name)} from {low} ({link_run(least)}) to {high} ({link_run(most)})"
-        for name, (low, least), (high, most) in metric_ranges(report)
-    )
-    lines = filter(None, (count_left(table), f"Completed runs have {ranges}." if ranges else "", render_bases(report)))
+    ranges = ranges_sentence(report, render_code, link_run)
+    lines = filter(None, (count_left(table), ranges, bases_sentence(report, render_code)))
     return "".join(f'<p class="soft">{line}</p>' for line in lines)
-
-
-def render_bases(report: Report) -> str:
-    """Names the runs of the base for comparison."""
-    if not report.bases:
-        return "There is no run of the base to compare with." if report.range else ""
-    bases = (
-        f"{render_code(clip_text(operation, 80))} with {render_code(short_id(run.id))}"
-        for operation, run in list(report.bases.items())[:MOST_OPERATIONS]
-    )
-    return f"Compared with the latest completed run of the base: {', '.join(bases)}."
 
 
 def render_commands(report: Report) -> str:

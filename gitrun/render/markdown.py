@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.run import short_id
 from gitrun.model.text import count_text
-from gitrun.render.report_table import MOST_OPERATIONS, build_table, count_left, equal_lines, metric_ranges
+from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, ranges_sentence
 from gitrun.render.report_text import (
     clip_text,
     code_lines,
@@ -61,7 +61,8 @@ def render_markdown(report: Report, budget: int) -> str:
     shown, left = fit_parts(list(table_rows(table)), room * 2 // 3 if budget else 0)
     more = f"… and {left:,} more rows." if left else ""
     lines = "\n".join((*table_head(table), *shown))
-    foot = (more, count_left(table), ranges_text(report), bases_text(report))
+    ranges = ranges_sentence(report, code_span, lambda run: code_span(short_id(run.id)))
+    foot = (more, count_left(table), ranges, bases_sentence(report, code_span))
     parts = (f"### {table.caption}", *equal_texts(table), lines, *foot)
     kept, dropped = fit_parts(["\n\n".join(filter(None, parts)) + "\n", *sections], room)
     text = "\n".join((head, *kept))
@@ -148,26 +149,6 @@ def equal_texts(table: ReportTable) -> Iterator[str]:
     for operation, texts in equal_lines(table):
         words = f"Same in all runs of {code_span(operation)}:" if operation else "Same in all:"
         yield f"{words} {' '.join(map(code_span, texts))}"
-
-
-def ranges_text(report: Report) -> str:
-    """Returns the least and the largest values of metrics; empty if there are none."""
-    ranges = "; ".join(
-        f"{code_span(name)} from {low} ({code_span(short_id(least.id))}) to {high} ({code_span(short_id(most.id))})"
-        for name, (low, least), (high, most) in metric_ranges(report)
-    )
-    return f"Completed runs have {ranges}." if ranges else ""
-
-
-def bases_text(report: Report) -> str:
-    """Names the runs of the base for comparison."""
-    if not report.bases:
-        return "There is no run of the base to compare with." if report.range else ""
-    bases = (
-        f"{code_span(clip_text(operation, 80))} with {code_span(short_id(run.id))}"
-        for operation, run in list(report.bases.items())[:MOST_OPERATIONS]
-    )
-    return f"Compared with the latest completed run of the base: {', '.join(bases)}."
 
 
 def list_commands(report: Report) -> str:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.model.flags import same_value
-from gitrun.model.run import COMPLETED, STATUSES
+from gitrun.model.run import COMPLETED, STATUSES, short_id
 from gitrun.model.text import count_text, numbers_text
 from gitrun.render.report_text import MANY, clip_text, delta_text, flag_text, flag_texts
 from gitrun.views.report import latest_by_operation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any, TypeAlias
 
     from gitrun.model.run import Run
@@ -308,3 +308,23 @@ def metric_ranges(report: Report) -> list[tuple[str, tuple[str, Run], tuple[str,
             least, most = numbers_text([low[0], high[0]])
             ranges.append((clip_text(name, 60), (least, low[1]), (most, high[1])))
     return ranges[:MOST_METRICS]
+
+
+def ranges_sentence(report: Report, quote: Callable[[str], str], name_run: Callable[[Run], str]) -> str:
+    """Returns the least and the largest values of metrics, in markup; empty if there are none."""
+    ranges = "; ".join(
+        f"{quote(name)} from {low} ({name_run(least)}) to {high} ({name_run(most)})"
+        for name, (low, least), (high, most) in metric_ranges(report)
+    )
+    return f"Completed runs have {ranges}." if ranges else ""
+
+
+def bases_sentence(report: Report, quote: Callable[[str], str]) -> str:
+    """Names the runs of the base for comparison, in markup; empty without a range of commits."""
+    if not report.bases:
+        return "There is no run of the base to compare with." if report.range else ""
+    bases = (
+        f"{quote(clip_text(operation, 80))} with {quote(short_id(run.id))}"
+        for operation, run in list(report.bases.items())[:MOST_OPERATIONS]
+    )
+    return f"Compared with the latest completed run of the base: {', '.join(bases)}."
