@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from dataclasses import asdict, dataclass, field, replace
     from typing import Any
 
-    Initializer = Callable[..., None]
 
 __all__ = ["asdict", "dataclass", "field", "replace"]
 MISSING = object()
 """Stands for a default that is not there."""
+FIELDS, READ = "__gitrun_fields__", "__gitrun_read__"
+"""Attributes of a class: its fields, and the function that reads those which `==` compares."""
 FEW = 8
 """Values of a class that are made without a compiled `__init__`: compiling takes as long as fifty of them."""
 
@@ -55,36 +56,36 @@ class StandardFields:
         return standard
 
 
+STANDARD = StandardFields()
+calls: dict[type, int] = {}
+"""How many values of a class were made without a compiled `__init__`."""
+
+
 def plain_dataclass(cls: Any = None, /, *, frozen: bool = False, slots: bool = False, eq: bool = True) -> Any:  # noqa: ANN401
     """Makes a class of values, as `dataclasses.dataclass` does with these options."""
     if cls is None:
         return lambda cls: plain_dataclass(cls, frozen=frozen, slots=slots, eq=eq)
-    inherited = {field.name: field for base in reversed(cls.__mro__[1:]) for field in getattr(base, "__gitrun_fields__", ())}
+    inherited = {field.name: field for base in reversed(cls.__mro__[1:]) for field in getattr(base, FIELDS, ())}
     own = own_fields(cls)
     fields = tuple({**inherited, **own}.values())
-    if slots:
-        cls = with_slots(cls, tuple(own))
-    else:
-        set_defaults(cls, own)
     names = tuple(field.name for field in fields)
-    methods: dict[str, Any] = {"__repr__": make_repr(names)}
+    added: dict[str, Any] = {"__repr__": show_value, "__init__": init_few}
     if eq:
-        compared = tuple(field.name for field in fields if field.compare)
-        methods["__eq__"], values_hash = make_comparison(compared)
-        methods["__hash__"] = values_hash if frozen else None
+        added["__eq__"], added["__hash__"] = compare_values, hash_value if frozen else None
     if frozen:
-        methods["__setattr__"], methods["__delattr__"] = make_refusals(cls, frozenset(names))
-        if slots:
-            methods |= make_pickling(names)
-    for name, method in methods.items():
-        # Python sets __hash__ to None in a class that defines __eq__
-        if name not in cls.__dict__ or (name == "__hash__" and cls.__dict__[name] is None):
-            setattr(cls, name, method)
-    cls.__gitrun_fields__ = fields
-    cls.__dataclass_fields__ = StandardFields()
-    setattr(cls, "__match_args__", names)  # noqa: B010 - mypy takes a plain assignment for a mistake
-    if "__init__" not in cls.__dict__:
-        cls.__init__ = make_first_init(cls, fields)
+        added["__setattr__"], added["__delattr__"] = refuse_change, refuse_deletion
+    if frozen and slots:
+        added["__getstate__"], added["__setstate__"] = read_state, restore_state
+    content = cls.__dict__
+    # Python sets __hash__ to None in a class that defines __eq__
+    added = {name: method for name, method in added.items() if name not in content or content[name] is None}
+    compared = tuple(field.name for field in fields if field.compare)
+    added |= {FIELDS: fields, READ: values_of(compared), "__dataclass_fields__": STANDARD, "__match_args__": names}
+    if slots:
+        return with_slots(cls, tuple(own), added)
+    set_defaults(cls, own)
+    for name, method in added.items():
+        setattr(cls, name, method)
     return cls
 
 
@@ -100,11 +101,10 @@ def own_fields(cls: Any) -> dict[str, Field]:  # noqa: ANN401 - any class
     return fields
 
 
-def with_slots(cls: Any, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - any class
-    """Returns the class with slots for its fields, which a class can only get when it is made."""
+def with_slots(cls: Any, names: tuple[str, ...], added: dict[str, Any]) -> Any:  # noqa: ANN401 - any class
+    """Returns the class with slots for its fields, which a class can only get when it is made, and with what is added."""
     content = {name: value for name, value in cls.__dict__.items() if name not in {*names, "__dict__", "__weakref__"}}
-    content["__slots__"] = names
-    made = type(cls)(cls.__name__, cls.__bases__, content)
+    made = type(cls)(cls.__name__, cls.__bases__, {**content, **added, "__slots__": names})
     made.__qualname__ = cls.__qualname__
     return made
 
@@ -118,49 +118,45 @@ def set_defaults(cls: Any, own: dict[str, Field]) -> None:  # noqa: ANN401 - any
             delattr(cls, field.name)
 
 
-def values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """Returns a function that reads these attributes of a value."""
+def values_of(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """Returns a function that reads these attributes of a value. It is no method: Python would pass the value twice."""
     if len(names) > 1:
         return attrgetter(*names)
-    return lambda value: tuple(getattr(value, name) for name in names)
+    return staticmethod(lambda value: tuple(getattr(value, name) for name in names))
 
 
-def make_repr(names: tuple[str, ...]) -> Callable[[Any], str]:
-    """Returns the `__repr__` of a class: `Entry(mode='100644', id='…')`."""
-
-    def __repr__(self: Any) -> str:  # noqa: ANN401, N807
-        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
-
-    return __repr__
+def show_value(self: Any) -> str:  # noqa: ANN401 - any value, as below
+    """The `__repr__` of values: `Entry(mode='100644', id='…')`."""
+    return (
+        f"{type(self).__qualname__}({', '.join(f'{one.name}={getattr(self, one.name)!r}' for one in self.__gitrun_fields__)})"
+    )
 
 
-def make_comparison(names: tuple[str, ...]) -> tuple[Callable[[Any, Any], Any], Callable[[Any], int]]:
-    """Returns the `__eq__` and `__hash__` of a class. Only values of the same class can be equal."""
-    read = values_of(names)
-
-    def __eq__(self: Any, other: Any) -> Any:  # noqa: ANN401, N807
-        return read(self) == read(other) if type(self) is type(other) else NotImplemented
-
-    def __hash__(self: Any) -> int:  # noqa: ANN401, N807
-        return hash(read(self))
-
-    return __eq__, __hash__
+def compare_values(self: Any, other: Any) -> Any:  # noqa: ANN401
+    """The `__eq__` of values. Only values of the same class can be equal."""
+    if type(self) is not type(other):
+        return NotImplemented
+    read = self.__gitrun_read__
+    return read(self) == read(other)
 
 
-def make_refusals(cls: Any, names: frozenset[str]) -> tuple[Any, Any]:  # noqa: ANN401 - any class
-    """Returns the `__setattr__` and `__delattr__` of a frozen class, which raise FrozenInstanceError."""
+def hash_value(self: Any) -> int:  # noqa: ANN401
+    """The `__hash__` of frozen values."""
+    return hash(self.__gitrun_read__(self))
 
-    def __setattr__(self: Any, name: str, value: object) -> None:  # noqa: ANN401, N807
-        if type(self) is cls or name in names:
-            raise frozen_error(f"cannot assign to field {name!r}")
-        super(cls, self).__setattr__(name, value)
 
-    def __delattr__(self: Any, name: str) -> None:  # noqa: ANN401, N807
-        if type(self) is cls or name in names:
-            raise frozen_error(f"cannot delete field {name!r}")
-        super(cls, self).__delattr__(name)
+def refuse_change(self: Any, name: str, value: object) -> None:  # noqa: ANN401
+    """The `__setattr__` of frozen values. Raises FrozenInstanceError."""
+    if FIELDS in type(self).__dict__ or name in type(self).__match_args__:
+        raise frozen_error(f"cannot assign to field {name!r}")
+    object.__setattr__(self, name, value)
 
-    return __setattr__, __delattr__
+
+def refuse_deletion(self: Any, name: str) -> None:  # noqa: ANN401
+    """The `__delattr__` of frozen values. Raises FrozenInstanceError."""
+    if FIELDS in type(self).__dict__ or name in type(self).__match_args__:
+        raise frozen_error(f"cannot delete field {name!r}")
+    object.__delattr__(self, name)
 
 
 def frozen_error(words: str) -> AttributeError:
@@ -176,44 +172,37 @@ def standard_library() -> Any:  # noqa: ANN401 - a module
     return dataclasses
 
 
-def make_pickling(names: tuple[str, ...]) -> dict[str, Any]:
-    """Returns what lets frozen values with slots be pickled and copied."""
-
-    def __getstate__(self: Any) -> list[Any]:  # noqa: ANN401, N807
-        return [getattr(self, name) for name in names]
-
-    def __setstate__(self: Any, state: list[Any]) -> None:  # noqa: ANN401, N807
-        for name, value in zip(names, state, strict=True):
-            object.__setattr__(self, name, value)
-
-    return {"__getstate__": __getstate__, "__setstate__": __setstate__}
+def read_state(self: Any) -> list[Any]:  # noqa: ANN401
+    """The `__getstate__` of frozen values with slots, which pickle and copy need."""
+    return [getattr(self, field.name) for field in self.__gitrun_fields__]
 
 
-def make_first_init(cls: Any, fields: tuple[Field, ...]) -> Initializer:  # noqa: ANN401 - any class
-    """Returns an `__init__` that sets the fields one by one, and replaces itself by a compiled one after FEW calls."""
-    names = tuple(field.name for field in fields)
-    after = getattr(cls, "__post_init__", None)
-    calls = 0
+def restore_state(self: Any, state: list[Any]) -> None:  # noqa: ANN401
+    """The `__setstate__` of frozen values with slots."""
+    for field, value in zip(self.__gitrun_fields__, state, strict=True):
+        object.__setattr__(self, field.name, value)
 
-    def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: ANN401, N807
-        nonlocal calls
-        calls += 1
-        if calls > FEW:
-            cls.__init__ = compile_init(cls, fields)
-        given = len(values)
-        if given > len(names):
-            raise TypeError(f"{cls.__name__}.__init__() takes {len(names)} values but {given} were given")
-        setter = object.__setattr__
-        for name, value in zip(names, values):  # noqa: B905 - the rest is named or has a default
-            setter(self, name, value)
-        for field in fields[given:]:
-            setter(self, field.name, named.pop(field.name) if field.name in named else make_default(cls, field))
-        if named:
-            raise TypeError(f"{cls.__name__}.__init__() got an unexpected argument: {next(iter(named))!r}")
-        if after:
-            after(self)
 
-    return __init__
+def init_few(self: Any, *values: Any, **named: Any) -> None:  # noqa: ANN401
+    """The first `__init__` of a class: sets the fields one by one. After FEW calls, a compiled one replaces it."""
+    cls, fields = type(self), self.__gitrun_fields__
+    count = calls.get(cls, 0) + 1
+    calls[cls] = count
+    if count > FEW:
+        owner = next(one for one in cls.__mro__ if FIELDS in one.__dict__)
+        setattr(owner, "__init__", compile_init(owner, fields))  # noqa: B010 - mypy takes it for a mistake
+    given = len(values)
+    if given > len(fields):
+        raise TypeError(f"{cls.__name__}.__init__() takes {len(fields)} values but {given} were given")
+    setter = object.__setattr__
+    for field, value in zip(fields, values):  # noqa: B905 - the rest is named or has a default
+        setter(self, field.name, value)
+    for field in fields[given:]:
+        setter(self, field.name, named.pop(field.name) if field.name in named else make_default(cls, field))
+    if named:
+        raise TypeError(f"{cls.__name__}.__init__() got an unexpected argument: {next(iter(named))!r}")
+    if hasattr(cls, "__post_init__"):
+        self.__post_init__()
 
 
 def make_default(cls: Any, field: Field) -> object:  # noqa: ANN401 - any class
@@ -225,7 +214,7 @@ def make_default(cls: Any, field: Field) -> object:  # noqa: ANN401 - any class
     return field.default
 
 
-def compile_init(cls: Any, fields: tuple[Field, ...]) -> Initializer:  # noqa: ANN401 - any class
+def compile_init(cls: Any, fields: tuple[Field, ...]) -> Callable[..., None]:  # noqa: ANN401 - any class
     """Returns an `__init__` with a parameter for each field, as the standard library would write it."""
     scope: dict[str, Any] = {"MISSING": MISSING, "setter": object.__setattr__}
     parameters, lines = ["self"], []
@@ -241,7 +230,7 @@ def compile_init(cls: Any, fields: tuple[Field, ...]) -> Initializer:  # noqa: A
     if hasattr(cls, "__post_init__"):
         lines.append("  self.__post_init__()")
     exec(f"def __init__({', '.join(parameters)}):\n" + ("\n".join(lines) or "  pass"), scope)  # noqa: S102 - names of our own fields
-    init: Initializer = scope["__init__"]
+    init: Callable[..., None] = scope["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     return init
 

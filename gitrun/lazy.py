@@ -1,16 +1,18 @@
-"""Doors of packages that import a module only when it is first used.
+"""Doors of packages that import a module only when it is first used, and patterns that are compiled so late.
 
 `git run` starts in a tenth of a second because a verb imports only what it needs.
 """
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+    from typing import Any, AnyStr
 
 
 def lazy_modules(package: str) -> Callable[[str], ModuleType]:
@@ -25,3 +27,24 @@ def lazy_modules(package: str) -> Callable[[str], ModuleType]:
             raise AttributeError(f"module {package!r} has no attribute {name!r}") from error
 
     return load
+
+
+class LazyPattern:
+    """A regular expression that is compiled when it is first used: a start compiles those that it needs, not all."""
+
+    def __init__(self, text: Any, flags: int) -> None:  # noqa: ANN401 - str or bytes
+        self._source = text, flags
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value: object = getattr(re.compile(*self._source), name)
+        # the next use of the same method finds it without this function
+        setattr(self, name, value)
+        return value
+
+
+def lazy_pattern(text: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
+    """Returns what `re.compile` returns, but compiles it at its first use."""
+    lazy: Any = LazyPattern(text, flags)
+    return lazy  # type: ignore[no-any-return] # it has the methods of a pattern

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import GitFailed, NotARepository
+from gitrun.lazy import lazy_pattern
 from gitrun.model.object_format import FORMATS, SHA1
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "
 REF_STORAGE = "extensions.refstorage"
 MAX_STDERR = 1 << 20
 """Bytes of git's standard error that are kept."""
-PROGRESS = re.compile(r"[A-Z][a-z]+ing [a-z ]+: +[0-9]+|Total [0-9]+ \(|Delta compression using ")
-CONTROL_CHARACTERS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
+PROGRESS = lazy_pattern(r"[A-Z][a-z]+ing [a-z ]+: +[0-9]+|Total [0-9]+ \(|Delta compression using ")
+CONTROL_CHARACTERS = lazy_pattern(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
 """Control and text-direction characters, which the other side could send to a terminal."""
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
+from gitrun.lazy import lazy_pattern
 from gitrun.process.environment import copy_environment
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 # git cuts such characters off both ends, and drops brackets and line ends (ident.c)
-PLAIN = re.compile(r"[^\x00-\x20.,:;<>\"\\'](?:[^\x00\n<>]*[^\x00-\x20.,:;<>\"\\'])?")
+PLAIN = lazy_pattern(r"[^\x00-\x20.,:;<>\"\\'](?:[^\x00\n<>]*[^\x00-\x20.,:;<>\"\\'])?")
 
 
 def format_identities(git: Git) -> bytes | None:

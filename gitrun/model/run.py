@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import unicodedata
 from datetime import timezone
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun import model
 from gitrun.dataclass import asdict, dataclass, replace
+from gitrun.lazy import lazy_pattern
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.text import duration_text, ending_text, metrics_text, time_text
@@ -48,11 +48,11 @@ INCOMING, OUTBOX = "refs/gitrun/incoming/", "refs/gitrun/outbox/"
 """Refs that keep fetched runs until they are checked, and runs that are being pushed."""
 ID_DIGITS = "[0-9a-f]{40}(?:[0-9a-f]{24})?"
 """Pattern of a full object id, of SHA-1 or SHA-256."""
-ID = re.compile(ID_DIGITS)
+ID = lazy_pattern(ID_DIGITS)
 # git accepts abbreviated ids of four digits and more
-PREFIX = re.compile(r"[0-9a-fA-F]{4,64}")
+PREFIX = lazy_pattern(r"[0-9a-fA-F]{4,64}")
 # the list counts from 1
-INDEX = re.compile(r"[1-9][0-9]*")
+INDEX = lazy_pattern(r"[1-9][0-9]*")
 
 
 STAGED, PENDING, RUNNING = "staged", "pending", "running"

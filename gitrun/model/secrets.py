@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from gitrun.lazy import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -54,7 +56,7 @@ TEXT_TOKENS = frozenset({
     "padding", "unknown", "max", "min", "num", "n", "per", "new", "by", "boi", "eoi", "bot", "eot", "think",
 })  # fmt: skip
 """Words that make a following `token` a piece of text."""
-QUICK_TEST = re.compile("pass|secret|token|key|cred|pwd|pw|auth|bearer|pat", re.IGNORECASE)
+QUICK_TEST = lazy_pattern("pass|secret|token|key|cred|pwd|pw|auth|bearer|pat", re.IGNORECASE)
 """A quick test: every name of a secret contains one of these."""
 SWITCHES = frozenset({
     "no", "without", "ask", "show", "hide", "is", "has", "have", "require", "requires", "enable", "disable", "skip", "check",
@@ -63,14 +65,16 @@ SWITCHES = frozenset({
 LOGINS = frozenset({"-u", "--user", "--auth"})
 OWNERS = frozenset({"docker", "podman", "nerdctl", "rsync", "chown", "install", "unshare", "runuser", "systemd-run", "ssh"})
 """Programs whose `-u` and `--user` name an owner or a host."""
-PLACEHOLDER = re.compile(
+PLACEHOLDER = lazy_pattern(
     r"""|none|null|true|false|yes|no|on|off|auto|default|todo|changeme|change_me|redacted|x{2,}|\*+|\.{2,}|-+
     |<.*>|\[.*\]|\$.*|%.*%|\{.*\}|your[-_ ].*|(?:env|file|vault|op|keyring):.*""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 # ~/.kaggle/key.json and certs/server.pem name a file, and are no secrets themselves
-PATH = re.compile(r"(?:[~.]{0,2}/.*|.*\.(?:json|ya?ml|toml|txt|env|ini|cfg|conf|pem|key|pub|crt|py|csv|pickle|pkl|bin|model))")
-NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
+PATH = lazy_pattern(
+    r"(?:[~.]{0,2}/.*|.*\.(?:json|ya?ml|toml|txt|env|ini|cfg|conf|pem|key|pub|crt|py|csv|pickle|pkl|bin|model))"
+)
+NUMBER = lazy_pattern(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 EXAMPLE_PASSWORDS = frozenset({
     b"password", b"passwd", b"pass", b"pwd", b"pw", b"secret", b"user", b"username", b"postgres", b"root", b"test", b"guest",
     b"admin", b"example", b"token", b"changeme", b"mysql", b"p", b"x", b"foo", b"bar", b"mypassword", b"yourpassword",

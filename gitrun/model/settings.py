@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from gitrun import model
 from gitrun.dataclass import dataclass
 from gitrun.errors import BadSetting, BadValue, UsageError
+from gitrun.lazy import lazy_pattern
 from gitrun.model.run import STATUSES
 from gitrun.model.secrets import SECRET_FILES
 
@@ -27,7 +28,7 @@ KNOWN_WORDS = (
     "a one two three four five six seven eight nine ten"
 )
 DATE_WORDS = frozenset(KNOWN_WORDS.split())
-DATE_PART = re.compile(r"[0-9]+|[a-zA-Z]+|[-+.,:/_ ]+")
+DATE_PART = lazy_pattern(r"[0-9]+|[a-zA-Z]+|[-+.,:/_ ]+")
 
 RECORDED = (
     "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "LC_ALL", "MKL_NUM_THREADS",

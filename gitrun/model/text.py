@@ -9,15 +9,17 @@ import unicodedata
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from gitrun.lazy import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 # \x1b[1;31m   \x1b[38;5;196m   \x1b[38:5:196m
-COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+COLOUR = lazy_pattern(r"\x1b\[[0-9;:]*m")
 # \xe9 for a byte that is not UTF-8, \\ for a backslash
-ESCAPED = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
-SURROGATE = re.compile("[\ud800-\udfff]")
+ESCAPED = lazy_pattern(r"\\(?:x([89a-f][0-9a-f])|\\)")
+SURROGATE = lazy_pattern("[\ud800-\udfff]")
 EXACT_LIMIT = 1 << 53
 """Doubles hold every whole number below this one."""
 # controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators
@@ -26,7 +28,7 @@ UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 # characters without a glyph: fillers of Hangul, Khmer and Khitan, the blank of Braille, Mongolian and other
 # variation selectors, the joiner of graphemes, a note without a head
-INVISIBLE = re.compile(
+INVISIBLE = lazy_pattern(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
 )

@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from gitrun.lazy import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -17,7 +19,7 @@ MAX_CACHED = 200
 """Longest statement, in characters, that is cached: most runs repeat the same few hundred."""
 TABLE: Final = object()
 # integers of 18 digits fit in 64 bits; longer ones, and times of other forms, are left to tomli
-PLAIN = re.compile(
+PLAIN = lazy_pattern(
     r"""([A-Za-z0-9_-]+)[ ]=[ ](?:
         (?P<int>-?(?:0|[1-9][0-9]{0,17})) | (?P<float>-?(?:(?:0|[1-9][0-9]*)\.[0-9]+(?:e[-+]?[0-9]+)?|inf)|nan)
         | (?P<bool>true|false) | "(?P<str>[^"\\\x00-\x1f\x7f]*)"

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import TypeAlias
 
 from gitrun.errors import BadValue
+from gitrun.lazy import lazy_pattern
 
 Value: TypeAlias = bool | int | float | str | list["Value"]
 Plain: TypeAlias = Callable[[str], "Value | None"]
@@ -22,16 +23,16 @@ LONGEST_REPEAT = 10_000
 
 _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 # as in JSON and TOML, a number has no leading zero: 007 is text
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_INT = lazy_pattern(r"[-+]?(?:0|[1-9][0-9]*)")
 # 1.   .5   1e-3   -inf; not 1_000, which Python's float accepts
-_FLOAT = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf|nan")
+_FLOAT = lazy_pattern(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf|nan")
 # 'it''s'   "a \"b\" \u00e9"
-QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
-BARE = re.compile(r"[^,\]]+")
-LIST_START = re.compile(r"\[\s*")
-COMMA = re.compile(r"\s*,\s*")
+QUOTED = lazy_pattern(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+BARE = lazy_pattern(r"[^,\]]+")
+LIST_START = lazy_pattern(r"\[\s*")
+COMMA = lazy_pattern(r"\s*,\s*")
 # `]*3` repeats the list
-_END = re.compile(r"\s*\](?:\*([0-9]{1,5})(?![0-9]))?")
+_END = lazy_pattern(r"\s*\](?:\*([0-9]{1,5})(?![0-9]))?")
 
 
 def same_value(a: object, b: object) -> bool:

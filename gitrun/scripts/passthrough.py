@@ -5,11 +5,10 @@ A word counts as a flag only if there is one way to read it. All others stay on 
 
 from __future__ import annotations
 
-import ast
-import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.dataclass import dataclass, field
+from gitrun.lazy import lazy_pattern
 from gitrun.model.flags import Flag, Typed, Value
 from gitrun.model.values import parse_spelled, parse_value
 from gitrun.scripts.script import find_commands, locate_commands
@@ -36,10 +35,10 @@ CLICK_BOOLS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.f
 # the words of absl.flags.BooleanParser
 ABSL_BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 # -5, -.5, -1e-05
-NEGATIVE = re.compile(r"-\d+|-\d*\.\d+|-\d+(\.\d*)?[eE][+-]?\d+")
+NEGATIVE = lazy_pattern(r"-\d+|-\d*\.\d+|-\d+(\.\d*)?[eE][+-]?\d+")
 # train, data/a.csv, user:latest
-PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./:-]*")
-GRAMMAR = re.compile(r"[{}()$]|^[^\[]*,")
+PLAIN_WORD = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_./:-]*")
+GRAMMAR = lazy_pattern(r"[{}()$]|^[^\[]*,")
 """Text with a meaning in Hydra's or OmegaConf's grammar that a flag cannot hold."""
 
 
@@ -366,8 +365,10 @@ def read_bool_word(text: str, words: Mapping[str, bool]) -> bool:
 
 def read_fire_literal(text: str) -> Given:
     """Returns the value that Fire reads in the text: a Python literal, or the text itself. Raises Unclear."""
+    from ast import literal_eval  # takes 2 ms, and few words need it
+
     try:
-        value = ast.literal_eval(text)
+        value = literal_eval(text)
     # a text that nests deeply, such as a long row of minus signs, raises RecursionError or MemoryError
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
         if PLAIN_WORD.fullmatch(text):

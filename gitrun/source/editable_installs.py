@@ -7,7 +7,6 @@ hatchling, pdm). None of their code is executed.
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 from typing import TYPE_CHECKING
@@ -113,9 +112,11 @@ def read_loader(file: str, text: str, directories: tuple[str, ...]) -> Iterator[
 
 def read_mapping(table: str) -> list[tuple[str, str]]:
     """Returns (module, path) pairs of a dict literal as setuptools writes it; empty if it is no such literal."""
+    from ast import literal_eval  # takes 2 ms, and few installations have such a table
+
     try:
         # parsed, never executed
-        value = ast.literal_eval(table)
+        value = literal_eval(table)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return []
     pairs = ((name, path if isinstance(path, list) else [path]) for name, path in value.items())

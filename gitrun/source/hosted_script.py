@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
+from gitrun.lazy import lazy_pattern
 from gitrun.model.tree import is_regular_file
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitrun.scripts.discover import Script
 
 # python, python3.12, python3.13t (free-threaded), pypy3, ipython
-PYTHON_NAME = re.compile(r"(python|pypy|ipython)[0-9.]*t?")
+PYTHON_NAME = lazy_pattern(r"(python|pypy|ipython)[0-9.]*t?")
 STARTERS = frozenset({"torchrun", "deepspeed", "horovodrun", "kernprof", "ipython"})
 """Programs that run the first Python file among their arguments."""
 SECOND = {"accelerate": "launch", "coverage": "run", "uv": "run"}

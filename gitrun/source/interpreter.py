@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import threading
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import asdict, dataclass
 from gitrun.errors import NoInterpreter
+from gitrun.lazy import lazy_pattern
 from gitrun.process.run import capture_output
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ for name, module in list(sys.modules.items()):
         paths += [p.rsplit("/", k.count(".") + 1)[0] for k, p in getattr(module, "MAPPING", {}).items()]
 print("\\ngitrun", json.dumps([sys.executable, platform.python_version(), sys.implementation.name, paths]))
 """
-SLOT = re.compile(r"/gitrun/slots/\d+/tree(?P<inner>/.*)")
+SLOT = lazy_pattern(r"/gitrun/slots/\d+/tree(?P<inner>/.*)")
 """A path in a slot. `inner` begins with the name of the working tree or of a directory above it."""
 
 

@@ -7,13 +7,15 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from gitrun.lazy import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PROJECTS = (".venv", "venv", "env")
 """The names of virtual environments in a project."""
 # #!/home/ann/.venv/bin/python, or for a long path: '''exec' /home/ann/.venv/bin/python "$0" "$@"
-INSIDE = re.compile(rb"(?:^#!|exec'? +\"?)(/[^\s\"']+)/bin/[^/\s\"']+")
+INSIDE = lazy_pattern(rb"(?:^#!|exec'? +\"?)(/[^\s\"']+)/bin/[^/\s\"']+")
 """The first lines of a script installed by pip, uv or poetry; the group is the prefix of its Python."""
 
 

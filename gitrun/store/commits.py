@@ -15,6 +15,7 @@ from gitrun.git.exe import failure_reason
 from gitrun.git.identity import format_identities
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Objects, fsync
+from gitrun.lazy import lazy_pattern
 from gitrun.model.run import ID_DIGITS
 from gitrun.model.settings import get_bool
 from gitrun.model.tree import FILE
@@ -35,12 +36,12 @@ WORDS = {
     "G": "good", "U": "good, by an unknown key", "B": "bad", "X": "good, but expired",
     "Y": "good, by a key that has expired", "R": "good, by a key that was revoked", "E": "cannot be verified",
 }  # fmt: skip
-HEADER = re.compile(rb"^gpgsig(?:-sha256)? ", re.MULTILINE)
+HEADER = lazy_pattern(rb"^gpgsig(?:-sha256)? ", re.MULTILINE)
 
 # the trailer "Gitrun-Kind: result" in the message
-KIND = re.compile(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
+KIND = lazy_pattern(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
 # tree <id>, parent <id> (any number), author A <a@b.c> 1700000000 +0100, committer A <a@b.c> 1700000000 +0100
-HEAD = re.compile(
+HEAD = lazy_pattern(
     rf"tree ({ID_DIGITS})\n((?:parent {ID_DIGITS}\n)*)author ([^\n]*>)[^\n>]*\n"
     r"committer [^\n]*> ([0-9]{1,11})(?= |\n|\Z)".encode()
 )

@@ -8,13 +8,13 @@ exactly what was reviewed; later commits made elsewhere need trust of their own.
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitrun import store
 from gitrun.errors import GitFailed, NotTrusted
 from gitrun.git.locks import make_shared_directory
+from gitrun.lazy import lazy_pattern
 from gitrun.model.run import DIRECTORY, is_id, short_id
 from gitrun.model.text import safe_text
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SIGNER, BACK = "signer ", "-"
 MANY = 10
 """Changed files named to a person who is to trust a run; further ones are counted."""
-FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/=]{43,44}|[0-9A-F]{40}|[0-9A-F]{64}")
+FINGERPRINT = lazy_pattern(r"SHA256:[A-Za-z0-9+/=]{43,44}|[0-9A-F]{40}|[0-9A-F]{64}")
 
 
 def trust_file(git: Git) -> Path:

@@ -71,20 +71,22 @@ def list_written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, byt
     """Yields what a program has written beside `tree`: level, name and path of each entry that gitrun did not link."""
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         own = os.fsencode((tree if level == 1 else tree.parent).name)
+        shown = shown_directory(top, level)
         with suppress(OSError):
-            for name in sorted(os.listdir(os.fsencode(here))):
-                path = os.fsencode(here) + b"/" + name
-                is_shown = os.path.islink(path) and os.path.dirname(os.readlink(path)) == shown_directory(top, level)
+            with os.scandir(os.fsencode(here)) as entries:
+                siblings = sorted(entries, key=lambda entry: entry.name)
+            for entry in siblings:
                 # a link to a sibling of the repository is gitrun's own, even if the sibling is gone
-                if name != own and not is_cache(name) and not is_shown:
-                    yield level, name, path
+                is_shown = entry.is_symlink() and os.readlink(entry.path).rpartition(b"/")[:2] == (shown, b"/")
+                if not is_shown and entry.name != own and not is_cache(entry.name):
+                    yield level, entry.name, entry.path
 
 
-def shown_directory(top: Path | None, level: int) -> bytes:
-    """Returns the directory whose entries are shown at this level; empty if there is none."""
+def shown_directory(top: Path | None, level: int) -> bytes | None:
+    """Returns the directory whose entries are shown at this level, without a `/` at its end; None if there is none."""
     if top is None:
-        return b""
-    return os.fsencode(top.parent if level == 1 else top.parent.parent)
+        return None
+    return os.fsencode(top.parent if level == 1 else top.parent.parent).rstrip(b"/")
 
 
 def walk_files(directory: bytes) -> Iterator[bytes]:

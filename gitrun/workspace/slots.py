@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import shutil
 import stat
 from contextlib import suppress
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
 from gitrun.git.locks import acquire, is_file_at
+from gitrun.lazy import lazy_pattern
 from gitrun.store.live import directory_of
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase, is_directory
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 TREE = "tree"
 # train.cpython-311.pyc
-TAG = re.compile(rb"\.(?:cpython|pypy|graalpy)")
+TAG = lazy_pattern(rb"\.(?:cpython|pypy|graalpy)")
 # a slot has no fsmonitor, no reflog (it would keep deleted runs reachable), links for submodules, and an unsplit index
 STEADY = {
     "core.fsmonitor": "false",
