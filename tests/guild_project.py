@@ -6,12 +6,9 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TRAIN = """\
 lr = 0.1
@@ -38,6 +35,7 @@ GUILD = """\
     train:
       description: Train it
       main: train
+      pip-freeze: no
       flags: {lr: 0.1, epochs: 3, size: 1}
       requires:
         - operation: prepare
@@ -66,14 +64,15 @@ class GuildProject:
 
     def guild(self, *words: str) -> str:
         """What `guild WORDS` wrote. Raises CalledProcessError unless it ended well or the operation failed."""
+        # with the variable of the test environment, Guild would compile itself anew for each of 200 runs
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "GUILD_HOME": str(self.home),
             "MY_TOKEN": CANARY,
             "PATH": f"{self.program.parent}:{os.environ['PATH']}",
         }
         ended = subprocess.run(
-            [self.program, *words], cwd=self.path, env=environment, capture_output=True, text=True, timeout=500, check=False
+            [self.program, *words], cwd=self.path, env=environment, capture_output=True, text=True, timeout=3000, check=False
         )
         assert ended.returncode in {0, 3}, ended.stderr
         return ended.stdout
@@ -87,7 +86,7 @@ def install_guild(directory: Path) -> Path:
     python = directory / "bin/python"
     steps = (
         [uv, "venv", "--quiet", "--python", "3.11", directory],
-        [uv, "pip", "install", "--quiet", "--python", python, *REQUIREMENTS],
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *REQUIREMENTS],
     )
     for words in steps:
         ended = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
@@ -98,8 +97,15 @@ def install_guild(directory: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def guild_project(tmp_path_factory) -> GuildProject:
-    """A project with 200 runs: a batch of 188, a kept batch of two, a pipeline, a restarted run, a failed one, and others."""
-    top = tmp_path_factory.mktemp("guild")
+    """A project with 200 runs: a batch of 184, a kept batch of two, a pipeline, a restarted run, a failed one, and others.
+
+    Making it takes minutes: the variable GITRUN_GUILD_PROJECT names a directory with one that is used again.
+    """
+    kept = os.environ.get("GITRUN_GUILD_PROJECT")
+    if kept and (Path(kept) / "made").exists():
+        return GuildProject(Path(kept) / "project", Path(kept) / "home", Path(kept) / "venv/bin/guild")
+    top = Path(kept) if kept else tmp_path_factory.mktemp("guild")
+    top.mkdir(exist_ok=True)
     project = GuildProject(top / "project", top / "home", install_guild(top / "venv"))
     project.path.mkdir()
     project.home.mkdir()
@@ -117,5 +123,6 @@ def guild_project(tmp_path_factory) -> GuildProject:
     key = project.guild("select", "-Fo", "m:train", "-Fl", "first try").split()[0]
     project.guild("run", "-y", "--restart", key, "lr=0.9")
     project.guild("mark", "-y", key)
-    project.guild("run", "-y", "train", "lr=[0.1,0.2,0.3,0.4]", "size=range[1:47]")
+    project.guild("run", "-y", "train", "lr=[0.1,0.2,0.3,0.4]", "size=range[1:48]")
+    (top / "made").touch()
     return project

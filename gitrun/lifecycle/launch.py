@@ -30,6 +30,7 @@ from gitrun.workspace.session import lends_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from gitrun.git.exe import Git
     from gitrun.lifecycle.batch import BegunTrial
     from gitrun.lifecycle.executor import Executor, LocalExecutor
     from gitrun.lifecycle.parent import ParentRun
@@ -271,16 +272,16 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
         processes.end_all()
     outcome = lifecycle.attempt.perform(attempt, executor_for(begun))
     if begun.decision.plan.kind == BATCH:
-        pack_many_refs(launch.session)
+        pack_many_refs(launch.session.git)
     return outcome
 
 
-def pack_many_refs(session: Session) -> None:
+def pack_many_refs(git: Git) -> None:
     """Packs the refs after a large batch: loose ones take 4 KiB each, and slow every git command. Ignores failures."""
-    may_pack = session.git.config.get("gc.packrefs", ("true",))[-1].lower() not in {"false", "no", "off", "0"}
-    if may_pack and store.refs.count_loose_refs(session.git) > MOST_LOOSE:
+    may_pack = git.config.get("gc.packrefs", ("true",))[-1].lower() not in {"false", "no", "off", "0"}
+    if may_pack and store.refs.count_loose_refs(git) > MOST_LOOSE:
         with suppress(GitFailed):  # another process may be packing them
-            store.refs.pack_refs(session.git)
+            store.refs.pack_refs(git)
 
 
 def introduce(begun: BegunAttempt) -> None:

@@ -51,7 +51,7 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
                 lifecycle.launch.introduce(begun)
                 executor = LocalClusterExecutor(begun.launch, begun.decision, lifecycle.launch.start_trial, permits)
                 outcome = lifecycle.attempt.perform(attempt, executor)
-                lifecycle.launch.pack_many_refs(session)
+                lifecycle.launch.pack_many_refs(session.git)
                 return StartedRun(attempt.run_id, outcome)
     finally:
         permits.close()

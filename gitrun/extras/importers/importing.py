@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitrun import sharing, store
+from gitrun import lifecycle, sharing, store
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
 from gitrun.extras.importers.drafts import Drafter
@@ -201,4 +201,5 @@ def record_refs(git: Git, new: Mapping[str, Draft], tips: Mapping[str, str], rep
     if chains:
         # none of them may exist: if one has appeared since, git moves no ref
         store.refs.ref_store(git).apply([RefEdit(run_ref(one.run), one.tip, None, "import run") for one in chains])
+        lifecycle.launch.pack_many_refs(git)
     return replace(report, new=tuple(one.run for one in chains), refused=refused)

@@ -13,6 +13,7 @@ from gitrun import Project
 from gitrun.errors import GitFailed
 from gitrun.extras.importers.imported import ImportedFile, ImportedNeed, ImportedRun, LeftOut, MetricPoint
 from gitrun.extras.importers.importing import import_runs
+from gitrun.lifecycle import launch
 from gitrun.model.batch import BatchDefinition
 from gitrun.model.run import Comment
 from gitrun.model.space import Choice
@@ -75,6 +76,21 @@ def test_second_import_changes_nothing(repo) -> None:
     report = take(repo, imported(), imported("b"))
     assert (report.new, report.same) == ((), 2)
     assert (repo.git("for-each-ref"), repo.git("count-objects", "-v")) == before
+
+
+def test_run_that_was_archived_is_here(repo) -> None:
+    take(repo, imported(), imported("b"))
+    repo.run("gc", "--archive", check=True)
+    assert repo.git("for-each-ref", "refs/runs") == ""
+    report = take(repo, imported(), imported("b"), imported("c"))
+    assert (len(report.new), report.same) == (1, 2)
+
+
+def test_refs_of_many_runs_are_packed(repo, monkeypatch) -> None:
+    monkeypatch.setattr(launch, "MOST_LOOSE", 2)
+    take(repo, *(imported(str(number)) for number in range(3)))
+    assert list((repo.path / ".git/refs/runs").iterdir()) == []
+    assert len(Project(repo.path).list_runs()) == 3
 
 
 def test_dry_run_writes_nothing(repo) -> None:

@@ -21,6 +21,8 @@ from gitrun.extras.importers.guild_words import command_of, flags_of, label_of, 
 from gitrun.extras.importers.imported import ImportedFile, ImportedNeed, ImportedRun, LeftOut, read_time
 from gitrun.model.batch import PLUS, BatchDefinition, Objective
 from gitrun.model.run import BATCH, COMPLETED, ERROR, SCRIPT, STEPS, TERMINATED, Comment, Params
+from gitrun.model.tree import MemoryTree
+from gitrun.source import guild_file
 from gitrun.workspace.tensorboard import PREFIX
 
 if TYPE_CHECKING:
@@ -84,7 +86,20 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
             yield LeftOut(run.key, f"it cannot be read: {error}")
             continue
         batch, number = trials.get(run.key, ("", None))
-        yield replace(imported, batch=batch, trial=number, parent=parents.get(run.key, ""))
+        parent = parents.get(run.key, "")
+        # a restarted pipeline tells its steps by their needs whose files to take, which only entries understand
+        is_entry = bool(parent and imported.needs) and is_defined(imported)
+        yield replace(imported, batch=batch, trial=number, parent=parent, is_entry=is_entry)
+
+
+def is_defined(run: ImportedRun) -> bool:
+    """Returns whether a guild.yml among the source of a run defines its operation."""
+    files = {file.path: file.content for file in run.source if file.path in guild_file.NAMES}
+    contents = {path: content if isinstance(content, bytes) else read_bytes(content) or b"" for path, content in files.items()}
+    try:
+        return guild_file.guild_definition(MemoryTree(contents), run.operation) is not None
+    except UsageError:
+        return False
 
 
 def find_home(context: Context) -> Path:
@@ -161,6 +176,9 @@ def read_run(context: Context, run: GuildRun, runs: Mapping[str, GuildRun]) -> I
     flags, deps = flags_of(about.attrs), attrs.get("deps")
     kind, command = command_of(about.attrs, {file.path for file in files.source}, flags)
     steps = tuple(key for key in linked_runs(run) if key in runs) if "steps" in attrs else ()
+    if steps and not files.source:
+        # Guild records no source of a pipeline: its steps have the guild.yml that says what they are
+        files = replace(files, source=divide_files(runs[steps[0]]).source)
     definition = batch_of(run, about, flags, kind) if run.is_batch else None
     created = moment(attrs.get("initialized")) or moment(attrs.get("started")) or NEVER
     status, exit_status, reason = ending(attrs.get("exit_status"))

@@ -67,6 +67,8 @@ def test_pipeline_has_its_steps_and_what_they_needed(repo, guild_project) -> Non
     (basis,) = project.runs.read_bases([train])
     assert ([need.run_id for need in basis.needs], basis.parent) == ([steps[0]], pipe.id)
     assert [path for need in basis.needs for path, _ in need.files] == ["data.txt"]
+    repo.run("trust", pipe.id, *steps, check=True)
+    assert "loss: 0.3\n" in repo.run("--restart", pipe.id, check=True).stdout
 
 
 def test_secret_of_the_environment_is_nowhere(repo, guild_project) -> None:
