@@ -56,7 +56,8 @@ def test_few_functions_share_a_name() -> None:
     for module in modules():
         for node in functions(module):
             places[node.name].append(module.path)
-    del places["command"]
+    # one for each verb, and one for each tool that runs are imported from
+    del places["command"], places["read_runs"]
     assert {name: found for name, found in places.items() if len(found) > MOST_OF_A_NAME} == {}
 
 

@@ -85,7 +85,7 @@ def read_stages(git: Git, tree: Tree, path: str) -> Draft:
 def load_stages(tree: Tree, path: str) -> tuple[Mapping[str, Any], list[Stage]]:
     """Returns the document of a dvc.yaml, and its stages. Raises UsageError."""
     document = draft.load_yaml(tree, path)
-    common = read_values(tree, [PARAMS, *list_of(document.get("vars"))])
+    common = read_template_values(tree, [PARAMS, *list_of(document.get("vars"))])
     tables = document.get("stages")
     return document, [
         make_stage(tree, name, table, common)
@@ -125,7 +125,7 @@ def draft_repro(tree: Tree, stages: Sequence[Stage]) -> dict[str, Any]:
     text = " && ".join(f"({line})" if draft.OF_A_SHELL.search(line) else line for line in lines) if len(lines) > 1 else lines[0]
     operation = draft.draft_command(TEMPLATE.sub(r"{\1}", text))
     files = [file for stage in ordered for file in parameter_files(stage)]
-    in_file = read_values(tree, files[:1])
+    in_file = read_template_values(tree, files[:1])
     cached = [
         out
         for stage in ordered
@@ -143,7 +143,7 @@ def make_stage(tree: Tree, name: str, table: Mapping[str, Any], common: Mapping[
     """Returns a stage. Of `foreach` and `matrix`, one stage stands for all: its flags choose among them."""
     inner = table.get("do")
     body = inner if isinstance(inner, dict) else table
-    values = dict(common) | read_values(tree, list_of(body.get("vars")))
+    values = dict(common) | read_template_values(tree, list_of(body.get("vars")))
     choices = dict(read_choices(table, values))
     return Stage(name, body, values | {flag: options[0] for flag, options in choices.items()}, choices)
 
@@ -177,7 +177,7 @@ def resolve(value: object, values: Mapping[str, Any]) -> object:
     return values.get(match[1], value) if match else value
 
 
-def read_values(tree: Tree, sources: Iterable[object]) -> dict[str, Any]:
+def read_template_values(tree: Tree, sources: Iterable[object]) -> dict[str, Any]:
     """Returns values by dotted name: of files such as params.yaml (`params.yaml:train` picks a table), and of tables."""
     values: dict[str, Any] = {}
     for one in sources:
@@ -207,7 +207,7 @@ def draft_stage(tree: Tree, stage: Stage, outs: Mapping[str, str], ignored: set[
         operation["description"] = " ".join(stage.table["desc"].split())
     operation |= draft.draft_command(text, stage.directory)
     file = next(iter(parameter_files(stage)), "")
-    in_file = dict(read_values(tree, [file])) if file else {}
+    in_file = dict(read_template_values(tree, [file])) if file else {}
     if file and (used or "script" not in operation):
         operation["flags-to"] = FILE_PREFIX + file
     flags = {name: draft_flag(stage, name) for name in used if name not in in_file or "flags-to" not in operation}

@@ -91,17 +91,17 @@ def read_run_directory(directory: Path, meta: dict[str, Any], experiment: str) -
         directory.name, clean_text(meta.get("run_name"), 250), experiment,
         STATUSES.get(status, "") if isinstance(status, int) else clean_text(status, 20),
         meta.get("lifecycle_stage") == "deleted", meta.get("start_time"), meta.get("end_time"),
-        read_values(directory / "params"), read_values(directory / "tags"), partial(read_points, directory / "metrics"),
+        read_texts(directory / "params"), read_texts(directory / "tags"), partial(read_metric_lines, directory / "metrics"),
         directory / "artifacts",
     )  # fmt: skip
 
 
-def read_values(directory: Path) -> dict[str, str]:
+def read_texts(directory: Path) -> dict[str, str]:
     """Returns names and texts of a directory with a file for each: `val/acc` is `acc` in `val`."""
     return {file.path: read_text(file.place, 100_000) for file in list_files(directory).files[:MOST_VALUES]}
 
 
-def read_points(directory: Path) -> Iterator[MetricPoint]:
+def read_metric_lines(directory: Path) -> Iterator[MetricPoint]:
     """Yields the points of a directory of metrics, whose files have lines of time, value and step."""
     for file in list_files(directory).files[:MOST_VALUES]:
         for line in (read_bytes(file.place, LARGEST) or b"").decode(errors="replace").splitlines():

@@ -76,21 +76,21 @@ def read_row(row: Mapping[str, str], number: int, seen: dict[str, int]) -> Impor
     recorded = row.get("exit_status", "").strip()
     with suppress(ValueError):
         code = int(recorded) if status != COMPLETED and -256 < int(recorded) < 256 and int(recorded) else code
-    created = time_of(row.get("created", "")) or time_of(row.get("started", ""))
-    started, duration = time_of(row.get("started", "")) or created, parse_float(row.get("duration", "") or "0")
+    created = parse_time(row.get("created", "")) or parse_time(row.get("started", ""))
+    started, duration = parse_time(row.get("started", "")) or created, parse_float(row.get("duration", "") or "0")
     ended = started.timestamp() + duration if started and duration and math.isfinite(duration) and duration > 0 else None
     operation = row.get("operation", "").strip() or "unknown"
     return ImportedRun(
         key=key, tool=TOOL, operation=operation, kind=COMMAND, command=(operation,),
         created=created or datetime.fromtimestamp(0, timezone.utc),
         flags={name.removeprefix(FLAG): parse_value(cell) for name, cell in row.items() if name.startswith(FLAG) and cell},
-        status=status, exit_status=code, started=started, stopped=time_of(row.get("stopped", "")) or read_time(ended),
-        points=partial(read_points, row), label=row.get("label") or None, tags=tuple(row.get("tags", "").split()),
+        status=status, exit_status=code, started=started, stopped=parse_time(row.get("stopped", "")) or read_time(ended),
+        points=partial(read_metric_cells, row), label=row.get("label") or None, tags=tuple(row.get("tags", "").split()),
         left_out=() if created else ("its time: there is no column created or started that has one",),
     )  # fmt: skip
 
 
-def read_points(row: Mapping[str, str]) -> Iterator[MetricPoint]:
+def read_metric_cells(row: Mapping[str, str]) -> Iterator[MetricPoint]:
     """Yields the metrics of a row, which are their last values."""
     for name, cell in row.items():
         value = parse_float(cell) if name.startswith(METRIC) else None
@@ -98,7 +98,7 @@ def read_points(row: Mapping[str, str]) -> Iterator[MetricPoint]:
             yield MetricPoint(name.removeprefix(METRIC), 0, value)
 
 
-def time_of(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """Returns a time in RFC 3339 (without a zone: UTC), or in seconds since 1970; None if it is none."""
     number = parse_float(text)
     if number is not None:

@@ -69,10 +69,10 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
         for one in context.git.run(*words).split(b"\x01\0"):
             fields = one.decode(errors="replace").rstrip("\x01\0").split("\0", 5)
             if len(fields) == 6:
-                yield read_commit(context, objects, fields)
+                yield read_message(context, objects, fields)
 
 
-def read_commit(context: Context, objects: Objects, fields: list[str]) -> ImportedRun | LeftOut:
+def read_message(context: Context, objects: Objects, fields: list[str]) -> ImportedRun | LeftOut:
     """Returns the run of a commit, or the reason why there is none."""
     commit, parents, name, address, time, message = fields
     match, created = RECORD.search(message), read_time(float(time) if time.isdecimal() else None)
@@ -85,10 +85,10 @@ def read_commit(context: Context, objects: Objects, fields: list[str]) -> Import
     if not parents or " " in parents:
         return LeftOut(commit, "a command with other than one commit before it")
     one = RunCommit(commit, parents, (name, address), created, " ".join(match[1].split()), record)
-    return read_run(context, objects, one)
+    return read_recorded_run(context, objects, one)
 
 
-def read_run(context: Context, objects: Objects, one: RunCommit) -> ImportedRun:
+def read_recorded_run(context: Context, objects: Objects, one: RunCommit) -> ImportedRun:
     """Returns the run of a commit with a record."""
     cmd, directory = one.record.get("cmd"), clean_text(one.record.get("pwd"), 1_000)
     words = tuple(clean_text(word, 4_000) for word in cmd) if isinstance(cmd, list) else ("sh", "-c", clean_text(cmd, 4_000))

@@ -71,10 +71,12 @@ class ExperimentReader:
             return LeftOut(key, "its time is no time")
         stages, document = self.stages()
         files = list(
-            dict.fromkeys([*(file for stage in stages for file in parameter_files(stage)), *texts(document.get("params"))])
+            dict.fromkeys(
+                [*(file for stage in stages for file in parameter_files(stage)), *named_paths(document.get("params"))]
+            )
         )
         flags, before = self.flags(files or [PARAMS], self.tree), self.flags(files or [PARAMS], self.base)
-        outs = {*makers(stages), *texts(document.get("metrics")), *texts(document.get("plots")), LIVE}
+        outs = {*makers(stages), *named_paths(document.get("metrics")), *named_paths(document.get("plots")), LIVE}
         stored = [file for out in sorted(outs) for file in self.files_below(out)]
         inputs, cached = self.files_of_lock({file.path for file in stored})
         produced = [] if one.has_failed else [*stored, *cached]
@@ -186,7 +188,7 @@ def metric_files(stages: list[Stage], produced: list[ImportedFile]) -> dict[str,
     return {names.get(file.path, file.path): file.content for file in produced}
 
 
-def texts(value: object) -> list[str]:
+def named_paths(value: object) -> list[str]:
     """Returns the texts of a list of paths, or of the keys of tables in it."""
     items = list(value) if isinstance(value, dict) else list_of(value)
     names = [name for item in items for name in (item if isinstance(item, dict) else (item,))]

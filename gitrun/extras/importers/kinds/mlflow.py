@@ -33,7 +33,7 @@ ENDINGS = {"FINISHED": (COMPLETED, 0), "FAILED": (ERROR, 1), "KILLED": (TERMINAT
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What ran: operation, kind and command, and the commit and tree of its source if that is in this repository."""
+    """A program that ran: operation, kind and command, and the commit and tree of its source if that is in this repository."""
 
     operation: str
     kind: str
@@ -46,7 +46,7 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the runs of a store. Raises UsageError if there is none, MissingPackage without PyYAML."""
     with Objects(context.git) as objects:
         for run in read_store(context.source, context.directory):
-            created = time_of(run.started)
+            created = time_from_milliseconds(run.started)
             if run.is_deleted:
                 yield LeftOut(run.run_id, "it was deleted in MLflow")
             elif run.status not in ENDINGS:
@@ -54,10 +54,10 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
             elif created is None:
                 yield LeftOut(run.run_id, "it has no time")
             else:
-                yield read_run(context, objects, run, created)
+                yield read_stored_run(context, objects, run, created)
 
 
-def read_run(context: Context, objects: Objects, run: StoredRun, created: datetime) -> ImportedRun:
+def read_stored_run(context: Context, objects: Objects, run: StoredRun, created: datetime) -> ImportedRun:
     """Returns one run."""
     program = find_program(context.git, objects, run)
     status, exit_status = ENDINGS[run.status]
@@ -70,7 +70,7 @@ def read_run(context: Context, objects: Objects, run: StoredRun, created: dateti
         key=run.run_id, tool=TOOL, operation=program.operation, kind=program.kind, command=program.command, created=created,
         flags={name: parse_value(value) for name, value in run.params.items()}, given=tuple(run.params),
         source_tree=program.tree, base=program.commit or None, status=status, exit_status=exit_status,
-        started=created, stopped=time_of(run.ended), points=run.points,
+        started=created, stopped=time_from_milliseconds(run.ended), points=run.points,
         produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files) if listing else (),
         label=run.name or None, tags=tuple(list_tags(run)),
         comments=(Comment(note, user if context.with_authors else "", created),) if note else (),
@@ -117,7 +117,7 @@ def list_tags(run: StoredRun) -> Iterator[str]:
             yield f"{name}={value}" if value else name
 
 
-def time_of(milliseconds: object) -> datetime | None:
+def time_from_milliseconds(milliseconds: object) -> datetime | None:
     """Returns a time in UTC from milliseconds since 1970; None if it is none."""
     if not isinstance(milliseconds, int | float) or isinstance(milliseconds, bool):
         return None

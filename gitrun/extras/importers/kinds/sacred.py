@@ -37,29 +37,29 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     for directory in directories:
         record, config = read_json(directory / "run.json", LARGEST), read_json(directory / "config.json")
         about = record if isinstance(record, dict) else {}
-        created = time_of(about.get("start_time"))
+        created = parse_iso_time(about.get("start_time"))
         if about.get("status") not in ENDINGS:
             yield LeftOut(directory.name, "Sacred recorded no end of it")
         elif created is None:
             yield LeftOut(directory.name, "it has no time")
         else:
-            yield read_run(
+            yield read_observed_run(
                 directory, about, config if isinstance(config, dict) else {}, created, with_authors=context.with_authors
             )
 
 
-def read_run(
+def read_observed_run(
     directory: Path, about: Mapping[str, Any], config: Mapping[str, Any], created: datetime, *, with_authors: bool
 ) -> ImportedRun:
     """Returns one run."""
-    experiment, meta, host = table(about, "experiment"), table(about, "meta"), table(about, "host")
+    experiment, meta, host = inner_table(about, "experiment"), inner_table(about, "meta"), inner_table(about, "host")
     script = clean_text(experiment.get("mainfile"), 1_000) or "experiment.py"
     command, left_out = clean_text(about.get("command"), 200), list[str]()
     if command not in {"", "main"}:
         left_out.append(f"its command {command}: a restart runs main")
     source = read_sources(directory, experiment, left_out)
     flags = dict(iterate_leaves(config))
-    updates = dict(iterate_leaves(table(meta, "config_updates")))
+    updates = dict(iterate_leaves(inner_table(meta, "config_updates")))
     status, exit_status = ENDINGS[about["status"]]
     trace = about.get("fail_trace")
     listing = list_files(directory, without=RECORDS)
@@ -67,17 +67,17 @@ def read_run(
     return ImportedRun(
         key=f"{name or script}-{directory.name}", tool=TOOL, operation=script, kind=SCRIPT, command=("{python}", script),
         created=created, flags=flags, given=tuple(one for one in updates if one in flags), source=source,
-        environment=read_environment(experiment, host), status=status, exit_status=exit_status,
+        environment=read_machine(experiment, host), status=status, exit_status=exit_status,
         reason=clean_text(trace[-1], 500).strip() if isinstance(trace, list) and trace else "",
-        started=created, stopped=time_of(about.get("stop_time")),
-        output=directory / "cout.txt" if (directory / "cout.txt").is_file() else b"", points=partial(read_points, directory),
+        started=created, stopped=parse_iso_time(about.get("stop_time")),
+        output=directory / "cout.txt" if (directory / "cout.txt").is_file() else b"", points=partial(read_series, directory),
         produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files),
         author=(machine, f"sacred@{machine}") if with_authors and machine else None,
         left_out=(*left_out, *(reason for _, reason in listing.left_out), *("a symbolic link" for _ in listing.links[:1])),
     )  # fmt: skip
 
 
-def table(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def inner_table(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Returns a table in a record; an empty one if it is missing."""
     inner = value.get(name)
     return inner if isinstance(inner, dict) else {}
@@ -98,7 +98,7 @@ def read_sources(directory: Path, experiment: Mapping[str, Any], left_out: list[
     return tuple(files)
 
 
-def read_environment(experiment: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str, Any]:
+def read_machine(experiment: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str, Any]:
     """Returns system, Python and packages. Variables of the environment, which may be secret, are left out."""
     words = experiment.get("dependencies")
     pairs = [word.partition("==") for word in words if isinstance(word, str)] if isinstance(words, list) else []
@@ -113,7 +113,7 @@ def read_environment(experiment: Mapping[str, Any], host: Mapping[str, Any]) -> 
     return {name: one for name, one in tables.items() if one}
 
 
-def read_points(directory: Path) -> Iterator[MetricPoint]:
+def read_series(directory: Path) -> Iterator[MetricPoint]:
     """Yields the points of metrics.json: lists of steps and values by name. A number of numpy is a table with its value."""
     record = read_json(directory / "metrics.json", LARGEST)
     for name, series in record.items() if isinstance(record, dict) else ():
@@ -125,7 +125,7 @@ def read_points(directory: Path) -> Iterator[MetricPoint]:
                 yield MetricPoint(name, at, number)
 
 
-def time_of(value: object) -> datetime | None:
+def parse_iso_time(value: object) -> datetime | None:
     """Returns a time, which Sacred writes in UTC without saying so; None if it is none."""
     with suppress(ValueError, TypeError, OverflowError):
         time = datetime.fromisoformat(clean_text(value, 50)).replace(tzinfo=timezone.utc)
