@@ -34,6 +34,8 @@ CASES = {
     "worker": [(".", "--once", "1")],
     "doctor": [()],
     "gc": [("--dry-run",), ("--dry-run", "--keep", "0", "--slots")],
+    "import": [("csv", "runs.csv", "--dry-run")],
+    "watch": [("best",)],
 }
 TRAIN = """\
 import gitrun
@@ -77,6 +79,7 @@ def lived_in(tmp_path_factory):
         repo.run("d=2026-01-01", "n=2.5", "--", "false")
         repo.run("--stage", "--label", "staged", "train.py", check=True)
         repo.git("update-ref", f"refs/runs/{'1' * 40}", "HEAD")
+        repo.write("runs.csv", "operation,flag.lr,metric.loss\ntrain.py,0.1,2.5\n")
         made.append(repo)
         return repo
 
@@ -102,6 +105,12 @@ def test_every_verb_that_has_json_is_among_the_cases(lived_in) -> None:
     having = {verb for verb in VERBS if "--json" in complete_words(verb).split()}
     assert having == set(CASES)
     assert having - {"run"} < SCHEMA["$defs"].keys()
+
+
+def test_event_of_a_watched_run_has_the_keys_of_a_run(lived_in) -> None:
+    event = json.loads(lived_in().run("watch", "best", "--json", check=True).stdout)
+    assert event.pop("event") == "ended"
+    assert valid(event, "run") == event
 
 
 def test_run_of_a_list_is_what_the_schema_says_at_its_top(lived_in) -> None:

@@ -85,7 +85,7 @@ REFUSED = {
     "'nosuch' does not exist, so it cannot be linked": ("echo.py", "--link", "nosuch"),
     "cannot link 'echo.py': it is tracked by git": ("echo.py", "--link", "echo.py"),
     "no option '--bogus'": ("--bogus", "echo.py"),
-    "--json needs --dry-run": ("echo.py", "--json"),
+    "--json needs a batch, --dry-run or --print-trials": ("echo.py", "--json"),
 }
 
 
