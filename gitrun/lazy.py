@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # importing typing for its constant takes longer than a prompt may wait
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType

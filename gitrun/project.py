@@ -269,6 +269,10 @@ class Project:
         run_ids = {run.id for run in runs}
         return [trial for batch in batches for trial in self.trials(batch) if trial.id not in run_ids]
 
+    def count_running(self) -> int:
+        """Returns the number of runs that are running on this machine. Reads no run."""
+        return len(store.live.live_runs(self.git.state))
+
     def broken(self) -> list[BrokenRun]:
         """Returns the refs under refs/runs that are not valid runs."""
         with self.index() as index:

@@ -224,8 +224,8 @@ def pygit2_outside_its_door(module: Module) -> Iterable[str]:
 
 
 def process_outside_its_doors(module: Module) -> Iterable[str]:
-    # standby.py forks gitrun itself, and importing process/run.py would take what that saves
-    exempt = module.is_one_of("git/exe.py", "process/run.py", "commands/standby.py")
+    # standby.py forks gitrun itself, and prompt.py asks git: importing the doors would take what these save
+    exempt = module.is_one_of("git/exe.py", "process/run.py", "commands/standby.py", "commands/prompt.py")
     return () if exempt else named(module, *STARTERS)
 
 

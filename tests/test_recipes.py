@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
+import pytest
 import yaml
+from keyboard import Terminal
 
 from gitrun.commands.completion import complete_words
 
 GUIDES = Path(__file__).parents[1] / "gitrun" / "share" / "guide"
-TEXTS = "\n".join(GUIDES.joinpath(f"{name}.md").read_text("utf-8") for name in ("review", "sharing", "publishing"))
+TEXTS = "\n".join(GUIDES.joinpath(f"{name}.md").read_text("utf-8") for name in ("review", "sharing", "publishing", "tools"))
 RECIPES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", TEXTS, flags=re.DOTALL | re.MULTILINE)]
 
 
@@ -34,3 +37,21 @@ def test_recipes_use_options_that_there_are() -> None:
 
 def test_recipes_put_nothing_of_a_pull_request_into_a_script() -> None:
     assert not [script for script in scripts() if "${{" in script]
+
+
+def test_recipe_for_fzf_picks_a_run_and_shows_it(repo) -> None:
+    if not shutil.which("fzf"):
+        pytest.skip("fzf is not installed")
+    (recipe,) = re.findall(r"^```sh\n(pick_run\(\).*?^\})", TEXTS, flags=re.DOTALL | re.MULTILINE)
+    for label in ("first", "second"):
+        repo.run("echo.py", f"z={label}", "--label", label, check=True)
+    wanted = repo.run("list", "2", "--format", "%(id:short)", check=True).stdout.strip()
+    with Terminal(repo, "bash", "--norc", "-c", f'{recipe}\nprintf "picked <%s>" "$(pick_run)"') as terminal:
+        terminal.shows("2/2")
+        terminal.type("first")
+        terminal.shows("1/2")
+        # the preview
+        terminal.shows("operation")
+        terminal.type("\r")
+        terminal.shows(f"picked <{wanted}>")
+        assert terminal.ends() == 0

@@ -1,6 +1,6 @@
 """One module a verb: parses its options, calls the project, prints."""
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # importing typing for its constant takes longer than a prompt may wait
 
 # mypy cannot see through __getattr__; `import x as x` marks the names as exported (PEP 484)
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gitrun.commands import ops as ops
     from gitrun.commands import options as options
     from gitrun.commands import plot as plot
+    from gitrun.commands import prompt as prompt
     from gitrun.commands import pull as pull
     from gitrun.commands import purge as purge
     from gitrun.commands import push as push

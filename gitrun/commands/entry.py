@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from gitrun import commands  # which imports its modules when they are used: after sys.path is clean
 
+TYPE_CHECKING = False  # importing typing for its constant takes longer than a prompt may wait
 if TYPE_CHECKING:
     import _socket
     from typing import NoReturn
@@ -30,6 +30,9 @@ def main() -> None:
         code = commands.standby.call(sys.argv[1:], serve_calls)
         if code is not None:
             sys.exit(code)
+    if sys.argv[1:] == ["status", "--porcelain"] and (counts := commands.prompt.count_runs()):
+        os.write(1, b"running %d\nunpushed %d\n" % counts)
+        sys.exit(0)
     # only after sys.path is clean: a `types.py` of the user's would be imported otherwise
     commands.main.main()
 

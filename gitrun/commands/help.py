@@ -23,6 +23,8 @@ from gitrun.render.palette import PLAIN, SLOTS, Palette
 
 SHARE = Path(__file__).parents[1] / "share"
 PAGE = SHARE / "git-run.1"
+TEMPLATES = ("action.yml", "gitlab.yml")
+"""Files for continuous integration, which are printed as they are."""
 WIDEST = 100
 """Columns of a guide on a wide terminal; longer lines are hard to read."""
 
@@ -32,10 +34,13 @@ WIDEST = 100
 def command(topic: str | None) -> None:
     r"""Lists verbs and guides, or shows a guide, the usage of a verb, or the man page (`git-run`).
 
+    Also prints the templates for continuous integration: action.yml for GitHub, gitlab.yml for GitLab.
+
     \b
       git run help
       git run help flags
       git run help list
+      git run help action.yml > .github/actions/gitrun/action.yml
     """
     if topic is None:
         click.echo(list_topics())
@@ -43,6 +48,8 @@ def command(topic: str | None) -> None:
         print_help(topic, load_command(topic))
     elif topic in TOPICS:
         show_guide(topic)
+    elif topic in TEMPLATES:
+        sys.stdout.write((SHARE / "ci" / topic).read_text("utf-8"))
     elif topic == MANUAL:
         open_manual()
     else:

@@ -49,7 +49,7 @@ NUMBER = re.compile(r"-[0-9.]")
 HABITS = {
     **dict.fromkeys(("restart", "resume", "start"), "To restart a run: git run --restart RUN"),
     "stage": "To stage a run: git run --stage OPERATION. To start it: git run --start RUN",
-    **dict.fromkeys(("runs", "status", "history"), "To list the runs: git run list"),
+    **dict.fromkeys(("runs", "history"), "To list the runs: git run list"),
     "info": "To show a run: git run show RUN",
     **dict.fromkeys(("delete", "remove"), "To delete runs: git run rm RUN"),
     "undelete": "To restore deleted runs: git run restore RUN",

@@ -86,7 +86,10 @@ class Sharing:
             quarantine.receive_runs(git, there, wish, received)
             for archive in archives if is_plain else ():
                 incoming_archives.receive_archive(git, archive, listing.tips.keys(), wish, received)
-            return received
+        # a bundle is no remote that keeps the runs
+        if remote in remotes.remote_names(git):
+            store.pushed.record_pushed(git, listing.tips.values())
+        return received
 
     def _archives(self, listing: RemoteRuns, received: Received, *, is_plain: bool) -> list[IncomingArchive]:
         """Returns the fetched archives; for a fetch of all runs only those that differ from what is here."""
@@ -168,7 +171,13 @@ class Sharing:
         sent = {*archived.fresh, *archived.same}
         rest = {run: tip for run, tip in runs.items() if run not in sent}
         pushed = remotes.push_tips(self._git, remote, rest, progress=progress)
+        rejected = {run for run, _ in pushed.rejected}
+        store.pushed.record_pushed(self._git, (tip for run, tip in runs.items() if run not in rejected))
         return replace(pushed, fresh=(*archived.fresh, *pushed.fresh), same=pushed.same + len(archived.same))
+
+    def count_unpushed(self) -> int:
+        """Returns the number of ended runs that no remote has, as far as gitrun knows; 0 without a remote."""
+        return store.pushed.count_unpushed(self._git) if remotes.remote_names(self._git) else 0
 
     def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
         """Returns the files of these runs that only exist beside the repository, each with the id of its run."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitrun.store import outputs as outputs
     from gitrun.store import publication as publication
     from gitrun.store import purged as purged
+    from gitrun.store import pushed as pushed
     from gitrun.store import refs as refs
     from gitrun.store import resolve as resolve
     from gitrun.store import runs as runs

@@ -130,3 +130,8 @@ def test_nothing_is_answered_with_what_to_do_next(repo) -> None:
     first, here = ended.stderr.splitlines()
     assert "git run <script>" in first
     assert here == "Operations here: echo.py. To see their flags: git run ops"
+
+
+def test_templates_are_printed_as_they_are(repo) -> None:
+    for name in ("action.yml", "gitlab.yml"):
+        assert repo.run("help", name, check=True).stdout == (SHARE / "ci" / name).read_text()

@@ -30,6 +30,7 @@ CALLS = {
     "select": "select --all",
     "view": "view -h",
     "mcp": "mcp -h",
+    "status": "status",
     "checkout": "checkout 1 --to out",
     "label": "label fine 1",
     "tag": "tag good 1",
