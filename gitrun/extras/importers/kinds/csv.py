@@ -5,6 +5,7 @@ So whatever can write a table can be imported: the tables that Weights & Biases 
 
 from __future__ import annotations
 
+import ast
 import csv
 import hashlib
 import io
@@ -29,12 +30,22 @@ if TYPE_CHECKING:
 
 TOOL = "csv"
 FLAG, METRIC = "flag.", "metric."
-PLAIN = ("id", "operation", "status", "exit_status", "label", "tags", "created", "started", "stopped", "duration")
+PLAIN = (
+    "id", "operation", "status", "exit_status", "label", "tags", "marked", "base", "branch", "created", "started", "stopped",
+    "duration",
+)  # fmt: skip
 """Columns that are read beside flags and metrics."""
+OF_BATCHES = ("batch", "trial")
 STATUSES = {"": (COMPLETED, 0), COMPLETED: (COMPLETED, 0), ERROR: (ERROR, 1), TERMINATED: (TERMINATED, -15)}
-# what W&B, MLflow and others write
-STATUSES |= {"finished": (COMPLETED, 0), "failed": (ERROR, 1), "crashed": (ERROR, 1), "killed": (TERMINATED, -15)}
-LARGEST, LONGEST_CELL = 256 << 20, 1 << 20
+# what W&B, MLflow and others write, and a trial that a pruner ended
+STATUSES |= {
+    "pruned": (TERMINATED, -15),
+    "finished": (COMPLETED, 0),
+    "failed": (ERROR, 1),
+    "crashed": (ERROR, 1),
+    "killed": (TERMINATED, -15),
+}
+LARGEST, DEEPEST = 256 << 20, 10
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
@@ -55,7 +66,10 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
             )
         seen: dict[str, int] = {}
         for name in (name for name in head if name and name not in PLAIN and not name.startswith((FLAG, METRIC))):
-            yield LeftOut(context.source, f"column {name}. To read it: name it flag.{name} or metric.{name}")
+            advice = (
+                "a row has nothing of a batch" if name in OF_BATCHES else f"to read it, name it flag.{name} or metric.{name}"
+            )
+            yield LeftOut(context.source, f"column {name}: {advice}")
         for number, cells in enumerate(rows, 1):
             if cells:
                 yield read_row(dict(zip(head, cells, strict=False)), number, seen)
@@ -85,7 +99,8 @@ def read_row(row: Mapping[str, str], number: int, seen: dict[str, int]) -> Impor
         created=created or datetime.fromtimestamp(0, timezone.utc),
         flags={name.removeprefix(FLAG): parse_value(cell) for name, cell in row.items() if name.startswith(FLAG) and cell},
         status=status, exit_status=code, started=started, stopped=parse_time(row.get("stopped", "")) or read_time(ended),
-        points=partial(read_metric_cells, row), label=row.get("label") or None, tags=tuple(row.get("tags", "").split()),
+        points=partial(read_metric_cells, row), label=row.get("label") or None, tags=tuple(parse_tags(row.get("tags", ""))),
+        marked=row.get("marked", "").strip().lower() == "true", base=row.get("base") or None, branch=row.get("branch") or None,
         left_out=() if created else ("its time: there is no column created or started that has one",),
     )  # fmt: skip
 
@@ -96,6 +111,15 @@ def read_metric_cells(row: Mapping[str, str]) -> Iterator[MetricPoint]:
         value = parse_float(cell) if name.startswith(METRIC) else None
         if value is not None:
             yield MetricPoint(name.removeprefix(METRIC), 0, value)
+
+
+def parse_tags(cell: str) -> list[str]:
+    """Returns tags: a list as `git run list --csv` writes it, or words with commas or blanks between."""
+    tags: object = None
+    # a deep list would end Python's stack
+    with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+        tags = ast.literal_eval(cell) if cell.startswith("[") and cell.count("[") < DEEPEST else None
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else cell.replace(",", " ").split()
 
 
 def parse_time(text: str) -> datetime | None:

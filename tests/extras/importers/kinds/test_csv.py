@@ -39,7 +39,7 @@ def test_row_of_a_table_is_a_run(repo) -> None:
     assert [(run.operation, run.metrics.ask("loss"), run.flags.get("lr")) for run in others] == [("other", 0.001, 5)] * 2
     for words in (
         "(row 3): its status is none of completed, error and terminated",
-        "column notes. To read it: name it flag.notes or metric.notes",
+        "column notes: to read it, name it flag.notes or metric.notes",
         "its time: there is no column created or started that has one",
     ):
         assert words in ended.stderr
@@ -51,6 +51,23 @@ def test_rows_that_are_here_are_not_imported_again(repo) -> None:
     head, *rows = TABLE.splitlines(keepends=True)
     repo.write("runs.csv", head + "d,train.py,,,,,2026-02-02T00:00:00Z,,1,,,,\n" + "".join(rows))
     assert "imported 1 run from csv; 4 already here" in repo.run("import", "csv", "runs.csv", check=True).stderr
+
+
+def test_what_list_writes_is_read(repo, tmp_path) -> None:
+    repo.write("train.py", 'lr = 0.1\nlayers = [1, 2]\nopt = "adam"\nprint(f"loss: {lr}")\n')
+    repo.git("add", "-A")
+    repo.git("commit", "-qm", "train")
+    repo.run("train.py", "lr=0.2", "--label", "first", "--tag", "a b", "--tag", "c", check=True)
+    repo.run("mark", "1", check=True)
+    (tmp_path / "runs.csv").write_text(repo.run("list", "--csv", check=True).stdout)
+    other = Repo.create(tmp_path / "other")
+    other.git("fetch", "-q", str(repo.path), "main")
+    other.run("import", "csv", "../runs.csv", check=True)
+    (run,), (was,) = Project(other.path).list_runs(), Project(repo.path).list_runs()
+    assert (run.operation, run.status, dict(run.flags)) == (was.operation, was.status, dict(was.flags))
+    assert (run.notes.label, run.notes.tags, run.notes.marked) == ("first", was.notes.tags, True)
+    assert (run.attempt.base, run.attempt.branch, run.attempt.started) == (was.attempt.base, "main", was.attempt.started)
+    assert run.metrics.ask("loss") == 0.2
 
 
 def test_tabs_and_a_byte_order_mark_are_read(repo) -> None:
