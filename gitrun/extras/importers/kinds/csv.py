@@ -5,7 +5,6 @@ So whatever can write a table can be imported: the tables that Weights & Biases 
 
 from __future__ import annotations
 
-import ast
 import csv
 import hashlib
 import io
@@ -45,7 +44,7 @@ STATUSES |= {
     "crashed": (ERROR, 1),
     "killed": (TERMINATED, -15),
 }
-LARGEST, DEEPEST = 256 << 20, 10
+LARGEST = 256 << 20
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
@@ -115,11 +114,8 @@ def read_metric_cells(row: Mapping[str, str]) -> Iterator[MetricPoint]:
 
 def parse_tags(cell: str) -> list[str]:
     """Returns tags: a list as `git run list --csv` writes it, or words with commas or blanks between."""
-    tags: object = None
-    # a deep list would end Python's stack
-    with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-        tags = ast.literal_eval(cell) if cell.startswith("[") and cell.count("[") < DEEPEST else None
-    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else cell.replace(",", " ").split()
+    tags = parse_value(cell) if cell.startswith("[") else None
+    return [str(tag) for tag in tags] if isinstance(tags, list) else cell.replace(",", " ").split()
 
 
 def parse_time(text: str) -> datetime | None:
