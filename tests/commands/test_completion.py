@@ -331,70 +331,67 @@ def test_zsh_offers_what_may_stand_there(lived) -> None:
     assert sorted(done.stdout.splitlines()) == sorted(pairs), done.stderr
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    sampled(
-        5,
-        [
-            ("git run list --status ter", {"terminated"}),
-            ("git run list --author ", set()),
-            ("git run list --op ", {"fit.py\toperation", "echo.py\toperation"}),
-            ("git run compare --max lo", {"loss\tmetric"}),
-            ("git run report --format ", {"md", "html", "json"}),
-            ("git run hooks unin", {"uninstall"}),
-            ("git run push or", {"origin\tremote"}),
-            ("git run cat -p mod", {"model\tproduced"}),
-            ("git run restore ", {"{gone}\techo.py x=1.0 y=2 z=a completed"}),
-            ("git run bisect --good mai", {"main\tcommit"}),
-            ("git run --at mai", {"main\tcommit"}),
-            ("git run stop ", set()),
-            ("git run help tut", {"tutorial"}),
-            ("git run label ", set()),
-            ("git run tag ", {"paper\ttag"}),
-            ("git run --restart bes", {"best\tlabel"}),
-            ("git run --restart {second} lr", {"lr=\tflag"}),
-        ],
-    ),
-)
-def test_fish_offers_what_may_stand_there_and_nothing_else(lived, world, typed, offered) -> None:
+FISH_VALUES = [
+    ("git run list --status ter", {"terminated"}),
+    ("git run list --author ", set()),
+    ("git run list --op ", {"fit.py\toperation", "echo.py\toperation"}),
+    ("git run compare --max lo", {"loss\tmetric"}),
+    ("git run report --format ", {"md", "html", "json"}),
+    ("git run hooks unin", {"uninstall"}),
+    ("git run push or", {"origin\tremote"}),
+    ("git run cat -p mod", {"model\tproduced"}),
+    ("git run restore ", {"{gone}\techo.py x=1.0 y=2 z=a completed"}),
+    ("git run bisect --good mai", {"main\tcommit"}),
+    ("git run --at mai", {"main\tcommit"}),
+    ("git run stop ", set()),
+    ("git run help tut", {"tutorial"}),
+    ("git run label ", set()),
+    ("git run tag ", {"paper\ttag"}),
+    ("git run --restart bes", {"best\tlabel"}),
+    ("git run --restart {second} lr", {"lr=\tflag"}),
+]
+FISH_WORDS = [
+    ("git run sele", {"select\tverb"}),
+    ("git run ec", {"echo.py"}),
+    ("git run show --js", {"--json"}),
+    ("git run show {run:.4}", {"{run}\trun"}),
+    ("git run --restart={run:.4}", {"--restart={run}\techo.py x=1.0 y=2 z=a completed"}),
+    ("git run --restart {run:.4}", {"{run}\techo.py x=1.0 y=2 z=a completed"}),
+    ("git run echo.py --need", {"--needed", "--needed-source"}),
+    ("git run echo.py lis", {"lists/"}),
+    ("git-run sele", {"select\tverb"}),
+    ("git run trai", {"train\toperation", "train.py"}),
+    ("git run --label x train se", {"seed=\tflag"}),
+    ("git run train opt=a", {"opt=adam\tflag"}),
+]
+
+
+def fish_offers(repo, cases: list[tuple[str, set[str]]], names: dict[str, str]) -> list[tuple[str, set[str]]]:
+    """The cases, with what one fish offers in place of what is expected."""
     if shutil.which("fish") is None:
         pytest.skip("fish is not installed")
+    repo.run("install-docs", check=True)
+    script = "; echo; ".join(f"complete -C '{typed.format(**names)}' | string join0; echo" for typed, _ in cases)
+    done = subprocess.run(["fish", "-c", script], cwd=repo.path, capture_output=True, text=True, check=True)
+    answers = done.stdout.split("\n\n")
+    return [(typed, set(filter(None, answer.strip().split("\0")))) for (typed, _), answer in zip(cases, answers, strict=True)]
+
+
+def expected(cases: list[tuple[str, set[str]]], names: dict[str, str]) -> list[tuple[str, set[str]]]:
+    return [(typed, {word.format(**names) for word in offered}) for typed, offered in cases]
+
+
+@pytest.mark.parametrize("cases", sampled(1, [FISH_VALUES[::4], FISH_VALUES]), ids=["some", "all"])
+def test_fish_offers_what_may_stand_there_and_nothing_else(lived, world, cases) -> None:
     repo, first, second, gone = lived
-    repo.run("install-docs", check=True)
     names = {"first": first, "second": second, "gone": gone}
-    words = ["fish", "-c", f"complete -C '{typed.format(**names)}'"]
-    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=True)
-    assert set(done.stdout.splitlines()) == {word.format(**names) for word in offered}
+    assert fish_offers(repo, cases, names) == expected(cases, names)
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    sampled(
-        5,
-        [
-            ("git run sele", {"select\tverb"}),
-            ("git run ec", {"echo.py"}),
-            ("git run show --js", {"--json"}),
-            ("git run show {run:.4}", {"{run}\trun"}),
-            ("git run --restart={run:.4}", {"--restart={run}\techo.py x=1.0 y=2 z=a completed"}),
-            ("git run --restart {run:.4}", {"{run}\techo.py x=1.0 y=2 z=a completed"}),
-            ("git run echo.py --need", {"--needed", "--needed-source"}),
-            ("git run echo.py lis", {"lists/"}),
-            ("git-run sele", {"select\tverb"}),
-            ("git run trai", {"train\toperation", "train.py"}),
-            ("git run --label x train se", {"seed=\tflag"}),
-            ("git run train opt=a", {"opt=adam\tflag"}),
-        ],
-    ),
-)
-def test_fish_offers_verbs_options_runs_files_and_flags(one, entries, world, typed, offered) -> None:
-    if shutil.which("fish") is None:
-        pytest.skip("fish is not installed")
+@pytest.mark.parametrize("cases", sampled(1, [FISH_WORDS[::3], FISH_WORDS]), ids=["some", "all"])
+def test_fish_offers_verbs_options_runs_files_and_flags(one, entries, world, cases) -> None:
     repo, run = one
-    repo.run("install-docs", check=True)
-    words = ["fish", "-c", f"complete -C '{typed.format(run=run)}'"]
-    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=True)
-    assert set(done.stdout.splitlines()) == {word.format(run=run) for word in offered}
+    assert fish_offers(repo, cases, {"run": run}) == expected(cases, {"run": run})
 
 
 if __name__ == "__main__":

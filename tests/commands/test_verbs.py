@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import calling
 import pytest
 from repository import Repo
+from sampled import sampled
 from templates import copy
 
 from gitrun.commands.main import VERBS
@@ -95,7 +96,11 @@ def called(template: Path, place: Path, words: str) -> tuple[int, str, str]:
     return ended.returncode, out, err
 
 
-@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_call() -> None:
+    assert set(CALLS) == set(VERBS)
+
+
+@pytest.mark.parametrize("verb", sampled(14, VERBS))
 def test_started_verb_does_what_a_forked_one_does(lived_in, tmp_path, monkeypatch, verb) -> None:
     forked = called(lived_in, tmp_path / "forked", CALLS[verb])
     monkeypatch.setattr(calling, "FORKING", False)
