@@ -68,7 +68,7 @@ class GuildProject:
         environment = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "GUILD_HOME": str(self.home),
-            "MY_TOKEN": CANARY,
+            "MY_SETTING": CANARY,
             "PATH": f"{self.program.parent}:{os.environ['PATH']}",
         }
         ended = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -77,6 +78,8 @@ def command(file: str, runs: tuple[str, ...], **options: Any) -> int:  # noqa: A
         return import_from_tool(project, file, runs, options)
     if given := [name for name in ONLY_TOOLS if options[name]]:
         raise UsageError(f"--{ONLY_TOOLS[given[0]]} needs the kind of another tool", f"Kinds: {', '.join(list_kinds())}")
+    if not Path(file).exists() and (near := get_close_matches(file, list_kinds(), 1)):
+        raise UsageError(f"no file '{safe_text(file)}'", f"Did you mean the kind of another tool? git run import {near[0]}")
     receive = partial(project.sharing.import_, Path(file))
     received = receive_with_trials(project, receive, build_order(project, runs, options, merge=True))
     return report_received(project, received, file, quiet=options["quiet"])

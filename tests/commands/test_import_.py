@@ -38,3 +38,17 @@ def test_trials_come_with_the_batch_that_is_named(team, tmp_path) -> None:
     (run,) = [run for run in found.list_runs() if run.id == batch]
     assert [trial.flags["x"] for trial in found.trials(run)] == [1, 2]
     assert len(found.list_runs()) == 3
+
+
+def test_file_of_the_name_of_a_tool_is_reached_by_its_path(team, tmp_path) -> None:
+    run(team.ann, x=1.0)
+    team.ann.run("export", "1", str(team.bob.path / "guild"), check=True)
+    assert "is no Guild home" in team.bob.run("import", "guild", str(tmp_path)).stderr
+    assert "new: run" in team.bob.run("import", "./guild", check=True).stderr
+
+
+def test_options_of_tools_do_not_go_with_bundles(team) -> None:
+    for option in ("--authors", "--dry-run", "--json"):
+        assert f"{option} needs the kind of another tool" in team.bob.run("import", option, "x.bundle").stderr
+    assert "takes one source and no filters" in team.bob.run("import", "guild", "--status", "error").stderr
+    assert "git run import guild" in team.bob.run("import", "guld").stderr

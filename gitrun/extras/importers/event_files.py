@@ -46,8 +46,11 @@ def masked_crc(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def read_event_files(files: Sequence[tuple[str, Path]]) -> Iterator[MetricPoint]:
-    """Yields the scalars of event files. Each comes with the prefix of its tags. Stops at the budget of a run."""
+def read_event_files(files: Sequence[tuple[str, Path]], since: float = 0.0) -> Iterator[MetricPoint]:
+    """Yields the scalars of event files that were written since `since`, seconds since 1970. Stops at the budget of a run.
+
+    Each file comes with the prefix of its tags.
+    """
     room = MOST_BYTES
     for prefix, path in files:
         file = open_regular(os.fspath(path))
@@ -57,7 +60,7 @@ def read_event_files(files: Sequence[tuple[str, Path]]) -> Iterator[MetricPoint]
             tags = set[str]()
             for record in read_records(file, room):
                 try:
-                    for scalar in read_event(memoryview(record), 0.0, tags):
+                    for scalar in read_event(memoryview(record), since, tags):
                         yield MetricPoint(prefix + scalar.tag, float(scalar.step), scalar.value)
                 except (ValueError, struct.error, IndexError, OverflowError):  # not a message
                     continue

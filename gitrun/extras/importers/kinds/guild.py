@@ -181,6 +181,7 @@ def read_run(context: Context, run: GuildRun, runs: Mapping[str, GuildRun]) -> I
         files = replace(files, source=divide_files(runs[steps[0]]).source)
     definition = batch_of(run, about, flags, kind) if run.is_batch else None
     created = moment(attrs.get("initialized")) or moment(attrs.get("started")) or NEVER
+    started = moment(attrs.get("started"))
     status, exit_status, reason = ending(attrs.get("exit_status"))
     fixed = {name: value for name, value in flags.items() if not definition or name not in definition.space}
     host, user = clean_text(attrs.get("host"), 100), clean_text(attrs.get("user"), 100)
@@ -193,9 +194,10 @@ def read_run(context: Context, run: GuildRun, runs: Mapping[str, GuildRun]) -> I
         params=read_params(attrs), source=files.source, base=commit[1] if commit else None,
         environment=read_environment(attrs),
         status=status, exit_status=exit_status, reason=reason,
-        started=moment(attrs.get("started")), stopped=moment(attrs.get("stopped")),
+        started=started, stopped=moment(attrs.get("stopped")),
         output=guild / "output" if (guild / "output").is_file() and not (guild / "output").is_symlink() else b"",
-        points=partial(read_event_files, () if run.is_batch or steps else event_files(run)),
+        # a restart leaves the event files of earlier times in place
+        points=partial(read_event_files, () if run.is_batch or steps else event_files(run), (started or NEVER).timestamp()),
         produced=() if run.is_batch else files.produced,
         label=label_of(attrs, flags), tags=texts_of(attrs.get("tags")), comments=read_comments(attrs, context.with_authors),
         marked=attrs.get("marked") is True, needs=tuple(read_needs(deps, runs)), steps=steps, batch_definition=definition,
@@ -258,11 +260,23 @@ def read_manifest(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def event_files(run: GuildRun) -> Sequence[tuple[str, Path]]:
-    """Returns the event files of a run, each with the prefix of its tags: its directory, unless Guild itself wrote it."""
-    own = [("", file.place) for file in list_files(run.directory / GUILD).files if file.path.startswith(PREFIX)]
+    """Returns the event files of a run, each with the prefix of its tags: its directory, unless Guild itself wrote it.
+
+    Those that Guild wrote before the run was restarted are left out. Their events have no times, but their names have.
+    """
+    started = int((moment(run.attrs.get("started")) or NEVER).timestamp())
+    named = [file for file in list_files(run.directory / GUILD).files if file.path.startswith(PREFIX)]
+    own = [("", file.place) for file in named if file_time(file.path) >= started]
     others = (file for file in list_files(run.directory, without=frozenset({GUILD})).files)
     programs = ((os.path.split(file.path), file.place) for file in others)
     return [*own, *((f"{above}/" if above else "", place) for (above, name), place in programs if name.startswith(PREFIX))]
+
+
+def file_time(name: str) -> int:
+    """Returns the time in the name of an event file, in seconds since 1970; 0 if it has none."""
+    # events.out.tfevents.1795976898.vm.15544.0
+    digits = name.removeprefix(PREFIX).partition(".")[0]
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 12 else 0
 
 
 def moment(value: object) -> datetime | None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
+from contextlib import suppress
 
 import pytest
 from guild_home import SECRET
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from repository import Repo
+from tensorboardX import SummaryWriter
 
 from gitrun import Project
 from gitrun.extras.importers.imported import Context, ImportedRun
@@ -180,3 +185,38 @@ def test_any_bytes_in_an_attribute_are_a_run(data, name, tmp_path, guild_run) ->
     (guild_run() / ".guild/attrs" / name).write_bytes(data)
     (run,) = read_runs(Context(str(home), None, home, {}))
     assert isinstance(run, ImportedRun)
+
+
+def test_import_that_was_killed_goes_on(repo, tmp_path, guild_run) -> None:
+    large = guild_run(1) / "large.bin"
+    large.write_bytes(bytes(11 << 20))
+    for number in range(2, 20):
+        guild_run(number)
+    reference = Repo.create(tmp_path / "reference")
+    take(reference, tmp_path / "home").check_returncode()
+    for delay in (0.3, 0.6, 0.9, 1.2):
+        words = [sys.executable, "-m", "gitrun", "import", "guild", tmp_path / "home"]
+        process = subprocess.Popen(
+            words, cwd=repo.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(delay)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        # the files of a run that is not there yet are garbage that gc removes, and nothing else is wrong
+        assert [line for line in repo.run("doctor").stdout.splitlines() if "are kept here, but" not in line] == []
+    take(repo, tmp_path / "home").check_returncode()
+    assert repo.git("for-each-ref") == reference.git("for-each-ref")
+    assert repo.git("fsck", "--connectivity-only") == ""
+
+
+def test_metrics_of_before_a_restart_are_left_out(repo, tmp_path, guild_run) -> None:
+    directory = guild_run()
+    for number, name in ((1, "1795973600.vm.1.0"), (2, "1795973643.vm.2.0")):
+        with SummaryWriter(str(tmp_path / "events")) as writer:
+            writer.add_scalar("loss", number, 0)
+        (file,) = (tmp_path / "events").iterdir()
+        file.rename(directory / f".guild/events.out.tfevents.{name}")
+    take(repo, tmp_path / "home").check_returncode()
+    (run,) = Project(repo.path).list_runs()
+    assert (run.metrics["loss"], run.metrics.ask("loss:count")) == (2.0, 1)
