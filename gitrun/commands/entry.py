@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -19,6 +20,8 @@ MEANT_FOR_PROGRAMS = ("PYTHONPATH", "PYTHONHOME")
 
 def main() -> None:
     """Starts `git-run` with imports from its own installation only, and the user's environment."""
+    # a start makes many values and hardly any circles, which a search would look for forty times
+    gc.set_threshold(50_000, 20, 50)
     forget_given_path()
     # the shell script `git-run` hides these from our own Python; programs get them unchanged
     for name in MEANT_FOR_PROGRAMS:

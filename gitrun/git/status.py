@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class WorktreeStatus:
     """The output of `git status` for a worktree; directories end with `/`.
 
-    `changed` are tracked paths that differ from the index, `deleted` those of them that do not exist. `nested` are
+    `changed` are tracked paths that differ from the index, `deleted` those of them that do not exist. `staged` are paths
+    whose entry in the index differs from HEAD. `nested` are
     repositories inside this one that are not submodules. `dirty_modules` are submodules with changes of their own.
     `unread` are directories that git could not open; files in them are missing from all other lists.
     """
@@ -35,6 +36,7 @@ class WorktreeStatus:
     ignored: tuple[bytes, ...]
     dirty_modules: tuple[bytes, ...]
     unread: tuple[bytes, ...] = ()
+    staged: tuple[bytes, ...] = ()
 
 
 def read_status(git: Git, index: Path | None = None, *, ignored: bool = True, modules: str = "dirty") -> WorktreeStatus:
@@ -72,6 +74,7 @@ def read_status(git: Git, index: Path | None = None, *, ignored: bool = True, mo
         ignored=tuple(ignored_paths),
         dirty_modules=tuple(paths.get("module", [])),
         unread=tuple(closed),
+        staged=tuple(paths.get("staged", [])),
     )
 
 
@@ -111,7 +114,9 @@ def add_tracked_entry(paths: dict[str, list[bytes]], sort: bytes, rest: bytes) -
     state, module, path = fields[0], fields[1], fields[-1]
     if sort == b"u":
         paths.setdefault("conflict", []).append(path)
-    elif state[1:2] != b".":
+    elif state[:1] != b".":
+        paths.setdefault("staged", []).append(path)
+    if sort != b"u" and state[1:2] != b".":
         paths.setdefault("changed", []).append(path)
         if state[1:2] == b"D":
             paths.setdefault("deleted", []).append(path)

@@ -36,6 +36,8 @@ MOST = 64
 
 # H 100644 <id> 0\ta.txt: S is skip-worktree, lower case assume-unchanged; mode 160000 is a submodule
 PECULIAR = re.compile(rb"\0([^H]|H(?= 160000)) ([0-7]+) [0-9a-f]+ [0-3]\t([^\0]+)")
+PLAIN_INDEX = "plain-index"
+"""File in the local state with the stamp of an index without submodules and without paths whose changes git ignores."""
 ABSENT = {
     "looks like a secret": "it looks like a secret",
     "cannot be read": "it cannot be read",
@@ -105,7 +107,7 @@ def take_snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptio
     Leaves out ignored files, untracked files that are too large or look like secrets, and paths to link. Returns None if
     the user declines to record very many untracked files.
     """
-    links = clear_skip_worktree(git, index)
+    links = [] if is_known_as_plain(git, index) else clear_own_index(git, index)
     has_commits = choice.settings.submodules == "commit"
     status = read_status(git, index, modules="none" if has_commits else "dirty")
     files, skipped, weight = select_untracked(git, status.untracked, choice.settings, choice.apart)
@@ -113,9 +115,12 @@ def take_snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptio
         return None
     skipped += add_to_index(git, index, status, files)
     skipped += [Skipped(os.fsdecode(path.rstrip(b"/")), 0, "cannot be read") for path in status.unread]
-    tree = without_records(git, objects, git.run("write-tree", index=index).decode().strip())
-    modules = list_submodule_commits(git, index, links)
     base = get_tree_id(objects, status.base)
+    is_clean = not (status.staged or status.changed or status.conflicts or files)
+    # git need not write the tree of a commit again
+    whole = base if base and is_clean else git.run("write-tree", index=index).decode().strip()
+    tree = without_records(git, objects, whole)
+    modules = list_submodule_commits(git, index, links)
     dirty = tree != (without_records(git, objects, base) if base else base)
     conflicts = tuple(os.fsdecode(path) for path in status.conflicts)
     branch = encode_path(status.branch) if status.branch else None
@@ -144,6 +149,45 @@ def find_outside(
     _, modules = special_index_entries(git, None)
     closed = (path.rstrip(b"/") for path in status.unread)
     return (*status.ignored, *status.nested, *(os.fsencode(s.path) for s in skipped), *closed), apart, tuple(modules)
+
+
+def clear_own_index(git: Git, index: Path) -> list[bytes]:
+    """Clears marks in the copy of the user's index, as `clear_skip_worktree` does. Remembers an index without any.
+
+    Returns the paths of submodules.
+    """
+    entries = git.run("ls-files", "-v", "-s", "-z", index=index)
+    hidden, modules = parse_special_entries(entries)
+    stamp = stamp_of_index(git, index)
+    if stamp and not hidden and not modules:
+        with suppress(OSError):  # without the record git is asked again, which does no harm
+            fresh = git.state / f"{PLAIN_INDEX}.{index.name}"
+            fresh.write_text(stamp)
+            fresh.replace(git.state / PLAIN_INDEX)
+    return clear_skip_worktree(git, index, entries)
+
+
+def is_known_as_plain(git: Git, index: Path) -> bool:
+    """Tells whether the user's index has been seen to have neither submodules nor paths whose changes git ignores."""
+    try:
+        known = (git.state / PLAIN_INDEX).read_text()
+    except (OSError, ValueError):
+        return False
+    return known != "" and known == stamp_of_index(git, index)
+
+
+def stamp_of_index(git: Git, index: Path) -> str:
+    """Returns what identifies the content of the user's index, if `index` is a copy of it; else an empty text.
+
+    Git never writes into its index: it renames another file to that name. So another content has another inode and ctime.
+    """
+    try:
+        own, copy = (git.git_dir / "index").stat(), index.stat()
+    except OSError:
+        return ""
+    if (own.st_mtime_ns, own.st_size) != (copy.st_mtime_ns, copy.st_size):
+        return ""
+    return f"{own.st_dev} {own.st_ino} {own.st_ctime_ns} {own.st_mtime_ns} {own.st_size}"
 
 
 def clear_skip_worktree(git: Git, index: Path, entries: bytes | None = None) -> list[bytes]:

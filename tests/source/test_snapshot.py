@@ -151,6 +151,30 @@ def test_edits_that_git_was_told_not_to_see_are_in(prepared):
     assert prepared.git("ls-files", "-v", "a.txt", "d/x") == "S a.txt\nh d/x"
 
 
+def test_marks_that_are_set_between_two_snapshots_are_seen(prepared):
+    source(prepared)
+    assert (prepared.path / ".git/gitrun/plain-index").exists()
+    for mark in ("--skip-worktree", "--assume-unchanged"):
+        prepared.git("update-index", mark, "a.txt")
+        prepared.write("a.txt", f"edited after {mark}\n")
+        tree = source(prepared).tree
+        assert prepared.git("cat-file", "blob", f"{tree}:a.txt") == f"edited after {mark}"
+        prepared.git("update-index", f"--no{mark[1:]}", "a.txt")
+        source(prepared)
+
+
+def test_what_is_only_staged_is_in(prepared):
+    clean = source(prepared).tree
+    assert clean == prepared.git("rev-parse", "HEAD^{tree}")
+    prepared.git("rm", "-q", "--cached", "a.txt")
+    (prepared.path / "a.txt").unlink()
+    assert "a.txt" not in names(prepared, source(prepared).tree)
+    prepared.git("reset", "-q", "--hard")
+    prepared.git("update-index", "--chmod=+x", "a.txt")
+    prepared.git("config", "core.fileMode", "false")
+    assert prepared.git("ls-tree", source(prepared).tree, "a.txt").startswith("100755")
+
+
 def test_an_edit_that_git_was_told_not_to_see_is_in_where_the_checkout_is_sparse_too(prepared):
     prepared.git("sparse-checkout", "set", "--no-cone", "/*", "!/d/")
     prepared.git("update-index", "--assume-unchanged", "a.txt")
