@@ -98,8 +98,9 @@ def choose_trials(batch: Run, definition: BatchDefinition, runs: Mapping[int, Ru
         drawn = random.Random(seed).sample(completed, min(sample, len(completed)))  # noqa: S311 - repeatable, not secret
         return sorted(drawn)
     if len(definition.objectives) != 1:
+        count = count_text(len(definition.objectives), "objective") if definition.objectives else "no objective"
         raise UsageError(
-            f"batch {short_id(batch.id)} has {count_text(len(definition.objectives), 'objective')}, so no trial is the best",
+            f"batch {short_id(batch.id)} has {count}, so no trial is the best",
             "To verify some trials: --sample 3",
         )
     numbers = {run.id: number for number, run in runs.items()}

@@ -119,7 +119,7 @@ def test_trials_of_commits_are_verified_at_their_commits(repo: Repo) -> None:
 
 
 REFUSED = {
-    "has 0 objectives, so no trial is the best": (),
+    "has no objective, so no trial is the best": (),
     "--keep cannot be used with a batch": ("--keep",),
 }
 
