@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun.extras.importers.foreign_files import clean_text, path_fault, read_bytes, read_json
 from gitrun.extras.importers.imported import ImportedFile
+from gitrun.source.dvc_stages import list_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from gitrun.source.dvc_stages import Stage
 
 MD5 = re.compile(r"([0-9a-f]{2})([0-9a-f]{30}(?:\.dir)?)")
 DIRECTORY = ".dir"
@@ -77,3 +80,17 @@ class Cache:
             digests = [hashlib.md5(one, usedforsecurity=False).hexdigest() for one in (data, unix) if one is not None]
             self._sound[md5] = md5 in digests
         return self._sound[md5]
+
+
+def metric_files(stages: Iterable[Stage], metrics: Iterable[str], produced: Iterable[ImportedFile]) -> dict[str, bytes | Path]:
+    """Returns the contents of files with metrics by a name that says how to read them."""
+    paths = [*metrics, *(path for stage in stages for key in ("metrics", "plots") for path, _ in stage.paths(key))]
+    names = {path: f"{path}/metrics{path[path.rindex('.') :]}" for path in paths if path.endswith((".json", ".csv"))}
+    return {names.get(file.path, file.path): file.content for file in produced}
+
+
+def named_paths(value: object) -> list[str]:
+    """Returns the texts of a list of paths, or of the keys of tables in it."""
+    items = list(value) if isinstance(value, dict) else list_of(value)
+    names = [name for item in items for name in (item if isinstance(item, dict) else (item,))]
+    return [clean_text(name, 1_000) for name in names if isinstance(name, str)]

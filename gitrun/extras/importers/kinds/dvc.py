@@ -9,10 +9,11 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gitrun.dataclass import dataclass
 from gitrun.errors import NoWorktree, UsageError
 from gitrun.extras.importers.dvc_experiments import Experiment, list_experiments
-from gitrun.extras.importers.dvc_files import Cache
-from gitrun.extras.importers.foreign_files import clean_text, parse_yaml
+from gitrun.extras.importers.dvc_files import Cache, metric_files, named_paths
+from gitrun.extras.importers.foreign_files import parse_yaml
 from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, read_time
 from gitrun.extras.importers.metric_tables import read_metric_tables
 from gitrun.git.objects import Objects
@@ -31,10 +32,20 @@ if TYPE_CHECKING:
     from gitrun.extras.importers.imported import Context
     from gitrun.source.dvc_stages import Stage
 
-TOOL, REPRO = "dvc", "dvc repro"
+TOOL, REPRO, SAVE = "dvc", "dvc repro", "dvc exp save"
 ENDED = re.compile(rb"exited with ([1-9]\d{0,2})\s*$")
 LARGEST, MOST_FILES = 10 << 20, 5_000
 PIPELINE, LOCK, PARAMS, LIVE = "dvc.yaml", "dvc.lock", "params.yaml", "dvclive"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What an experiment ran: operation, kind and command, and the project file that defines it if there is one."""
+
+    operation: str
+    kind: str
+    command: tuple[str, ...]
+    project_file: tuple[ImportedFile, ...]
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
@@ -70,25 +81,24 @@ class ExperimentReader:
         if created is None:
             return LeftOut(key, "its time is no time")
         stages, document = self.stages()
-        files = list(
-            dict.fromkeys(
-                [*(file for stage in stages for file in parameter_files(stage)), *named_paths(document.get("params"))]
-            )
-        )
+        listed = {key: named_paths(document.get(key)) for key in ("params", "metrics", "plots")}
+        files = list(dict.fromkeys([*(file for stage in stages for file in parameter_files(stage)), *listed["params"]]))
         flags, before = self.flags(files or [PARAMS], self.tree), self.flags(files or [PARAMS], self.base)
-        outs = {*makers(stages), *named_paths(document.get("metrics")), *named_paths(document.get("plots")), LIVE}
+        outs = {*makers(stages), *listed["metrics"], *listed["plots"], LIVE}
         stored = [file for out in sorted(outs) for file in self.files_below(out)]
         inputs, cached = self.files_of_lock({file.path for file in stored})
         produced = [] if one.has_failed else [*stored, *cached]
-        kind, command, added = self.program(stages)
+        program = self.program(stages)
         ended = ENDED.search(one.output) if one.has_failed else None
         return ImportedRun(
-            key=key, tool=TOOL, operation=REPRO, kind=kind, command=command, is_entry=bool(added), created=created, flags=flags,
+            key=key, tool=TOOL, operation=program.operation, kind=program.kind, command=program.command,
+            is_entry=bool(program.project_file), created=created, flags=flags,
             given=tuple(name for name, value in flags.items() if before.get(name, value) != value),
-            source=(*added, *inputs, *self.lock_before()), source_tree=self.tree_id(),
+            source=(*program.project_file, *inputs, *self.lock_before()), source_tree=self.tree_id(),
             source_without=(".dvc/tmp", LOCK, *(file.path for file in stored)), base=one.base,
             status=ERROR if one.has_failed else COMPLETED, exit_status=int(ended[1]) if ended else int(one.has_failed),
-            output=one.output, points=partial(read_metric_tables, metric_files(stages, produced)), produced=tuple(produced),
+            output=one.output, produced=tuple(produced),
+            points=partial(read_metric_tables, metric_files(stages, listed["metrics"], produced)),
             label=one.name, comments=(Comment(one.message, "", created),) if one.message else (),
             author=one.author if self.context.with_authors else None, left_out=tuple(dict.fromkeys(self.left_out)),
         )  # fmt: skip
@@ -155,8 +165,11 @@ class ExperimentReader:
         """Returns the files of DVC's cache that entries of dvc.lock point to."""
         return [file for entry in entries for file in self.cache.files(entry, self.left_out)]
 
-    def program(self, stages: list[Stage]) -> tuple[str, tuple[str, ...], list[ImportedFile]]:
-        """Returns kind and command, and a gitrun.toml that tells a restart what `dvc repro` runs, and where flags go."""
+    def program(self, stages: list[Stage]) -> Program:
+        """Returns what ran, with a gitrun.toml that tells a restart what `dvc repro` runs, and where flags go."""
+        if not stages:
+            self.left_out.append("what ran: dvc exp save and DVCLive record no command")
+            return Program(SAVE, COMMAND, tuple(SAVE.split()), ())
         table = draft_repro(self.tree, stages)
         own = (self.tree.read(GITRUN, 1 << 20) or b"").decode(errors="replace")
         text = f"{own}\n" * bool(own) + dump_toml({"operations": {REPRO: table}})
@@ -166,9 +179,9 @@ class ExperimentReader:
             definition = None
         if definition is None:
             self.left_out.append("what its stages run: a restart starts dvc repro")
-            return COMMAND, ("dvc", "repro"), []
+            return Program(REPRO, COMMAND, tuple(REPRO.split()), ())
         words = ("{python}", *definition.command) if definition.kind == SCRIPT else definition.command
-        return definition.kind, words, [ImportedFile(GITRUN, text.encode())]
+        return Program(REPRO, definition.kind, words, (ImportedFile(GITRUN, text.encode()),))
 
     def lock_before(self) -> list[ImportedFile]:
         """Returns the dvc.lock that the experiment began with: its own tells what came of it."""
@@ -178,18 +191,3 @@ class ExperimentReader:
     def tree_id(self) -> str:
         """Returns the id of the experiment's tree."""
         return self.context.git.run("rev-parse", "--verify", f"{self.experiment.commit}^{{tree}}").decode().strip()
-
-
-def metric_files(stages: list[Stage], produced: list[ImportedFile]) -> dict[str, Any]:
-    """Returns the contents of files with metrics by a name that says how to read them."""
-    metrics = {path for stage in stages for path, _ in stage.paths("metrics") if path.endswith(".json")}
-    plots = {path for stage in stages for path, _ in stage.paths("plots") if path.endswith(".csv")}
-    names = {path: f"{path}/metrics{path[path.rindex('.') :]}" for path in metrics | plots}
-    return {names.get(file.path, file.path): file.content for file in produced}
-
-
-def named_paths(value: object) -> list[str]:
-    """Returns the texts of a list of paths, or of the keys of tables in it."""
-    items = list(value) if isinstance(value, dict) else list_of(value)
-    names = [name for item in items for name in (item if isinstance(item, dict) else (item,))]
-    return [clean_text(name, 1_000) for name in names if isinstance(name, str)]

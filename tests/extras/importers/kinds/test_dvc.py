@@ -179,6 +179,26 @@ def test_pipeline_that_only_dvc_unfolds_is_said(project) -> None:
     assert "a restart starts dvc repro" in ended.stderr
 
 
+def test_experiment_without_stages_says_that_no_command_is_recorded(project) -> None:
+    # as Live(save_dvc_exp=True) of DVCLive writes it
+    project.write(
+        "dvc.yaml", "params: [dvclive/params.yaml]\nmetrics: [eval.json]\nplots:\n- dvclive/plots/metrics: {x: step}\n"
+    )
+    project.write("dvclive/params.yaml", "lr: 0.25\n")
+    project.write("dvclive/plots/metrics/train/loss.tsv", "step\ttrain/loss\n0\t0.5\n1\t0.25\n")
+    project.write("eval.json", '{"acc": 0.9}')
+    project.git("add", "-A")
+    base, tree = project.git("rev-parse", "HEAD"), project.git("write-tree")
+    commit = project.git("commit-tree", "-p", base, "-m", "dvc: commit experiment 1", tree)
+    project.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/live", commit)
+    project.git("reset", "-q", "--hard")
+    ended = project.run("import", "dvc", check=True)
+    (run,) = Project(project.path).list_runs()
+    assert (run.operation, dict(run.flags)) == ("dvc exp save", {"lr": 0.25})
+    assert (run.metrics.ask("train/loss"), run.metrics.ask("train/loss:count"), run.metrics.ask("acc")) == (0.25, 2, 0.9)
+    assert "what ran: dvc exp save and DVCLive record no command" in ended.stderr
+
+
 @pytest.mark.parametrize(
     "pipeline",
     [
