@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LARGEST_RECORD = 1 << 20
 """Most bytes of a file that describes a run."""
+LARGEST_YAML = 256 << 10
+"""Most bytes of such a file in YAML: half a second to parse."""
 MOST_VALUES = 20_000
 """Most values of such a file, after every YAML reference is expanded."""
 DEEPEST = 32
@@ -128,7 +130,7 @@ def read_bytes(path: Path, limit: int = LARGEST_RECORD) -> bytes | None:
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever a file has
     """Returns the value of a YAML file; None without one that is valid and within budgets. Raises MissingPackage."""
-    data = read_bytes(path)
+    data = read_bytes(path, LARGEST_YAML)
     return None if data is None else parse_yaml(data)
 
 

@@ -9,14 +9,23 @@ import os
 import re
 import shlex
 from datetime import datetime, timezone
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UsageError
 from gitrun.extras.importers.event_files import read_event_files
-from gitrun.extras.importers.foreign_files import Listing, clean_text, list_files, read_bytes, read_text, read_yaml
+from gitrun.extras.importers.foreign_files import (
+    LARGEST_YAML,
+    Listing,
+    clean_text,
+    list_files,
+    parse_yaml,
+    read_bytes,
+    read_text,
+    read_yaml,
+)
 from gitrun.extras.importers.guild_words import command_of, flags_of, label_of, number_of, space_of, texts_of
 from gitrun.extras.importers.imported import ImportedFile, ImportedNeed, ImportedRun, LeftOut, read_time
 from gitrun.model.batch import PLUS, BatchDefinition, Objective
@@ -44,6 +53,7 @@ COMMIT = re.compile(r"git:([0-9a-f]{40}|[0-9a-f]{64})\*?")
 PACKAGE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})==([A-Za-z0-9.+!_-]{1,99})")
 # s train.py 93026f77… train.py: kind, path in the run, sha1, path in the project
 SOURCE, DEPENDENCY = "s", "d"
+LARGEST_MANIFEST, QUOTES = 4 << 20, frozenset("'\"\\")
 NEVER = datetime.fromtimestamp(0, timezone.utc)
 """Time of a run of which Guild recorded none."""
 KILLED = -9
@@ -94,10 +104,19 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
 
 def is_defined(run: ImportedRun) -> bool:
     """Returns whether a guild.yml among the source of a run defines its operation."""
-    files = {file.path: file.content for file in run.source if file.path in guild_file.NAMES}
-    contents = {path: content if isinstance(content, bytes) else read_bytes(content) or b"" for path, content in files.items()}
+    contents = (file.content for file in run.source if file.path in guild_file.NAMES)
+    texts = (one if isinstance(one, bytes) else read_bytes(one, LARGEST_YAML) for one in contents)
+    return any(defines(text, run.operation) for text in texts if text)
+
+
+@lru_cache(maxsize=64)
+def defines(data: bytes, operation: str) -> bool:
+    """Returns whether a guild.yml defines an operation. Most runs of a home share one."""
+    # within the budgets for files of anybody, before it is read as a file of the user
+    if parse_yaml(data) is None:
+        return False
     try:
-        return guild_file.guild_definition(MemoryTree(contents), run.operation) is not None
+        return guild_file.guild_definition(MemoryTree({guild_file.NAMES[0]: data}), operation) is not None
     except UsageError:
         return False
 
@@ -249,10 +268,11 @@ def reasons_of(run: GuildRun, listing: Listing) -> Iterator[str]:
 
 def read_manifest(path: Path) -> Iterator[tuple[str, str, str]]:
     """Yields kind, path in the run, and path in the project of each file that Guild put into a run."""
-    data = read_bytes(path, 8 << 20) or b""
+    data = read_bytes(path, LARGEST_MANIFEST) or b""
     for line in data.decode(errors="surrogateescape").split("\n"):
         try:
-            words = shlex.split(line)
+            # shlex takes a microsecond for each character, and hardly any path has a quote
+            words = shlex.split(line) if QUOTES.intersection(line) else line.split()
         except ValueError:
             continue
         if len(words) >= 3:

@@ -124,6 +124,24 @@ def test_batch_and_pipeline_are_found_by_their_links(repo, tmp_path, guild_run) 
     assert len(project.runs.read_family(runs["m:pipe"])[1]) == 1
 
 
+def test_step_whose_operation_is_in_guild_yml_is_an_entry(repo, tmp_path, guild_run) -> None:
+    first = guild_run(1, opref="guildfile:/p/guild.yml 3a62 m prepare")
+    source = {"config": first.name, "uri": "operation:prepare", "paths": [f"../{first.name}/model.txt"]}
+    need = json.dumps({"data": {"operation:prepare": source}})
+    second = guild_run(2, deps=need)
+    pipe = guild_run(3, opref="guildfile:/p/guild.yml 3a62 m pipe", steps="[{run: prepare}, {run: train}]")
+    for name, run in (("prepare", first), ("train", second)):
+        (pipe / name).symlink_to(f"../{run.name}")
+        (run / "guild.yml").write_text("- model: m\n  operations: {prepare: prepare, train: train}\n")
+        with (run / ".guild/manifest").open("a") as manifest:
+            manifest.write("s guild.yml 93026f77 'guild.yml'\n")
+    take(repo, tmp_path / "home").check_returncode()
+    project = Project(repo.path)
+    bases = {run.operation: project.runs.read_bases([run])[0] for run in project.list_runs()}
+    assert {name: basis.is_entry for name, basis in bases.items()} == {"m:prepare": False, "m:train": True, "m:pipe": True}
+    assert [path for path, _ in bases["m:train"].needs[0].files] == ["model.txt"]
+
+
 def test_links_out_of_a_run_are_not_read(repo, tmp_path, guild_run) -> None:
     (tmp_path / "secret").write_text(SECRET)
     directory = guild_run()

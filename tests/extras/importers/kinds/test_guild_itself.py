@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 
@@ -69,6 +70,15 @@ def test_pipeline_has_its_steps_and_what_they_needed(repo, guild_project) -> Non
     assert [path for need in basis.needs for path, _ in need.files] == ["data.txt"]
     repo.run("trust", pipe.id, *steps, check=True)
     assert "loss: 0.3\n" in repo.run("--restart", pipe.id, check=True).stdout
+
+
+def test_operations_are_those_that_guild_lists(repo, guild_project) -> None:
+    listed = {line.split()[0] for line in guild_project.guild("operations").splitlines()}
+    offers = json.loads(repo.run("ops", "--json", check=True).stdout)
+    assert {offer["name"] for offer in offers} == listed
+    assert [offer["error"] for offer in offers] == [None] * len(offers)
+    (train,) = [offer for offer in offers if offer["name"] == "m:train"]
+    assert [(flag["name"], flag["default"]) for flag in train["flags"]] == [("lr", 0.1), ("epochs", 3), ("size", 1)]
 
 
 def test_secret_of_the_environment_is_nowhere(repo, guild_project) -> None:
