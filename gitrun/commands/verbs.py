@@ -29,6 +29,7 @@ GROUPS = {
         "select": "print the ids of runs",
         "status": "count running runs, and runs that no remote has",
         "view": "look at runs in a browser, as they change",
+        "tensorboard": "show runs in your own TensorBoard",
         "mcp": "let a coding agent look at runs, and start them if you allow it",
     },
     "compare runs": {
@@ -89,7 +90,7 @@ TOPICS = {
     "review": "reports, gates, bisecting and continuous integration",
     "format": "how runs are stored in git",
     "settings": "git config gitrun.*",
-    "tools": "runs in pandas, notebooks, prompts, fzf and continuous integration",
+    "tools": "runs in pandas, notebooks, TensorBoard, prompts, fzf and CI",
     "agents": "let a coding agent look at runs and start them; a text to give it",
     "python": "runs from Python, and metrics of your program",
     "coming-from-guild": "for users of Guild AI",

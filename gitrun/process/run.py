@@ -443,6 +443,31 @@ def page_output(program: str, environ: Mapping[str, str], streams: Sequence[int]
         signal.signal(signal.SIGINT, interrupted)
 
 
+def run_in_foreground(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Runs a program on our streams until it ends; SIGINT, SIGTERM and SIGHUP to us end it. Returns its exit status.
+
+    It ends if we are killed. Raises CannotRun.
+    """
+    parent = os.getpid()
+    try:
+        program = subprocess.Popen(tuple(argv), env=dict(environ), preexec_fn=lambda: tie_to_parent(parent))
+    except OSError as error:
+        raise CannotRun(f"cannot start '{argv[0]}': {error.strerror}") from error
+
+    def end(number: int, _: object) -> None:
+        # the terminal's Ctrl-C has reached it too
+        program.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
+
+    handlers = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        return program.wait()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        program.kill()
+        program.wait()
+
+
 def detach() -> bool:
     """Forks a process without a terminal into the background. Returns True in the new process, False in the old one.
 

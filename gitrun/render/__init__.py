@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from gitrun.render import axes as axes
     from gitrun.render import batch_charts as batch_charts
     from gitrun.render import diff_json as diff_json
+    from gitrun.render import event_file as event_file
     from gitrun.render import feed as feed
     from gitrun.render import feed_pages as feed_pages
     from gitrun.render import guide as guide

@@ -88,7 +88,7 @@ class Sharing:
                 incoming_archives.receive_archive(git, archive, listing.tips.keys(), wish, received)
         # a bundle is no remote that keeps the runs
         if remote in remotes.remote_names(git):
-            store.pushed.record_pushed(git, listing.tips.values())
+            store.pushed.record_pushed(git, there.values())
         return received
 
     def _archives(self, listing: RemoteRuns, received: Received, *, is_plain: bool) -> list[IncomingArchive]:

@@ -31,6 +31,7 @@ CALLS = {
     "select": "select --all",
     "view": "view -h",
     "mcp": "mcp -h",
+    "tensorboard": "tensorboard -h",
     "status": "status",
     "checkout": "checkout 1 --to out",
     "label": "label fine 1",
@@ -106,5 +107,7 @@ def test_started_verb_does_what_a_forked_one_does(lived_in, tmp_path, monkeypatc
     monkeypatch.setattr(calling, "FORKING", False)
     started = called(lived_in, tmp_path / "started", CALLS[verb])
     assert started == forked
-    assert started[0] == {"demo": 129, "bisect": 129, "view": 129, "mcp": 129, "stop": 128}.get(verb, 0), started
+    assert started[0] == {"demo": 129, "bisect": 129, "view": 129, "mcp": 129, "tensorboard": 129, "stop": 128}.get(verb, 0), (
+        started
+    )
     assert started[1] + started[2]
