@@ -9,6 +9,7 @@ import pytest
 from belongings import belongings
 from bisections import BAD, BROKEN, GOOD, SILENT, bisected, commit_each, program
 from repository import Repo
+from sampled import sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ def count_runs(repo: Repo) -> int:
     return len(repo.git("for-each-ref", "refs/runs").splitlines())
 
 
-@pytest.mark.parametrize("first", range(1, 10))
+@pytest.mark.parametrize("first", sampled(3, range(1, 10)))
 def test_first_failing_commit_is_found_in_few_runs(empty_repo: Repo, first: int) -> None:
     commits = commit_each(empty_repo, [GOOD] * first + [BAD] * (10 - first))
     found = bisected(empty_repo, "--good", commits[0])

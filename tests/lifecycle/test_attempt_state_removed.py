@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from sampled import sampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ WAYS = {
 WITHOUT_PLACE = ("everything", "everything, and a command looks", "the worktree", "all slots")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", sampled(7, WAYS))
 def test_a_run_ends_with_its_record(repo, way):
     repo.write(".gitignore", "*.log\n")
     repo.commit()

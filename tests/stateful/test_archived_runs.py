@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 PROFILE = settings(
-    max_examples=100 if LONG else 8,
+    max_examples=100 if LONG else 5,
     stateful_step_count=40 if LONG else 20,
     derandomize=not LONG,
     deadline=None,

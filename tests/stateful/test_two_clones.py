@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 PROFILE = settings(
-    max_examples=150 if LONG else 12,
+    max_examples=150 if LONG else 8,
     stateful_step_count=50 if LONG else 25,
     derandomize=not LONG,
     deadline=None,

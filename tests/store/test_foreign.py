@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from clones import clone, make_team, tip
+from sampled import sampled
 
 from gitrun import Project
 from gitrun.model.validation_rules import credible_start
@@ -115,7 +116,9 @@ def test_line_of_arrival_that_was_cut_short_is_passed_over(team) -> None:
 VERBS = [("show", "--json"), ("cat",), ("ls", "--json"), ("diff", "--json"), ("select",), ("log",), ("checkout",), ("echo.py",)]
 
 
-@pytest.mark.parametrize("words", [*VERBS, ("show", "echo.py"), ("checkout", "echo.py")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", sampled(4, [(words,) for words in (*VERBS, ("show", "echo.py"), ("checkout", "echo.py"))]), ids=" ".join
+)
 def test_without_a_name_a_strangers_run_is_not_meant(team, words) -> None:
     own = Project(team.ann.path).list_runs()[0]
     team.ann.run("fetch", check=True)

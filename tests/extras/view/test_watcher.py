@@ -64,9 +64,9 @@ def test_unknown_stamp_is_gone(server) -> None:
     assert server.get("/api/changes?since=1234").json["reload"] is True
 
 
-@pytest.mark.parametrize("query", ["limit=x", "start=1.5", "start=-1", "digits=%00", "limit="])
-def test_number_that_is_none_is_refused(server, query) -> None:
-    assert server.get(f"/api/runs?{query}").status == 400
+def test_number_that_is_none_is_refused(server) -> None:
+    for query in ("limit=x", "start=1.5", "start=-1", "digits=%00", "limit="):
+        assert server.get(f"/api/runs?{query}").status == 400, query
 
 
 def changes(server: ViewServer, since: str) -> dict:
