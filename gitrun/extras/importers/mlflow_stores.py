@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -159,7 +159,8 @@ def select_values(database: sqlite3.Connection, table: str, key: str) -> dict[st
 
 def select_points(path: Path, key: str) -> Iterator[MetricPoint]:
     """Yields the points of a run, in the order of their steps."""
-    with closing(open_database(path)) as database:
+    # a damaged page ends the metrics of this run, and not the import
+    with suppress(sqlite3.Error), closing(open_database(path)) as database:
         query = "select key, value, step, is_nan from metrics where run_uuid = ? order by key, step, timestamp"
         for name, value, step, is_nan in islice(database.execute(query, (key,)), MOST_POINTS):
             if isinstance(value, int | float) and isinstance(step, int | float):

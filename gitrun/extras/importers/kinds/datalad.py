@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import dataclass
-from gitrun.errors import UsageError
+from gitrun.errors import GitFailed, UsageError
 from gitrun.extras.importers.foreign_files import clean_text
 from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, read_time
 from gitrun.git.objects import Objects
@@ -65,8 +65,12 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
         revision,
         "--",
     )
+    try:
+        output = context.git.run(*words)
+    except GitFailed as error:
+        raise UsageError(f"no commit '{revision}' here", "For example: git run import datalad main") from error
     with Objects(context.git) as objects:
-        for one in context.git.run(*words).split(b"\x01\0"):
+        for one in output.split(b"\x01\0"):
             fields = one.decode(errors="replace").rstrip("\x01\0").split("\0", 5)
             if len(fields) == 6:
                 yield read_message(context, objects, fields)

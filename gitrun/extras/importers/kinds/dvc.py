@@ -57,8 +57,11 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     if context.git.worktree is None:
         raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
     cache = Cache(context.git.worktree / ".dvc" / "cache")
+    experiments = list(list_experiments(context))
+    if not experiments:
+        raise UsageError("no experiments of DVC in this repository", "To get those of a remote: dvc exp pull origin")
     with Objects(context.git) as objects:
-        for experiment in list_experiments(context):
+        for experiment in experiments:
             if isinstance(experiment, LeftOut):
                 yield experiment
                 continue

@@ -100,8 +100,9 @@ def test_record_that_lies_makes_a_run_inside_the_repository(repo, changes) -> No
         assert run.attempt.cwd in {"", "."}
 
 
-def test_option_for_git_is_no_commit(repo) -> None:
-    ended = repo.run("import", "datalad", "--", "--output=stolen")
+@pytest.mark.parametrize("revision", ["--output=stolen", "nosuch", "a b"])
+def test_what_is_no_commit_is_refused(repo, revision) -> None:
+    ended = repo.run("import", "datalad", "--", revision)
     assert (ended.returncode, (repo.path / "stolen").exists()) == (129, False)
 
 

@@ -220,6 +220,11 @@ def test_hostile_pipeline_makes_a_plain_run(project, pipeline) -> None:
     assert not (project.path / "executed").exists()
 
 
+def test_repository_without_experiments_says_so(project) -> None:
+    ended = project.run("import", "dvc")
+    assert (ended.returncode, "no experiments of DVC in this repository" in ended.stderr) == (129, True)
+
+
 def test_source_is_not_taken(project) -> None:
     ended = project.run("import", "dvc", "elsewhere")
     assert (ended.returncode, "experiments of DVC are read from this repository" in ended.stderr) == (129, True)

@@ -164,6 +164,17 @@ def test_artifacts_elsewhere_are_not_read(repo, database, uri) -> None:
     assert ("artifacts that are not beside the store" in ended.stderr, run.attempt.files) == (True, ())
 
 
+def test_damaged_database_harms_nothing(repo, database) -> None:
+    path, connection = database
+    connection.executemany("insert into metrics values ('m', ?, 1, ?, 0, 0)", [(number, RUN) for number in range(3_000)])
+    connection.commit()
+    whole = path.read_bytes()
+    for page in range(1, len(whole) // 4096, 5):
+        path.write_bytes(whole[: page * 4096] + b"\xff" * 4096 + whole[(page + 1) * 4096 :])
+        ended = repo.run("import", "mlflow", path)
+        assert ("Traceback" in ended.stderr, ended.returncode in {0, 129}) == (False, True)
+
+
 def test_database_with_a_view_for_a_table_is_refused(repo, database) -> None:
     path, connection = database
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select '', '', i from n"
