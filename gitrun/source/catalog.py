@@ -238,7 +238,7 @@ def note_guild_losses(git: Git, names: AbstractSet[str]) -> list[str]:
     if not path or git.worktree is None:
         return []
     if read_entries_at(git.worktree):
-        return [f"note: {path} has operations too. To run those: remove the operations of {GITRUN}"]
+        return [f"note: {path} has operations too, which are not listed here. To run one: git run NAME"]
     try:
         losses = source.guild_file.read_operations(git, WorkTree(git.worktree), path).losses
     except (UsageError, CannotRun) as error:

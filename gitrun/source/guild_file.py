@@ -353,7 +353,8 @@ def guild_definition(tree: Tree, name: str) -> Definition | None:
     Raises UsageError, MissingPackage without PyYAML.
     """
     path = next((path for path in NAMES if is_regular_file(tree, path)), "")
-    if not path:
+    # a misspelt script must not need PyYAML, or tell of an error in a file that has nothing like it
+    if not path or name.rpartition(":")[2].encode(errors="replace") not in (tree.read(path, LARGEST) or b""):
         return None
     operations = read_operations(None, tree, path).operations
     full = [one for one in operations if one == name or one.rpartition(":")[2] == name]

@@ -147,3 +147,27 @@ def test_operations_of_guild_run_without_it(tmp_path) -> None:
     assert repo.run("pipe", check=True).stdout == "loss: 2.5\n"
     assert repo.run("--restart", "m:train", "lr=1.0", check=True).stdout == "loss: 5.0\n"
     assert repo.run("--needed", "m:train", "lr=1.0", check=True).stdout.startswith("Skipping because")
+
+
+def test_operations_of_gitrun_toml_come_first(tmp_path) -> None:
+    repo = Repo.create(tmp_path / "project")
+    repo.write("guild.yml", "same: {exec: echo guild}\nother: {exec: echo other}\n")
+    repo.write("gitrun.toml", '[operations.same]\ncommand = ["echo", "ours"]\n')
+    repo.commit()
+    listed = repo.run("ops", check=True)
+    assert listed.stdout.split()[0] == "same"
+    assert "other" not in listed.stdout
+    assert "note: guild.yml has operations too, which are not listed here. To run one: git run NAME" in listed.stderr
+    assert [repo.run(name, check=True).stdout for name in ("same", "other")] == ["ours\n", "other\n"]
+
+
+def test_broken_guild_yml_stops_no_script(tmp_path) -> None:
+    repo = Repo.create(tmp_path / "project")
+    repo.write("train.py", "print(1)\n")
+    repo.write("guild.yml", "[")
+    repo.commit()
+    assert repo.run("train.py", check=True).stdout == "1\n"
+    assert "Did you mean train.py?" in repo.run("trian.py").stderr
+    listed = repo.run("ops", check=True)
+    assert listed.stdout.split()[0] == "train.py"
+    assert "note: guild.yml is not read: cannot read guild.yml: " in listed.stderr
