@@ -157,8 +157,13 @@ class Sharing:
         if self._settings.push_submodules:
             return {}
         with store.index.Index(self._git) as index, Objects(self._git) as objects:
-            runs_here = (run for run in map(index.get, runs) if isinstance(run, Run))
-            secrets = ((run.id, one) for run in runs_here for one in read_attempts(self._git, objects, run) if one.content)
+            # most runs have one attempt, which the index has
+            attempts = (
+                (run.id, one)
+                for run in index.get_many(list(runs))
+                for one in ((run.attempt,) if run.attempt.id == run.id else read_attempts(self._git, objects, run))
+            )
+            secrets = ((run, one) for run, one in attempts if one.content)
             return {run: next(iter(outermost_modules(attempt.submodules)), "?") for run, attempt in secrets}
 
     def push(self, remote: str, runs: Mapping[str, str], *, progress: bool = False) -> Pushed:

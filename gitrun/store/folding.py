@@ -13,7 +13,7 @@ from gitrun.errors import GitFailed, StaleRun
 from gitrun.git.objects import Loose, Objects
 from gitrun.model.run import ARCHIVE, RUNS, TRASH, is_id
 from gitrun.store.archive_tips import archived_tips_of
-from gitrun.store.archives import PUBLIC, SIZE, new_writer, own_writers, read_archive, write_archive_commit
+from gitrun.store.archives import PUBLIC, SIZE, new_writer, own_writers, read_archive, read_archive_commit, write_archive_commit
 from gitrun.store.live import is_live
 from gitrun.store.publication import protect_moved, sync_to_disk
 from gitrun.store.purged import purged_ids
@@ -40,7 +40,19 @@ def fold_runs(repository: Git, runs: Mapping[str, str], content: str = PUBLIC) -
     folded: list[str] = []
     for start in range(0, len(names), SIZE):
         folded += fold_round(repository, writer, {run: runs[run] for run in names[start : start + SIZE]})
+    seal(repository, writer)
     return folded
+
+
+def seal(repository: Git, writer: str) -> None:
+    """Puts a commit without runs on top of an archive: git reads the commits of all refs at each fetch. Raises GitFailed."""
+    head = read_ref(repository, ARCHIVE + writer)
+    with Objects(repository) as objects:
+        is_open = head is not None and bool(read_archive_commit(objects, head).tips)
+    if is_open:
+        # who moves it in between seals it too
+        with suppress(StaleRun):
+            ref_store(repository).apply([append_commit(repository, writer, head, {})])
 
 
 def fold_round(repository: Git, writer: str, runs: Mapping[str, str]) -> list[str]:

@@ -20,7 +20,7 @@ from gitrun.model.text import safe_text
 from gitrun.model.validation_rules import MAX_COMMITS, credible_start, own_parents
 from gitrun.store.commits import read_commit
 from gitrun.store.tree_size import Measurer
-from gitrun.store.trust import trusted_ids
+from gitrun.store.trust import FEW, TrustedIds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,8 +40,8 @@ class ForeignRuns:
 
     def __init__(self, git: Git, objects: ObjectReader) -> None:
         self._git, self._objects = git, objects
-        self._trusted = trusted_ids(git)
-        self._received = received_times(git)
+        self._trusted = TrustedIds(git)
+        self._received = ReceivedTimes(git)
         self._measurer = Measurer(objects)
 
     def admit(self, run: Run, attempt: Commit) -> Run:
@@ -51,7 +51,7 @@ class ForeignRuns:
         """
         names = {run.attempt.id, *([run.attempt.result] if run.attempt.result else [])}
         # a run that was received and trusted later keeps the time of its arrival
-        if run.attempt.id not in self._received and names <= self._trusted:
+        if self._received.get(run.attempt.id) is None and all(name in self._trusted for name in names):
             return run
         if not all(map(self._is_known, names)):
             self._measure(run)
@@ -83,8 +83,7 @@ class ForeignRuns:
 
     def _is_known(self, name: str) -> bool:
         """Returns whether an attempt or result is trusted, or was received earlier."""
-        # a union of both would copy all their ids for each run
-        return name in self._trusted or name in self._received
+        return name in self._trusted or self._received.get(name) is not None
 
     def _measure(self, run: Run) -> None:
         """Raises BadRun unless all unchecked trees of the run, and those of its bases, are small enough to unfold."""
@@ -131,6 +130,33 @@ def tree_id_of(objects: ObjectReader, commit: str) -> str:
     return tree_of_commit(data.data) if data and data.data and is_commit else ""
 
 
+class ReceivedTimes:
+    """The times when foreign attempts and results were first seen here. The first FEW questions search the text."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._text = ""
+        self._asked = 0
+        self._times: dict[str, datetime] | None = None
+        with suppress(OSError):
+            self._text = "\n" + received_file(git).read_text(errors="replace")
+
+    def get(self, name: str) -> datetime | None:
+        """Returns when the attempt or result was first seen; None if it is not foreign, or new."""
+        if not self._text:
+            return None
+        self._asked += 1
+        if self._asked > FEW:
+            if self._times is None:
+                self._times = received_times(self._git)
+            return self._times.get(name)
+        start = self._text.find(f"\n{name} ")
+        if start < 0:
+            return None
+        # the first line that can be read counts, and most have one
+        return parse_received(self._text[start:].split("\n", 2)[1]).get(name) or received_times(self._git).get(name)
+
+
 def received_file(git: Git) -> Path:
     """Returns the path of the file that records foreign attempts and results."""
     return git.state / "received"
@@ -142,11 +168,18 @@ def received_times(git: Git) -> dict[str, datetime]:
     with suppress(OSError):
         # <id> 1700000000.123456
         for line in received_file(git).read_text(errors="replace").splitlines():
-            name, _, when = line.partition(" ")
-            with suppress(ValueError, OverflowError, OSError):  # a line that a full disk has cut short
-                # two processes may have recorded an id, which was first seen at the first of these times
-                times.setdefault(name, datetime.fromtimestamp(float(when), timezone.utc))
+            # two processes may have recorded an id, which was first seen at the first of these times
+            for name, when in parse_received(line).items():
+                times.setdefault(name, when)
     return times
+
+
+def parse_received(line: str) -> dict[str, datetime]:
+    """Returns id and time of a line; nothing if a full disk has cut it short."""
+    name, _, when = line.partition(" ")
+    with suppress(ValueError, OverflowError, OSError):
+        return {name: datetime.fromtimestamp(float(when), timezone.utc)}
+    return {}
 
 
 def record_received(git: Git, names: Iterable[str], now: datetime) -> Mapping[str, datetime]:
@@ -164,5 +197,5 @@ def record_received(git: Git, names: Iterable[str], now: datetime) -> Mapping[st
 
 def unknown_ids(git: Git, names: Iterable[str]) -> list[str]:
     """Returns the attempts and results that are neither trusted nor received here."""
-    ids = trusted_ids(git) | received_times(git).keys()
-    return [name for name in names if name not in ids]
+    trusted, received = TrustedIds(git), ReceivedTimes(git)
+    return [name for name in names if name not in trusted and received.get(name) is None]

@@ -21,7 +21,7 @@ from gitrun.model.run import BATCH, ENDED, ENDINGS, PRUNED, RUNNING, BrokenRun, 
 from gitrun.model.text import is_text
 from gitrun.store.index_rows import FIELDS, decode_row, encode_row, flags_key, index_row
 from gitrun.store.live import live_runs, shown_metrics, shown_metrics_token
-from gitrun.store.refs import damaged_refs, ref_store, tips
+from gitrun.store.refs import damaged_refs, ref_store, run_places
 from gitrun.store.trust import trusted_runs
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Flags
     from gitrun.model.trial_counts import TrialCounts
     from gitrun.store.filter_sql import Prefilter
+    from gitrun.store.refs import RunPlaces
 
-VERSION = 16
+VERSION = 17
 MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100
@@ -51,9 +52,10 @@ CREATE TABLE IF NOT EXISTS runs (
     source TEXT NOT NULL, base TEXT, words TEXT, batch TEXT, is_batch INTEGER NOT NULL, pruned INTEGER, record TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS refs (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS names (sort TEXT, name TEXT, PRIMARY KEY (sort, name)) WITHOUT ROWID;
 """
-"""`names` has each flag and metric that a run has, or had."""
+"""`names` has each flag and metric that a run has, or had; `refs` the runs that had refs when there were archives too."""
 INDEXES = """
 CREATE INDEX IF NOT EXISTS newest ON runs (created, id, broken, batch);
 CREATE INDEX IF NOT EXISTS batches ON runs (id) WHERE is_batch = 1;
@@ -415,7 +417,7 @@ class Index:
                 if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
                     # a cache of another version is not converted, as the runs themselves have all of it
                     base.executescript(
-                        f"DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS state; DROP TABLE IF EXISTS names; {TABLES}"
+                        "".join(f"DROP TABLE IF EXISTS {name};" for name in ("runs", "state", "names", "refs")) + TABLES
                     )
                     base.execute(f"PRAGMA user_version = {VERSION}")
                 # a write here shows a read-only file before there is work to lose
@@ -467,9 +469,7 @@ class Index:
         lost = self.count() - self.readable()
         if token and recorded.get("stamp") == token and (not lost or (lost > FEW and not self._one_is_back())):
             return True
-        # rows first, refs second: a row that another process writes after this is no older than the refs we read
-        before = {run: (tip, broken) for run, tip, broken in self._base.execute("SELECT id, tip, broken FROM runs").fetchall()}
-        now = tips(self._git)
+        before, places, now = self._compared("" if lost else recorded.get("archives", ""))
         changed = {run: tip for run, tip in now.items() if before.get(run) != (tip, None)}
         deleted = [(run, tip) for run, (tip, _) in before.items() if run not in now]
         if deleted:  # of a ref that a power cut has emptied, only this row knows the tip
@@ -480,9 +480,39 @@ class Index:
             self._base.execute("BEGIN")
             # only rows as we saw them: another process may have stored a newer one
             self._base.executemany("DELETE FROM runs WHERE id = ? AND tip = ?", deleted)
-            state = (("stamp", token), ("boot", boot))
+            state = (("stamp", token), ("boot", boot), ("archives", places.archives if count == len(changed) else ""))
             self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)
+            if places.archives:
+                self._base.execute(
+                    "DELETE FROM refs WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(now)),)
+                )
+                self._base.executemany("INSERT OR IGNORE INTO refs VALUES (?)", [(run,) for run in places.refs])
         return count == len(changed)
+
+    def _compared(self, archives: str) -> tuple[Mapping[str, tuple[str, str | None]], RunPlaces, Mapping[str, str]]:
+        """Returns rows (id -> tip and fault) and runs (id -> tip) to compare, and where runs are kept.
+
+        If the archives are as they were (`archives`), only runs that have or had refs are compared: few of very many.
+        """
+        # rows first, refs second: a row that another process writes after this is no older than the refs we read
+        if archives:
+            before = self._rows("SELECT id, tip, broken FROM runs WHERE id IN (SELECT id FROM refs)")
+            places = run_places(self._git)
+            if places.archives == archives:
+                new = places.refs.keys() - before.keys()
+                listed = places.archived_tips_of([*new, *before])
+                rows = self._rows("SELECT id, tip, broken FROM runs WHERE id IN (SELECT value FROM json_each(?))", list(new))
+                # a row that is not as the archive has it is another process's
+                if all((listed.get(run), None) == row for run, row in rows.items()):
+                    return before | rows, places, listed | dict(places.refs)
+        before = self._rows("SELECT id, tip, broken FROM runs")
+        places = run_places(self._git)
+        return before, places, places.tips()
+
+    def _rows(self, question: str, runs: list[str] | None = None) -> dict[str, tuple[str, str | None]]:
+        """Returns tip and fault of rows by id; of these runs, if given."""
+        values = () if runs is None else (json.dumps(runs),)
+        return {run: (tip, broken) for run, tip, broken in self._base.execute(question, values).fetchall()}
 
     def _one_is_back(self) -> bool:
         """Returns whether one of the first FEW unreadable runs is readable now."""

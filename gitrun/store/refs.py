@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gitrun import git, store
-from gitrun.dataclass import dataclass, replace
+from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.exe import Coprocess, failure_reason, unwritable_message
 from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id
@@ -158,6 +158,39 @@ def may_have_refs(git: Git, prefix: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class RunPlaces:
+    """Where runs are kept at one moment: by refs (id -> tip), or in archives (writer -> head commit), some deleted."""
+
+    git: Git
+    refs: Mapping[str, str]
+    heads: Mapping[str, str] = field(default_factory=dict)
+    deleted: frozenset[str] = frozenset()
+
+    @property
+    def archives(self) -> str:
+        """A text that changes whenever the runs in archives do; empty without archives."""
+        return " ".join([*map(":".join, sorted(self.heads.items())), *sorted(self.deleted)])
+
+    def tips(self) -> dict[str, str]:
+        """Returns the tips of all runs by id."""
+        archived = store.archive_tips.archived_tips(self.git, self.heads) if self.heads else {}
+        for run in self.deleted:
+            archived.pop(run, None)
+        # the ref of a run wins: it may have new attempts since it was archived
+        return archived | dict(self.refs)
+
+    def archived_tips_of(self, runs: Collection[str]) -> dict[str, str]:
+        """Returns the tips that archives list for these runs, whether they have refs or not: id -> tip."""
+        listed = store.archive_tips.archived_tips_of(self.git, self.heads, runs) if self.heads and runs else {}
+        return {run: tip for run, tip in listed.items() if run not in self.deleted}
+
+
+def run_places(git: Git) -> RunPlaces:
+    """Returns where all runs are kept now."""
+    return FileRefs(git).run_places()
+
+
+@dataclass(frozen=True, slots=True)
 class FileRefs:
     """Refs in git's files. Git moves them, under its locks; reading and stamping look at the files where that is faster.
 
@@ -172,15 +205,18 @@ class FileRefs:
         """Returns the tips by id, in one git process. A symbolic ref has the tip `ref: <target>`."""
         if under != RUNS:
             return {ref.removeprefix(under): tip for ref, tip in self.list_refs(under).items()}
-        refs = self._list_refs_of_runs()
-        heads = {ref.removeprefix(ARCHIVE): head for ref, head in refs.items() if ref.startswith(ARCHIVE) and is_id(head)}
+        return self.run_places().tips()
+
+    def run_places(self) -> RunPlaces:
+        """Returns where all runs are kept now."""
+        both = self._list_refs_of_runs()
+        refs = {ref.removeprefix(RUNS): tip for ref, tip in both.items() if not ref.startswith(ARCHIVE)}
+        heads = {ref.removeprefix(ARCHIVE): head for ref, head in both.items() if ref.startswith(ARCHIVE) and is_id(head)}
         if not heads:
-            return {ref.removeprefix(RUNS): tip for ref, tip in refs.items() if not ref.startswith(ARCHIVE)}
-        archived = store.archive_tips.archived_tips(self.git, heads)
-        for run in (self.tips(TRASH).keys() | purged_ids(self.git)) & archived.keys():
-            del archived[run]
-        # the ref of a run wins: it may have new attempts since it was archived
-        return archived | {ref.removeprefix(RUNS): tip for ref, tip in refs.items() if not ref.startswith(ARCHIVE)}
+            return RunPlaces(self.git, refs)
+        deleted = self.tips(TRASH).keys() | purged_ids(self.git)
+        hidden = store.archive_tips.archived_tips_of(self.git, heads, deleted).keys() if deleted else ()
+        return RunPlaces(self.git, refs, heads, frozenset(hidden))
 
     def _list_refs_of_runs(self) -> dict[str, str]:
         """Returns the refs of runs and archives as they were at one moment, if no other process archives all the time."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gitrun.store.commits import Signature
 
 SIGNER, BACK = "signer ", "-"
+FEW = 40
+"""Questions that a search of the file answers; more of them are worth a table."""
 MANY = 10
 """Changed files named to a person who is to trust a run; further ones are counted."""
 FINGERPRINT = lazy_pattern(r"SHA256:[A-Za-z0-9+/=]{43,44}|[0-9A-F]{40}|[0-9A-F]{64}")
@@ -92,6 +94,8 @@ def read_trust_file(git: Git) -> str:
 def trusted_signers(git: Git) -> list[str]:
     """Returns the fingerprints of trusted keys."""
     text = read_trust_file(git)
+    if f"\n{SIGNER}" not in text:
+        return []
     lines = dict.fromkeys(line for line in text.splitlines() if line.startswith(SIGNER))
     return [line.removeprefix(SIGNER) for line in lines if last_grants(text, line)]
 
@@ -103,10 +107,35 @@ def trusted_ids(git: Git) -> frozenset[str]:
     return frozenset(line for line in last.values() if is_id(line))
 
 
+class TrustedIds:
+    """The ids of attempts and results that were made here or are trusted: `name in TrustedIds(git)`.
+
+    The first FEW questions search the text, which for one run among very many takes a hundredth of the time of a table.
+    """
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._text = read_trust_file(git)
+        self._asked = 0
+        self._ids: frozenset[str] = frozenset()
+
+    def __contains__(self, name: object) -> bool:
+        self._asked += 1
+        if self._asked <= FEW:
+            return isinstance(name, str) and is_id(name) and last_grants(self._text, name)
+        if self._text:
+            self._ids, self._text = trusted_ids(self._git), ""
+        return name in self._ids
+
+
 def trusted_runs(git: Git, runs: Iterable[Run]) -> Iterator[Run]:
     """Returns the trusted runs among these, as `is_trusted` decides, with one read of the file."""
-    trusted, has_signers = trusted_ids(git), bool(trusted_signers(git))
-    return (run for run in runs if trusted.issuperset(commits_to_trust(run)) or (has_signers and is_trusted(git, run)))
+    trusted, has_signers = TrustedIds(git), bool(trusted_signers(git))
+    return (
+        run
+        for run in runs
+        if all(commit in trusted for commit in commits_to_trust(run)) or (has_signers and is_trusted(git, run))
+    )
 
 
 def grant_trust(git: Git, names: Iterable[str]) -> None:

@@ -129,7 +129,7 @@ def test_what_is_unchanged_is_not_read_again(project, monkeypatch) -> None:
         path = project.git.common_dir / place
         path.exists() and os.utime(path, (past, past))
     project.list_runs()
-    monkeypatch.setattr("gitrun.store.index.tips", lambda _: pytest.fail("the refs were read"))
+    monkeypatch.setattr("gitrun.store.index.run_places", lambda _: pytest.fail("the refs were read"))
     assert listed(project) == [3, 2, 1]
 
 
