@@ -6,14 +6,15 @@ Hydra records neither source nor outcome nor times of a job. `.hydra` may hold p
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
 from gitrun.extras.importers.foreign_files import clean_text, list_files, parse_yaml, read_bytes, scan_directory
-from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, read_time
-from gitrun.extras.importers.metric_tables import read_metric_tables
+from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, MetricPoint, read_time
+from gitrun.extras.importers.metric_tables import read_metric_tables, read_printed_metrics
 from gitrun.model.run import SCRIPT
 from gitrun.scripts.yaml_text import read_yaml
 from gitrun.source.config_files import iterate_leaves
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 TOOL, RECORDS = "hydra", ".hydra"
 USUAL = ("outputs", "multirun")
-DEEPEST, MOST_DIRECTORIES = 8, 100_000
+DEEPEST, MOST_DIRECTORIES, LARGEST_LOG = 8, 100_000, 64 << 20
+# [2026-01-02 03:04:05,678][__main__][INFO] - loss: 0.1
+LOG_PREFIX = re.compile(rb"^\[[^]\n]*\]\[[^]\n]*\]\[[A-Z]+\] - ", re.MULTILINE)
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
@@ -77,13 +80,19 @@ def read_job(directory: Path) -> ImportedRun | LeftOut:
         key=key, tool=TOOL, operation=f"{job}.py", kind=SCRIPT, command=("{python}", f"{job}.py"), created=created,
         flags=flags, given=tuple(name for word in words if (name := word.lstrip("+~").partition("=")[0]) in flags),
         started=created, stopped=read_time(int(ended)), output=log if log.is_file() and not log.is_symlink() else b"",
-        points=partial(read_metric_tables, files),
+        points=partial(read_metrics, files, log, flags),
         produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files if file.path in files),
         left_out=(
             "the source: Hydra recorded none", "the outcome: Hydra recorded none, so it counts as completed",
             *("a symbolic link" for _ in listing.links[:1]), *(reason for _, reason in listing.left_out),
         ),
     )  # fmt: skip
+
+
+def read_metrics(files: Mapping[str, Path], log: Path, flags: Mapping[str, object]) -> Iterator[MetricPoint]:
+    """Yields the metrics in the files of a job, then those in the lines of its log."""
+    data = read_bytes(log, LARGEST_LOG) or b""
+    yield from read_printed_metrics(LOG_PREFIX.sub(b"", data), flags, read_metric_tables(files))
 
 
 def read_config(path: Path) -> Mapping[str, Any] | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.extras.importers.foreign_files import clean_text, list_files, path_fault, read_json, scan_directory
+from gitrun.extras.importers.foreign_files import clean_text, list_files, path_fault, read_bytes, read_json, scan_directory
 from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, MetricPoint
+from gitrun.extras.importers.metric_tables import read_printed_metrics
 from gitrun.model.metrics import number_from_json
 from gitrun.model.run import COMPLETED, ERROR, SCRIPT, TERMINATED
 from gitrun.source.config_files import iterate_leaves
@@ -70,7 +71,8 @@ def read_observed_run(
         environment=read_machine(experiment, host), status=status, exit_status=exit_status,
         reason=clean_text(trace[-1], 500).strip() if isinstance(trace, list) and trace else "",
         started=created, stopped=parse_iso_time(about.get("stop_time")),
-        output=directory / "cout.txt" if (directory / "cout.txt").is_file() else b"", points=partial(read_series, directory),
+        output=directory / "cout.txt" if (directory / "cout.txt").is_file() else b"",
+        points=partial(read_metrics, directory, flags),
         produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files),
         author=(machine, f"sacred@{machine}") if with_authors and machine else None,
         left_out=(*left_out, *(reason for _, reason in listing.left_out), *("a symbolic link" for _ in listing.links[:1])),
@@ -111,6 +113,11 @@ def read_machine(experiment: Mapping[str, Any], host: Mapping[str, Any]) -> dict
         "packages": dict(sorted(packages.items())) or None,
     }
     return {name: one for name, one in tables.items() if one}
+
+
+def read_metrics(directory: Path, flags: Mapping[str, object]) -> Iterator[MetricPoint]:
+    """Yields the logged metrics, then those in lines that the run printed."""
+    return read_printed_metrics(read_bytes(directory / "cout.txt", LARGEST) or b"", flags, read_series(directory))
 
 
 def read_series(directory: Path) -> Iterator[MetricPoint]:

@@ -19,6 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 @hydra.main(version_base=None, config_path=".", config_name="conf")
 def main(config):
     logging.getLogger(__name__).info("lr is %s", config.opt.lr)
+    logging.getLogger(__name__).info("accuracy: %s", config.opt.lr * 3)
     with open(os.path.join(HydraConfig.get().runtime.output_dir, "metrics.json"), "w") as file:
         json.dump({"loss": config.opt.lr * 2}, file)
 
@@ -54,7 +55,7 @@ def test_job_of_hydra_is_a_run(repo, jobs) -> None:
     (run,) = (run for run in runs if run.flags.get("opt.name") == "sgd")
     assert (run.operation, run.status, len(runs)) == ("train.py", "completed", 3)
     assert (dict(run.flags), run.attempt.given) == ({"opt.lr": 0.001, "opt.name": "sgd", "layers": [1, 2]}, ("opt.name",))
-    assert (run.metrics.ask("loss"), "lr is 0.001" in run.output) == (0.002, True)
+    assert (run.metrics.ask("loss"), run.metrics.ask("accuracy"), "lr is 0.001" in run.output) == (0.002, 0.003, True)
     assert [file.path for file in run.attempt.files] == ["metrics.json"]
     assert "Hydra recorded none, so it counts as completed" in ended.stderr
     assert sorted(run.metrics.ask("loss") for run in runs) == [0.002, 0.5, 1.0]
