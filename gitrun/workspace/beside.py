@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,49 @@ MAX_SIBLINGS = 2_000
 """Entries beside a repository that are shown. If there are more, only directories are."""
 
 
+VERIFIED = "beside"
+"""File in a slot with the stamps of the directories above its worktree in which every link was found right."""
+TICK = 50_000_000
+"""Nanoseconds after a change in which another one may leave the same time."""
+
+
 def link_siblings(top: Path | None, tree: Path) -> None:
     """Fills the two directories above `tree` with links to what is beside `top` and its parent; None empties them."""
+    verified, steady = read_verified(tree), []
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         own = os.fsencode((tree if level == 1 else tree.parent).name)
-        sync_links(os.fsencode(here), own, list_siblings(top, level) if top else {})
+        line = stamp_directory(os.fsencode(here), shown_directory(top, level))
+        links = list_siblings(top, level) if top else {}
+        if not sync_links(os.fsencode(here), own, links, is_verified=line in verified) and line:
+            steady.append(line)
+    if set(steady) != verified and steady:
+        # a run that is killed here leaves stamps that fit nothing, and every link is looked at again
+        verified_file(tree).write_bytes(b"\n".join(steady))
+
+
+def verified_file(tree: Path) -> Path:
+    """Returns the file of stamps in the slot of a worktree."""
+    return tree.parent.parent.parent / VERIFIED
+
+
+def read_verified(tree: Path) -> set[bytes]:
+    """Returns the stamps of directories in which every link was found right."""
+    try:
+        # after a power cut the file may be empty, and an empty text stands for a directory that changed a moment ago
+        return set(verified_file(tree).read_bytes().split(b"\n")) - {b""}
+    except OSError:
+        return set()
+
+
+def stamp_directory(here: bytes, shown: bytes | None) -> bytes:
+    """Returns what identifies the entries of a directory, and whose entries they show; empty if it changed a moment ago.
+
+    Every entry that is added, removed or renamed changes the ctime, which no program can set.
+    """
+    status = os.lstat(here)
+    if shown is None or time.time_ns() - status.st_ctime_ns < TICK:
+        return b""
+    return b"%d %d %d %d %b" % (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, shown)
 
 
 def list_siblings(top: Path, level: int) -> dict[bytes, bytes]:
@@ -50,29 +89,39 @@ def list_siblings(top: Path, level: int) -> dict[bytes, bytes]:
     return {entry.name: entry.path for entry in siblings if entry.name != name}
 
 
-def sync_links(here: bytes, own: bytes, links: dict[bytes, bytes]) -> None:
-    """Makes a directory contain its `own` entry and these links, and nothing else."""
+def sync_links(here: bytes, own: bytes, links: dict[bytes, bytes], *, is_verified: bool = False) -> bool:
+    """Makes a directory contain its `own` entry and these links, and nothing else. Returns whether it changed anything.
+
+    If the links there are verified, only their names are compared.
+    """
     missing = dict(links)
     # only differences are changed, since most runs of a slot are for the same worktree
     with os.scandir(here) as entries:
         siblings = [entry for entry in entries if entry.name != own]
+    wrong = []
     for entry in siblings:
         target = links.get(entry.name)
-        if target is not None and entry.is_symlink() and os.readlink(entry.path) == target:
+        if target is not None and (is_verified or (entry.is_symlink() and os.readlink(entry.path) == target)):
             del missing[entry.name]
         else:
-            erase(entry.path)
+            wrong.append(entry.path)
+    missing.pop(own, None)
+    for path in wrong:
+        erase(path)
     for name, target in missing.items():
-        if name != own:
-            os.symlink(target, here + b"/" + name)
+        os.symlink(target, here + b"/" + name)
+    return bool(wrong or missing)
 
 
 def list_written(top: Path | None, tree: Path) -> Iterator[tuple[int, bytes, bytes]]:
     """Yields what a program has written beside `tree`: level, name and path of each entry that gitrun did not link."""
+    verified = read_verified(tree)
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         own = os.fsencode((tree if level == 1 else tree.parent).name)
         shown = shown_directory(top, level)
         with suppress(OSError):
+            if stamp_directory(os.fsencode(here), shown) in verified:
+                continue
             with os.scandir(os.fsencode(here)) as entries:
                 siblings = sorted(entries, key=lambda entry: entry.name)
             for entry in siblings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,3 +93,34 @@ def test_a_repository_that_a_run_makes_beside_is_kept_whole(repo):
     assert [path.name for path in files.iterdir()] == [run_id]
     assert [path.name for path in (files / run_id).iterdir()] == [run_id]
     assert repo.run("--restart", "1", check=True).stdout == "a\nb\n"
+
+
+def settle(repo, script="true") -> Path:
+    """Runs a program until gitrun has found all links beside its slot right; the file that says so."""
+    for _ in range(3):
+        time.sleep(0.06)  # a directory that changed a moment ago is looked at again
+        repo.run("--", "sh", "-c", script, check=True)
+    verified = repo.path / ".git/gitrun/slots/0/beside"
+    assert len(verified.read_bytes().splitlines()) == 2
+    return verified
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n"])
+def test_what_is_written_beside_a_verified_slot_is_kept(repo, content):
+    verified = settle(repo)
+    if content is not None:  # as a power cut leaves it
+        verified.write_bytes(content)
+    repo.run(
+        "--", "sh", "-c", "echo a > ../out.txt; rm ../data; mkdir ../data; echo b > ../data/y; echo c > ../../z", check=True
+    )
+    assert produced(repo) == ["../../z", "../data/y", "../out.txt"]
+    repo.run("--", "sh", "-c", "cat ../data/x.csv ../../shared", check=True)
+    assert produced(repo) == []
+
+
+def test_siblings_that_come_and_go_are_seen_beside_a_verified_slot(repo, tmp_path):
+    settle(repo)
+    (tmp_path / "group" / "new.txt").write_text("new\n")
+    (tmp_path / "shared").unlink()
+    assert repo.run("--", "sh", "-c", "cat ../new.txt; ls ../..", check=True).stdout == "new\ngroup\n"
+    assert produced(repo) == []
