@@ -105,7 +105,7 @@ def default_remote(git: Git, *, push: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRuns:
-    """What a remote has: the tips of its runs by id, and the heads of its archives by writer."""
+    """The contents of a remote: the tips of its runs by id, and the heads of its archives by writer."""
 
     tips: Mapping[str, str]
     archives: Mapping[str, str]

@@ -41,14 +41,6 @@ STARTING, STOPPING = ("start_run", "restart_run"), ("stop_run",)
 """The names of the tools."""
 
 
-class RefusedStart(GitrunError):
-    """An error that the starting process has met, with the kind that it has there."""
-
-    def __init__(self, kind: str, message: str, hint: str) -> None:
-        super().__init__(message, hint)
-        self.kind = kind
-
-
 def open_at_top() -> Project:
     """Opens the repository of the current directory at its top, where the names of operations begin. Raises NotARepository."""
     project = Project()
@@ -77,7 +69,9 @@ class Starter:
             self._connection.sendall(json.dumps(options).encode() + b"\n")
             reply = json.loads(read_line(self._connection) or b'{"kind": "fatal", "message": "the starter ended", "hint": ""}')
         if "kind" in reply:
-            raise RefusedStart(reply["kind"], reply["message"], reply["hint"])
+            error = GitrunError(reply["message"], reply["hint"])
+            error.kind = reply["kind"]
+            raise error
         answer: dict[str, Any] = reply
         return answer
 

@@ -40,7 +40,7 @@ PIPELINE, LOCK, PARAMS, LIVE = "dvc.yaml", "dvc.lock", "params.yaml", "dvclive"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What an experiment ran: operation, kind and command, and the project file that defines it if there is one."""
+    """The program of an experiment: operation, kind and command, and the project file that defines it if there is one."""
 
     operation: str
     kind: str
