@@ -77,11 +77,11 @@ class GuildRun:
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the runs of a Guild home. Raises UsageError if there is none, MissingPackage without PyYAML."""
-    home = find_home(context)
-    names = sorted(entry.name for entry in (home / "runs").iterdir() if ID.fullmatch(entry.name))
+    top = find_runs(context)
+    names = sorted(entry.name for entry in top.iterdir() if ID.fullmatch(entry.name))
     runs: dict[str, GuildRun] = {}
     for name in names[:MOST_RUNS]:
-        directory = home / "runs" / name
+        directory = top / name
         if directory.is_symlink() or not (directory / GUILD / "attrs").is_dir():
             yield LeftOut(name, "its directory has no attributes of a run")
         elif reason := unfinished(directory / GUILD):
@@ -121,13 +121,28 @@ def defines(data: bytes, operation: str) -> bool:
         return False
 
 
-def find_home(context: Context) -> Path:
-    """Returns the Guild home: the given directory, `$GUILD_HOME`, `.guild` here, or `~/.guild`. Raises UsageError."""
-    typed = context.source or context.environ.get("GUILD_HOME") or "~/.guild"
-    home = context.directory / Path(typed).expanduser()
-    if (home / "runs").is_dir():
-        return home
-    raise UsageError(f"{typed} is no Guild home: it has no directory runs", "For example: git run import guild ~/.guild")
+def find_runs(context: Context) -> Path:
+    """Returns the directory with the runs of a Guild home, found as Guild 0.9 finds it. Raises UsageError.
+
+    A source can be a home, a project that has one, or a directory that `guild export` has written.
+    """
+    if context.source:
+        typed = context.directory / Path(context.source).expanduser()
+        places = [typed / "runs", typed / ".guild" / "runs", typed]
+    else:
+        environ = context.environ
+        named = [Path(environ["GUILD_HOME"])] if environ.get("GUILD_HOME") else []
+        active = [Path(environ[name], ".guild") for name in ("CONDA_PREFIX", "VIRTUAL_ENV") if environ.get(name)]
+        above = [directory / ".guild" for directory in (context.directory, *context.directory.parents)]
+        homes = named or [*active, *above, Path("~/.guild").expanduser()]
+        places = [context.directory / home / "runs" for home in homes]
+    for place in places:
+        if place.name == "runs" and place.is_dir():
+            return place
+        if place.is_dir() and any(ID.fullmatch(entry.name) for entry in place.iterdir()):
+            return place
+    shown = context.source or context.environ.get("GUILD_HOME") or "~/.guild"
+    raise UsageError(f"{shown} is no Guild home: it has no directory runs", "For example: git run import guild ~/.guild")
 
 
 def unfinished(guild: Path) -> str:

@@ -238,3 +238,26 @@ def test_metrics_of_before_a_restart_are_left_out(repo, tmp_path, guild_run) -> 
     take(repo, tmp_path / "home").check_returncode()
     (run,) = Project(repo.path).list_runs()
     assert (run.metrics["loss"], run.metrics.ask("loss:count")) == (2.0, 1)
+
+
+@pytest.mark.parametrize("place", ["named", "environment", "above", "project", "exported"])
+def test_home_is_found_where_guild_has_it(place, tmp_path, guild_run) -> None:
+    guild_run()
+    top, environ, source = tmp_path / "top", {}, ""
+    here = top / "project/sub"
+    here.mkdir(parents=True)
+    match place:
+        case "named":
+            environ = {"GUILD_HOME": str(tmp_path / "home")}
+        case "environment":
+            (tmp_path / "home").rename(top / ".guild")
+            environ = {"VIRTUAL_ENV": str(top)}
+        case "above":
+            (tmp_path / "home").rename(top / ".guild")
+        case "project":
+            (tmp_path / "home").rename(here / ".guild")
+            source = "."
+        case "exported":
+            source = str(tmp_path / "home/runs")
+    (run,) = read_runs(Context(source, None, here, environ))
+    assert run.operation == "m:train"
