@@ -72,3 +72,7 @@ def asked_form() -> Form:
     """Returns the form that all repositories of the tests have."""
     words = ASKED.split("+")
     return Form("sha256" if "sha256" in words else "sha1", "reftable" if "reftable" in words else "files")
+
+
+with_files = pytest.mark.skipif(asked_form().refs != "files", reason="the test changes git's files of refs")
+with_sha1 = pytest.mark.skipif(asked_form().objects != "sha1", reason="the test is of SHA-1 ids")

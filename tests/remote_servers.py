@@ -87,8 +87,13 @@ def daemon(team):
 @pytest.fixture
 def http(team):
     """The URL of the remote through git http-backend."""
-    if not (Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend").exists():
+    programs = Path(subprocess.check_output(["git", "--exec-path"], text=True).strip())
+    if not (programs / "git-http-backend").exists():
         pytest.skip("git http-backend is not installed")
+    helper = programs / "git-remote-http"
+    # a git that was brought here alone lacks libcurl
+    if not helper.exists() or b"usage" not in subprocess.run([helper], capture_output=True, check=False).stderr:
+        pytest.skip("this git cannot use http")
     team.remote.git("config", "http.receivepack", "true")
     handler = type("Handler", (Backend,), {"root": str(team.remote.path.parent)})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

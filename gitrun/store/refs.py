@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TRANSACTION = [b"start: ok\n", b"prepare: ok\n", b"commit: ok\n"]
 """The answers of `git update-ref --stdin` to a transaction that succeeds."""
+TABLES_LOCK = "reftable/tables.list.lock"
+"""The lock of all refs in reftables."""
 FEW = 100
 """Runs up to which git is asked for the ref of each."""
 TRIES = 5
@@ -370,7 +372,7 @@ def stamp_files(*paths: Path) -> str:
     for path in paths:
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except OSError:  # local state can be another user's
             stamps.append("-")
             continue
         # git replaces packed-refs and tables.list by renaming, so that their inodes change too
@@ -482,9 +484,17 @@ def repair_ref(git: Git, run_id: str, tip: str) -> None:
         ref_store(git).apply([RefEdit(run_ref(run_id), tip, now, "repair a damaged ref")])
 
 
+def remove_abandoned_lock(repository: Git) -> None:
+    """Removes the lock of all reftables if no git is at work in this repository, as after a kill."""
+    path = repository.common_dir / TABLES_LOCK
+    if path.exists() and git.stale_locks.is_abandoned(repository, path):
+        with suppress(OSError):
+            path.unlink()
+
+
 def remove_old_lock(git: Git, ref: str) -> None:
     """Removes the lock that a killed git left on a ref at least FORGOTTEN seconds ago."""
-    path = git.common_dir / f"{ref}.lock"
+    path = git.common_dir / (TABLES_LOCK if git.has_reftables else f"{ref}.lock")
     with suppress(OSError):
         if time.time() - path.stat().st_mtime > FORGOTTEN:
             path.unlink()
@@ -497,6 +507,8 @@ def remove_lock_of_dead_supervisor(repository: Git, run_id: str) -> None:
     it, or finds the ref moved, and is retried.
     """
     path = repository.common_dir / f"{run_ref(run_id)}.lock"
+    if repository.has_reftables:
+        remove_abandoned_lock(repository)
     if not path.exists():
         return
     time.sleep(DYING)
@@ -509,7 +521,7 @@ def remove_lock_of_dead_supervisor(repository: Git, run_id: str) -> None:
 
 def ref_lock_files(git: Git) -> Iterator[Path]:
     """Yields the lock files of refs, held or not."""
-    if (lock := git.common_dir / "reftable" / "tables.list.lock").exists():
+    if (lock := git.common_dir / TABLES_LOCK).exists():
         yield lock
     for directory, _, names in os.walk(git.common_dir / "refs"):
         yield from (Path(directory, name) for name in names if name.endswith(".lock"))

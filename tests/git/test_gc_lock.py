@@ -43,7 +43,7 @@ def test_new_objects_are_packed_only_beside_a_gc(repo, git, collecting) -> None:
     assert len(packs) == collecting
     for pack in packs:
         packed = repo.git("verify-pack", "-v", pack).splitlines()
-        assert sum(len(line.split(" ", 1)[0]) == 40 for line in packed) == 4
+        assert sum(len(line.split(" ", 1)[0]) == git.object_format.digits for line in packed) == 4
 
 
 def test_a_held_lock_keeps_git_from_collecting(repo) -> None:

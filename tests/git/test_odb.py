@@ -6,9 +6,12 @@ import os
 import subprocess
 
 import pytest
+from forms import with_sha1
 
 from gitrun.git.exe import open_repository
 from gitrun.git.odb import Odb
+
+pytestmark = with_sha1
 
 
 @pytest.fixture

@@ -96,8 +96,9 @@ def test_identity_in_git_is_the_id_of_the_blob(objects: Objects, empty_repo: Rep
 
 
 def test_an_object_that_is_gone_is_told_from_a_file_that_is_none(objects: Objects) -> None:
+    gone = "1" * objects.git.object_format.digits
     with TreeMaker(objects.git) as maker:
-        tree = GitTree(objects, maker.make({b"a": Entry(FILE, "1" * 40), b"d": Entry(TREE, "1" * 40)}))
+        tree = GitTree(objects, maker.make({b"a": Entry(FILE, gone), b"d": Entry(TREE, gone)}))
     with pytest.raises(ObjectsGone):
         tree.read("a", 100)
     with pytest.raises(GitFailed, match="missing"):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from forms import with_files
 from killed_runs import PROGRAM, killed
 from repository import Repo
 from supervised import ended, is_alive, last, live, output, owner, runs, said, start, state, until, whole, without_root
@@ -128,6 +129,7 @@ def let_go(repo):
 
 
 @pytest.mark.parametrize("said", ["nothing", "the result"])
+@with_files
 def test_a_git_that_died_with_its_lock_on_the_ref_does_not_hold_up_the_result(repo, said):
     repo.run("echo.py", check=True)
     result = repo.git("rev-parse", f"refs/runs/{last(repo)['id']}")
@@ -136,6 +138,7 @@ def test_a_git_that_died_with_its_lock_on_the_ref_does_not_hold_up_the_result(re
     assert last(repo)["status"] == "terminated"
 
 
+@with_files
 def test_the_lock_of_somebody_else_stays(repo):
     killed(repo)
     run = live(repo)[0].name
@@ -164,6 +167,7 @@ def test_a_live_record_of_a_finished_run_is_taken_away_and_the_run_stays(repo):
     assert (last(repo), live(repo)) == (tip, [])
 
 
+@with_files
 def test_a_run_whose_ref_does_not_read_keeps_what_it_left(repo):
     killed(repo)
     place = live(repo)[0]
@@ -188,6 +192,7 @@ def test_a_run_whose_ref_was_taken_away_while_it_ran_is_there_again_with_all_it_
     assert (output(repo), repo.run("cat", "-p", "made", "1").stdout) == (b"ready\n", "produced")
 
 
+@with_files
 def test_a_run_that_is_gone_with_its_attempt_keeps_what_it_left_and_that_is_said(repo):
     killed(repo)
     place = live(repo)[0]

@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timezone
 
 import pytest
+from forms import with_files
 from repository import Repo
 from runs_made_up import made_up
 
@@ -122,6 +123,7 @@ def test_index_of_another_version_is_made_anew(repo, project) -> None:
     assert project.list_runs() == before
 
 
+@with_files
 def test_what_is_unchanged_is_not_read_again(project, monkeypatch) -> None:
     project.list_runs()
     past = datetime.now(timezone.utc).timestamp() - 100
@@ -133,6 +135,7 @@ def test_what_is_unchanged_is_not_read_again(project, monkeypatch) -> None:
     assert listed(project) == [3, 2, 1]
 
 
+@with_files
 def test_two_changes_within_one_tick_of_the_clock_are_both_seen(repo, project) -> None:
     first, second, _ = project.list_runs()
     repo.git("update-ref", "-d", f"refs/runs/{first.id}")
@@ -151,6 +154,7 @@ def test_run_that_does_not_read_comes_last_with_its_reason(repo, project) -> Non
     assert last.id == blob
 
 
+@with_files
 def test_broken_run_is_read_again_when_its_objects_come(repo, project, tmp_path) -> None:
     other = Repo.create(tmp_path / "other")
     run = project.list_runs()[0]
@@ -236,6 +240,7 @@ def test_one_that_reads_again_is_enough_to_look_at_all_that_did_not(repo, projec
     assert listed(project) == [3, 2, 1]
 
 
+@with_files
 def test_packed_refs_written_in_place_are_seen(repo, project) -> None:
     run = project.list_runs()[0]
     repo.git("pack-refs", "--all")

@@ -9,6 +9,7 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
+from forms import with_files
 
 from gitrun import Project
 from gitrun.errors import GitFailed, ObjectsGone, StaleRun
@@ -77,6 +78,7 @@ def test_missing_commit_stops_all(git, commits) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
+@with_files
 def test_held_lock_is_waited_for(git, commits, count) -> None:
     lock = git.common_dir / f"{ref('a')}.lock"
     lock.parent.mkdir(exist_ok=True)
@@ -86,6 +88,7 @@ def test_held_lock_is_waited_for(git, commits, count) -> None:
     assert len(tips(git)) == count
 
 
+@with_files
 def test_lock_that_stays_is_an_error(git, commits, monkeypatch) -> None:
     monkeypatch.setattr(refs, "BUSY", (0.01,))
     lock = git.common_dir / f"{ref('a')}.lock"
@@ -157,6 +160,7 @@ def test_temporary_refs_go_away_at_once(repo, git, commits, packed) -> None:
     assert not (git.common_dir / "logs" / "refs" / "gitrun").exists()
 
 
+@with_files
 def test_loose_refs_of_runs_are_counted(git, commits) -> None:
     ref_store(git).apply([create("a", commits[0]), RefEdit(f"refs/gitrun/trash/{'b' * 40}", commits[0], None, "delete run")])
     assert refs.count_loose_refs(git) == 2

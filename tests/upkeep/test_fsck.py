@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 from doctor_calls import doctor, git_dir, healed
+from forms import with_files
 from supervised import runs, state
 
 from gitrun import Project
@@ -78,6 +79,7 @@ def test_a_ref_that_is_no_run_is_named_with_the_command_that_takes_it_away(lived
 
 
 @pytest.mark.parametrize("looked", [True, False])
+@with_files
 def test_emptied_ref_is_set_again_where_the_index_saw_it_and_else_taken_away(repo, looked) -> None:
     run = Project(repo.path).run("echo.py")
     Project(repo.path).list_runs()

@@ -6,6 +6,7 @@ import os
 import time
 
 import pytest
+from forms import with_files
 from templates import made_once
 from three_runs import listed, three_runs
 
@@ -104,6 +105,7 @@ def test_what_killed_commands_left_goes_after_a_day_unless_something_runs(projec
     assert not old.exists()
 
 
+@with_files
 def test_many_loose_refs_and_objects_are_packed_and_nothing_is_lost(repo, project, monkeypatch) -> None:
     monkeypatch.setattr(gc, "LOOSE_REFS", 3)
     monkeypatch.setattr(gc, "LOOSE_OBJECTS", 1)

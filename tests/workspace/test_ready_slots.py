@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from forms import with_files
 from litter import LITTER, LOOK, contents
 from sampled import sampled
 
@@ -100,6 +101,7 @@ def test_an_index_with_other_entries_is_left_to_git(repo) -> None:
 
 
 @pytest.mark.usefixtures("started")
+@with_files
 def test_a_clean_trial_starts_no_git(repo, tmp_path) -> None:
     repo.write("quiet.py", "n = 1\nprint(n)\n")
     counts = []
