@@ -80,7 +80,7 @@ def read_job(directory: Path) -> ImportedRun | LeftOut:
         key=key, tool=TOOL, operation=f"{job}.py", kind=SCRIPT, command=("{python}", f"{job}.py"), created=created,
         flags=flags, given=tuple(name for word in words if (name := word.lstrip("+~").partition("=")[0]) in flags),
         started=created, stopped=read_time(int(ended)), output=log if log.is_file() and not log.is_symlink() else b"",
-        points=partial(read_metrics, files, log, flags),
+        points=partial(read_job_metrics, files, log, flags),
         produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files if file.path in files),
         left_out=(
             "the source: Hydra recorded none", "the outcome: Hydra recorded none, so it counts as completed",
@@ -89,7 +89,7 @@ def read_job(directory: Path) -> ImportedRun | LeftOut:
     )  # fmt: skip
 
 
-def read_metrics(files: Mapping[str, Path], log: Path, flags: Mapping[str, object]) -> Iterator[MetricPoint]:
+def read_job_metrics(files: Mapping[str, Path], log: Path, flags: Mapping[str, object]) -> Iterator[MetricPoint]:
     """Yields the metrics in the files of a job, then those in the lines of its log."""
     data = read_bytes(log, LARGEST_LOG) or b""
     yield from read_printed_metrics(LOG_PREFIX.sub(b"", data), flags, read_metric_tables(files))

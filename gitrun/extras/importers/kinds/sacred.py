@@ -72,7 +72,7 @@ def read_observed_run(
         reason=clean_text(trace[-1], 500).strip() if isinstance(trace, list) and trace else "",
         started=created, stopped=parse_iso_time(about.get("stop_time")),
         output=directory / "cout.txt" if (directory / "cout.txt").is_file() else b"",
-        points=partial(read_metrics, directory, flags),
+        points=partial(read_observed_metrics, directory, flags),
         produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files),
         author=(machine, f"sacred@{machine}") if with_authors and machine else None,
         left_out=(*left_out, *(reason for _, reason in listing.left_out), *("a symbolic link" for _ in listing.links[:1])),
@@ -115,7 +115,7 @@ def read_machine(experiment: Mapping[str, Any], host: Mapping[str, Any]) -> dict
     return {name: one for name, one in tables.items() if one}
 
 
-def read_metrics(directory: Path, flags: Mapping[str, object]) -> Iterator[MetricPoint]:
+def read_observed_metrics(directory: Path, flags: Mapping[str, object]) -> Iterator[MetricPoint]:
     """Yields the logged metrics, then those in lines that the run printed."""
     return read_printed_metrics(read_bytes(directory / "cout.txt", LARGEST) or b"", flags, read_series(directory))
 
