@@ -123,6 +123,14 @@ def test_large_files_lie_beside_git(repo, tmp_path) -> None:
     assert "large.bin" not in repo.git("ls-tree", "-r", run.tip)
 
 
+def test_file_larger_than_the_disk_is_refused_at_once(repo, tmp_path) -> None:
+    with (tmp_path / "sparse.bin").open("wb") as file:
+        file.truncate(8 << 40)
+    with pytest.raises(GitFailed, match="are free"):
+        take(repo, imported(produced=(ImportedFile("sparse.bin", tmp_path / "sparse.bin"),)))
+    assert (repo.git("for-each-ref", "refs/runs"), (repo.path / ".git/gitrun/files").exists()) == ("", False)
+
+
 def test_long_output_keeps_its_ends_in_git(repo, tmp_path) -> None:
     (tmp_path / "output").write_bytes(b"a" * (6 << 20) + b"z" * (6 << 20))
     take(repo, imported(output=tmp_path / "output"))
