@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
     from repository import Repo
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra: test)")
+# its import takes seconds, in each process that collects tests
+if find_spec("sklearn") is None:
+    pytest.skip("scikit-learn is not installed (extra: test)", allow_module_level=True)
 
 TRAIN = """\
 import pickle
