@@ -50,3 +50,15 @@ def test_export_of_files_of_submodules_is_refused_unless_asked(here):
     assert (ended.returncode, (here.top.path / "runs.bundle").exists()) == (129, False)
     assert f"run {run[:8]} has files of submodule lib" in ended.stderr
     here.top.run("export", "--with-submodules", run, "runs.bundle", check=True)
+
+
+def test_export_to_mlflow_names_what_is_missing(repo) -> None:
+    repo.run("echo.py", check=True)
+    for words, status, message in (
+        (("mlflow", "1", "--to", "http://localhost:1"), 128, "cannot import mlflow"),
+        (("mlflow", "--to", "http://localhost:1"), 129, "no runs given"),
+        (("1", "--to", "http://localhost:1"), 129, "--to needs 'mlflow' before the runs"),
+    ):
+        done = repo.run("export", *words)
+        assert done.returncode == status
+        assert message in done.stderr
