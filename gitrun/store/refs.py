@@ -161,7 +161,7 @@ def may_have_refs(git: Git, prefix: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RunPlaces:
-    """Where runs are kept at one moment: by refs (id -> tip), or in archives (writer -> head commit), some deleted."""
+    """Tells where runs are kept at one moment: by refs (id -> tip), or in archives (writer -> head commit), some deleted."""
 
     git: Git
     refs: Mapping[str, str]
