@@ -91,7 +91,7 @@ CLASSES = re.compile(rf"\s+accuracy\s+({NUM})\s+\d+\s*$")
 """The accuracy line of scikit-learn's classification_report."""
 FOREIGN = re.compile(
     r" {4}|[+>$#]|- {2,}|E  |diff |@@|(?:flags|metrics|source): {2,}|"
-    r"[|*\\/\s]*(?:\S+\s+)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\s|\S+\.\w+:\d+:(?:\S|\s{2})|"
+    r"[|*\\/\s]*(?:\S+\s+)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\s|\S+\.\w+:\d+:(?:\S|\s{2})|"
     r".*(?:::|://|\);|(?:^|\s)--?[A-Za-z]|[=!]=|\b(?:completed|terminated|error)\b.* in \d[\d.]*s: |"
     r"\b(?:ENV|ARG|export|SET|WHERE|SELECT|UPDATE|assert|return|def|import)\b)"
 )

@@ -156,7 +156,7 @@ def origin_suffix(path: str) -> str:
         if origin.get("dir_info", {}).get("editable") is True:
             return " (editable)"
         commit = origin.get("vcs_info", {}).get("commit_id")
-        return f" ({origin['vcs_info'].get('vcs', 'vcs')} {commit[:40]})" if commit else ""
+        return f" ({origin['vcs_info'].get('vcs', 'vcs')} {commit[:64]})" if commit else ""
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return ""
 
