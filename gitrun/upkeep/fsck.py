@@ -14,15 +14,16 @@ from gitrun.git.locks import is_held
 from gitrun.git.objects import parse_tree_ids
 from gitrun.model.diagnostics import Diagnostic
 from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
-from gitrun.model.text import count_text
+from gitrun.model.text import count_text, safe_text
 from gitrun.store import trash
+from gitrun.store.archive_tips import archive_faults
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import received_times
 from gitrun.store.index import VERSION, Index, garbage_collector_off
 from gitrun.store.index_rows import encode_row
 from gitrun.store.live import is_live, is_still_supervised, recorded_runs
 from gitrun.store.notes import NOTES, notes_exist, notes_wanted
-from gitrun.store.refs import damaged_refs, ref_store, tips
+from gitrun.store.refs import archive_heads, damaged_refs, ref_store, tips
 from gitrun.store.runs import is_partial, local_reader, read_runs, reader_of_all
 from gitrun.store.trust import trusted_ids
 from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, runs_on_replaced_commits
@@ -84,6 +85,16 @@ def check_refs(git: Git) -> Iterator[Diagnostic]:
         words = f"the ref of run {short_id(run)} is damaged, perhaps by a power cut; {where}"
         hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{path}'"
         yield Diagnostic("broken-ref", words, hint, run, "ref")
+
+
+def check_archives(git: Git) -> Iterator[Diagnostic]:
+    """Yields archives that cannot be read: none of their runs is known here."""
+    heads = archive_heads(git)
+    for writer, fault in (archive_faults(git, heads) if heads else {}).items():
+        words = f"archive {safe_text(writer)} cannot be read: {fault}"
+        yield Diagnostic(
+            "archive", words, f"To fetch it again: git run fetch. To look at it: git log {ARCHIVE}{writer}", writer
+        )
 
 
 def tip_in_index(git: Git, run: str) -> str:

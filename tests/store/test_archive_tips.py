@@ -41,6 +41,7 @@ def test_broken_archive_hides_no_other_one(twelve) -> None:
     heads = refs(twelve, ARCHIVE)
     assert len(Project(twelve.path).list_runs()) == 12
     assert list(archive_faults(git, heads)) == [OTHER]
+    assert [one.kind for one in Project(twelve.path).upkeep.examine().findings] == ["archive"]
 
 
 def test_read_only_state_is_no_obstacle(twelve) -> None:
