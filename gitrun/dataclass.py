@@ -104,9 +104,9 @@ def own_fields(cls: Any) -> dict[str, Field]:  # noqa: ANN401 - any class
 def with_slots(cls: Any, names: tuple[str, ...], added: dict[str, Any]) -> Any:  # noqa: ANN401 - any class
     """Returns the class with slots for its fields, which a class can only get when it is made, and with what is added."""
     content = {name: value for name, value in cls.__dict__.items() if name not in {*names, "__dict__", "__weakref__"}}
-    made = type(cls)(cls.__name__, cls.__bases__, {**content, **added, "__slots__": names})
-    made.__qualname__ = cls.__qualname__
-    return made
+    new_class = type(cls)(cls.__name__, cls.__bases__, {**content, **added, "__slots__": names})
+    new_class.__qualname__ = cls.__qualname__
+    return new_class
 
 
 def set_defaults(cls: Any, own: dict[str, Field]) -> None:  # noqa: ANN401 - any class

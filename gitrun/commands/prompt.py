@@ -18,10 +18,10 @@ NOTHING = 1
 
 def count_runs() -> tuple[int, int] | None:
     """Returns the numbers of running runs and of runs that no remote has; None if git cannot answer."""
-    code, place = ask_git(("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    code, common_dir = ask_git(("rev-parse", "--path-format=absolute", "--git-common-dir"))
     if code:
         return None
-    state = os.path.join(place.removesuffix(b"\n"), b"gitrun")  # noqa: PTH118 - pathlib is not loaded
+    state = os.path.join(common_dir.removesuffix(b"\n"), b"gitrun")  # noqa: PTH118 - pathlib is not loaded
     live = os.path.join(state, b"live")  # noqa: PTH118
     running = {name for name in list_names(live) if is_locked(os.path.join(live, name, b"lock"))}  # noqa: PTH118
     code, remotes = ask_git(REMOTES)

@@ -64,13 +64,13 @@ def open_directory(project: Project) -> Iterator[Path]:
 def write_directory(project: Project, runs: Sequence[Run], directory: Path) -> None:
     """Makes a directory for each run. A run that wrote event files keeps their scalars; the others get their metrics."""
     for run in runs:
-        place = directory / directory_name(run)
-        place.mkdir()
+        run_directory = directory / directory_name(run)
+        run_directory.mkdir()
         own = list_event_files(file.path for file in run.attempt.files)
         if own:
-            project.bring(run.id, CheckoutRequest(tuple(own), place))
+            project.bring(run.id, CheckoutRequest(tuple(own), run_directory))
         curves = [] if own else project.runs.read_curves([run], list(run.metrics))
-        place.joinpath(f"{PREFIX}{run.attempt.created.timestamp():.0f}.gitrun").write_bytes(write_events(run, curves))
+        run_directory.joinpath(f"{PREFIX}{run.attempt.created.timestamp():.0f}.gitrun").write_bytes(write_events(run, curves))
 
 
 def directory_name(run: Run) -> str:

@@ -166,9 +166,9 @@ def name_items(name: str, items: object) -> Iterator[tuple[str, tuple[Any, ...]]
         yield name, plain
     leaves = [dict(iterate_leaves(row, f"{name}.")) for row in rows if isinstance(row, dict)]
     for leaf in dict.fromkeys(key for row in leaves for key in row):
-        found = tuple(dict.fromkeys(row[leaf] for row in leaves if isinstance(row.get(leaf), str | int | float)))
-        if found:
-            yield leaf, found
+        of_leaf = tuple(dict.fromkeys(row[leaf] for row in leaves if isinstance(row.get(leaf), str | int | float)))
+        if of_leaf:
+            yield leaf, of_leaf
 
 
 def resolve(value: object, values: Mapping[str, Any]) -> object:

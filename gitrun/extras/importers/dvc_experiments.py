@@ -76,10 +76,10 @@ def list_experiments(context: Context) -> Iterator[Experiment | LeftOut]:
 
 def read_outputs(context: Context) -> dict[str, bytes]:
     """Returns what the tasks of the queue printed, by the name of the experiment."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     top = context.git.worktree / ".dvc" / "tmp" / "exps" / "run" if context.git.worktree else context.directory
     for entry in scan_directory(top):
         data = read_bytes(top / entry.name / f"{entry.name}.out", LARGEST) if entry.is_dir(follow_symlinks=False) else None
         if data and (match := STARTED.search(data)):
-            found[match[1].decode(errors="replace")] = data
-    return found
+            contents[match[1].decode(errors="replace")] = data
+    return contents

@@ -34,12 +34,12 @@ class Cache:
     def files(self, entry: Mapping[str, Any], left_out: list[str]) -> Iterator[ImportedFile]:
         """Yields the files that an entry of dvc.lock points to. Adds what is missing to `left_out`."""
         path, md5 = clean_text(entry.get("path"), 1_000), clean_text(entry.get("md5"), 40)
-        place = self._place(md5)
-        if place is None or path_fault(path):
+        location = self._locate(md5)
+        if location is None or path_fault(path):
             left_out.append(f"{path or 'a path'} has no md5 of its own")
         elif not md5.endswith(DIRECTORY):
             yield from self._file(path, md5, left_out)
-        elif not isinstance(items := read_json(place), list):
+        elif not isinstance(items := read_json(location), list):
             left_out.append(f"{path} is not in .dvc/cache")
         else:
             for item in items[:MOST_FILES]:
@@ -49,32 +49,34 @@ class Cache:
             if len(items) > MOST_FILES:
                 left_out.append(f"{path} has more than {MOST_FILES:,} files")
 
-    def _place(self, md5: str) -> Path | None:
+    def _locate(self, md5: str) -> Path | None:
         """Returns where content with this md5 is: DVC 3 has `files/md5/`, DVC 2 has not. None if it is no md5."""
         match = MD5.fullmatch(md5)
         if match is None:
             return None
-        places = [self._top / part / match[1] / match[2] for part in ("files/md5", ".")]
-        return next((place for place in places if place.is_file() and not place.parent.is_symlink()), places[0])
+        locations = [self._top / part / match[1] / match[2] for part in ("files/md5", ".")]
+        return next(
+            (location for location in locations if location.is_file() and not location.parent.is_symlink()), locations[0]
+        )
 
     def _file(self, path: str, md5: str, left_out: list[str]) -> Iterator[ImportedFile]:
         """Yields one file whose content has that md5."""
-        place = self._place(md5)
-        if place is None or path_fault(path):
+        location = self._locate(md5)
+        if location is None or path_fault(path):
             left_out.append(f"{path} has no md5 of its own")
-        elif not place.is_file():
+        elif not location.is_file():
             left_out.append(f"{path} is not in .dvc/cache")
-        elif place.stat().st_size > LARGEST:
+        elif location.stat().st_size > LARGEST:
             left_out.append(f"{path} is larger than 10 MiB, and stays in .dvc/cache")
-        elif not self._is_sound(place, md5):
+        elif not self._is_sound(location, md5):
             left_out.append(f"{path} in .dvc/cache has another content than it should")
         else:
-            yield ImportedFile(path, place)
+            yield ImportedFile(path, location)
 
-    def _is_sound(self, place: Path, md5: str) -> bool:
+    def _is_sound(self, location: Path, md5: str) -> bool:
         """Returns whether the content has this md5. Many experiments share a file, which is read once."""
         if md5 not in self._sound:
-            data = read_bytes(place, LARGEST)
+            data = read_bytes(location, LARGEST)
             # DVC 2 changed line ends of text before it hashed
             unix = None if data is None else data.replace(b"\r\n", b"\n")
             digests = [hashlib.md5(one, usedforsecurity=False).hexdigest() for one in (data, unix) if one is not None]

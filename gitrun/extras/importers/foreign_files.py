@@ -41,7 +41,7 @@ class FoundFile:
     """A regular file below a directory: its path there with `/`, where it is, its size, and whether it may be executed."""
 
     path: str
-    place: Path
+    location: Path
     size: int
     is_executable: bool
 

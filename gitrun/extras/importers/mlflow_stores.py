@@ -98,13 +98,13 @@ def read_run_directory(directory: Path, meta: dict[str, Any], experiment: str) -
 
 def read_texts(directory: Path) -> dict[str, str]:
     """Returns names and texts of a directory with a file for each: `val/acc` is `acc` in `val`."""
-    return {file.path: read_text(file.place, 100_000) for file in list_files(directory).files[:MOST_VALUES]}
+    return {file.path: read_text(file.location, 100_000) for file in list_files(directory).files[:MOST_VALUES]}
 
 
 def read_metric_lines(directory: Path) -> Iterator[MetricPoint]:
     """Yields the points of a directory of metrics, whose files have lines of time, value and step."""
     for file in list_files(directory).files[:MOST_VALUES]:
-        for line in (read_bytes(file.place, LARGEST) or b"").decode(errors="replace").splitlines():
+        for line in (read_bytes(file.location, LARGEST) or b"").decode(errors="replace").splitlines():
             words = line.split()
             value = parse_float(words[1]) if len(words) > 1 else None
             step = parse_float(words[2]) if len(words) > 2 else 0.0
@@ -176,7 +176,11 @@ def find_artifacts(directory: Path, uri: str, key: str) -> Path | None:
     parts = urlsplit(uri)
     if parts.scheme not in {"", "file"} or not RUN.fullmatch(key):
         return None
-    place, top = Path(os.path.normpath(directory / unquote(parts.path))), Path(os.path.normpath(directory.absolute()))
+    location, top = Path(os.path.normpath(directory / unquote(parts.path))), Path(os.path.normpath(directory.absolute()))
     # <directory>/mlruns/1/<run>/artifacts
-    inside = place.is_relative_to(top) and place.parts[-2:] == (key, "artifacts")
-    return place if inside and not any(one.is_symlink() for one in (place, *place.parents) if one.is_relative_to(top)) else None
+    inside = location.is_relative_to(top) and location.parts[-2:] == (key, "artifacts")
+    return (
+        location
+        if inside and not any(one.is_symlink() for one in (location, *location.parents) if one.is_relative_to(top))
+        else None
+    )

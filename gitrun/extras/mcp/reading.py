@@ -147,15 +147,15 @@ class ReadingTools:
         before = look_up_run(project, old)
         pair = project.runs.pair_runs(before, look_up_run(project, new)) if new else project.runs.pair_with_base(before)
         lines: list[str] = []
-        found = project.runs.compare(pair)
+        comparison = project.runs.compare(pair)
         for title in ("flags", "needs", "metrics"):
-            values = getattr(found, title)
+            values = getattr(comparison, title)
             if values and part in {"all", title}:
                 lines += [title, *(f"  {safe_text(name)}: {cell_text(a)} -> {cell_text(b)}" for name, (a, b) in values.items())]
         style = DiffStyle(is_plain=True)
-        if found.source and part in {"all", "source"}:
+        if comparison.source and part in {"all", "source"}:
             lines += ["source", *decoded(project.runs.diff_source(pair, style))]
-        if found.output and part in {"all", "output"}:
+        if comparison.output and part in {"all", "output"}:
             lines += ["output", *decoded(project.runs.diff_output(pair, style))]
         foreign = find_foreign(project, pair.runs)
         if not lines:

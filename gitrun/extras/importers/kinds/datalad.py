@@ -102,7 +102,9 @@ def read_recorded_run(context: Context, objects: Objects, one: RunCommit) -> Imp
     produced = tuple(read_outputs(context, objects, one, left_out))
     tree = context.git.run("rev-parse", "--verify", f"{one.parent}^{{tree}}").decode().strip()
     links = list_links(context, objects, one)
-    inputs = [ImportedFile(path, place) for path in list_paths(one, "inputs", "extra_inputs") if (place := links.get(path))]
+    inputs = [
+        ImportedFile(path, location) for path in list_paths(one, "inputs", "extra_inputs") if (location := links.get(path))
+    ]
     return ImportedRun(
         key=one.commit, tool=TOOL, operation=typed or TOOL, kind=COMMAND, command=words, created=one.created,
         cwd=directory if directory not in {"", "."} and is_safe(directory) else "", base=one.parent,
@@ -130,8 +132,8 @@ def read_outputs(context: Context, objects: Objects, one: RunCommit, left_out: l
             yield ImportedFile(name, content.data, mode == EXECUTABLE)
         elif not ANNEX.fullmatch(content.data):
             left_out.append(f"{name}: a symbolic link")
-        elif place := find_content(context, content.data):
-            yield ImportedFile(name, place)
+        elif location := find_content(context, content.data):
+            yield ImportedFile(name, location)
         else:
             left_out.append(f"{name}: its content is not in the annex of this repository")
 
@@ -142,8 +144,8 @@ def find_content(context: Context, link: bytes) -> Path | None:
     if match is None:
         return None
     parts = (os.fsdecode(part) for part in (match[1], match[2], match[3], match[3]))
-    place = context.git.common_dir.joinpath("annex", "objects", *parts)
-    return place if place.is_file() and not place.is_symlink() else None
+    location = context.git.common_dir.joinpath("annex", "objects", *parts)
+    return location if location.is_file() and not location.is_symlink() else None
 
 
 def list_links(context: Context, objects: Objects, one: RunCommit) -> dict[str, Path | None]:

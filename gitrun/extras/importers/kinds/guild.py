@@ -128,19 +128,19 @@ def find_runs(context: Context) -> Path:
     """
     if context.source:
         typed = context.directory / Path(context.source).expanduser()
-        places = [typed / "runs", typed / ".guild" / "runs", typed]
+        locations = [typed / "runs", typed / ".guild" / "runs", typed]
     else:
         environ = context.environ
         named = [Path(environ["GUILD_HOME"])] if environ.get("GUILD_HOME") else []
         active = [Path(environ[name], ".guild") for name in ("CONDA_PREFIX", "VIRTUAL_ENV") if environ.get(name)]
         above = [directory / ".guild" for directory in (context.directory, *context.directory.parents)]
         homes = named or [*active, *above, Path("~/.guild").expanduser()]
-        places = [context.directory / home / "runs" for home in homes]
-    for place in places:
-        if place.name == "runs" and place.is_dir():
-            return place
-        if place.is_dir() and any(ID.fullmatch(entry.name) for entry in place.iterdir()):
-            return place
+        locations = [context.directory / home / "runs" for home in homes]
+    for location in locations:
+        if location.name == "runs" and location.is_dir():
+            return location
+        if location.is_dir() and any(ID.fullmatch(entry.name) for entry in location.iterdir()):
+            return location
     shown = context.source or context.environ.get("GUILD_HOME") or "~/.guild"
     raise UsageError(f"{shown} is no Guild home: it has no directory runs", "For example: git run import guild ~/.guild")
 
@@ -253,22 +253,22 @@ def divide_files(run: GuildRun) -> Division:
     """Divides the files of a run by its manifest. Files of older Guilds are below `.guild/sourcecode`."""
     listing = list_files(run.directory, without=frozenset({GUILD}))
     inner = list_files(run.directory / GUILD / "sourcecode")
-    places = {file.path: file for file in listing.files}
-    places |= {f"{GUILD}/sourcecode/{file.path}": file for file in inner.files}
+    locations = {file.path: file for file in listing.files}
+    locations |= {f"{GUILD}/sourcecode/{file.path}": file for file in inner.files}
     own: dict[str, str] = {}
     left_out = list(reasons_of(run, listing))
     for kind, path, name in read_manifest(run.directory / GUILD / "manifest"):
-        if kind in {SOURCE, DEPENDENCY} and path in places:
+        if kind in {SOURCE, DEPENDENCY} and path in locations:
             # the source of older Guilds is recorded where it was in the project
             own[path] = path.removeprefix(f"{GUILD}/sourcecode/") if kind == SOURCE else path
         elif kind == DEPENDENCY:
             left_out.append("a file that it needed is not in the run's directory")
         elif kind == SOURCE:
             left_out.append(f"source file {clean_text(name, 100)} is not in the run's directory")
-    source = [ImportedFile(name, places[path].place, places[path].is_executable) for path, name in own.items()]
+    source = [ImportedFile(name, locations[path].location, locations[path].is_executable) for path, name in own.items()]
     if not own:
-        source = [ImportedFile(file.path, file.place, file.is_executable) for file in inner.files]
-    produced = [ImportedFile(file.path, file.place, file.is_executable) for file in listing.files if file.path not in own]
+        source = [ImportedFile(file.path, file.location, file.is_executable) for file in inner.files]
+    produced = [ImportedFile(file.path, file.location, file.is_executable) for file in listing.files if file.path not in own]
     return Division(tuple(source), tuple(produced), tuple(left_out))
 
 
@@ -301,10 +301,13 @@ def event_files(run: GuildRun) -> Sequence[tuple[str, Path]]:
     """
     started = int((moment(run.attrs.get("started")) or NEVER).timestamp())
     named = [file for file in list_files(run.directory / GUILD).files if file.path.startswith(PREFIX)]
-    own = [("", file.place) for file in named if file_time(file.path) >= started]
+    own = [("", file.location) for file in named if file_time(file.path) >= started]
     others = (file for file in list_files(run.directory, without=frozenset({GUILD})).files)
-    programs = ((os.path.split(file.path), file.place) for file in others)
-    return [*own, *((f"{above}/" if above else "", place) for (above, name), place in programs if name.startswith(PREFIX))]
+    programs = ((os.path.split(file.path), file.location) for file in others)
+    return [
+        *own,
+        *((f"{above}/" if above else "", location) for (above, name), location in programs if name.startswith(PREFIX)),
+    ]
 
 
 def file_time(name: str) -> int:

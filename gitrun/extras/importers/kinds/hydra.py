@@ -60,8 +60,8 @@ def read_job(directory: Path) -> ImportedRun | LeftOut:
     config_file = directory / RECORDS / "config.yaml"
     config, hydra = read_config(config_file), read_config(directory / RECORDS / "hydra.yaml")
     # where the job wrote names it, wherever its directory is now; the path itself is nobody's business
-    place = clean_text(look_up(hydra or {}, "hydra", "runtime", "output_dir"), 4_000) or directory.name
-    key = f"{'-'.join(directory.parts[-2:])}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+    location = clean_text(look_up(hydra or {}, "hydra", "runtime", "output_dir"), 4_000) or directory.name
+    key = f"{'-'.join(directory.parts[-2:])}-{hashlib.sha256(location.encode()).hexdigest()[:8]}"
     if config is None:
         return LeftOut(key, "its .hydra/config.yaml cannot be read")
     # Hydra writes it just before the job starts
@@ -74,14 +74,16 @@ def read_job(directory: Path) -> ImportedRun | LeftOut:
     flags = dict(iterate_leaves(config))
     listing = list_files(directory, without=frozenset({RECORDS}))
     log = directory / f"{job}.log"
-    files = {file.path: file.place for file in listing.files if file.path != log.name}
-    ended = max([file.place.stat().st_mtime for file in listing.files], default=config_file.stat().st_mtime)
+    files = {file.path: file.location for file in listing.files if file.path != log.name}
+    ended = max([file.location.stat().st_mtime for file in listing.files], default=config_file.stat().st_mtime)
     return ImportedRun(
         key=key, tool=TOOL, operation=f"{job}.py", kind=SCRIPT, command=("{python}", f"{job}.py"), created=created,
         flags=flags, given=tuple(name for word in words if (name := word.lstrip("+~").partition("=")[0]) in flags),
         started=created, stopped=read_time(int(ended)), output=log if log.is_file() and not log.is_symlink() else b"",
         points=partial(read_job_metrics, files, log, flags),
-        produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files if file.path in files),
+        produced=tuple(
+            ImportedFile(file.path, file.location, file.is_executable) for file in listing.files if file.path in files
+        ),
         left_out=(
             "the source: Hydra recorded none", "the outcome: Hydra recorded none, so it counts as completed",
             *("a symbolic link" for _ in listing.links[:1]), *(reason for _, reason in listing.left_out),

@@ -71,7 +71,7 @@ def read_stored_run(context: Context, objects: Objects, run: StoredRun, created:
         flags={name: parse_value(value) for name, value in run.params.items()}, given=tuple(run.params),
         source_tree=program.tree, base=program.commit or None, status=status, exit_status=exit_status,
         started=created, stopped=time_from_milliseconds(run.ended), points=run.points,
-        produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files) if listing else (),
+        produced=tuple(ImportedFile(file.path, file.location, file.is_executable) for file in listing.files) if listing else (),
         label=run.name or None, tags=tuple(list_tags(run)),
         comments=(Comment(note, user if context.with_authors else "", created),) if note else (),
         parent=run.tags.get(f"{OWN}parentRunId", ""),

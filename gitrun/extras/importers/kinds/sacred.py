@@ -73,7 +73,7 @@ def read_observed_run(
         started=created, stopped=parse_iso_time(about.get("stop_time")),
         output=directory / "cout.txt" if (directory / "cout.txt").is_file() else b"",
         points=partial(read_observed_metrics, directory, flags),
-        produced=tuple(ImportedFile(file.path, file.place, file.is_executable) for file in listing.files),
+        produced=tuple(ImportedFile(file.path, file.location, file.is_executable) for file in listing.files),
         author=(machine, f"sacred@{machine}") if with_authors and machine else None,
         left_out=(*left_out, *(reason for _, reason in listing.left_out), *("a symbolic link" for _ in listing.links[:1])),
     )  # fmt: skip
@@ -92,11 +92,11 @@ def read_sources(directory: Path, experiment: Mapping[str, Any], left_out: list[
     for pair in pairs if isinstance(pairs, list) else ():
         path, stored = (clean_text(one, 1_000) for one in (*pair, "", "")[:2]) if isinstance(pair, list) else ("", "")
         # _sources/exp_9e1ffa4d….py, and nothing deeper
-        place = directory.parent / "_sources" / Path(stored).name
-        if path_fault(path) or not place.is_file() or place.is_symlink() or place.parent.is_symlink():
+        location = directory.parent / "_sources" / Path(stored).name
+        if path_fault(path) or not location.is_file() or location.is_symlink() or location.parent.is_symlink():
             left_out.append("a source file that is not below _sources")
         else:
-            files.append(ImportedFile(path, place))
+            files.append(ImportedFile(path, location))
     return tuple(files)
 
 
