@@ -58,6 +58,14 @@ def prepare(top: Path, count: int) -> None:
     subprocess.run(("git-run", "gc", "--archive"), cwd=top / "archive", check=True, capture_output=True)
 
 
+def fetch_commit(top: Path, name: str, spent: dict[tuple[str, str], list[float]], what: str) -> None:
+    """Has somebody else push a commit, fetches it into each clone, and notes the seconds of that."""
+    commit(top / "other", name)
+    git(top / "other", "push", "--quiet", "o", "HEAD:main")
+    for clone in CLONES:
+        spent.setdefault((what, clone), []).append(seconds(top / clone, "fetch", "--quiet", "o"))
+
+
 def main() -> None:
     """Prints the table."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
@@ -66,16 +74,15 @@ def main() -> None:
         top = Path(place)
         prepare(top, count)
         for number in range(ROUNDS):
-            commit(top / "other", f"theirs{number}")
-            git(top / "other", "push", "--quiet", "o", "HEAD:main")
-            for clone in CLONES:
-                spent.setdefault(("fetch of one commit", clone), []).append(seconds(top / clone, "fetch", "--quiet", "o"))
+            fetch_commit(top, f"theirs{number}", spent, "fetch of one commit")
             for clone in CLONES:
                 commit(top / clone, f"{clone}{number}")
                 words = ("push", "--quiet", "o", f"HEAD:{clone}")
                 spent.setdefault(("push of one commit", clone), []).append(seconds(top / clone, *words))
         for clone in CLONES:
             spent["git gc", clone] = [seconds(top / clone, "gc", "--quiet")]
+        for number in range(ROUNDS):
+            fetch_commit(top, f"later{number}", spent, "fetch of one commit after git gc")
     print(f"| beside {count:,} runs | CPU s without runs | times that: refs | archive |\n|---|---:|---:|---:|")
     for what in dict.fromkeys(what for what, _ in spent):
         none, refs, archive = (statistics.median(spent[what, clone]) for clone in CLONES)
