@@ -105,9 +105,8 @@ class Index:
         try:
             self._base = self._open()
             self._refresh()
-        except sqlite3.DatabaseError:  # a damaged cache is rebuilt
-            self._base = self._anew()
-            self._refresh()
+        except sqlite3.DatabaseError:
+            self._rebuild()
 
     def __enter__(self) -> Index:
         return self
@@ -400,8 +399,7 @@ class Index:
             if "locked" in str(error):
                 raise
         self._base.close()
-        self._base = self._anew()
-        self._refresh()
+        self._rebuild()
         rows = self._base.execute(query, values)
         return list(map(convert, rows)) if convert else rows.fetchall()
 
@@ -414,15 +412,15 @@ class Index:
             base.execute("PRAGMA synchronous = OFF")  # _catch_up checks it after each boot, for power cuts
             base.execute("PRAGMA journal_mode = PERSIST")  # what a kill leaves is rolled back; no file is deleted each time
             with suppress(sqlite3.OperationalError):
-                if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
-                    # a cache of another version is not converted, as the runs themselves have all of it
-                    base.executescript(
-                        "".join(f"DROP TABLE IF EXISTS {name};" for name in ("runs", "state", "names", "refs")) + TABLES
-                    )
-                    base.execute(f"PRAGMA user_version = {VERSION}")
                 # a write here shows a read-only file before there is work to lose
                 base.execute("BEGIN IMMEDIATE")
-                base.execute("ROLLBACK")
+                # within the transaction: who opens a new file at the same time must not drop the tables of the other
+                if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                    # a cache of another version is not converted, as the runs themselves have all of it
+                    drops = "".join(f"DROP TABLE IF EXISTS {name};" for name in ("runs", "state", "names", "refs"))
+                    for statement in f"{drops}{TABLES}PRAGMA user_version = {VERSION}".split(";"):
+                        base.execute(statement)
+                base.execute("COMMIT")
                 # sqlite 3.40 begins to write, and fails later, on a file system that is read-only
                 if os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK):
                     return base
@@ -441,6 +439,15 @@ class Index:
                 source.close()
         base.executescript(TABLES)
         return base
+
+    def _rebuild(self) -> None:
+        """Makes a damaged index again; in memory if another process deletes the new file for the same reason."""
+        try:
+            self._base = self._anew()
+            self._refresh()
+        except sqlite3.DatabaseError:
+            self._base = self._in_memory(None)
+            self._refresh()
 
     def _anew(self) -> sqlite3.Connection:
         # the journal first: sqlite would roll it back into the new file

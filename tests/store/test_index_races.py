@@ -54,3 +54,28 @@ def test_what_threads_have_run_is_complete_when_they_are_told(repo) -> None:
         for thread in threads:
             thread.join(60)
         assert found == {n: f"{n}\n" for n in range(4)}
+
+
+def test_a_new_index_is_made_by_many_at_once(repo) -> None:
+    project = Project(repo.path)
+    run_id = project.run("echo.py").id
+    together = threading.Barrier(6)
+    seen: list[list[str]] = []
+
+    def look() -> None:
+        together.wait(60)
+        with Index(project.git) as index:
+            seen.append([run.id for run in index.readable_runs()])
+
+    for _ in range(30):
+        (project.git.state / "index.sqlite").unlink()
+        threads = [threading.Thread(target=look) for _ in range(together.parties)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert seen == [[run_id]] * 30 * together.parties
+    # nobody has deleted what another one was about to use
+    with Index(project.git) as index:
+        assert index.count() == 1
+    assert (project.git.state / "index.sqlite").exists()
