@@ -6,8 +6,9 @@ A shell waits for its prompt, so this imports nothing that takes long, and start
 
 from __future__ import annotations
 
-import fcntl
 import os
+
+from gitrun.git.lock_state import is_held
 
 GIT = "git"
 TIPS = ("for-each-ref", "--format=%(refname) %(objectname)", "refs/runs/")
@@ -23,7 +24,7 @@ def count_runs() -> tuple[int, int] | None:
         return None
     state = os.path.join(common_dir.removesuffix(b"\n"), b"gitrun")  # noqa: PTH118 - pathlib is not loaded
     live = os.path.join(state, b"live")  # noqa: PTH118
-    running = {name for name in list_names(live) if is_locked(os.path.join(live, name, b"lock"))}  # noqa: PTH118
+    running = {name for name in list_names(live) if is_held(os.path.join(live, name, b"lock"))}  # noqa: PTH118
     code, remotes = ask_git(REMOTES)
     if code == NOTHING or not remotes:
         return len(running), 0
@@ -51,25 +52,6 @@ def ask_git(words: tuple[str, ...]) -> tuple[int, bytes]:
         data += piece
     os.close(reads)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), data
-
-
-def is_locked(path: bytes) -> bool:
-    """Returns whether a process holds the lock, as `git/locks.py` does, which imports more."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError:  # another user's: assume that its holder is alive
-        return os.path.lexists(path)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return False
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def list_names(directory: bytes) -> list[bytes]:

@@ -73,27 +73,6 @@ def is_file_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def is_held(path: Path) -> bool:
-    """Returns whether a process holds the lock on the file at `path`. Another user's unreadable lock counts as held."""
-    try:
-        # a flock needs no right to write
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError:  # another user's: assume that its holder is alive
-        return os.path.lexists(path)
-    except OSError:
-        return False
-    try:
-        # shared, so that processes that only look do not see each other
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return False
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def make_private_directory(directory: Path) -> None:
     """Makes a directory with mode 0700. Its parents follow `make_shared_directory`."""
     make_shared_directory(directory.parent)

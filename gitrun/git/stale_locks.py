@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.git.gc_lock import is_gc_alive
-from gitrun.git.locks import is_held
+from gitrun.git.lock_state import is_held
 from gitrun.model.diagnostics import Diagnostic
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ class Prompts:
     """Callbacks into the user interface.
 
     `confirm` answers questions. `detach` takes the new run's id and forks: it returns true in the background process, which
-    continues the run, and false in the other, which returns. `report` is told what happens to a batch and its trials.
+    continues the run, and false in the other, which returns. `report` takes each event of a batch.
     """
 
     confirm: Callable[[str], bool] = lambda _: True

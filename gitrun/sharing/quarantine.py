@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from gitrun import sharing, store
 from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadRun, StaleRun
-from gitrun.git.locks import acquire, is_held
+from gitrun.git.lock_state import is_held
+from gitrun.git.locks import acquire
 from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, run_ref, short_id
 from gitrun.store import foreign
 from gitrun.store.live import is_live

@@ -42,7 +42,8 @@ from typing import TYPE_CHECKING
 from gitrun import model
 from gitrun.dataclass import asdict, dataclass, replace
 from gitrun.errors import RunIsRunning, StaleRun, Unfinished
-from gitrun.git.locks import Lock, acquire, is_file_at, is_held
+from gitrun.git.lock_state import is_held
+from gitrun.git.locks import Lock, acquire, is_file_at
 from gitrun.model.run import is_id, short_id
 
 if TYPE_CHECKING:

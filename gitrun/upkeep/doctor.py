@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass
 from gitrun.errors import GitrunError
 from gitrun.git import stale_locks
-from gitrun.git.locks import is_held, make_private_directory
+from gitrun.git.lock_state import is_held
+from gitrun.git.locks import make_private_directory
 from gitrun.lifecycle.recover import recover
 from gitrun.model.diagnostics import Diagnostic, check_settings, check_version, parse_version
 from gitrun.model.run import RUNS, is_id, short_id

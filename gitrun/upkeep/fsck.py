@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
-from gitrun.git.locks import is_held
+from gitrun.git.lock_state import is_held
 from gitrun.git.objects import parse_tree_ids
 from gitrun.model.diagnostics import Diagnostic
 from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, BrokenRun, Run, is_id, short_id

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed
 from gitrun.git.gc_lock import is_gc_running
-from gitrun.git.locks import acquire, is_held
+from gitrun.git.lock_state import is_held
+from gitrun.git.locks import acquire
 from gitrun.model.run import PENDING, RUNNING, STAGED, TRASH, is_id
 from gitrun.sharing import quarantine
 from gitrun.store import folding, purged, trash

@@ -62,7 +62,10 @@ def test_prompt_imports_next_to_nothing(repo) -> None:
     ended = subprocess.run([sys.executable, "-c", QUICK + ask], cwd=repo.path, capture_output=True, text=True, check=True)
     assert ended.stdout == "running 0\nunpushed 0\n"
     ours = {name for name in ended.stderr.split() if name.startswith("gitrun")}
-    assert ours == {"gitrun", "gitrun.log", "gitrun.lazy", "gitrun.commands", "gitrun.commands.entry", "gitrun.commands.prompt"}
+    assert ours == {
+        "gitrun", "gitrun.log", "gitrun.lazy", "gitrun.commands", "gitrun.commands.entry", "gitrun.commands.prompt",
+        "gitrun.git", "gitrun.git.lock_state",
+    }  # fmt: skip
     assert not {"typing", "subprocess", "pathlib", "contextlib", "click"} & set(ended.stderr.split())
 
 

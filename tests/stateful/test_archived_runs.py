@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from archived_runs import refs, repository_of
 from clones import clone
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from repository import Repo
-from stateful.test_two_clones import quiet
+from stateful.test_two_clones import LONG, profile, quiet
 
 from gitrun.sharing.transfer import FetchRequest
 from gitrun.store.archives import PRIVATE, PUBLIC
@@ -30,15 +28,7 @@ if TYPE_CHECKING:
     from gitrun import Project
     from gitrun.model.run import Notes
 
-LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-PROFILE = settings(
-    max_examples=100 if LONG else 5,
-    stateful_step_count=40 if LONG else 20,
-    derandomize=not LONG,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+PROFILE = profile(100, 40) if LONG else profile(5, 20)
 WHO = st.sampled_from(("ann", "bob"))
 EVERYWHERE = st.sampled_from(("ann", "bob", "remote.git"))
 NUMBERS = st.integers(0, 4)

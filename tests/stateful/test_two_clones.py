@@ -36,14 +36,21 @@ if TYPE_CHECKING:
     from gitrun.model.run import Run
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-PROFILE = settings(
-    max_examples=150 if LONG else 8,
-    stateful_step_count=50 if LONG else 25,
-    derandomize=not LONG,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+
+
+def profile(examples: int, steps: int) -> settings:
+    """The settings of a model with this many examples, the same each time; new ones each time in a long run."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        derandomize=not LONG,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+PROFILE = profile(150, 50) if LONG else profile(8, 25)
 ENDS = {"true": COMPLETED, "false": ERROR}
 PEOPLE = st.sampled_from(("ann", "bob"))
 ANNOTATIONS = ("best", "worst", "marked", "comment", "a", "b")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -82,7 +83,8 @@ def test_hostile_yaml_is_nothing_at_once(text, tmp_path, monkeypatch) -> None:
 @given(st.binary(max_size=200))
 @settings(max_examples=60, deadline=None)
 def test_any_bytes_are_yaml_or_nothing(data) -> None:
-    parse_yaml(data)
+    value = parse_yaml(data)
+    assert isinstance(value, None | bool | int | float | str | bytes | list | dict | set | date), type(value)
 
 
 def test_json_that_is_none_is_nothing(tmp_path) -> None:
