@@ -27,7 +27,6 @@ from gitrun.source.planning import (
 from gitrun.source.snapshot import Snapshot, SnapshotOptions, find_outside, take_snapshot
 from gitrun.source.source_tree import open_source
 from gitrun.source.typed_paths import below_top
-from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -380,7 +379,9 @@ def decide_restart(launch: LaunchRequest, objects: Objects, run: Run) -> Decisio
         skip = skip_reason(launch, objects, plan, run)
     if skip:
         return skip
-    words = tuple(f"note: {word}" for word in lent_changes(session, objects, run)) if lends_files(session, request) else ()
+    words = (
+        tuple(f"note: {word}" for word in lent_changes(session, objects, run)) if request.lends_files(session.settings) else ()
+    )
     words += (f"note: {plan.operation} no longer has these flags, which are left out: {', '.join(dropped)}",) if dropped else ()
     if snapshot is None:
         snapshot = own_snapshot(launch, objects, plan)
@@ -455,7 +456,7 @@ def own_snapshot(launch: LaunchRequest, objects: Objects, plan: Plan) -> Snapsho
         bare = source.submodules.list_linked_modules(objects, recorded)
         snapshot = replace(snapshot, bare=tuple(os.fsencode(path) for path, _ in bare))
     apart = (*paths_to_link(session, launch.request), *entry_links(session, objects, plan))
-    if not lends_files(session, launch.request) or session.git.worktree is None:
+    if not launch.request.lends_files(session.settings) or session.git.worktree is None:
         return snapshot
     outside, paths, modules = find_outside(session.git, session.settings, apart)
     snapshot = replace(snapshot, outside=outside, linked=paths)
@@ -512,7 +513,10 @@ def snapshot_for(launch: LaunchRequest, objects: Objects) -> Snapshot:
     """Returns a snapshot of the working tree. Raises CannotRun if there is none, or the user declines it."""
     session = launch.session
     choice = SnapshotOptions(
-        session.settings, paths_to_link(session, launch.request), launch.prompts.confirm, lends_files(session, launch.request)
+        session.settings,
+        paths_to_link(session, launch.request),
+        launch.prompts.confirm,
+        launch.request.lends_files(session.settings),
     )
     snapshot = take_snapshot(session.git, objects, launch.index, choice)
     if snapshot and snapshot.source.submodules and session.settings.submodules == "files":

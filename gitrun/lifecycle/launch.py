@@ -25,7 +25,6 @@ from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_
 from gitrun.model.text import count_text
 from gitrun.source.operations import PYTHON
 from gitrun.source.snapshot import private_index
-from gitrun.workspace.session import lends_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +84,7 @@ def begin_checked(
 ) -> Iterator[BegunAttempt | Skip]:
     """Begins what a valid request asks for, as `begin_request` does."""
     typed, request = request, request if parent else with_links(session, request)
-    if session.settings.link_paths and lends_files(session, request):
+    if session.settings.link_paths and request.lends_files(session.settings):
         share_directories(session)
     lost = False
     for wait in (*START_WAITS, None):
@@ -418,7 +417,7 @@ def decide_lending(session: Session, request: Request, decision: Decision) -> Le
         return replace(workspace.lending.NO_LENDING, bare=bare, is_full=is_full)
     # the source of a commit or of an earlier attempt need not match the files of the working tree
     is_here = (request.restart is None and request.at is None) or request.force_sourcecode
-    if not lends_files(session, request):
+    if not request.lends_files(session.settings):
         return replace(workspace.lending.NO_LENDING, exact=is_here, bare=bare, is_full=is_full)
     lending_request = workspace.lending.LendingRequest(
         decision.snapshot.outside, decision.snapshot.linked, decision.plan.outputs

@@ -41,7 +41,7 @@ def describe_needs(session: Session, begun: BegunAttempt) -> Iterator[str]:
     plan = decision.plan
     if plan.kind == BATCH and plan.batch_definition:
         plan = replace(plan, kind=plan.batch_definition.kind)
-    if top and workspace.session.lends_files(session, begun.launch.request):
+    if top and begun.launch.request.lends_files(session.settings):
         lending_request = workspace.lending.LendingRequest(decision.snapshot.outside, decision.snapshot.linked, plan.outputs)
         entries = workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state).entries
         data = [one.path for one in entries if not lifecycle.worker_checks.is_machinery(one.path)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Flags, Value
     from gitrun.model.provenance import Basis, StepRun
     from gitrun.model.run import File, Params, Skipped
+    from gitrun.model.settings import Settings
     from gitrun.model.trial_counts import TrialCounts
 
 
@@ -253,6 +254,10 @@ class Request:
         """Returns the run parameters that were given."""
         params = {name: getattr(self, name) for name in PARAMS}
         return {name: value for name, value in params.items() if value is not None}
+
+    def lends_files(self, settings: Settings) -> bool:
+        """Tells whether the program gets files that are not in the snapshot."""
+        return not self.no_link and bool((settings.link and settings.lend) or self.links)
 
     @property
     def compares(self) -> bool:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gitrun.git.exe import Git
-    from gitrun.model.plan import Request
     from gitrun.model.settings import Settings
     from gitrun.process.streams import Stream
 
@@ -24,8 +23,3 @@ class Session:
     stdout: Stream
     stderr: Stream
     say: Callable[[str], None]
-
-
-def lends_files(session: Session, request: Request) -> bool:
-    """Returns whether the program gets files that are not in the snapshot."""
-    return not request.no_link and bool((session.settings.link and session.settings.lend) or request.links)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 WORD = str(b"lr=0.25", "ascii")
 """One object, so that an equal text from elsewhere is not taken for it."""
 
+CONSTRUCTORS = "dataclass.py"
+"""The value does not visit the code that makes objects and copies, as it would not visit the standard library's."""
+
 
 @dataclass
 class Walk:
@@ -49,10 +52,10 @@ class Walk:
         """Notes the file of a call that receives the value."""
         code = frame.f_code
         arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        if any(self.is_it(frame.f_locals.get(name)) for name in arguments):
-            file = Path(code.co_filename).relative_to(PACKAGE).as_posix()
-            if self.files[-1:] != [file]:
-                self.files.append(file)
+        file = Path(code.co_filename).relative_to(PACKAGE).as_posix()
+        visits = file != CONSTRUCTORS and any(self.is_it(frame.f_locals.get(name)) for name in arguments)
+        if visits and self.files[-1:] != [file]:
+            self.files.append(file)
 
     @property
     def climbs(self) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gitrun.errors import UsageError
 from gitrun.model.plan import Request, check_request
+from gitrun.model.settings import Settings
 
 REFUSED = {
     "no operation given": {},
@@ -29,3 +32,18 @@ def test_contradiction_is_refused(words, fields) -> None:
 def test_what_was_not_asked_for_is_not_given() -> None:
     request = Request(operation="a.py", no_gpus=False, random_seed=0)
     assert request.given_params() == {"no_gpus": False, "random_seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("link", "lend", "asked", "lends"),
+    [
+        (True, True, Request(), True),
+        (False, True, Request(), False),
+        (True, False, Request(), False),
+        (False, False, Request(links=("data",)), True),
+        (True, True, Request(no_link=True), False),
+        (True, True, Request(no_link=True, links=("data",)), False),
+    ],
+)
+def test_files_are_lent_as_settings_and_request_say(link, lend, asked, lends) -> None:
+    assert asked.lends_files(replace(Settings(), link=link, lend=lend)) is lends
