@@ -72,8 +72,8 @@ RUNNING = "running"
 LARGEST_SEED = 2**32
 
 
-class OptunaSampler:
-    """Proposes the points of a batch by a sampler of Optuna. The study stays live: each trial is added once."""
+class SpaceSampler:
+    """A sampler in the space of a batch, with random points for what Optuna does not propose."""
 
     def __init__(self, definition: BatchDefinition) -> None:
         self._definition = definition
@@ -81,6 +81,13 @@ class OptunaSampler:
         self._points = SearchPoints(definition)
         self._codes = code_points(self._points)
         self._random = RandomSampler(definition)
+
+
+class OptunaSampler(SpaceSampler):
+    """Proposes the points of a batch by a sampler of Optuna. The study stays live: each trial is added once."""
+
+    def __init__(self, definition: BatchDefinition) -> None:
+        super().__init__(definition)
         self._begin_study()
 
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:
@@ -207,15 +214,11 @@ class OptunaSampler:
         return None if missing or None in params.values() else params
 
 
-class QmcSampler:
+class QmcSampler(SpaceSampler):
     """Proposes points of a low-discrepancy sequence. They do not depend on results; trial k has the k-th point."""
 
     def __init__(self, definition: BatchDefinition) -> None:
-        self._definition = definition
-        self._settings = read_settings(definition.sampler, definition.options)
-        self._points = SearchPoints(definition)
-        self._codes = code_points(self._points)
-        self._random = RandomSampler(definition)
+        super().__init__(definition)
         self._begin_sequence()
 
     def propose(self, number: int, trials: Sequence[Trial]) -> Proposal | None:

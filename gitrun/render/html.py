@@ -18,7 +18,7 @@ from gitrun.render.markup import (
     unlink_missing,
 )
 from gitrun.render.report_details import render_detail
-from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, ranges_sentence
+from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, fit_texts, ranges_sentence
 from gitrun.render.report_text import clip_text, report_verdict, review_commands, status_words, trial_heading, trial_rows
 
 if TYPE_CHECKING:
@@ -53,18 +53,6 @@ def render_page(report: Report, budget: int) -> str:
     kept, dropped = fit_texts([first, *sections], room)
     note = f'<p class="soft">{dropped} sections left out at the end to stay below {budget:,} characters.</p>' if dropped else ""
     return unlink_missing("\n".join((head, *kept, note + end)))
-
-
-def fit_texts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
-    """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
-    used, fitted = 0, list[str]()
-    for text in texts:
-        # and a line end that joins it to the next one
-        used += len(text) + 1
-        if room and used > room:
-            break
-        fitted.append(text)
-    return fitted, len(texts) - len(fitted)
 
 
 def render_head(report: Report) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.run import short_id
 from gitrun.model.text import count_text
-from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, ranges_sentence
+from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, fit_texts, ranges_sentence
 from gitrun.render.report_text import (
     clip_text,
     code_lines,
@@ -58,28 +58,17 @@ def render_markdown(report: Report, budget: int) -> str:
     ]
     table = build_table(report)
     # the last third is for the commands and details
-    shown, left = fit_parts(list(table_rows(table)), room * 2 // 3 if budget else 0)
+    shown, left = fit_texts(list(table_rows(table)), room * 2 // 3 if budget else 0)
     more = f"… and {left:,} more rows." if left else ""
     lines = "\n".join((*table_head(table), *shown))
     ranges = ranges_sentence(report, code_span, lambda run: code_span(short_id(run.id)))
     foot = (more, count_left(table), ranges, bases_sentence(report, code_span))
     parts = (f"### {table.caption}", *equal_texts(table), lines, *foot)
-    kept, dropped = fit_parts(["\n\n".join(filter(None, parts)) + "\n", *sections], room)
+    kept, dropped = fit_texts(["\n\n".join(filter(None, parts)) + "\n", *sections], room)
     text = "\n".join((head, *kept))
     if dropped:
         text += f"\n_{dropped} section{'s' if dropped > 1 else ''} left out at the end to stay below {budget:,} characters._\n"
     return text
-
-
-def fit_parts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
-    """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
-    used, fitted = 0, list[str]()
-    for text in texts:
-        used += len(text) + 1
-        if room and used > room:
-            break
-        fitted.append(text)
-    return fitted, len(texts) - len(fitted)
 
 
 def render_trials(batch: RankedBatch) -> str:

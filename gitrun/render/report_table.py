@@ -328,3 +328,15 @@ def bases_sentence(report: Report, quote: Callable[[str], str]) -> str:
         for operation, run in list(report.bases.items())[:MOST_OPERATIONS]
     )
     return f"Compared with the latest completed run of the base: {', '.join(bases)}."
+
+
+def fit_texts(texts: Sequence[str], room: int) -> tuple[list[str], int]:
+    """Returns the first texts that fit into the budget (0: all), and the number of omitted ones."""
+    used, fitted = 0, list[str]()
+    for text in texts:
+        # and a line end that joins it to the next one
+        used += len(text) + 1
+        if room and used > room:
+            break
+        fitted.append(text)
+    return fitted, len(texts) - len(fitted)
