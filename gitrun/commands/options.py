@@ -10,6 +10,7 @@ import click
 from gitrun.commands.usage_errors import find_offer
 from gitrun.commands.verbs import load_command
 from gitrun.errors import UsageError
+from gitrun.scripts.passthrough import ABBREVIATING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,10 +51,10 @@ def move_options(words: Sequence[str]) -> list[str] | None:
             own_words += ours[at : at + 1]
         else:
             inner = False
-            flag = find_flag(name, offer.flags or ())
+            flag = find_flag(name, offer.flags or (), offer.frontend)
             if flag is None:
                 # a sub-command's option must follow its name: tool.py --verbose train --lr 0.1
-                flag, inner = find_flag(name, flags_below(offer.commands)), True
+                flag, inner = find_flag(name, flags_below(offer.commands), offer.frontend), True
             if flag is None:
                 return None
             count = 1 if equals or not takes_value(flag, name) else 1 + count_values(ours[at + 1 :], flag, offer)
@@ -106,9 +107,13 @@ def is_known(name: str, takes: dict[str, bool]) -> bool:
     return name in takes or (is_letters and all(takes.get(f"-{letter}") is False for letter in name[1:]))
 
 
-def find_flag(name: str, flags: Iterable[Flag]) -> Flag | None:
-    """Returns the flag that the option sets."""
-    return next((flag for flag in flags if name in {flag.option, *flag.aliases, *switch_off_words(flag)}), None)
+def find_flag(name: str, flags: Iterable[Flag], frontend: str) -> Flag | None:
+    """Returns the flag that the option sets. The start of one option is enough where the front end takes it for the option."""
+    options = {word: flag for flag in flags for word in (flag.option, *flag.aliases, *switch_off_words(flag))}
+    if name in options or frontend not in ABBREVIATING or not name.startswith("--"):
+        return options.get(name)
+    near = {flag.name: flag for word, flag in options.items() if word.startswith(name)}
+    return next(iter(near.values())) if len(near) == 1 else None
 
 
 def switch_off_words(flag: Flag) -> tuple[str, ...]:

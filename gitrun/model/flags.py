@@ -200,8 +200,9 @@ def find_nested_name(declared: Iterable[Flag], name: str) -> str:
 
 def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
     """Returns a hint for a flag that is not declared."""
-    nested = find_nested_name(declared, name)
-    return f"To set {nested}: {nested}=VALUE" if nested else describe_names(declared)
+    longer = [flag.name for flag in declared if flag.name.replace("-", "_").startswith(name.replace("-", "_"))]
+    meant = find_nested_name(declared, name) or (longer[0] if len(longer) == 1 else "")
+    return f"To set {meant}: {meant}=VALUE" if meant else describe_names(declared)
 
 
 def resolve_flags(
@@ -295,7 +296,10 @@ def _is_within(flag: Flag, value: Value) -> bool:
 
 
 def find_declared(declared: Iterable[Flag], name: str) -> Flag | None:
-    """Returns the declared flag that a given name means, in which `-` equals `_`."""
+    """Returns the declared flag that a given name means, in which `-` equals `_`. The flag's other options name it too."""
     # argparse and click turn `-` into `_`, and users type either
-    like = [flag for flag in declared if flag.name.replace("-", "_") == name.replace("-", "_")]
+    spelled = name.replace("-", "_")
+    like = [flag for flag in declared if flag.name.replace("-", "_") == spelled]
+    # --imgsz is also --img-size: its alias is no other flag
+    like = like or [flag for flag in declared if any(word.lstrip("-").replace("-", "_") == spelled for word in flag.aliases)]
     return next((flag for flag in like if flag.name == name), like[0] if like else None)

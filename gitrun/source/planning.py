@@ -12,7 +12,7 @@ from gitrun import model, source
 from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import UnknownFlag, UsageError
 from gitrun.model.entry import ENV
-from gitrun.model.flags import Flags, Typed, default_values, hint_for_unknown, resolve_flags, same_value
+from gitrun.model.flags import Flags, Typed, default_values, find_declared, hint_for_unknown, resolve_flags, same_value
 from gitrun.model.plan import BATCH_PARAMS, Plan, Source
 from gitrun.model.run import COMMAND, NOTEBOOK, SCRIPT, STEPS, Params, words_start
 from gitrun.scripts.discover import (
@@ -335,9 +335,8 @@ def check_host_flags(
 
 def refuse_unreadable(operation: Operation, declared: Declared, flags: Iterable[str]) -> None:
     """Raises UnknownFlag for an undeclared flag if part of the script's declarations needs something to be read."""
-    script, names = declared.script, {flag.name.replace("-", "_") for flag in declared.flags or ()}
-    # argparse makes batch_size of --batch-size
-    unknown = next((name for name in flags if name.replace("-", "_") not in names), "")
+    script = declared.script
+    unknown = next((name for name in flags if find_declared(declared.flags or (), name) is None), "")
     if unknown and script and script.advice:
         spelling = hint_for_unknown(declared.flags or (), unknown) if script.style == ARGS else ""
         raise UnknownFlag(f"{operation.name} has no flag {unknown!r}", ". ".join(filter(None, (spelling, script.advice))))
@@ -350,9 +349,8 @@ def refuse_undeclared(
 
     `suggest` says how to give it; None if --force-flags passes it.
     """
-    known_names = {flag.name.replace("-", "_") for flag in declared}
     for name in names:
-        if name.replace("-", "_") not in known_names and (hint := suggest(name)) is not None:
+        if find_declared(declared, name) is None and (hint := suggest(name)) is not None:
             spelling = hint_for_unknown(declared, name)
             raise UnknownFlag(f"{operation} has no flag {name!r}", ". ".join(filter(None, (spelling, hint))))
 

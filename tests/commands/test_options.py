@@ -59,7 +59,7 @@ def shown(repo) -> dict:
     ("words", "changes"),
     [
         (["train.py", "--lr", "0.3"], {"lr": 0.3}),
-        (["train.py", "--lr=0.3"], {"lr": 0.3}),
+        (["train.py", "l=0.3", "--fa"], {"lr": 0.3, "fast": True}),
         (["--lr", "0.3", "train.py"], {"lr": 0.3}),
         (["--lr=0.3", "train.py"], {"lr": 0.3}),
         (["train.py", "--lr", "-1"], {"lr": -1.0}),
@@ -87,6 +87,7 @@ def test_option_of_a_sub_command_is_accepted(project) -> None:
         (["train.py", "--rate", "0.3"], "flags are written rate=0.3, not --rate 0.3"),
         (["plain.py", "--lr", "0.3"], "flags are written lr=0.3, not --lr 0.3"),
         (["train.py", "--lr", "fast"], "flag 'lr' of train.py must be a number, not 'fast'"),
+        (["train.py", "fas=yes"], "train.py has no flag 'fas'. To set fast: fast=VALUE"),
         (["train.py", "--lr"], "option --lr of train.py needs a value. To give it: lr=VALUE"),
         (["plain.py", "+lr=1"], "'+lr=1' is not a flag"),
     ],

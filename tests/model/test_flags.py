@@ -149,6 +149,12 @@ def test_hyphen_and_underscore_are_the_same_in_a_name() -> None:
     assert settled == {"batch-size": 8, "a_b": 1, "a-b": 2}
 
 
+def test_other_options_of_a_flag_name_it_where_no_flag_has_that_name() -> None:
+    declared = [Flag("imgsz", 640, aliases=("--img", "--img-size", "-s")), Flag("s"), Flag("image_size")]
+    settled = resolve_flags(declared, {"img_size": Typed("8"), "s": 2}, operation="t.py")
+    assert settled == {"imgsz": 8, "s": 2}
+
+
 def test_an_unknown_flag_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         resolve_flags(echo, {"a": Typed("0")}, operation="echo.py")
