@@ -63,9 +63,17 @@ def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an opt
     with lifecycle.worker.open_worker(session, request, standby.CURRENT.gits) as worker:
         if request.run:
             return report_work(project, worker.execute_one(), request.remote, as_json=as_json)
-        codes = [report_work(project, work, request.remote, as_json=as_json) for work in worker.execute_all()]
-    project.say(f"{count_text(len(codes), 'run')} executed; no other run to execute on {request.remote}")
-    return max(codes, default=0)
+        executed, code = 0, 0
+        for work in worker.execute_all():
+            work_code = report_work(project, work, request.remote, as_json=as_json)
+            if isinstance(work, Executed):
+                executed, code = executed + 1, max(code, work_code)
+        untrusted = worker.untrusted
+    project.say(f"{count_text(executed, 'run')} executed; no other run to execute on {request.remote}")
+    if untrusted:
+        what = "run waits and is" if untrusted == 1 else "runs wait and are"
+        project.say(f"note: {untrusted:,} {what} not trusted here. To list them: git run list --status staged")
+    return code
 
 
 def build_request(project: Project, remote: str | None, options: dict[str, Any]) -> WorkerRequest:
@@ -76,6 +84,8 @@ def build_request(project: Project, remote: str | None, options: dict[str, Any])
         raise UsageError("--attempt needs --once RUN")
     if options["attempt"] and not is_id(options["attempt"]):
         raise BadValue("--attempt takes a full id")
+    # a name that is looked up proves nothing: a label or a position in the list may be a stranger's
+    proofs = frozenset(name for name in (options["run"], options.pop("attempt")) if name and is_id(name))
     for option in ("run", "batch"):
         if options[option] and not parse_id_prefix(options[option]):
             options[option] = project.find(options[option]).id
@@ -84,7 +94,9 @@ def build_request(project: Project, remote: str | None, options: dict[str, Any])
     if not is_text(name) or not name.isprintable():
         raise BadValue("--name must be printable text")
     request_options = {key: value for key, value in options.items() if value is not None}
-    return WorkerRequest(**{**request_options, **durations, "remote": remote or project.sharing.default_remote(), "name": name})
+    return WorkerRequest(
+        **{**request_options, **durations, "remote": remote or project.sharing.default_remote(), "name": name, "proofs": proofs}
+    )
 
 
 def report_work(project: Project, work: Work, remote: str, *, as_json: bool) -> int:

@@ -21,7 +21,7 @@ from gitrun.model.plan import Outcome, Skip
 from gitrun.model.run import COMPLETED, ERROR, PENDING, RUNNING, STAGED, TERMINATED, Run, short_id
 from gitrun.model.text import count_text
 from gitrun.sharing.transfer import FetchRequest, Sharing
-from gitrun.store import trust
+from gitrun.store import claims, trust
 from gitrun.store.index import Index
 
 if TYPE_CHECKING:
@@ -237,6 +237,6 @@ def fetch_open_trials(executor: ClusterBatchExecutor, attempt: AttemptHandle) ->
                 session.say(f"note: trial {run.attempt.trial} has {run.attempt.shown_status} on {run.attempt.worker}")
                 continue
             try:
-                lifecycle.cluster_pool.trust_claim(session, objects, run)
+                claims.trust_claim(session.git, objects, run)
             except BadRun as error:
                 session.say(f"warning: run {short_id(run_id)} cannot be read: {error.message}")

@@ -15,7 +15,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from gitrun import model
 from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadRun, GitFailed, GitrunError
 from gitrun.git.objects import Objects
@@ -27,8 +26,8 @@ from gitrun.process.signals import INTERRUPTS, ORDERS
 from gitrun.sharing.progress import ask_to_stop
 from gitrun.sharing.remotes import BUSY, GONE_ON
 from gitrun.sharing.transfer import FetchRequest, Sharing
-from gitrun.store import trust
-from gitrun.store.commits import read_commit, scratch_directory
+from gitrun.store import claims, trust
+from gitrun.store.commits import scratch_directory
 from gitrun.store.index import Index
 from gitrun.store.refs import RefEdit, ref_store
 
@@ -57,8 +56,6 @@ TAIL = 10
 """Lines that are shown of the output of a run that failed elsewhere."""
 LIST_RUNNING = ("list", "--status", "running", "--all", "--flat", "--json")
 """Verb and options of the command that tells which runs a worker executes."""
-WORKERS_OWN = frozenset({"created", "nonce", "staged", "worker", "format"})
-"""Keys of run.toml in which the attempt of a worker differs from the one that was handed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +278,9 @@ class ClusterPool:
             if end and end.worker:
                 # it is ending, or its disk may be full
                 task.avoid.add(end.worker)
+            if not self._is_result_of(task, run):
+                self._end(Arrival(task, run, problem=self._other_program(run)))
+                return
             if not self._is_final(run):
                 # the next attempt continues it; who recorded its end may not be who answered
                 self._trust_claim(run)
@@ -370,12 +370,12 @@ class ClusterPool:
     def _trust_claim(self, run: Run) -> None:
         """Trusts the last attempt of a run if it would execute what was handed out."""
         with suppress(BadRun), Objects(self._session.git) as objects:
-            trust_claim(self._session, objects, run)
+            claims.trust_claim(self._session.git, objects, run)
 
     def _waits_for_others(self, task: ClusterTask, run: Run) -> bool:
         """Returns whether a claim is by a worker that another driver knows. Tells the user, once."""
         with Objects(self._session.git) as objects:
-            is_own = task.attempt in {run.attempt.id, *commit_parents(objects, run.attempt.id)}
+            is_own = task.attempt in {run.attempt.id, *claims.commit_parents(objects, run.attempt.id)}
         if is_own or time.monotonic() - task.watched_since >= FOREIGN_CLAIM or not self._is_same_program(task, run):
             return False
         name = run.attempt.worker or "another machine"
@@ -385,8 +385,17 @@ class ClusterPool:
     def _is_same_program(self, task: ClusterTask, run: Run) -> bool:
         """Returns whether the last attempt of a run executes what was handed out. Another driver of a batch asks for that."""
         with suppress(BadRun), Objects(self._session.git) as objects:
-            program = read_program(objects, task.attempt)
-            return program is not None and program == read_program(objects, run.attempt.id)
+            program = claims.read_program(objects, task.attempt)
+            return program is not None and program == claims.read_program(objects, run.attempt.id)
+        return False
+
+    def _is_result_of(self, task: ClusterTask, run: Run) -> bool:
+        """Returns whether a run's result is of what was handed out, with whatever files of earlier attempts."""
+        if trust.is_trusted_commit(self._session.git, run.attempt.id):
+            return True
+        with suppress(BadRun), Objects(self._session.git) as objects:
+            work = claims.read_work(objects, task.attempt)
+            return work is not None and work == claims.read_work(objects, run.attempt.id)
         return False
 
     def _other_program(self, run: Run) -> str:
@@ -406,36 +415,6 @@ def read_ids(end: TaskEnd) -> frozenset[str]:
     with suppress(ValueError, TypeError, KeyError):
         return frozenset(str(run["id"]) for run in json.loads(end.stdout))
     return frozenset()
-
-
-def commit_parents(objects: Objects, commit_id: str) -> tuple[str, ...]:
-    """Returns the parents of a commit; none if it cannot be read."""
-    commit = read_commit(objects.read(commit_id))
-    return tuple(commit.parents) if commit else ()
-
-
-def trust_claim(session: Session, objects: Objects, run: Run) -> None:
-    """Trusts the last attempt of a run if it would execute exactly what was handed out: same source, program and flags.
-
-    A worker that died cannot name its attempt. The next start refuses an attempt that differs, since it is not trusted.
-    """
-    claimed = read_program(objects, run.attempt.id)
-    for parent in commit_parents(objects, run.attempt.id):
-        if claimed and trust.is_trusted_commit(session.git, parent) and read_program(objects, parent) == claimed:
-            trust.grant_trust(session.git, [run.attempt.id])
-
-
-def read_program(objects: Objects, attempt: str) -> object:
-    """Returns all that decides what an attempt executes; None if that cannot be read."""
-    tree, flags = objects.read(f"{attempt}^{{tree}}"), objects.read(f"{attempt}:{record_files.FLAGS}")
-    record = objects.read(f"{attempt}:{record_files.RUN}")
-    if tree is None or flags is None or record is None or record.data is None:
-        return None
-    values = model.decode.parse_toml(record.data, record_files.RUN)
-    params = {key: value for key, value in (values.pop("params", None) or {}).items() if key != "gpus"}
-    own = {key: value for key, value in values.items() if key not in WORKERS_OWN}
-    entries = {name: entry for name, entry in objects.tree(tree.id).items() if name != b".gitrun"}
-    return entries, flags.data, own, params
 
 
 def warn_of_resources(place: Place, resources: Mapping[str, str], say: Callable[[str], None]) -> None:

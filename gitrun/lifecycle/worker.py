@@ -14,16 +14,27 @@ from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, store
 from gitrun.dataclass import dataclass, replace
-from gitrun.errors import CannotRun, GitFailed, GitrunError, LostClaim, NotHere, NotTrusted, UnknownRun
+from gitrun.errors import (
+    CannotRun,
+    GitFailed,
+    GitrunError,
+    LostClaim,
+    NotHere,
+    NotTrusted,
+    RunIsRunning,
+    StaleRun,
+    UnknownRun,
+)
 from gitrun.git.exe import KeptProcesses, keep_processes
+from gitrun.git.objects import Objects
 from gitrun.lifecycle.courier import Courier, Route
 from gitrun.lifecycle.decide import Prompts
 from gitrun.lifecycle.executor import STOPPED
 from gitrun.model.plan import Request, Skip, StartedRun
-from gitrun.model.run import BATCH, COMPLETED, ERROR, PRUNED, RUNNING, STAGED, TERMINATED, Run, is_id, short_id
+from gitrun.model.run import BATCH, COMPLETED, ERROR, PENDING, PRUNED, RUNNING, STAGED, TERMINATED, Run, is_id, short_id
 from gitrun.sharing.remotes import BUSY, GONE_ON
 from gitrun.sharing.transfer import FetchRequest, Sharing
-from gitrun.store import trust
+from gitrun.store import claims, trust
 from gitrun.store.claims import bundle_path, list_claims, record_claim, remove_claim
 from gitrun.store.index import Index
 from gitrun.store.refs import tip_of
@@ -54,15 +65,16 @@ TAKEN = (GONE_ON, BUSY)
 class WorkerRequest:
     """The request of a worker: what to execute, and how.
 
-    `run` is a full id: the one run to execute, whose first attempt the id proves. `attempt` is the id of a later attempt of it
-    that may be executed too. Without a run, the worker takes runs of `batch`, or all, until `most` were executed or none are
-    left. `stop_after` and `take_over` are in seconds. `name` names this machine in the attempts.
+    `run` is the id of the one run to execute, or a prefix of it. Without it, the worker takes runs of `batch`, or all, until
+    `most` were executed or none are left. `proofs` are the full ids that the user gave, of the run and of a later attempt or
+    its result: what they prove is executed. `stop_after` and `take_over` are in seconds. `name` names this machine in the
+    attempts.
     """
 
     remote: str
     name: str
     run: str = ""
-    attempt: str = ""
+    proofs: frozenset[str] = frozenset()
     batch: str = ""
     most: int | None = None
     stop_after: float | None = None
@@ -122,6 +134,8 @@ class Worker:
         self.sharing = Sharing(session.git, session.settings)
         self.started = time.monotonic()
         self.is_stopping = False
+        self.untrusted = 0
+        """Runs that waited for a worker at the last look, and are not trusted here."""
 
     def execute_one(self) -> Work:
         """Executes the run of the request unless it has ended or is claimed. Raises NotHere if it cannot run here."""
@@ -168,17 +182,31 @@ class Worker:
         runs = [run for run in runs if not batch or (run.attempt.batch or "").startswith(batch)]
         # oldest first, and the trials of a batch by number
         runs.sort(key=lambda run: (run.attempt.batch or "", run.attempt.trial or 0, run.attempt.created))
-        return next(store.trust.trusted_runs(self.session.git, runs), None)
+        self.trust_claims([run for run in runs if self.is_abandoned(run)])
+        chosen = next(store.trust.trusted_runs(self.session.git, runs), None)
+        self.untrusted = 0 if chosen else len(runs)
+        return chosen
 
     def is_open(self, run: Run) -> bool:
         """Returns whether the run was handed out and waits for a worker."""
         attempt = run.attempt
         if attempt.kind == BATCH:
             return False
-        if attempt.status == STAGED:
+        if attempt.status == STAGED or self.is_abandoned(run):
             return True
         # a worker that was told to end, for example at the end of its time, left the run to the next one
         return attempt.shown_status == TERMINATED and bool(attempt.worker) and attempt.reason != STOPPED
+
+    def is_abandoned(self, run: Run) -> bool:
+        """Returns whether a worker claimed the run so long ago that it may be taken over."""
+        return run.status == PENDING and bool(run.attempt.worker) and self.may_take_over(run)
+
+    def trust_claims(self, runs: list[Run]) -> None:
+        """Trusts the claims on these runs that execute exactly what is trusted here."""
+        if runs:
+            with Objects(self.session.git) as objects:
+                for run in runs:
+                    claims.trust_claim(self.session.git, objects, run)
 
     def fetch_run(self, name: str) -> Run:
         """Fetches the run with this id, or prefix of one, and returns it. Raises UnknownRun, GitFailed."""
@@ -192,11 +220,11 @@ class Worker:
         return run
 
     def trust_by_id(self, run: Run) -> None:
-        """Trusts what the full ids of the request prove.
+        """Trusts what the ids that the user gave prove.
 
         That of an attempt proves its source and flags, that of a result also the files that the next attempt finds.
         """
-        ids, attempt = {self.request.run, self.request.attempt}, run.attempt
+        ids, attempt = self.request.proofs, run.attempt
         if attempt.result and ids & {attempt.result, run.tip}:
             proven = trust.commits_to_trust(run)
         elif attempt.id in ids:
@@ -217,6 +245,8 @@ class Worker:
         is_claimed = run.attempt.status != STAGED and not run.attempt.result
         if run.status == RUNNING or (is_claimed and not self.may_take_over(run)):
             return Claimed(run)
+        if self.is_abandoned(run):
+            self.trust_claims([run])
         trust.require_trusted(self.session.git, run)
         lifecycle.worker_checks.require_possible(self.session, run, self.request.remote, same_env=self.request.same_env)
         request = Request(restart=run.id, stop_after=self.seconds_left, gpus=self.request.gpus, worker=self.request.name)
@@ -239,7 +269,10 @@ class Worker:
         """Runs the request once its claim is taken. Returns None if nothing has to run. Raises LostClaim, GitrunError."""
         with ExitStack() as stack:
             self.lock_gpus(stack)
-            begun = stack.enter_context(lifecycle.launch.begin_request(self.session, request, Prompts()))
+            try:
+                begun = stack.enter_context(lifecycle.launch.begin_request(self.session, request, Prompts()))
+            except (RunIsRunning, StaleRun) as error:
+                raise LostClaim(f"another worker of this clone has run {short_id(request.restart or '')}") from error
             if isinstance(begun, Skip):
                 return None
             attempt = stack.enter_context(begun.attempt)

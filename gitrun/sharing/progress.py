@@ -1,7 +1,7 @@
 """Refs on a remote about runs that a worker executes: what they have written so far, and who asked to stop them.
 
-`refs/gitrun/progress/<run id>` is a commit without parents: the end of the output in `output`, and in `progress.json` where it
-begins and the metrics so far. The worker replaces it now and then, and removes it with the result.
+`refs/gitrun/progress/<run id>` is a commit without parents: the end of the output in `output`, and in `progress.json` its
+attempt and where it begins. The worker replaces it now and then, and removes it with the result.
 `refs/gitrun/stop/<run id>` points to the attempt that somebody wants to end.
 """
 

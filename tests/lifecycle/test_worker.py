@@ -54,7 +54,9 @@ def test_an_ended_run_is_not_executed_again(team) -> None:
 
 def test_a_run_of_a_stranger_is_not_executed(team) -> None:
     run_id = hand_out(team.ann, "echo.py")
-    assert "0 runs executed" in team.bob.run("worker", "origin", check=True).stderr
+    stderr = team.bob.run("worker", "origin", check=True).stderr
+    assert "0 runs executed" in stderr
+    assert "note: 1 run waits and is not trusted here" in stderr
     named = team.bob.run("worker", "origin", "--once", run_id[:8])
     assert (named.returncode, named.stdout) == (128, "")
     assert "is not trusted" in named.stderr
@@ -182,18 +184,27 @@ def test_a_run_that_cannot_be_executed_here_stays_open(team, what) -> None:
     assert tip(team.remote) == tip(team.ann)
 
 
-def test_an_old_claim_can_be_taken_over(team, gates) -> None:
+@pytest.mark.parametrize("how", ["by name", "with all"])
+def test_an_old_claim_can_be_taken_over(team, gates, how) -> None:
     run_id = hand_out(team.ann, "wait.py")
     worker = start_worker(team.bob, run_id, gates)
     until((gates / "started").exists)
     carol = clone(team.remote.path, team.ann.path.parent / "carol")
     claimed = tip(team.remote)[run_id]
-    more = ("--attempt", claimed, "--name", "carol")
-    assert carol.run("worker", "origin", "--once", run_id, *more, "--take-over", "2h").returncode == 75
+    if how == "with all":
+        # the claim does what is trusted, so that it needs no trust of its own
+        carol.git("fetch", "--quiet", "origin", f"{run_id}:refs/runs/{run_id}")
+        carol.run("trust", run_id, check=True)
+        more = ("--name", "carol")
+    else:
+        more = ("--once", run_id, "--attempt", claimed, "--name", "carol")
+    early = carol.run("worker", "origin", *more, "--take-over", "2h")
+    assert early.returncode == (0 if how == "with all" else 75)
+    assert early.stdout == ""
     own = gates / "carol"
     own.mkdir()
     (own / "go").touch()
-    carol.run("worker", "origin", "--once", run_id, *more, "--take-over", "0.001s", env={"GATES": str(own)}, check=True)
+    carol.run("worker", "origin", *more, "--take-over", "0.001s", env={"GATES": str(own)}, check=True)
     (gates / "go").touch()
     worker.communicate()
     assert worker.returncode == 1
