@@ -11,6 +11,7 @@ from pathlib import Path
 LIBRARIES = (
     "click", "typer", "absl-py", "fire", "jsonargparse", "hydra-core", "omegaconf", "tyro", "PyYAML", "simple-parsing",
     "docstring-parser", "typeshed-client", "ConfigArgParse", "sacred", "docopt-ng", "pydantic-settings",
+    "ml-collections",
 )  # fmt: skip
 
 

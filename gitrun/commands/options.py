@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 SIGNS = ("+", "~")
 """Prefixes of Hydra words that add to a configuration or remove from it."""
 HYDRA = "hydra"
+ABSL = "absl"
 
 
 def move_options(words: Sequence[str]) -> list[str] | None:
     """Returns the words with the script's own options behind `--`; None if one is neither ours nor the script's.
 
-    Raises UsageError for an option without its value.
+    Raises UsageError for an option without its value, and for an unknown one behind one of the script's.
     """
     end = words.index("--") if "--" in words else len(words)
     ours, rest = list(words[:end]), list(words[end + 1 :])
@@ -55,6 +56,8 @@ def move_options(words: Sequence[str]) -> list[str] | None:
             if flag is None:
                 # a sub-command's option must follow its name: tool.py --verbose train --lr 0.1
                 flag, inner = find_flag(name, flags_below(offer.commands), offer.frontend), True
+            if flag is None and (front or behind):
+                raise UsageError(f"{offer.name} has no option {name}", "To pass it to the program: put it after --")
             if flag is None:
                 return None
             count = 1 if equals or not takes_value(flag, name) else 1 + count_values(ours[at + 1 :], flag, offer)
@@ -110,6 +113,9 @@ def is_known(name: str, takes: dict[str, bool]) -> bool:
 def find_flag(name: str, flags: Iterable[Flag], frontend: str) -> Flag | None:
     """Returns the flag that the option sets. The start of one option is enough where the front end takes it for the option."""
     options = {word: flag for flag in flags for word in (flag.option, *flag.aliases, *switch_off_words(flag))}
+    # --config.lr belongs to --config
+    if frontend == ABSL:
+        return options.get(name.partition(".")[0])
     if name in options or frontend not in ABBREVIATING or not name.startswith("--"):
         return options.get(name)
     near = {flag.name: flag for word, flag in options.items() if word.startswith(name)}

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 KINDS = {
     "string": "str", "integer": "int", "float": "float", "bool": "bool", "boolean": "bool", "enum": "str",
     "enum_class": "str", "list": "list", "spaceseplist": "list", "multi_string": "list", "multi_integer": "list",
-    "multi_float": "list", "multi_enum": "list", "multi_enum_class": "list",
+    "multi_float": "list", "multi_enum": "list", "multi_enum_class": "list", "config_file": "str", "config_dict": "str",
 }  # fmt: skip
+"""The kinds of flags after `DEFINE_`. The last two are of ml_collections."""
+LIBRARIES = {"absl", "ml_collections"}
 
 
 def read_absl_flags(module: Module) -> Script | None:
@@ -29,13 +31,16 @@ def read_absl_flags(module: Module) -> Script | None:
         return None
     calls = [node for node in module.near(b"DEFINE_") if isinstance(node, ast.Call) and define_kind(node)]
     # other libraries, such as gflags, have functions of the same names
-    if not calls or not any(name.partition(".")[0] == "absl" for name in module.imports.values()):
+    if not calls or not any(name.partition(".")[0] in LIBRARIES for name in module.imports.values()):
         return None
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
-    flags = [read_define(call, module) for call in calls]
+    kinds = set(map(define_kind, calls))
+    # --config.lr=0.1 is an option, --config is none
+    flags = [read_define(call, module) for call in calls if define_kind(call) != "config_dict"]
     marked = set(required_names(module))
     flags = [replace(flag, required=flag.required or flag.name in marked) if flag else None for flag in flags]
-    partial = "" if all(flags) else "a flag has a name that is computed"
+    partial = "its configuration has more flags" if kinds & {"config_file", "config_dict"} else ""
+    partial = partial if all(flags) else "a flag has a name that is computed"
     return Script(tuple({flag.name: flag for flag in flags if flag}.values()), ARGS, "absl", partial=partial)
 
 

@@ -86,6 +86,7 @@ def test_option_of_a_sub_command_is_accepted(project) -> None:
     [
         (["train.py", "--rate", "0.3"], "flags are written rate=0.3, not --rate 0.3"),
         (["plain.py", "--lr", "0.3"], "flags are written lr=0.3, not --lr 0.3"),
+        (["train.py", "--lr", "0.3", "--rate=3"], "train.py has no option --rate. To pass it to the program: put it after --"),
         (["train.py", "--lr", "fast"], "flag 'lr' of train.py must be a number, not 'fast'"),
         (["train.py", "fas=yes"], "train.py has no flag 'fas'. To set fast: fast=VALUE"),
         (["train.py", "--lr"], "option --lr of train.py needs a value. To give it: lr=VALUE"),

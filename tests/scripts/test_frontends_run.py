@@ -106,6 +106,13 @@ def main(argv):
            "mode": v.mode.name})
 app.run(main)
 """
+ML_COLLECTIONS = """
+from absl import app, flags
+from ml_collections import config_flags
+flags.DEFINE_integer("seed", 1, "seed")
+CONFIG = config_flags.DEFINE_config_file("config", "conf/base.py", "its settings")
+app.run(lambda _: print({"seed": flags.FLAGS.seed, **CONFIG.value}))
+"""
 FIRE = """
 import fire
 def main(n, lr=0.1, name="a", on=False, layers=(1, 2), none=None):
@@ -367,6 +374,16 @@ def test_a_value_that_no_word_can_give_is_refused(program: str, given: dict[str,
     script = read_script(PROGRAMS[program].encode(), f"run_{program}.py")
     with pytest.raises(UsageError, match="cannot be"):
         argument_words(script, {**default_values(script.flags), **given})
+
+
+def test_fields_of_a_configuration_of_ml_collections_reach_the_program(project: Repo) -> None:
+    project.write("run_jax.py", ML_COLLECTIONS)
+    config = "import ml_collections\ndef get_config():\n    return ml_collections.ConfigDict({'lr': 0.1, 'depth': %d})\n"
+    project.write("conf/base.py", config % 2)
+    project.write("conf/deep.py", config % 9)
+    assert received(project, "jax", "config=conf/deep.py", "config.lr=5e-06") == {"seed": 1, "lr": 5e-06, "depth": 9}
+    ended = project.run("run_jax.py", "--seed", "3", "--config.lr=0.2", check=True)
+    assert ast.literal_eval(ended.stdout) == {"seed": 3, "lr": 0.2, "depth": 2}
 
 
 def test_a_typed_text_reaches_the_program(project: Repo) -> None:
