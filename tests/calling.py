@@ -115,7 +115,7 @@ def forked(
             out, err = exchange(to_stdin, given, (from_stdout, from_stderr), timeout)
             status = int(lines.readline())
         except BaseException:
-            os.killpg(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)  # its programs are tied to it
             raise
     if status < 0 and -status not in SILENT:
         err += f"error: git-run died of signal {-status}\n".encode()

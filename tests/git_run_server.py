@@ -2,8 +2,8 @@
 
 A start of the interpreter and its imports take 0.1 to 0.4 s, which several thousand calls of the suite would pay.
 The child is what `git run` starts, in all that a program can see: it has the same environment, working directory,
-standard streams and signals, and its parent plays git. `python tests/git_run_server.py FD GIT GIT-RUN` answers calls
-on the socket FD.
+standard streams and signals. Its parent is the server, which waits as git does: a second fork, of a process between them,
+would take a fifth of a short call. `python tests/git_run_server.py FD GIT GIT-RUN` answers calls on the socket FD.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import gc
 import json
 import os
 import pkgutil
+import select
 import signal
 import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -43,56 +45,68 @@ def import_all() -> None:
 def main() -> None:
     """Answers calls until the socket closes. Returns in each child that is to be gitrun."""
     control, git, program = socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3]
-    control.set_inheritable(False)
     import_all()
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended children vanish
+    poll, children = select.poll(), dict[int, tuple[int, int]]()
+    poll.register(control, select.POLLIN)
     while True:
-        data, ancillary, _, _ = control.recvmsg(1, socket.CMSG_LEN(STREAMS * array.array("i").itemsize))
-        if not data:
-            os._exit(0)
-        descriptors = array.array("i")
-        descriptors.frombytes(ancillary[0][2])
-        if os.fork() == 0:
-            control.close()
-            play_git(git, program, descriptors)
-            return
-        for descriptor in descriptors:
-            os.close(descriptor)
+        for ready, _ in poll.poll():
+            if ready in children:
+                poll.unregister(ready)
+                report_end(ready, *children.pop(ready))
+                continue
+            data, ancillary, _, _ = control.recvmsg(1, socket.CMSG_LEN(STREAMS * array.array("i").itemsize))
+            if not data:
+                os._exit(0)
+            *streams, caller = array.array("i", ancillary[0][2])
+            with open(caller, "rb", closefd=False) as file:
+                call = json.loads(file.readline())
+            pid = fork_in(call["cwd"], caller)
+            if pid == 0:
+                ours = (control.detach(), caller, *children, *(other for _, other in children.values()))
+                become(call, git, program, streams, ours)
+                return
+            for stream in streams:
+                os.close(stream)
+            if pid is not None:
+                children[ended := os.pidfd_open(pid)] = pid, caller
+                poll.register(ended, select.POLLIN)
 
 
-def play_git(git: str, program: str, descriptors: array.array[int]) -> None:
-    """Starts gitrun as a child and reports its end to the caller, as git does. Returns in that child."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
-    *streams, caller = descriptors
-    reports = socket.socket(fileno=caller)
-    with reports.makefile("rb") as file:
-        call = json.loads(file.readline())
-    for number, descriptor in enumerate(streams):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
+def fork_in(cwd: str, caller: int) -> int | None:
+    """Forks in this directory and tells the caller the process id; 0 in the child. None, and why, if it cannot be entered."""
     try:
-        os.chdir(call["cwd"])
+        os.chdir(cwd)
     except OSError as error:
-        reports.sendall(f"{-error.errno}\n".encode())
-        os._exit(0)
-    reports.sendall(f"{os.getpid()}\n".encode())
-    pid = os.fork()
-    if pid == 0:
-        reports.close()
-        become(call, git, program)
-        return
-    for number in (0, 1, 2):
-        os.close(number)
+        write_line(caller, -(error.errno or 0))
+        os.close(caller)
+        return None
+    if pid := os.fork():
+        write_line(caller, pid)
+    return pid
+
+
+def report_end(ended: int, pid: int, caller: int) -> None:
+    """Tells the caller the exit status of its child, as git reads it."""
+    os.close(ended)
     _, status = os.waitpid(pid, 0)
-    reports.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    os._exit(0)
+    write_line(caller, os.waitstatus_to_exitcode(status))
+    os.close(caller)
 
 
-def become(call: dict[str, Any], git: str, program: str) -> None:
-    """Gives this process what git, `git-run` and the start of the interpreter give to gitrun."""
+def write_line(caller: int, number: int) -> None:
+    """Writes a number to a caller, who may have lost patience."""
+    with suppress(BrokenPipeError):
+        os.write(caller, f"{number}\n".encode())
+
+
+def become(call: dict[str, Any], git: str, program: str, streams: list[int], ours: tuple[int, ...]) -> None:
+    """Gives this process what git, `git-run` and the start of the interpreter give to gitrun; closes what is `ours`."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    for descriptor in (*streams, *ours):
+        os.close(descriptor)
     os.umask(call["umask"])
     environ = {**call["environ"], "GIT_EXEC_PATH": git, "PATH": f"{git}:{call['environ']['PATH']}"}
     if not is_here(environ.get("PWD", "")):  # a shell keeps the name of a directory by which it came there
