@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from gitrun import lifecycle
 from gitrun.commands import declared
 from gitrun.commands.selecting import MOST, add_filters, build_query, open_project
 from gitrun.commands.sharing import (
@@ -79,6 +80,11 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
     if not options["no_scan"]:
         # what has been pushed once cannot be taken back
         require_no_secrets(project.sharing.secrets(runs, there), "push")
+    if staged:
+        handed_out = [run for run in project.list_runs() if run.id in runs]
+        lifecycle.worker_inputs.publish_inputs(
+            project.session(), remote, lifecycle.worker_inputs.inputs_of_runs(project.session(), handed_out)
+        )
     code = report_push(
         project, project.sharing.push(remote, runs, progress=is_progress_shown(options)), remote, quiet=options["quiet"]
     )

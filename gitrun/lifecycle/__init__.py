@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import verify as verify
     from gitrun.lifecycle import worker as worker
     from gitrun.lifecycle import worker_checks as worker_checks
+    from gitrun.lifecycle import worker_inputs as worker_inputs
     from gitrun.lifecycle import worker_needs as worker_needs
 else:
     from gitrun.lazy import lazy_modules

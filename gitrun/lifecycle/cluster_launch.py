@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from gitrun.lifecycle.cluster_pool import Arrival
     from gitrun.lifecycle.launch import BegunAttempt
-    from gitrun.model.plan import Outcome
+    from gitrun.model.plan import Outcome, Plan
+    from gitrun.model.provenance import InputFile
     from gitrun.model.run import Run
     from gitrun.workspace.session import Session
 
@@ -67,17 +68,23 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
 
 
 def tell_workers_needs(session: Session, place: Place, begun: BegunAttempt) -> None:
-    """Tells the user what workers in other clones do not get with the run.
+    """Tells the user what workers in other clones do not get with the run, and pushes its inputs for them.
 
-    Raises UsageError, and undoes the attempt, if something of it must not leave this machine.
+    Raises UsageError, and undoes the attempt, if something of it must not leave this machine. Raises GitFailed.
     """
     attempt, run = begun.attempt, begun.decision.run
     lifecycle.worker_needs.tell_needs(session, begun)
     try:
         lifecycle.worker_needs.require_publishable(session, place.remote, {attempt.run_id: attempt.id})
+        lifecycle.worker_inputs.publish_inputs(session, place.remote, inputs_of_plan(begun.decision.plan))
     except BaseException:
         store.attempts.undo_begin(attempt.git, attempt.live, attempt.run_id, attempt.id, run.tip if run else None)
         raise
+
+
+def inputs_of_plan(plan: Plan) -> list[tuple[InputFile, str]]:
+    """Returns the inputs of a plan, each with the tree of its source."""
+    return [(one, plan.source.whole) for one in (plan.basis.inputs if plan.basis else ())]
 
 
 def start_by_workers(session: Session, request: Request, prompts: Prompts) -> StartedRun | Skip:
@@ -113,6 +120,7 @@ def start_by_workers(session: Session, request: Request, prompts: Prompts) -> St
         runs = lifecycle.batch_trials.trials_of(session, run_id)
         tips |= {run.id: run.tip for run in runs if run.attempt.status == STAGED}
     lifecycle.worker_needs.require_publishable(session, remote, tips)
+    lifecycle.worker_inputs.publish_inputs(session, remote, inputs_of_plan(plan))
     pushed = sharing.transfer.Sharing(git, session.settings).push(remote, tips)
     for refused, reason in pushed.rejected[:NAMED]:
         session.say(f"error: {remote} refuses run {short_id(refused)}: {reason}")

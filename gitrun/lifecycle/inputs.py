@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import MissingInput
 from gitrun.git.objects import Objects
+from gitrun.model.entry import Input
 from gitrun.model.provenance import NO_BASIS
 from gitrun.model.run import short_id
 from gitrun.source import config_files
-from gitrun.source.dependencies import list_left_files, state_with_used_files
+from gitrun.source.dependencies import find_fetched, list_left_files, state_with_used_files
 from gitrun.source.input_cache import cached_input
 from gitrun.store.index import Index
 from gitrun.store.resolve import find_run
@@ -61,12 +62,13 @@ def put_inputs(session: Session, plan: Plan, tree: Path, linked: list[bytes]) ->
             put_there += paths
     for one in basis.inputs:
         path = os.fsencode(one.path)
-        if one.url:
+        is_there = os.path.isabs(path) or path.startswith(b"~") or os.path.lexists(os.fsencode(tree) + b"/" + path)
+        if one.url or (not is_there and find_fetched(session.git, Input(one.path, sha256=one.sha256))):
             linked = open_links(session, tree, linked, [path])
             link_download(tree, path, cached_input(session.git, one.sha256))
             linked.append(path)
         # the program finds inputs outside the repository where they are
-        elif not os.path.isabs(path) and not path.startswith(b"~") and not os.path.lexists(os.fsencode(tree) + b"/" + path):
+        elif not is_there:
             linked += link_paths(session.git.worktree, tree, [path]) if session.git.worktree else []
     put_there += write_config_files(plan, tree)
     return PutInputs(linked, stamp_files(tree, put_there))

@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from gitrun import model, source, store, views, workspace
+from gitrun import lifecycle, model, source, store, views, workspace
 from gitrun.errors import BadRun, NotHere
 from gitrun.git.objects import Objects
 from gitrun.model import record_files
@@ -17,6 +17,7 @@ from gitrun.source.operations import PYTHON
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from gitrun.model.provenance import InputFile
     from gitrun.model.run import Run
     from gitrun.workspace.session import Session
 
@@ -28,12 +29,13 @@ LFS = re.compile(rb"^[^#\n]*\bfilter=lfs\b", re.MULTILINE)
 def require_possible(session: Session, run: Run, remote: str, *, same_env: bool) -> None:
     """Raises NotHere if the run cannot be executed on this machine. With `same_env`, also if its Python or packages differ."""
     require_program(session, run)
-    if missing := missing_data(session, run):
+    fetch_lfs_files(session, run, remote)
+    inputs = lifecycle.worker_inputs.require_inputs(session, run, remote)
+    if missing := missing_data(session, run, inputs):
         raise NotHere(
             f"run {short_id(run.id)} needs data that is not here: {join_first(missing)}",
-            "To have it fetched: declare it as an input of the operation",
+            "To have files fetched: declare them as inputs of the operation",
         )
-    fetch_lfs_files(session, run, remote)
     differences = environment_differences(session, run)
     if differences and same_env:
         raise NotHere(f"the environment of run {short_id(run.id)} is another: {join_first(differences)}")
@@ -51,12 +53,12 @@ def require_program(session: Session, run: Run) -> None:
         raise NotHere(f"run {short_id(run.id)} needs the program {safe_text(program)}, which is not installed here")
 
 
-def missing_data(session: Session, run: Run) -> list[str]:
-    """Returns sentences about the files beside git that the run was handed out with and that this clone lacks."""
+def missing_data(session: Session, run: Run, inputs: tuple[InputFile, ...]) -> list[str]:
+    """Returns sentences about what git ignores, was lent to the run, is none of its `inputs`, and differs in this clone."""
     with Objects(session.git) as objects:
         recorded = store.outputs.lent_record(objects, run.attempt.id) or ()
     # caches and environments of the other machine are no data
-    data = [one for one in recorded if not is_machinery(one.path)]
+    data = [one for one in recorded if not is_machinery(one.path) and not lifecycle.worker_inputs.is_covered(one, inputs)]
     if not data:
         return []
     if session.git.worktree is None:

@@ -44,11 +44,16 @@ def describe_needs(session: Session, begun: BegunAttempt) -> Iterator[str]:
     if top and begun.launch.request.lends_files(session.settings):
         lending_request = workspace.lending.LendingRequest(decision.snapshot.outside, decision.snapshot.linked, plan.outputs)
         entries = workspace.lending.survey_ignored(top, lending_request, session.settings, session.git.state).entries
-        data = [one.path for one in entries if not lifecycle.worker_checks.is_machinery(one.path)]
+        inputs = plan.basis.inputs if plan.basis else ()
+        data = [
+            one.path
+            for one in entries
+            if not lifecycle.worker_checks.is_machinery(one.path) and not lifecycle.worker_inputs.is_covered(one, inputs)
+        ]
         if data:
             yield (
                 f"note: git ignores {name_first(data)}: workers that do not have the same refuse the runs. "
-                "To have it fetched: declare it as an input of the operation"
+                "To have files fetched: declare them as inputs of the operation"
             )
     with suppress(CannotRun):
         python = lifecycle.launch.find_python(session, plan)

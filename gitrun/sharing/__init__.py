@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from gitrun.sharing import hook_files as hook_files
     from gitrun.sharing import hooks as hooks
     from gitrun.sharing import incoming_archives as incoming_archives
+    from gitrun.sharing import input_refs as input_refs
     from gitrun.sharing import merge as merge
     from gitrun.sharing import outgoing_archives as outgoing_archives
     from gitrun.sharing import progress as progress

@@ -51,6 +51,8 @@ TRAILER = re.compile(rf"^Run: {ID_DIGITS}\r?\n?".encode(), re.MULTILINE)
 SCISSORS = re.compile(rb"^[^ \n] -+ >8 -+$", re.MULTILINE)
 SIGNED = b"Signed-off-by: "
 OURS = re.compile(r"refs/(runs|gitrun)(?:/.*)?", re.IGNORECASE | re.DOTALL)
+TALK = re.compile(r"refs/gitrun/(?:progress|stop|inputs)/[0-9a-f]{40,64}")
+"""Refs through which workers and those who hand runs out talk; what they lead to is never executed."""
 HEADS = {
     "husky": "",
     "lefthook": "# lefthook.yml, then: lefthook install",
@@ -265,6 +267,11 @@ class Update:
     def is_ours(self) -> bool:
         """Returns whether the ref is below refs/runs or refs/gitrun, ignoring case as some file systems do."""
         return OURS.fullmatch(self.ref) is not None
+
+    @property
+    def is_talk(self) -> bool:
+        """Returns whether workers and those who hand runs out talk through the ref, which is no run."""
+        return TALK.fullmatch(self.ref) is not None
 
 
 def digest_of_hook(data: bytes) -> bytes:

@@ -144,7 +144,7 @@ class HookCalls:
         here, refused = with_quarantine(self._git, environ), list[str]()
         with garbage_collector_off(), local_reader(here) as reader:
             inspector = sharing.validate.Inspector(here, reader)
-            for update in updates:
+            for update in (one for one in updates if not one.is_talk):
                 reason = hook_files.reason_to_refuse_name(update, may_delete=may_delete) if update.is_ours else ""
                 if not reason and update.ref.startswith(ARCHIVE) and not update.is_deletion:
                     reason = archive_rules.reason_to_refuse_archive(inspector, reader, update, may_delete=may_delete)

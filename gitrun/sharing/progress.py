@@ -18,6 +18,7 @@ from gitrun.model.run import is_id, short_id
 from gitrun.sharing.remotes import PUSH, failure_text, mirror_off
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gitrun.git.exe import Git
@@ -47,14 +48,20 @@ def read_end(path: Path, attempt: str) -> Progress:
 
 def publish_progress(git: Git, remote: str, run_id: str, progress: Progress) -> None:
     """Replaces the report about a run on the remote. Raises GitFailed."""
-    output = write_blob(git, progress.output)
-    about = write_blob(git, json.dumps({"attempt": progress.attempt, "start": progress.start}).encode())
-    # 100644 blob <id>\t<name>
-    tree = git.run("mktree", stdin=f"100644 blob {output}\toutput\n100644 blob {about}\tprogress.json\n".encode()).decode()
-    who = "gitrun <gitrun@localhost> 0 +0000"
-    text = f"tree {tree.strip()}\nauthor {who}\ncommitter {who}\n\nprogress of run {short_id(run_id)}\n"
-    commit = git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
+    about = json.dumps({"attempt": progress.attempt, "start": progress.start}).encode()
+    files = {"output": write_blob(git, progress.output), "progress.json": write_blob(git, about)}
+    commit = commit_files(git, files, f"progress of run {short_id(run_id)}")
     push_specs(git, remote, f"+{commit}:{PROGRESS}{run_id}")
+
+
+def commit_files(git: Git, blobs: Mapping[str, str], subject: str) -> str:
+    """Commits blobs (name -> id, names in order) without parents. Equal ones give equal ids. Returns the id."""
+    # 100644 blob <id>\t<name>
+    entries = "".join(f"100644 blob {blob}\t{name}\n" for name, blob in blobs.items())
+    tree = git.run("mktree", stdin=entries.encode()).decode()
+    who = "gitrun <gitrun@localhost> 0 +0000"
+    text = f"tree {tree.strip()}\nauthor {who}\ncommitter {who}\n\n{subject}\n"
+    return git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode()).decode().strip()
 
 
 def write_blob(git: Git, data: bytes) -> str:
@@ -74,9 +81,7 @@ def fetch_progress(git: Git, remote: str, run_id: str) -> Progress | None:
     commit = ask_ref(git, remote, f"{PROGRESS}{run_id}")
     if commit is None:
         return None
-    words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--refmap=", "--", remote)
-    answer = git.run_remote(*words, f"{PROGRESS}{run_id}", progress=False)
-    if answer.status:
+    if not fetch_ref(git, remote, f"{PROGRESS}{run_id}"):
         # the run has ended in between, and its report is gone
         return None
     with Objects(git) as objects:
@@ -87,6 +92,12 @@ def fetch_progress(git: Git, remote: str, run_id: str) -> Progress | None:
         values = json.loads(about.data or b"")
         return Progress(str(values["attempt"]), int(values["start"]), output.data or b"")
     return None
+
+
+def fetch_ref(git: Git, remote: str, ref: str) -> bool:
+    """Fetches the objects of a ref of the remote, and writes no ref. Returns whether that was possible."""
+    words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--refmap=", "--", remote, ref)
+    return not git.run_remote(*words, progress=False).status
 
 
 def ask_ref(git: Git, remote: str, ref: str) -> str | None:

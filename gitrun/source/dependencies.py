@@ -60,9 +60,12 @@ def add_dependencies(session: Session, objects: Objects, request: Request, plan:
             dependencies += (find_need(session.git, objects, need, plan.operation, one) for one in recorded)
         else:
             dependencies += find_needs(session.git, objects, need, plan.operation, run_name)
-    inputs = tuple(find_input(session, objects, one, plan.source.whole, plan.operation) for one in definition.inputs)
-    # a changed input is no error: the new hash is recorded
     input_entries = {one.path: one for one in basis.inputs}
+    entries: Sequence[Input] = definition.inputs
+    if request.worker:  # executes what was handed out, and nothing else
+        entries = [replace(one, sha256=input_entries[one.path].sha256) if one.path in input_entries else one for one in entries]
+    inputs = tuple(find_input(session, objects, one, plan.source.whole, plan.operation) for one in entries)
+    # a changed input is no error: the new hash is recorded
     for one in inputs:
         if one.path in input_entries and input_entries[one.path].sha256 != one.sha256:
             session.say(f"note: input {one.path} has changed since the previous attempt")
@@ -251,6 +254,8 @@ def find_input(session: Session, objects: Objects, entry: Input, tree_id: str, o
     tree = GitTree(objects, tree_id)
     if not is_outside(entry.path) and is_regular_file(tree, entry.path):
         sha256 = hash_in_git(session.git, tree, entry.path)
+    elif kept := find_fetched(session.git, entry):
+        sha256 = kept
     else:
         sha256 = hash_on_disk(session.git, tree, entry.path, operation)
     if entry.sha256 and entry.sha256 != sha256.sha256:
@@ -259,6 +264,14 @@ def find_input(session: Session, objects: Objects, entry: Input, tree_id: str, o
             f"Its sha256 is {sha256.sha256}",
         )
     return sha256
+
+
+def find_fetched(git: Git, entry: Input) -> InputFile | None:
+    """Returns an input of another machine that a worker has fetched; None if the working tree has a file there."""
+    kept, top = source.input_cache.cached_input(git, entry.sha256), git.worktree or git.git_dir
+    if not entry.sha256 or is_outside(entry.path) or os.path.lexists(top / entry.path) or not kept.is_file():
+        return None
+    return InputFile(entry.path, kept.stat().st_size, entry.sha256)
 
 
 def is_outside(path: str) -> bool:
@@ -270,6 +283,10 @@ def hash_in_git(git: Git, tree: GitTree, path: str) -> InputFile:
     """Returns a file of the source as the program will find it: as git checks it out, with filters."""
     # git-lfs stores a pointer in git, but the program reads the content
     data = git.run("cat-file", "--filters", f"{tree.name}:{path}")
+    pointer = views.contents.POINTER.fullmatch(data)
+    # git 2.39 reads attributes in the working tree, which may be another source's
+    if pointer and "filter.lfs.smudge" in git.config and b"filter=lfs" in (tree.read(".gitattributes", 1 << 20) or b""):
+        return InputFile(path, int(pointer["size"]), pointer["sha256"].decode())
     return InputFile(path, len(data), hashlib.sha256(data).hexdigest())
 
 

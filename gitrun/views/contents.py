@@ -24,7 +24,9 @@ PARTS = (SOURCE, PRODUCED, LOCAL)
 """The parts of a run: its snapshot, the files in its result, and those kept beside the repository."""
 ADDED, DELETED, CHANGED, CARRIED = "added", "deleted", "changed", "carried over"
 # an LFS pointer without extensions
-POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:[0-9a-f]{64}\nsize ([0-9]{1,18})\n")
+POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:(?P<sha256>[0-9a-f]{64})\nsize (?P<size>[0-9]{1,18})\n"
+)
 POINTERS = range(126, 144)
 """The possible sizes, in bytes, of a Git LFS pointer. No other file is read."""
 CHANGES = {b"A": ADDED, b"D": DELETED}
@@ -109,7 +111,7 @@ def size_in_lfs_pointer(objects: Objects, blob: bytes) -> int | None:
     """Returns the size in a Git LFS pointer; None if the blob is not a pointer."""
     data = objects.read(blob)
     pointer = POINTER.fullmatch(data.data or b"") if data else None
-    return int(pointer[1]) if pointer else None
+    return int(pointer["size"]) if pointer else None
 
 
 class PathsBesideSource:

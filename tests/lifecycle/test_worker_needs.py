@@ -22,7 +22,7 @@ def test_ignored_data_is_named_and_machinery_is_not(team) -> None:
     team.ann.write("__pycache__/a.pyc", "")
     ended = team.ann.run("echo.py", "x=[1.0,2.0]", "--on", "origin", check=True)
     assert "note: git ignores data/: workers" in ended.stderr
-    assert "declare it as an input" in ended.stderr
+    assert "declare them as inputs" in ended.stderr
     assert ".venv" not in ended.stderr
 
 

@@ -8,6 +8,7 @@ from templates import place_made_once
 
 from gitrun import Project
 from gitrun.errors import GitFailed
+from gitrun.sharing.input_refs import publish_inputs
 from gitrun.sharing.progress import (
     LONGEST,
     PROGRESS,
@@ -16,6 +17,7 @@ from gitrun.sharing.progress import (
     fetch_progress,
     is_asked_to_stop,
     publish_progress,
+    push_specs,
     read_end,
     remove_reports,
 )
@@ -71,3 +73,17 @@ def test_a_wish_to_stop_names_one_attempt(team) -> None:
 def test_a_remote_that_is_away_is_an_error(team) -> None:
     with pytest.raises(GitFailed):
         fetch_progress(Project(team.bob.path).git, str(team.ann.path.parent / "nowhere"), RUN)
+
+
+def test_the_hook_of_a_server_lets_reports_wishes_and_inputs_pass(team) -> None:
+    team.remote.run("hooks", "install", check=True)
+    ann = Project(team.ann.path).git
+    head = team.ann.git("rev-parse", "HEAD")
+    publish_progress(ann, "origin", RUN, Progress(ATTEMPT, 0, b"x"))
+    ask_to_stop(ann, "origin", RUN, head)
+    file = team.ann.write("words.txt", "x")
+    assert publish_inputs(ann, "origin", {"3" * 64: file}) == 1
+    remove_reports(ann, "origin", RUN)
+    for name in ("evil", "progress/evil", f"stop/{RUN}/evil"):
+        with pytest.raises(GitFailed):
+            push_specs(ann, "origin", f"{head}:refs/gitrun/{name}")
