@@ -81,9 +81,8 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
         # what has been pushed once cannot be taken back
         require_no_secrets(project.sharing.secrets(runs, there), "push")
     if staged:
-        handed_out = [run for run in project.list_runs() if run.id in runs]
-        lifecycle.worker_inputs.publish_inputs(
-            project.session(), remote, lifecycle.worker_inputs.inputs_of_runs(project.session(), handed_out)
+        lifecycle.worker_inputs.prepare_workers(
+            project.session(), remote, [run for run in project.list_runs() if run.id in runs]
         )
     code = report_push(
         project, project.sharing.push(remote, runs, progress=is_progress_shown(options)), remote, quiet=options["quiet"]

@@ -249,11 +249,12 @@ def report_outcome(project: Project, request: Request, run: str, outcome: Outcom
     """Prints the last line on stderr. Returns the program's exit code; 128 + n for signal n."""
     if outcome is None:
         name = short_id(run)
-        project.say(
-            f"run {name} is staged. To start it: git run --start {name}"
-            if request.stage or request.stage_trials or request.on
-            else f"run {name} runs in the background. To follow it: git run watch {name}"
-        )
+        words = f"run {name} runs in the background. To follow it: git run watch {name}"
+        if request.on and not lifecycle.cluster.is_cluster(request.on):
+            words = f"run {name} waits for workers. To get results: git run fetch"
+        elif request.stage or request.stage_trials or request.on:
+            words = f"run {name} is staged. To start it: git run --start {name}"
+        project.say(words)
         return 0
     paths = [file.path for file in outcome.files]
     words = f"run {short_id(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"

@@ -14,7 +14,7 @@ from gitrun.lifecycle.cluster_pool import LIST_RUNNING, ClusterPool, ClusterTask
 from gitrun.lifecycle.decide import Prompts
 from gitrun.model.plan import Request, Skip, StartedRun
 from gitrun.model.run import BATCH, STAGED, short_id
-from gitrun.model.text import count_text
+from gitrun.model.text import count_text, safe_text
 from gitrun.process.signals import Signals
 from gitrun.store import trust
 
@@ -70,16 +70,34 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
 def tell_workers_needs(session: Session, place: Place, begun: BegunAttempt) -> None:
     """Tells the user what workers in other clones do not get with the run, and pushes its inputs for them.
 
-    Raises UsageError, and undoes the attempt, if something of it must not leave this machine. Raises GitFailed.
+    Undoes the attempt, and raises UsageError or GitFailed, if the run cannot be handed out.
     """
-    attempt, run = begun.attempt, begun.decision.run
-    lifecycle.worker_needs.tell_needs(session, begun)
-    try:
-        lifecycle.worker_needs.require_publishable(session, place.remote, {attempt.run_id: attempt.id})
+    with undoing(begun):
+        require_executable_elsewhere(begun.decision.plan)
+        lifecycle.worker_needs.tell_needs(session, begun)
+        lifecycle.worker_needs.require_publishable(session, place.remote, {begun.attempt.run_id: begun.attempt.id})
         lifecycle.worker_inputs.publish_inputs(session, place.remote, inputs_of_plan(begun.decision.plan))
+
+
+@contextmanager
+def undoing(begun: BegunAttempt) -> Iterator[None]:
+    """Undoes a begun attempt if an error ends the `with`."""
+    attempt, run = begun.attempt, begun.decision.run
+    try:
+        yield
     except BaseException:
         store.attempts.undo_begin(attempt.git, attempt.live, attempt.run_id, attempt.id, run.tip if run else None)
         raise
+
+
+def require_executable_elsewhere(plan: Plan) -> None:
+    """Raises UsageError for a batch with a pruner, which reads metrics on this machine while a program writes them."""
+    definition = plan.batch_definition
+    if definition and definition.prune:
+        raise UsageError(
+            f"trials elsewhere cannot be pruned, and this batch has --prune {safe_text(definition.prune)}",
+            "To go on without: --prune none",
+        )
 
 
 def inputs_of_plan(plan: Plan) -> list[tuple[InputFile, str]]:
@@ -109,8 +127,10 @@ def start_by_workers(session: Session, request: Request, prompts: Prompts) -> St
             return begun
         with begun.attempt as attempt:
             plan = begun.decision.plan
-            if plan.batch_definition and plan.batch_definition.commits:
-                raise UsageError("a batch over commits runs on a cluster or here", "Leave out --on")
+            with undoing(begun):
+                require_executable_elsewhere(plan)
+                if plan.batch_definition and plan.batch_definition.commits:
+                    raise UsageError("a batch over commits runs on a cluster or here", "Leave out --on")
             whole = replace(begun.launch, request=replace(begun.launch.request, stage_trials=plan.kind == BATCH))
             lifecycle.launch.run_attempt(replace(begun, launch=whole))
             run_id = attempt.run_id

@@ -10,12 +10,13 @@ from gitrun import lifecycle, model, source, workspace
 from gitrun.dataclass import replace
 from gitrun.errors import BadRun, CannotRun, UsageError
 from gitrun.git.objects import Objects
-from gitrun.model.run import BATCH, short_id
+from gitrun.model.run import BATCH, Run, short_id
 from gitrun.model.text import count_text, safe_text
 from gitrun.sharing.transfer import Sharing
+from gitrun.store.index import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gitrun.lifecycle.launch import BegunAttempt
     from gitrun.source.interpreter import Interpreter
@@ -113,6 +114,18 @@ def name_first(names: list[str]) -> str:
     """Joins the first names and counts the others."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(map(safe_text, names[:NAMED])) + more
+
+
+def warn_of_pruners(session: Session, runs: Iterable[Run]) -> None:
+    """Tells the user which trials belong to batches with a pruner, which acts only on the machine of the batch."""
+    batches = dict.fromkeys(run.attempt.batch for run in runs if run.attempt.batch)
+    with Objects(session.git) as objects, Index(session.git) as index:
+        for batch_id in batches:
+            batch = index.get(batch_id)
+            if isinstance(batch, Run) and (prune := lifecycle.decide.read_definition(objects, batch).prune):
+                session.say(
+                    f"warning: workers do not prune. --prune {safe_text(prune)} of batch {short_id(batch_id)} is ignored"
+                )
 
 
 def require_publishable(session: Session, remote: str, tips: Mapping[str, str]) -> None:

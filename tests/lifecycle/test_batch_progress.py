@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from keyboard import Terminal
@@ -67,6 +68,26 @@ def test_a_terminal_shows_how_far_the_batch_is(empty_repo, gate, words):
     recorded = empty_repo.run("cat", batch_of(empty_repo, "train.py")["id"], check=True).stdout
     assert "running" not in recorded
     assert "\x1b" not in recorded
+
+
+SEARCH = """
+import gitrun
+from gitrun.process.streams import FileStream
+project = gitrun.Project(".", stdout=FileStream(1), stderr=FileStream(2))
+for trial in project.search("train.py", {"n": [2, 3, 4]}, minimize="loss"):
+    trial.run()
+    print("words of the caller", trial.number, flush=True)
+"""
+
+
+def test_a_search_shows_its_line_and_never_in_words_of_its_caller(empty_repo, gate):
+    with Terminal(empty_repo, sys.executable, "-c", SEARCH) as terminal:
+        terminal.shows("gitrun: 1 of 3 trials, 1 running, 1 failed")
+        gate.unlink()
+        assert terminal.ends() == 0
+    screen = replay(terminal.seen)
+    assert [line for line in screen if "words" in line] == [f"words of the caller {number}" for number in (1, 2, 3)]
+    assert not [line for line in screen if re.search(r"of 3 trials, \d running", line)]
 
 
 def test_a_pipe_shows_no_line(empty_repo, gate):

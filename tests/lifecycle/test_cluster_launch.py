@@ -15,7 +15,9 @@ def list_runs(repo) -> list[dict]:
     return json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
 
 
-@pytest.mark.parametrize("words", [["--gpus", "0"], ["--gpus-per-trial", "1"], ["--in-place"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["--gpus", "0"], ["--gpus-per-trial", "1"], ["--in-place"], ["--prune", "median"]], ids=" ".join
+)
 def test_options_for_this_machine_are_refused_elsewhere(repo, words) -> None:
     ended = repo.run("echo.py", "x=[1.0,2.0]", "--on", "tcp://127.0.0.1:1", *words)
     assert ended.returncode == 129
@@ -78,3 +80,34 @@ def test_a_run_with_a_secret_does_not_leave(team) -> None:
     assert ended.returncode == 129
     assert "may hold secrets" in ended.stderr
     assert tip(team.remote) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["cluster", "remote"])
+def test_a_pruned_batch_goes_on_elsewhere_without_its_pruner(team, where, request) -> None:
+    """A restart takes the options of the batch, and a pruner does not act elsewhere."""
+    pytest.importorskip("optuna")
+    address = "origin"
+    if where == "cluster":
+        cluster = request.getfixturevalue("cluster")
+        cluster.add_worker(team.bob)
+        address = cluster.address
+    team.ann.run("echo.py", "x=[1.0,2.0]", "--prune", "median", "--minimize", "x", "--stage", check=True)
+    before = tip(team.ann)
+    (batch,) = before
+    ended = team.ann.run("--restart", batch, "--on", address)
+    assert (ended.returncode, tip(team.ann), tip(team.remote)) == (129, before, {})
+    assert (
+        "trials elsewhere cannot be pruned, and this batch has --prune median. To go on without: --prune none" in ended.stderr
+    )
+    assert team.ann.run("list", "--all", "--json").stdout.count('"status": "staged"') == 1
+    if where == "remote":
+        team.ann.run("--restart", batch, "--on", address, "--prune", "none", check=True)
+        assert len(tip(team.remote)) == 3
+
+
+def test_staged_trials_with_a_pruner_are_pushed_with_a_warning(team) -> None:
+    pytest.importorskip("optuna")
+    team.ann.run("echo.py", "x=[1.0,2.0]", "--prune", "median", "--minimize", "x", "--stage-trials", check=True)
+    ended = team.ann.run("push", "--stage", "origin", check=True)
+    assert "warning: workers do not prune. --prune median of batch" in ended.stderr
