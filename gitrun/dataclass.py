@@ -237,9 +237,9 @@ def compile_init(cls: Any, fields: tuple[Field, ...]) -> Callable[..., None]:  #
 
 def plain_replace(value: Any, /, **changes: Any) -> Any:  # noqa: ANN401 - any value
     """Returns the value with some fields changed, as `dataclasses.replace` does."""
-    for field in value.__gitrun_fields__:
-        if field.name not in changes:
-            changes[field.name] = getattr(value, field.name)
+    for name in value.__match_args__:
+        if name not in changes:
+            changes[name] = getattr(value, name)
     return type(value)(**changes)
 
 

@@ -25,7 +25,7 @@ SPEAKERS = (
     "process/output_lines.py", "process/streams.py", "extras/notebook.py",
 )  # fmt: skip
 """What speaks: verbs, what runs in a process of the user's or of its own, and the streams that are given to the others."""
-DOORS = ("git/exe.py", "process/run.py")
+DOORS = ("git/exe.py", "process/run.py", "process/starter.py", "process/starting.py")
 PARSERS = ("xml.etree*", "xml.dom*", "xml.sax.make_parser", "xml.sax.parse*", "xml.parsers*", "lxml*")
 READERS = ("pickle*", "_pickle*", "cPickle*", "dill*", "cloudpickle*", "joblib*", "shelve*", "jsonpickle*", "copyreg*")
 CALLERS = ("requests.*", "httpx.*", "urllib.request.urlopen", "http.client.HTTP*Connection", "socket.create_connection")

@@ -225,7 +225,8 @@ def pygit2_outside_its_door(module: Module) -> Iterable[str]:
 
 def process_outside_its_doors(module: Module) -> Iterable[str]:
     # standby.py forks gitrun itself, and prompt.py asks git: importing the doors would take what these save
-    exempt = module.is_one_of("git/exe.py", "process/run.py", "commands/standby.py", "commands/prompt.py")
+    doors = ("git/exe.py", "process/run.py", "process/starter.py", "process/starting.py")
+    exempt = module.is_one_of(*doors, "commands/standby.py", "commands/prompt.py")
     return () if exempt else named(module, *STARTERS)
 
 

@@ -27,6 +27,7 @@ TURNS = re.compile(
 ENTRIES = ("__init__.py", "__main__.py", "_version.py")
 WITHOUT_TESTS = {
     "model/trial_counts.py": "values that decide nothing; model/test_batch.py makes and compares them",
+    "process/starter.py": "a script that stands alone; process/test_starting.py starts it",
 }
 """Modules without a test file of their own, each with the reason."""
 

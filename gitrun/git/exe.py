@@ -8,6 +8,7 @@ import re
 import subprocess
 import threading
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -84,7 +85,7 @@ class Git:
     @property
     def state(self) -> Path:
         """Returns the directory of gitrun's local state, shared by all worktrees."""
-        return self.common_dir / "gitrun"
+        return state_below(self.common_dir)
 
     def run(self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False) -> bytes:
         """Runs `git <words>` and returns its stdout. Raises GitFailed with git's message if it fails."""
@@ -230,6 +231,12 @@ class Git:
             for part, value in defaults.items()
             if not {f"user.{part.lower()}", f"{role.lower()}.{part.lower()}"} & self.config.keys()
         }
+
+
+@lru_cache(maxsize=16)
+def state_below(common_dir: Path) -> Path:
+    """Returns the directory of gitrun's local state. Asked for a dozen times by each run."""
+    return common_dir / "gitrun"
 
 
 def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gitrun.lazy import lazy_pattern
-from gitrun.process.environment import copy_environment
+from gitrun.process.environment import read_variable
 
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
@@ -20,25 +20,26 @@ def format_identities(git: Git) -> bytes | None:
 
     Returns None if only git can tell: a date comes from the environment, or a name needs cleaning.
     """
-    environ = git.variables()
+    environ = git.environ
     # our own clock zone is that of git only in the same environment
-    if "GIT_AUTHOR_DATE" in environ or "GIT_COMMITTER_DATE" in environ or environ.get("TZ") != copy_environment().get("TZ"):
+    if "GIT_AUTHOR_DATE" in environ or "GIT_COMMITTER_DATE" in environ or environ.get("TZ") != read_variable("TZ"):
         return None
-    lines = []
+    lines, fallback, now = [], git.identity(), format_now()
     for role in ("author", "committer"):
-        name, email = (identity_part(git, environ, role, part) for part in ("name", "email"))
+        name, email = (identity_part(git, fallback, role, part) for part in ("name", "email"))
         if not (PLAIN.fullmatch(name) and PLAIN.fullmatch(email)):
             return None
-        lines.append(f"{role} {name} <{email}> {format_now()}\n")
+        lines.append(f"{role} {name} <{email}> {now}\n")
     try:
         return "".join(lines).encode()
     except UnicodeEncodeError:
         return None
 
 
-def identity_part(git: Git, environ: dict[str, str], role: str, part: str) -> str:
-    """Returns the name or the address of a role; empty if there is none."""
-    by_environment = environ.get(f"GIT_{role}_{part}".upper())
+def identity_part(git: Git, fallback: dict[str, str], role: str, part: str) -> str:
+    """Returns the name or the address of a role; empty if there is none. Variables of the user win over `fallback`."""
+    variable = f"GIT_{role}_{part}".upper()
+    by_environment = git.environ.get(variable, fallback.get(variable))
     if by_environment is not None:
         return by_environment
     values = git.config.get(f"{role}.{part}") or git.config.get(f"user.{part}") or ("",)

@@ -42,12 +42,12 @@ def acquire(path: Path, wait: float | None = None) -> Lock | None:
     """
     end = None if wait is None else time.monotonic() + wait
     while True:
-        # mkdir(exist_ok=True) still raises this if the directory is removed between its two steps
-        with suppress(FileExistsError):
-            make_private_directory(path.parent)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:  # somebody removed the directory in between
+        except FileNotFoundError:
+            # mkdir(exist_ok=True) still raises this if the directory is removed between its two steps
+            with suppress(FileExistsError):
+                make_private_directory(path.parent)
             continue
         try:
             # flock, since a POSIX lock is lost when any descriptor of the file is closed

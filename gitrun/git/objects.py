@@ -356,7 +356,7 @@ def object_kind(mode: str) -> bytes:
     return {TREE: b"tree", COMMIT: b"commit"}.get(mode, b"blob")
 
 
-def fsync(path: os.PathLike[str]) -> None:
+def fsync(path: str | os.PathLike[str]) -> None:
     """Syncs the file or directory at `path` to disk. Does nothing if it is absent, as packed objects are. Raises OSError."""
     try:
         descriptor = os.open(path, os.O_RDONLY)

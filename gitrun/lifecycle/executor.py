@@ -30,7 +30,7 @@ from gitrun.source.launchers import lacks_packages
 from gitrun.source.snapshot import NAMED
 from gitrun.source.surroundings import directory_and_parents, was_installed_since
 from gitrun.store.attempts import Collected
-from gitrun.store.live import Owner, is_live, owner_of, process_birth, recorded_runs
+from gitrun.store.live import Owner, is_live, own_birth, owner_of, recorded_runs
 from gitrun.workspace import beside, outputs
 from gitrun.workspace.lending import NO_LENDING
 from gitrun.workspace.metric_lines import make_rules, write_rules
@@ -264,7 +264,7 @@ def owner_for(attempt: AttemptHandle, workspace: Workspace) -> Owner:
     """Returns the live record's entry for this process as the supervisor of the attempt in the workspace."""
     pid = os.getpid()
     return Owner(
-        pid, process_birth(pid), attempt.id, str(workspace.tree), workspace.is_working_tree, time.time(),
+        pid, own_birth(pid), attempt.id, str(workspace.tree), workspace.is_working_tree, time.time(),
         linked=tuple(map(os.fsdecode, workspace.linked)),
         given=tuple((os.fsdecode(path), *stamp) for path, stamp in workspace.stamps.items()),
         outputs=workspace.outputs,

@@ -44,12 +44,13 @@ def collect_results(
     if not workspace.tree.is_dir():
         ended = replace(ended, files=hand_on_files(attempt), reason=ended.reason or "its worktree was removed")
         return Collected(replace(ended, metrics=collect_metrics(attempt.live, ended, None, session.say, meter)), {})
-    if not workspace.is_working_tree:
+    status = outputs.status_of_ready_slot(workspace)
+    if not workspace.is_working_tree and status is None:
         write_worktree_record(workspace.git, attempt.id)  # the program may have removed the `.git` file of its worktree
     top = session.git.worktree
     bound = replace(workspace, git=bind_content_git(session.git, workspace.git))
     keep = outputs.Keep(attempt.kept, attempt.inherited)
-    produced = outputs.collect_outputs(bound, keep, session.settings.max_produced, session.say)
+    produced = outputs.collect_outputs(bound, keep, session.settings.max_produced, session.say, status)
     # in the working tree `../x` is already where the user wants it
     outside = () if workspace.is_working_tree else outputs.collect_beside(top, workspace.tree, attempt.kept)
     # what is behind a link is not in the workspace, so only times show a change

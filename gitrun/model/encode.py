@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,8 +43,14 @@ def dump_toml(table: Mapping[str, Any]) -> str:
 
 def encode_flags(flags: Flags) -> bytes:
     """Returns canonical TOML: keys sorted, one value a line, no comments. Equal flags make an equal blob."""
+    return "".join(f"{quote_key(key)} = {format_inline(flags[key])}\n" for key in sorted(flags)).encode()
+
+
+@lru_cache(maxsize=256)
+def quote_key(key: str) -> str:
+    """Returns a key as TOML has it. All trials of a batch have the same."""
     # tomli_w quotes keys correctly; [:-5] cuts its ` = 0` and the line end
-    return "".join(f"{dump_toml({key: 0})[:-5]} = {format_inline(flags[key])}\n" for key in sorted(flags)).encode()
+    return dump_toml({key: 0})[:-5]
 
 
 def format_inline(value: Value) -> str:

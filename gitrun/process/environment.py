@@ -8,3 +8,8 @@ import os
 def copy_environment() -> dict[str, str]:
     """Returns a copy of the environment of this process."""
     return dict(os.environ)
+
+
+def read_variable(name: str) -> str | None:
+    """Returns a variable of the environment of this process; None if it is not set."""
+    return os.environ.get(name)

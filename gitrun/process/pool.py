@@ -6,8 +6,9 @@ import select
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from gitrun.process.run import RunningProgram, watch_exit
+from gitrun.process.run import RunningProgram, prepare_child, watch_exit
 from gitrun.process.signals import INTERRUPTS, ORDERS
+from gitrun.process.starting import open_starter
 from gitrun.process.tree import adopt_orphans
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from gitrun.process.run import Command
     from gitrun.process.signals import Signals
+    from gitrun.process.starting import Starter
     from gitrun.process.streams import Stream
 
 
@@ -52,6 +54,8 @@ class ProgramPool:
         self._signals, self._find_targets = signals, find_targets
         self._running: dict[RunningProgram, tuple[ExitStack, int, QueuedSignals]] = {}
         self._stack = ExitStack()
+        self._starter: Starter | None = None
+        self._has_begun = False
 
     def __enter__(self) -> ProgramPool:
         # daemons that the programs start become our children, so that they can be found and ended
@@ -67,8 +71,12 @@ class ProgramPool:
 
     def start(self, command: Command, record: Path, streams: tuple[Stream, Stream]) -> RunningProgram:
         """Starts a program, whose output goes to `record` and the streams. Raises CannotRun if it cannot be started."""
+        if not self._has_begun and (starter := open_starter(prepare_child(self._signals))):
+            self._starter = starter
+            self._stack.callback(starter.end)
+        self._has_begun = True
         signals, watching = QueuedSignals(self._signals), ExitStack()
-        program = RunningProgram(command, record, streams, signals, beside=True)
+        program = RunningProgram(command, record, streams, signals, beside=True, starter=self._starter)
         self._running[program] = watching, watching.enter_context(watch_exit(program.process.pid)), signals
         return program
 

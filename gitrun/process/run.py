@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gitrun.process.recorder import OutputReader
     from gitrun.process.signals import SignalSource
+    from gitrun.process.starting import Process, Starter
     from gitrun.process.streams import Channel, Stream
 
 CHUNK = 1 << 16
@@ -97,18 +98,26 @@ def execute(command: Command, record: Path, stdout: Stream, stderr: Stream, sign
 class RunningProgram:
     """A started program with its output and its supervisor. End it by `finish` or `kill`, which close its files.
 
-    `beside` says that this process starts other programs while this one runs. Raises CannotRun if it cannot be started.
+    `beside` says that this process starts other programs while this one runs, perhaps through a `starter`. Raises CannotRun if
+    it cannot be started.
     """
 
-    def __init__(
-        self, command: Command, record: Path, streams: tuple[Stream, Stream], signals: SignalSource, *, beside: bool = False
+    def __init__(  # noqa: PLR0913 - a program, and what it is connected with
+        self,
+        command: Command,
+        record: Path,
+        streams: tuple[Stream, Stream],
+        signals: SignalSource,
+        *,
+        beside: bool = False,
+        starter: Starter | None = None,
     ) -> None:
         self._recorder = Recorder(record, command.reader)
         self._channels = open_channels(*streams)
         try:
             self._clock, self._begun = time.monotonic(), datetime.now(timezone.utc)
             self._offspring = ChildProcesses(command.tag, beside=beside)
-            self.process = start_program(command, self._channels, signals)
+            self.process = start_program(command, self._channels, signals, starter)
         except BaseException:
             self._close()
             raise
@@ -130,7 +139,7 @@ class RunningProgram:
             raise
         self._close()
         return Exit(
-            exit_status=self.process.returncode, started=self._begun, stopped=datetime.now(timezone.utc), duration=duration,
+            exit_status=self.process.wait(), started=self._begun, stopped=datetime.now(timezone.utc), duration=duration,
             stopped_by=supervisor.stopped_by, timed_out=supervisor.timed_out, outlived=outlived, lost=self._recorder.lost,
         )  # fmt: skip
 
@@ -149,19 +158,34 @@ class RunningProgram:
             channel.close()
 
 
-def start_program(command: Command, channels: Sequence[Channel], signals: SignalSource) -> subprocess.Popen[bytes]:
-    """Starts the program. Raises CannotRun."""
+def prepare_child(signals: SignalSource) -> Callable[[], None]:
+    """Returns what a child does before its program starts: it must neither inherit our blocked signals nor outlive us."""
     parent = os.getpid()
 
-    def before() -> None:  # runs in the child: it must neither inherit our blocked signals nor outlive us
+    def before() -> None:
         signals.restore_defaults()
         tie_to_parent(parent)
 
-    def popen(*words: str) -> subprocess.Popen[bytes]:
+    return before
+
+
+def start_program(
+    command: Command, channels: Sequence[Channel], signals: SignalSource, starter: Starter | None = None
+) -> Process:
+    """Starts the program, through the starter if there is one. Raises CannotRun."""
+
+    def popen(*words: str) -> Process:
+        inner = channels[0].inner, channels[-1].inner
+        if starter:
+            with open(os.devnull, "rb") as nothing:
+                streams = (0 if command.stdin else nothing.fileno(), *inner)
+                process = starter.start_program(words, command.directory, command.environ, streams)
+            if process:
+                return process
         # inherited descriptors beyond the first three belong to the program; our own are close-on-exec
         return subprocess.Popen(
-            words, cwd=command.directory, env=dict(command.environ), preexec_fn=before, close_fds=False,
-            stdin=None if command.stdin else subprocess.DEVNULL, stdout=channels[0].inner, stderr=channels[-1].inner,
+            words, cwd=command.directory, env=dict(command.environ), preexec_fn=prepare_child(signals), close_fds=False,
+            stdin=None if command.stdin else subprocess.DEVNULL, stdout=inner[0], stderr=inner[1],
         )  # fmt: skip
 
     try:
@@ -194,7 +218,7 @@ class Supervisor:
     def __init__(
         self,
         command: Command,
-        process: subprocess.Popen[bytes],
+        process: Process,
         recorder: Recorder,
         channels: Sequence[Channel],
         signals: SignalSource,

@@ -90,12 +90,13 @@ class ChildProcesses:
     """The processes that one program leaves running when it ends. Create it before the program starts.
 
     If this process has one thread, every later child belongs to the program. With more threads, or with programs `beside` it,
-    a child may belong to another one, so only processes with the program's tag count.
+    a child may belong to another one, so only later processes with the program's tag count.
     """
 
     def __init__(self, tag: str, *, beside: bool = False) -> None:
         self.tag = tag
-        self._before = frozenset(list_children(os.getpid())) if not beside and is_single_threaded() else None
+        self._before = frozenset(list_children(os.getpid()))
+        self._is_alone = not beside and is_single_threaded()
 
     def end(self, grace: float, pause: Callable[[float], object]) -> tuple[str, ...]:
         """Ends the processes that are left: SIGTERM first, SIGKILL after `grace` seconds. Returns their names.
@@ -131,7 +132,7 @@ class ChildProcesses:
 
     def is_ours(self, child: int) -> bool:
         """Returns whether a child of this process belongs to the program."""
-        return child not in self._before if self._before is not None else is_tagged(child, self.tag)
+        return child not in self._before and (self._is_alone or is_tagged(child, self.tag))
 
 
 def is_single_threaded() -> bool:

@@ -49,7 +49,7 @@ class Surroundings:
     sites: tuple[str, ...] = ()
     """The package directories in which these installs were found."""
     paths: tuple[str, ...] = ()
-    """The directories from which the Python of a script imports."""
+    """The directories of the working tree, or of a slot, from which the Python of a script imports."""
 
 
 def find_surroundings(session: Session, plan: Plan, python: Interpreter | None) -> Surroundings:
@@ -66,7 +66,8 @@ def find_surroundings(session: Session, plan: Plan, python: Interpreter | None) 
     sites = dict.fromkeys(site for prefix in prefixes for site in site_directories(prefix))
     roots = (*worktree_spellings(session), str(session.git.state / "slots"))
     installs = find_installs(sites, tuple(dict.fromkeys(roots)))
-    return Surroundings(handed, installs, tuple(sites), python.paths if python else ())
+    paths = tuple(path for path in python.paths if map_to_slot(path, top, top)) if python else ()
+    return Surroundings(handed, installs, tuple(sites), paths)
 
 
 def was_installed_since(around: Surroundings, since: float) -> bool:

@@ -84,4 +84,4 @@ def unsent_files(git: Git, runs: Iterable[Run]) -> list[tuple[str, File]]:
 
 def kept_directory(git: Git, run: str, attempt: str) -> Path:
     """Returns the directory for an attempt's files that are not in git."""
-    return git.state / "files" / run / attempt
+    return git.state / f"files/{run}/{attempt}"

@@ -36,6 +36,7 @@ import os
 import shutil
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -331,12 +332,24 @@ def shown_metrics_token(state: Path, run_id: str) -> str:
 def process_birth(pid: int) -> str:
     """Returns boot id and start time of a process; empty if unknown. Together they survive reuse of the process id."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = read_boot_id()
         # a command name may contain blanks and brackets; the 20th field after it is the start time
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
     return f"{boot} {fields[19]}"
+
+
+@lru_cache(maxsize=1)
+def read_boot_id() -> str:
+    """Returns the id of this boot of the system. Raises OSError."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+@lru_cache(maxsize=1)
+def own_birth(pid: int) -> str:
+    """Returns `process_birth` of this process, whose id is `pid`. A batch asks for each trial."""
+    return process_birth(pid)
 
 
 def is_copied_record(state: Path, run_id: str, owner: Owner) -> bool:

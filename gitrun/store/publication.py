@@ -118,9 +118,9 @@ def list_changes(new: bytes, old: bytes, id_size: int) -> list[tuple[str, str, s
 
 def sync_to_disk(git: Git, object_ids: Sequence[str]) -> None:
     """Syncs the directory entries of these loose objects. Git has synced their contents (core.fsync)."""
-    store = git.common_dir / "objects"
+    store = os.fspath(git.common_dir) + "/objects"
     for start in sorted({object_id[:2] for object_id in object_ids}):
-        fsync(store / start)
+        fsync(f"{store}/{start}")
     fsync(store)
 
 

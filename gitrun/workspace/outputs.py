@@ -63,12 +63,19 @@ class Keep:
     earlier: Path | None = None
 
 
-def collect_outputs(workspace: Workspace, keep: Keep, limit: int, say: Callable[[str], None] = lambda _: None) -> Produced:
+def collect_outputs(
+    workspace: Workspace,
+    keep: Keep,
+    limit: int,
+    say: Callable[[str], None] = lambda _: None,
+    status: WorktreeStatus | None = None,
+) -> Produced:
     """Writes what the program produced into the repository. Keeps ignored files and files above `limit` bytes beside it.
 
-    `say` shows progress.
+    `say` shows progress. `status` is what the program has changed; None: git is asked.
     """
-    status, top = status_of_workspace(workspace), os.fsencode(workspace.tree)
+    top = os.fsencode(workspace.tree)
+    status = status or read_status(workspace.git, workspace.index, modules="all")
     if status.unread and not workspace.is_working_tree:
         # the program removed its own read permissions
         list(files_below(top, status.unread, opens=True))
@@ -114,8 +121,8 @@ def collect_outputs(workspace: Workspace, keep: Keep, limit: int, say: Callable[
     return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), status, tuple(lost))
 
 
-def status_of_workspace(workspace: Workspace) -> WorktreeStatus:
-    """Returns what the program has changed, without git if it has left nothing but caches in a slot that was ready."""
+def status_of_ready_slot(workspace: Workspace) -> WorktreeStatus | None:
+    """Returns that the program has left nothing but caches in a slot that was ready; None if only git can tell."""
     if not workspace.is_working_tree and remembered_slots(workspace.git) is not None:
         directory = slot_directory(workspace.tree)
         ready = find_ready(workspace.git, directory)
@@ -123,7 +130,7 @@ def status_of_workspace(workspace: Workspace) -> WorktreeStatus:
         remember(workspace.git, directory, replace(ready, extras=tuple(added_files[0])) if ready and added_files else None)
         if added_files and not added_files[0]:
             return status_without_changes(added_files[1])
-    return read_status(workspace.git, workspace.index, modules="all")
+    return None
 
 
 class Progress:

@@ -37,6 +37,8 @@ MOST_FILES = 20_000
 """Files above which git examines a slot faster than this process."""
 STAT_DATA = 40
 """Bytes of an index entry before the object id: times, device, inode, mode, owner, size."""
+TWICE = -2
+"""Place of what is in an index twice."""
 LONGEST_NAME = 255
 """Bytes of a path whose length fits into the second byte of an entry's flags."""
 
@@ -70,6 +72,8 @@ class ReadySlot:
     state: Stamp | None = None
     watch: SlotWatch | None = field(default=None, compare=False)
     """Tells in which directories something has happened; None: look at all."""
+    places: dict[bytes, int] = field(default_factory=dict, compare=False)
+    """Where the index of the slot had what a lease replaces, by path; trees are named by their own paths with a slash."""
 
 
 def remembered_slots(git: Git) -> dict[object, object] | None:
@@ -228,33 +232,43 @@ def write_record(git: Git, top: bytes, tree: AttemptTree) -> None:
             file.write(blob.data)
 
 
-def replace_in_index(index: bytes, top: bytes, before: AttemptTree, after: AttemptTree) -> bytes | None:
-    """Returns git's index with the record of `after` in place of that of `before`; None if it is not as expected.
+def replace_in_index(index: bytes, top: bytes, ready: ReadySlot, after: AttemptTree) -> bytes | None:
+    """Returns git's index with the record of `after` in place of that of the ready slot; None if it is not as expected.
 
     Only object ids and the stats of these files change, in entries of versions 2 and 3 and in the cache of trees (TREE). Paths
     keep their lengths, so that nothing moves.
     """
+    before, places = ready.tree, ready.places
     data, object_format = bytearray(index), format_of(after.id)
     size = object_format.size
     for name, blob in before.blobs.items():
         path = RECORD + b"/" + name
         if len(path) > LONGEST_NAME:
             return None
-        old = bytes.fromhex(blob) + bytes([0, len(path)]) + path + b"\0"
-        at = data.find(old)
-        if at < STAT_DATA or data.count(old) > 1:
+        at = find_once(data, bytes.fromhex(blob) + bytes([0, len(path)]) + path + b"\0", places.get(path, -1))
+        if at < STAT_DATA:
             return None
         data[at - STAT_DATA : at] = pack_stat(os.lstat(top + b"/" + path))
         data[at : at + size] = bytes.fromhex(after.blobs[name])
-    for old_tree, new_tree in ((before.id, after.id), (before.record, after.record)):
-        old_id = bytes.fromhex(old_tree)
-        if data.count(old_id) > 1:
+        places[path] = at
+    for path, old_tree, new_tree in ((b"/", before.id, after.id), (RECORD + b"/", before.record, after.record)):
+        at = find_once(data, bytes.fromhex(old_tree), places.get(path, -1))
+        if at == TWICE:
             return None
-        # absent where git has not cached the tree
-        data = data.replace(old_id, bytes.fromhex(new_tree))
+        if at >= 0:  # absent where git has not cached the tree
+            data[at : at + size] = bytes.fromhex(new_tree)
+            places[path] = at
     if any(data[-size:]):  # zeros if `index.skipHash` is set
         data[-size:] = object_format.hash(bytes(data[:-size])).digest()
     return bytes(data)
+
+
+def find_once(data: bytearray, part: bytes, guess: int) -> int:
+    """Returns where the part is, perhaps at the guess; -1 if it is not there, and TWICE if it is there more than once."""
+    if guess >= 0 and data.startswith(part, guess):
+        return guess
+    at = data.find(part)
+    return TWICE if at >= 0 and data.find(part, at + 1) >= 0 else at
 
 
 def pack_stat(status: os.stat_result) -> bytes:

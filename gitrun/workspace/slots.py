@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass, replace
@@ -36,7 +37,7 @@ from gitrun.workspace.ready_slots import (
     replace_in_index,
     write_record,
 )
-from gitrun.workspace.worktree_records import worktree_record, write_worktree_record
+from gitrun.workspace.worktree_records import worktree_record, write_atomically, write_worktree_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,6 +127,7 @@ def worktree_path(directory: Path, top: Path) -> Path:
     return directory / TREE / (top.parent.name or TREE) / (top.name or TREE)
 
 
+@lru_cache(maxsize=16)
 def slot_directory(tree: Path) -> Path:
     """Returns the slot's directory for a worktree."""
     return next(directory for directory in tree.parents if directory.parent.name == "slots" and directory.name.isdigit())
@@ -166,9 +168,8 @@ def mtime_or_zero(path: Path) -> int:
 
 def write_state(directory: Path, state: State) -> None:
     """Writes a slot's state atomically."""
-    fresh = directory / "state.new"
-    fresh.write_text(json.dumps({name: getattr(state, name) for name in State.__slots__}))
-    fresh.replace(directory / "state")
+    text = json.dumps({name: getattr(state, name) for name in State.__slots__})
+    write_atomically(os.fsencode(directory) + b"/state", text.encode())
 
 
 def read_state(directory: Path) -> State:
@@ -259,12 +260,10 @@ def reuse_slot(slot: Slot, state: State, lending: Lending) -> bool:
     for path in ready.extras:
         erase(top + b"/" + path)
     write_record(slot.user, top, after)
-    index = replace_in_index((slot.directory / "index").read_bytes(), top, ready.tree, after)
+    index = replace_in_index((slot.directory / "index").read_bytes(), top, ready, after)
     if index is None:
         return False
-    fresh = slot.directory / "index.new"
-    fresh.write_bytes(index)
-    fresh.replace(slot.directory / "index")
+    write_atomically(os.fsencode(slot.directory) + b"/index", index)
     for cache in map(os.fsencode, caches or ()):
         if cache.rpartition(b"/")[0] in ready.names:  # others went with the directories that a program had added
             prune_bytecode(os.path.realpath(top), cache, since)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # everything else in a record, such as locks and MERGE_HEAD, is removed
 KEPT_IN_RECORD = frozenset({"HEAD", "commondir", "gitdir", "info", "refs", "reftable"})
-NEW = ".new"
-"""Directory in a slot's `tree` where git makes a worktree, before it gets its own place."""
+NEW = b".new"
+"""End of the name of what is not complete yet: a file, or git's new worktree in a slot's `tree`."""
 
 
 def worktree_record(git: Git, directory: Path) -> Path:
@@ -53,11 +53,12 @@ def write_worktree_record(git: Git, attempt_id: str) -> None:
         erase(os.fsencode(record))
         record.mkdir(parents=True)
         (record / "locked").touch()  # protects the incomplete record from git worktree prune
-    replace_file(record / "commondir", "../..\n")
+    here = os.fsencode(record)
+    replace_file(here + b"/commondir", "../..\n")
     if not git.has_reftables:
-        replace_file(record / "HEAD", f"{attempt_id}\n")
-    replace_file(tree / ".git", f"gitdir: {record}\n")
-    replace_file(record / "gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
+        replace_file(here + b"/HEAD", f"{attempt_id}\n")
+    replace_file(os.fsencode(tree) + b"/.git", f"gitdir: {record}\n")
+    replace_file(here + b"/gitdir", f"{tree}/.git\n")  # last: it makes this a worktree for git, which needs a HEAD
     (record / "locked").unlink(missing_ok=True)
     if git.has_reftables:
         detach_head(git, attempt_id)
@@ -67,7 +68,7 @@ def add_worktree(git: Git, attempt_id: str) -> None:
     """Lets git write the record of a slot's worktree. Raises GitFailed, OSError."""
     record, tree = git.git_dir, git.worktree or git.git_dir
     # slots/3/tree/<parent>/<name>: git names a record after its directory, and a killed add still belongs to the slot
-    fresh = tree.parent.parent / NEW / record.name
+    fresh = tree.parent.parent / os.fsdecode(NEW) / record.name
     environ = {name: value for name, value in git.environ.items() if name != "GIT_INDEX_FILE"}
     whole = replace(git, git_dir=git.common_dir, worktree=None, environ=environ, extra=())
     # git 2.39: 11 of 40 parallel `git worktree add` failed
@@ -78,19 +79,37 @@ def add_worktree(git: Git, attempt_id: str) -> None:
         words = ("-c", "worktree.useRelativePaths=false", "worktree", "add", "--quiet", "--detach", "--no-checkout")
         whole.run(*words, "--", str(fresh), attempt_id)
     (fresh / ".git").replace(tree / ".git")
-    replace_file(record / "gitdir", f"{tree}/.git\n")
+    replace_file(os.fsencode(record) + b"/gitdir", f"{tree}/.git\n")
     erase(os.fsencode(fresh.parent))
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Replaces whatever is at `path` by a file with this text, atomically."""
-    target, content = os.fsencode(path), os.fsencode(text)
-    if os.path.lexists(target):
-        if not stat.S_ISREG(os.lstat(target).st_mode):
+def replace_file(target: bytes, text: str) -> None:
+    """Replaces whatever is at a path by a file with this text, atomically."""
+    content = os.fsencode(text)
+    try:
+        descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        pass
+    except OSError:  # a link, a socket, or a file that nobody may read
+        erase(target)
+    else:
+        try:
+            is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            if is_regular and os.read(descriptor, len(content) + 1) == content:
+                return
+        finally:
+            os.close(descriptor)
+        if not is_regular:
             erase(target)
-        elif path.read_bytes() == content:
-            return
-    # after a kill the old text must remain: git fsck reports a worktree without HEAD
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    write_atomically(target, content)
+
+
+def write_atomically(target: bytes, content: bytes) -> None:
+    """Writes a small file under another name, then gives it its own. Raises OSError.
+
+    So the old text remains after a kill: git fsck reports a worktree without HEAD.
+    """
+    descriptor = os.open(target + NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        file.write(content)
+    os.replace(target + NEW, target)

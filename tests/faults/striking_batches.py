@@ -1,6 +1,7 @@
 """A batch of twelve points struck at a numbered system call, and what must hold once it was restarted until it is done.
 
 `python tests/faults/striking_batches.py --faults all,supervisor --every 5` strikes it at each fifth point and prints figures.
+All points take hours: `--seconds 3600` ends after an hour and says where to go on, with `--from`.
 """
 
 from __future__ import annotations
@@ -100,12 +101,23 @@ def check(repo: Repo) -> None:
     heal(repo)
 
 
-def strike_all(place: BatchPlace, fault: str, chosen: slice, jobs: int) -> tuple[int, int, list[str]]:
-    """How many points there are, at how many the batch was struck, and what went wrong."""
+@dataclass(frozen=True)
+class Strikes:
+    """How many points there are, at which the batch was struck, and what went wrong."""
+
+    points: int
+    struck: range
+    wrong: list[str]
+
+
+def strike_all(place: BatchPlace, fault: str, chosen: slice, jobs: int, end: float) -> Strikes:
+    """Strikes the batch at the points that are chosen, until the time (monotonic) of the end."""
     points = strike_at(place, fault, 0, jobs).points
     wrong = []
     numbers = range(1, points + 1)[chosen]
-    for at in numbers:
+    for count, at in enumerate(numbers):
+        if time.monotonic() >= end:
+            return Strikes(points, numbers[:count], wrong)
         said = ""
         try:
             struck = strike_at(place, fault, at, jobs)
@@ -115,7 +127,7 @@ def strike_all(place: BatchPlace, fault: str, chosen: slice, jobs: int) -> tuple
             check(place.repo)
         except (AssertionError, GitrunError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
             wrong.append(f"{fault} at {at} of {points}: {type(error).__name__} {str(error)[:1500]}\n{said}")
-    return points, len(numbers), wrong
+    return Strikes(points, numbers, wrong)
 
 
 def main() -> None:
@@ -125,14 +137,17 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--from", dest="first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="how long to strike each fault at most")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temp:
         place = BatchPlace.create(Path(temp).resolve())
         for fault in given.faults.split(","):
             begun = time.monotonic()
-            points, count, wrong = strike_all(place, fault, slice(given.first, None, given.every), given.jobs)
-            figures = f"{points:5} points, {count:4} strikes, {len(wrong)} wrong, {time.monotonic() - begun:.0f} s"
-            say(f"{fault:10} {given.jobs} jobs {figures}", *(f"  {one}" for one in wrong))
+            done = strike_all(place, fault, slice(given.first, None, given.every), given.jobs, begun + given.seconds)
+            figures = f"{done.points:5} points, {len(done.struck):4} strikes, {len(done.wrong)} wrong"
+            last = f"the last at {done.struck[-1]}" if done.struck else "none"
+            say(f"{fault:10} {given.jobs} jobs {figures}, {time.monotonic() - begun:.0f} s, {last}")
+            say(*(f"  {one}" for one in done.wrong))
 
 
 if __name__ == "__main__":

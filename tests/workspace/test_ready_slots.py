@@ -14,7 +14,9 @@ from sampled import sampled
 
 from gitrun import Project
 from gitrun.git.exe import open_repository
-from gitrun.workspace.ready_slots import read_attempt_tree, replace_in_index
+from gitrun.workspace.lending import NO_LENDING
+from gitrun.workspace.manifest import Manifest
+from gitrun.workspace.ready_slots import ReadySlot, read_attempt_tree, replace_in_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,10 +96,13 @@ def test_an_index_with_other_entries_is_left_to_git(repo) -> None:
     slot = repo.path / ".git" / "gitrun" / "slots" / "0"
     top = os.fsencode(slot / "tree" / repo.path.parent.name / repo.path.name)
     index = (slot / "index").read_bytes()
-    assert replace_in_index(index, top, one, other) is None
-    changed = replace_in_index(index, top, other, one)
+    slots = [ReadySlot(tree, NO_LENDING, Manifest(), {}, {}, {}) for tree in (one, other)]
+    assert replace_in_index(index, top, slots[0], other) is None
+    changed = replace_in_index(index, top, slots[1], one)
     assert changed != index
-    assert replace_in_index(changed, top, one, other) == index
+    assert replace_in_index(changed, top, slots[0], other) == index
+    # the places are those of another index by now
+    assert replace_in_index(index[:12] + bytes(200) + index[12:], top, slots[1], one) is not None
 
 
 @pytest.mark.usefixtures("started")

@@ -1,0 +1,111 @@
+"""Programs that the starter starts: as `subprocess` would, tied to gitrun, and started without it if it is killed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gitrun.process.pool import ProgramPool
+from gitrun.process.run import Command
+from gitrun.process.signals import Signals
+from gitrun.process.starting import open_starter
+from gitrun.process.streams import NoStream
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
+
+LOOK = """
+import json, os, signal, sys
+blocked = [int(one) for one in signal.pthread_sigmask(signal.SIG_BLOCK, ())]
+print(json.dumps([sys.argv[1:], os.getcwd(), os.environ.get("X"), blocked, sys.stdin.read()]))
+sys.exit(3)
+"""
+TIED = """
+import os, sys, time
+from gitrun.process.starting import open_starter
+starter = open_starter(lambda: None)
+child = starter.start_program(["sleep", "60"], "/", os.environ, (0, 1, 2))
+print(child.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def starter():
+    """A running starter."""
+    with Signals() as signals:
+        opened = open_starter(signals.restore_defaults)
+        yield opened
+        opened.end()
+
+
+def is_running(pid):
+    """Whether the process has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition):
+    """Waits for a condition."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_program_gets_words_directory_environment_and_streams(starter, tmp_path):
+    with Path(os.devnull).open("rb") as nothing, (tmp_path / "out").open("w+b") as out:
+        streams = (nothing.fileno(), out.fileno(), out.fileno())
+        child = starter.start_program([sys.executable, "-c", LOOK, "ä", ""], tmp_path, {"X": "y z", "PATH": "/bin"}, streams)
+        assert child.wait() == 3
+    assert json.loads((tmp_path / "out").read_text()) == [["ä", ""], str(tmp_path), "y z", [], ""]
+
+
+def test_pipes_that_break_end_a_program_as_in_a_shell(starter):
+    child = starter.start_program(["sh", "-c", "kill -PIPE $$; exit 5"], "/", os.environ, (0, 1, 2))
+    assert child.wait() == -signal.SIGPIPE
+
+
+@pytest.mark.parametrize(("name", "number"), [("absent", errno.ENOENT), ("plain", errno.EACCES), ("text", errno.ENOEXEC)])
+def test_errors_of_a_start_are_those_of_subprocess(starter, tmp_path, name, number):
+    (tmp_path / "plain").write_text("x")
+    (tmp_path / "text").write_text("x")
+    (tmp_path / "text").chmod(0o755)
+    for words in ([str(tmp_path / name)], [name]):
+        environ = {"PATH": str(tmp_path)}
+        with pytest.raises(OSError, match=name) as ours:
+            starter.start_program(words, tmp_path, environ, (0, 1, 2))
+        with pytest.raises(OSError, match=name) as theirs:
+            subprocess.run(words, cwd=tmp_path, env=environ, check=False)
+        assert ours.value.errno == theirs.value.errno == number
+    with pytest.raises(ValueError, match="null"):
+        starter.start_program(["a\0b"], tmp_path, {}, (0, 1, 2))
+
+
+def test_programs_die_with_gitrun():
+    done = subprocess.run([sys.executable, "-c", TIED], stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    wait_until(lambda: not is_running(int(done.stdout)))
+
+
+def test_programs_start_without_a_starter_that_was_killed(tmp_path):
+    with Signals() as signals, ProgramPool(signals) as pool:
+        words = ("sh", "-c", "kill -9 $PPID; sleep 60")
+        commands = [Command(each, tmp_path, os.environ, "t", stdin=False) for each in (words, ("sh", "-c", "exit 4"))]
+        statuses = []
+        for number, command in enumerate(commands):
+            pool.start(command, tmp_path / str(number), (NoStream(), NoStream()))
+            ended = []
+            while not ended:
+                ended = pool.wait(5)
+            statuses.append(ended[0].finish().exit_status)
+    assert statuses == [-signal.SIGKILL, 4]
