@@ -81,7 +81,7 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
         # what has been pushed once cannot be taken back
         require_no_secrets(project.sharing.secrets(runs, there), "push")
     if staged:
-        lifecycle.worker_inputs.prepare_workers(
+        lifecycle.worker_needs.prepare_workers(
             project.session(), remote, [run for run in project.list_runs() if run.id in runs]
         )
     code = report_push(

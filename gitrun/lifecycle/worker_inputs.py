@@ -17,19 +17,13 @@ from gitrun.model.text import count_text, safe_text
 from gitrun.sharing import input_refs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from gitrun.model.lent import Lent
     from gitrun.model.provenance import InputFile
     from gitrun.model.run import Run
     from gitrun.workspace.session import Session
-
-
-def prepare_workers(session: Session, remote: str, runs: Sequence[Run]) -> None:
-    """Pushes the inputs of staged runs, and tells the user what workers do not do. Raises GitFailed."""
-    lifecycle.worker_needs.warn_of_pruners(session, runs)
-    publish_inputs(session, remote, inputs_of_runs(session, runs))
 
 
 def publish_inputs(session: Session, remote: str, inputs: Iterable[tuple[InputFile, str]]) -> None:

@@ -16,7 +16,7 @@ from gitrun.sharing.transfer import Sharing
 from gitrun.store.index import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gitrun.lifecycle.launch import BegunAttempt
     from gitrun.source.interpreter import Interpreter
@@ -114,6 +114,12 @@ def name_first(names: list[str]) -> str:
     """Joins the first names and counts the others."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(map(safe_text, names[:NAMED])) + more
+
+
+def prepare_workers(session: Session, remote: str, runs: Sequence[Run]) -> None:
+    """Pushes the inputs of staged runs, and tells the user what workers do not do. Raises GitFailed."""
+    warn_of_pruners(session, runs)
+    lifecycle.worker_inputs.publish_inputs(session, remote, lifecycle.worker_inputs.inputs_of_runs(session, runs))
 
 
 def warn_of_pruners(session: Session, runs: Iterable[Run]) -> None:
