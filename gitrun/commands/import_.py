@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         deleted: int
         large: int
         refused: Mapping[str, str]
+        restartable: str
 
         def reasons(self) -> Mapping[str, Sequence[str]]:
             """Returns the keys of runs, or of their parts, that were left out for each reason."""
@@ -121,8 +122,8 @@ def report_imported(project: Project, kind: str, report: ImportReport, *, dry_ru
     for reason, keys in sorted(report.reasons().items(), key=lambda pair: -len(pair[1])):
         some = ", ".join(safe_text(key[:16]) for key in keys[:FEW]) + (", …" if len(keys) > FEW else "")
         project.say(f"note: left out of {count_text(len(keys), 'run')} ({some}): {safe_text(reason)}")
-    if report.new and not dry_run:
-        run_id = short_id(report.new[-1])
+    if report.restartable:
+        run_id = short_id(report.restartable)
         project.say(
             f"note: these runs are not trusted yet. To restart one: git run trust {run_id} && git run --restart {run_id}"
         )

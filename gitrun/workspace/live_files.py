@@ -77,6 +77,10 @@ class LiveFiles:
         for path in metric_files.list_metric_files(followed):
             yield followed[path].collector
 
+    def changed_paths(self) -> list[str]:
+        """Returns the paths of the metric files that the program has written."""
+        return metric_files.list_metric_files(path for path, one in self._files.items() if one)
+
     def find_series(self, name: str) -> Series | None:
         """Returns the points of a metric; None if no file has it. Event files take precedence."""
         followed = {path: one for path, one in self._files.items() if one}

@@ -46,12 +46,14 @@ MAX_CACHED_NAMES = 10_000
 class MetricRules:
     """The rules of an output's metrics: `patterns` and, unless `only_patterns`, the two built-in rules.
 
-    The built-in rules ignore a key of `flags` as long as all numbers printed for it are the flag's.
+    The built-in rules ignore a key of `flags` as long as all numbers printed for it are the flag's. `directory` is where the
+    program starts, below the top.
     """
 
     flags: Mapping[str, float] = field(default_factory=dict)
     patterns: tuple[tuple[str, str], ...] = ()
     only_patterns: bool = False
+    directory: str = ""
 
 
 def make_rules(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> MetricRules:
@@ -64,14 +66,14 @@ def make_rules(plan: Plan, patterns: tuple[tuple[str, str], ...] = ()) -> Metric
     patterns_by_name = {**dict(patterns), **dict(own), **dict(own_patterns)}
     # a program that prints its flags prints a number only for a number: `loss: 0.3` is no echo of loss=hinge
     numbers = {name: number for name, value in plan.flags.items() if (number := as_number(value)) is not None}
-    return MetricRules(numbers, tuple(patterns_by_name.items()), only_patterns=bool(own))
+    return MetricRules(numbers, tuple(patterns_by_name.items()), only_patterns=bool(own), directory=plan.cwd)
 
 
 def write_rules(directory: Path, rules: MetricRules) -> None:
     """Writes the rules to the live record of a run, so that a crash recovery can use them."""
     patterns = [list(pattern) for pattern in rules.patterns]
-    text = json.dumps({"flags": dict(rules.flags), "patterns": patterns, "only_patterns": rules.only_patterns})
-    (directory / METRIC_RULES).write_text(text)
+    table = {"flags": dict(rules.flags), "patterns": patterns, "only_patterns": rules.only_patterns}
+    (directory / METRIC_RULES).write_text(json.dumps({**table, "directory": rules.directory}))
 
 
 def read_rules(directory: Path) -> MetricRules:
@@ -81,8 +83,8 @@ def read_rules(directory: Path) -> MetricRules:
         patterns = tuple((str(name), str(pattern)) for name, pattern in rules["patterns"])
         # earlier versions wrote the names of the flags alone
         flags = {str(name): float(value) for name, value in rules["flags"].items()} if isinstance(rules["flags"], dict) else {}
-        # earlier versions did not write only_patterns
-        return MetricRules(flags, patterns, bool(rules.get("only_patterns", patterns)))
+        # earlier versions did not write only_patterns and directory
+        return MetricRules(flags, patterns, bool(rules.get("only_patterns", patterns)), str(rules.get("directory", "")))
     except (OSError, ValueError, TypeError, KeyError):
         return MetricRules()
 

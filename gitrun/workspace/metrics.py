@@ -6,7 +6,10 @@ built-in rules for output, event files, metric files. `model/metrics.py` has the
 
 from __future__ import annotations
 
+import os
+import stat
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitrun import workspace
@@ -16,7 +19,7 @@ from gitrun.workspace.logged_metrics import LoggedMetrics
 from gitrun.workspace.metric_lines import LineScanner, MetricRules, read_rules, scan_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from gitrun.model.metrics import Series
@@ -33,6 +36,7 @@ SLICE = 0.05
 """Seconds that one poll may take, because the program's output waits for it."""
 PROGRESS_AFTER = (0.5, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Seconds after which a progress line is printed while metrics are read."""
+METRIC_FILES = ("metrics.json", "metrics.csv", "results.csv")
 EVENTS = "tfevents"
 """The text by which the path of a TensorBoard event file is recognized."""
 
@@ -115,7 +119,9 @@ class Meter:
                 scan_output(self._live.output, self._live.switches, self._scanner, min(self._size, output_lines.PART))
             if self._rules.patterns:
                 self._searching().finish()
-            files = gather_files(outcome, tree, say, progress) if tree else ()
+            again = [*self._files.changed_paths()] if self._files else []
+            again += list_rewritten(tree, {"", self._rules.directory}, outcome.started.timestamp()) if tree else []
+            files = gather_files(outcome, again, tree, say, progress) if tree else ()
             self._found = self._record(CollectedMetrics((*self._told(), *files)), say)
         return self._found
 
@@ -191,9 +197,24 @@ def collect_metrics(
     return (meter or Meter(live, read_rules(live.directory))).finish(outcome, tree, say)
 
 
-def gather_files(outcome: Outcome, tree: Path, say: Callable[[str], None], progress: Progress) -> Iterator[MetricCollector]:
-    """Yields what the event files and metric files of an attempt hold. Says which could not be read."""
-    paths = [file.path for file in outcome.files]
+def list_rewritten(tree: Path, directories: Iterable[str], since: float) -> Iterator[str]:
+    """Yields the metric files in these directories that have been written since a time, also those with the bytes of before."""
+    for path in (os.path.join(directory, name) for directory in directories for name in METRIC_FILES):
+        with suppress(OSError):
+            status = os.lstat(tree / path)
+            # git restores files before the program starts, and nothing but a write or a rename sets ctime
+            if stat.S_ISREG(status.st_mode) and status.st_ctime >= since:
+                yield path
+
+
+def gather_files(
+    outcome: Outcome, again: Iterable[str], tree: Path, say: Callable[[str], None], progress: Progress
+) -> Iterator[MetricCollector]:
+    """Yields what the event files and metric files of an attempt hold. Says which could not be read.
+
+    `again` are metric files that the program wrote, but that need not be among its outputs: their bytes may be those of before.
+    """
+    paths = list(dict.fromkeys((*(file.path for file in outcome.files), *again)))
     if events := [path for path in paths if EVENTS in path]:
         # imported late: few runs leave event files
         collector = MetricCollector()

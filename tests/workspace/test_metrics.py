@@ -99,3 +99,18 @@ def test_show_draws_the_course_of_what_had_more_than_two_values(repo) -> None:
     assert ["a", "min", "1", "max", "3", "3", "values", "▁▅█"] in said
     assert ["b", "min", "1", "max", "2", "2", "values"] in said
     assert not [line for line in said if line[:2] == ["c", "min"]]
+
+
+def test_metric_file_with_the_bytes_of_before_counts(repo) -> None:
+    repo.write("sub/fit.py", "import json\nwith open('metrics.json', 'w') as file: json.dump({'acc': 0.5}, file)\n")
+    repo.write("sub/metrics.json", '{"acc": 0.5}')
+    repo.write("idle.py", "print('idle')\n")
+    repo.write("metrics.json", '{"acc": 0.7}')
+    repo.git("add", "-A")
+    repo.git("commit", "-qm", "results are tracked")
+    for words in (("fit.py",), ("--restart", "1")):
+        repo.run(*words, cwd=repo.path / "sub", check=True)
+        assert (shown(repo)["metrics"], shown(repo)["files"]) == ({"acc": 0.5}, [])
+    assert "1 metric" in repo.run("verify", "1", check=True).stdout
+    repo.run("idle.py", check=True)
+    assert shown(repo)["metrics"] == {}

@@ -70,6 +70,11 @@ class Draft:
     kept: tuple[ImportedFile, ...]
 
     @property
+    def has_source(self) -> bool:
+        """Returns whether there is something that a restart could execute."""
+        return bool(self.run.source or self.run.source_tree)
+
+    @property
     def large(self) -> int:
         """Returns the bytes of files that lie beside git."""
         return sum(file_size(file.content) for file in self.kept)

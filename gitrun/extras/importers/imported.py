@@ -132,7 +132,8 @@ class Context:
 class ImportReport:
     """The outcome of an import: ids of new runs, numbers of runs that exist or were deleted here, and what was left out.
 
-    `large` are the bytes of files that lie beside git. `refused` maps keys to the reason why a run was not taken.
+    `large` are the bytes of files that lie beside git. `refused` maps keys to the reason why a run was not taken. `restartable`
+    is the last of the new runs that has a source, empty if none has.
     """
 
     new: tuple[str, ...] = ()
@@ -141,6 +142,7 @@ class ImportReport:
     large: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    restartable: str = ""
 
     def reasons(self) -> dict[str, list[str]]:
         """Returns the keys of runs that, or of which parts, were left out for each reason."""

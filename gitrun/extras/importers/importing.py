@@ -202,4 +202,6 @@ def record_refs(git: Git, new: Mapping[str, Draft], tips: Mapping[str, str], rep
         # none of them may exist: if one has appeared since, git moves no ref
         store.refs.ref_store(git).apply([RefEdit(run_ref(one.run), one.tip, None, "import run") for one in chains])
         lifecycle.launch.pack_many_refs(git)
-    return replace(report, new=tuple(one.run for one in chains), refused=refused)
+    arrived = {one.run: None for one in chains}
+    with_source = [draft.run_id for draft in new.values() if draft.run_id in arrived and draft.has_source]
+    return replace(report, new=tuple(arrived), refused=refused, restartable=with_source[-1] if with_source else "")
