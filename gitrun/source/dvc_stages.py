@@ -38,12 +38,16 @@ OF_THE_FILE = {"stages", "vars", "params", "metrics"}
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage as dvc.yaml has it. `values` are what its templates can name, `choices` those of a `foreach` or `matrix`."""
+    """A stage as dvc.yaml has it. `values` are what its templates can name, `choices` those of a `foreach` or `matrix`.
+
+    `base` is the directory of dvc.yaml, below the top; empty for the top.
+    """
 
     name: str
     table: Mapping[str, Any]
     values: Mapping[str, Any]
     choices: Mapping[str, tuple[Any, ...]]
+    base: str = ""
 
     def paths(self, key: str) -> list[tuple[str, Mapping[str, Any]]]:
         """Returns paths below the top with their options, of `deps`, `outs`, `metrics` or `plots`."""
@@ -60,7 +64,7 @@ class Stage:
     @property
     def directory(self) -> str:
         """Returns where it runs, below the top; empty for the top."""
-        directory = posixpath.normpath(self.fill(str(self.table.get("wdir") or ".")))
+        directory = posixpath.normpath(posixpath.join(self.base, self.fill(str(self.table.get("wdir") or "."))))
         return "" if directory == "." else directory
 
     def fill(self, text: str) -> str:
@@ -84,11 +88,11 @@ def read_stages(git: Git, tree: Tree, path: str) -> Draft:
 
 def load_stages(tree: Tree, path: str) -> tuple[Mapping[str, Any], list[Stage]]:
     """Returns the document of a dvc.yaml, and its stages. Raises UsageError."""
-    document = draft.load_yaml(tree, path)
-    common = read_template_values(tree, [PARAMS, *list_of(document.get("vars"))])
+    document, base = draft.load_yaml(tree, path), posixpath.dirname(path)
+    common = read_template_values(tree, [PARAMS, *list_of(document.get("vars"))], base)
     tables = document.get("stages")
     return document, [
-        make_stage(tree, name, table, common)
+        make_stage(tree, name, table, common, base)
         for name, table in (tables.items() if isinstance(tables, dict) else ())
         if isinstance(name, str) and isinstance(table, dict)
     ]
@@ -139,13 +143,13 @@ def draft_repro(tree: Tree, stages: Sequence[Stage]) -> dict[str, Any]:
     return operation | ({"flags": flags} if flags else {})
 
 
-def make_stage(tree: Tree, name: str, table: Mapping[str, Any], common: Mapping[str, Any]) -> Stage:
+def make_stage(tree: Tree, name: str, table: Mapping[str, Any], common: Mapping[str, Any], base: str) -> Stage:
     """Returns a stage. Of `foreach` and `matrix`, one stage stands for all: its flags choose among them."""
     inner = table.get("do")
     body = inner if isinstance(inner, dict) else table
-    values = dict(common) | read_template_values(tree, list_of(body.get("vars")))
+    values = dict(common) | read_template_values(tree, list_of(body.get("vars")), base)
     choices = dict(read_choices(table, values))
-    return Stage(name, body, values | {flag: options[0] for flag, options in choices.items()}, choices)
+    return Stage(name, body, values | {flag: options[0] for flag, options in choices.items()}, choices, base)
 
 
 def read_choices(table: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -177,14 +181,17 @@ def resolve(value: object, values: Mapping[str, Any]) -> object:
     return values.get(match[1], value) if match else value
 
 
-def read_template_values(tree: Tree, sources: Iterable[object]) -> dict[str, Any]:
-    """Returns values by dotted name: of files such as params.yaml (`params.yaml:train` picks a table), and of tables."""
+def read_template_values(tree: Tree, sources: Iterable[object], base: str = "") -> dict[str, Any]:
+    """Returns values by dotted name: of files such as params.yaml (`params.yaml:train` picks a table), and of tables.
+
+    Files are named as below `base`.
+    """
     values: dict[str, Any] = {}
     for one in sources:
         tables: Mapping[str, Any] = one if isinstance(one, dict) else {}
         if isinstance(one, str):
             path, _, picked = one.partition(":")
-            data = tree.read(posixpath.normpath(path), draft.LARGEST)
+            data = tree.read(posixpath.normpath(posixpath.join(base, path)), draft.LARGEST)
             try:
                 tables = load_tables(data, path) if data else {}
             except UsageError:
@@ -250,11 +257,11 @@ def draft_flag(stage: Stage, name: str) -> Any:  # noqa: ANN401 - a value, or a 
 
 
 def parameter_files(stage: Stage) -> list[str]:
-    """Returns the files whose values the stage takes, in their order."""
+    """Returns the files whose values the stage takes, in their order, below the top."""
     items = list_of(stage.table.get("params"))
-    files = [name for item in items for name in (item if isinstance(item, dict) else (PARAMS,)) if isinstance(name, str)]
-    ends = (".yaml", ".yml", ".json", ".toml")
-    return [file for file in dict.fromkeys(map(stage.fill, files)) if file.endswith(ends)]
+    names = [name for item in items for name in (item if isinstance(item, dict) else (PARAMS,)) if isinstance(name, str)]
+    files = (posixpath.normpath(posixpath.join(stage.directory, stage.fill(name))) for name in names)
+    return [file for file in dict.fromkeys(files) if file.endswith((".yaml", ".yml", ".json", ".toml"))]
 
 
 def draft_whole(operations: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

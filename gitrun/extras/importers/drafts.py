@@ -6,7 +6,7 @@ import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from gitrun.dataclass import dataclass
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitrunError, UsageError
 from gitrun.extras.importers.foreign_files import clean_text, path_fault
 from gitrun.extras.importers.hashing import Hasher
@@ -107,6 +107,11 @@ class Drafter:
         return draft
 
     def _draft(self, run: ImportedRun) -> Draft:
+        if run.source_tree:
+            top = self._objects.read(f"{run.source_tree}^{{tree}}")
+            if top is None:
+                raise UsageError("its source is not in this repository")
+            run = replace(run, source_tree=top.id)
         source, skipped = self._divide_source(run)
         blobs = [blob for file in source if (blob := self._blob(run, file))]
         own_paths = {blob.path for blob in blobs}

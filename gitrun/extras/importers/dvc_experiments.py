@@ -10,20 +10,25 @@ from gitrun.extras.importers.foreign_files import read_bytes, scan_directory
 from gitrun.extras.importers.imported import LeftOut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from gitrun.extras.importers.imported import Context
+    from gitrun.git.exe import Git
 
 REF = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38}|[0-9a-f]{62})/(.+)")
 TASK = re.compile(r"(?:commit: )?dvc-exp:([0-9a-f]{40,64}):([0-9a-f]{40,64}):(.*)")
 STARTED = re.compile(rb"Reproducing experiment '([^'\n]+)'")
+REFS_FORM = "%(objectname)%00%(authorname)%00%(authoremail:trim)%00%(authordate:unix)%00%(contents:subject)%00%(refname)"
+LOG_FORM = "%H%x00%an%x00%ae%x00%at%x00%s"
+TEMPORARY = "tmp"
+FAILED, STASH = "refs/exps/celery/failed", "refs/exps/celery/stash"
 LARGEST = 10 << 20
 """The most bytes of the output of a task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A commit of DVC: its name, base, author line (name, address, seconds), message, and what it printed if that is known."""
+    """A commit of DVC: its name, base, author (name, address), time in seconds, message, and what it printed if known."""
 
     name: str
     commit: str
@@ -35,49 +40,42 @@ class Experiment:
     has_failed: bool = False
 
 
-def list_experiments(context: Context) -> Iterator[Experiment | LeftOut]:
-    """Yields the experiments, then the failed tasks of the queue. A task that waits is left out."""
-    git, outputs = context.git, read_outputs(context)
-    form = "%(refname)%00%(objectname)%00%(authorname)%00%(authoremail)%00%(authordate:unix)%00%(contents:subject)"
-    for line in git.run("for-each-ref", f"--format={form}", "refs/exps/").decode(errors="replace").splitlines():
-        ref, commit, author, address, time, subject = (*line.split("\0"), *[""] * 6)[:6]
+def list_experiments(git: Git, dvc: Path) -> Iterator[Experiment | LeftOut]:
+    """Yields the experiments, then the failed tasks of the queue. A waiting task is left out. `dvc` is the directory .dvc."""
+    outputs = read_outputs(dvc)
+    for commit, author, address, time, subject, ref in read_rows(git, 6, "for-each-ref", f"--format={REFS_FORM}", "refs/exps/"):
         if (match := REF.fullmatch(ref)) and time.isdecimal():
             message = "" if subject.startswith("dvc: commit experiment ") else subject
-            yield Experiment(
-                match[3],
-                commit,
-                match[1] + match[2],
-                (author, address.strip("<>")),
-                int(time),
-                message,
-                outputs.get(match[3], b""),
-            )
-    for ref, has_failed in (("refs/exps/celery/failed", True), ("refs/exps/celery/stash", False)):
+            output = outputs.get(match[3], b"")
+            yield Experiment(match[3], commit, match[1] + match[2], (author, address), int(time), message, output)
+    yield from list_tasks(git, outputs)
+
+
+def list_tasks(git: Git, outputs: Mapping[str, bytes]) -> Iterator[Experiment | LeftOut]:
+    """Yields the failed tasks of the queue, and what of it waits."""
+    for ref in (FAILED, STASH):
         if not git.run("for-each-ref", "--format=%(refname)", ref).strip():
             continue
-        lines = git.run("log", "--walk-reflogs", "--format=%H%x00%an%x00%ae%x00%at%x00%s", ref, "--").decode(errors="replace")
-        for line in lines.splitlines():
-            commit, author, address, time, subject = (*line.split("\0"), *[""] * 5)[:5]
+        for commit, author, address, time, subject in read_rows(git, 5, "log", "-g", f"--format={LOG_FORM}", ref, "--"):
             match = TASK.fullmatch(subject)
-            if match and not has_failed:
+            if match and ref == STASH:
                 yield LeftOut(match[3] or commit, "it waits in DVC's queue")
             elif match and time.isdecimal():
-                yield Experiment(
-                    match[3] or commit[:7],
-                    commit,
-                    match[2],
-                    (author, address),
-                    int(time),
-                    "",
-                    outputs.get(match[3], b""),
-                    has_failed=True,
-                )
+                name, output = match[3] or commit[:7], outputs.get(match[3], b"")
+                yield Experiment(name, commit, match[2], (author, address), int(time), "", output, has_failed=True)
 
 
-def read_outputs(context: Context) -> dict[str, bytes]:
+def read_rows(git: Git, count: int, *words: str) -> Iterator[list[str]]:
+    """Yields the rows that git prints, each of `count` fields."""
+    for line in git.run(*words).decode(errors="replace").splitlines():
+        if len(fields := line.split("\0")) == count:
+            yield fields
+
+
+def read_outputs(dvc: Path) -> dict[str, bytes]:
     """Returns what the tasks of the queue printed, by the name of the experiment."""
     contents: dict[str, bytes] = {}
-    top = context.git.worktree / ".dvc" / "tmp" / "exps" / "run" if context.git.worktree else context.directory
+    top = dvc / TEMPORARY / "exps" / "run"
     for entry in scan_directory(top):
         data = read_bytes(top / entry.name / f"{entry.name}.out", LARGEST) if entry.is_dir(follow_symlinks=False) else None
         if data and (match := STARTED.search(data)):

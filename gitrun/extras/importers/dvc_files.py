@@ -1,23 +1,30 @@
-"""Files that DVC keeps in its cache, by the pointers of a dvc.lock. Only the project's own `.dvc/cache` is read."""
+"""Files that DVC keeps in its cache, by the pointers of dvc.lock and of `.dvc` files. The cache is where DVC's settings say."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import posixpath
 import re
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitrun.extras.importers.foreign_files import clean_text, path_fault, read_bytes, read_json
+from gitrun.errors import UsageError
+from gitrun.extras.importers.foreign_files import clean_text, path_fault, read_bytes, read_json, table_in
 from gitrun.extras.importers.imported import ImportedFile
 from gitrun.source.dvc_stages import list_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
+    from gitrun.extras.importers.imported import Context
     from gitrun.source.dvc_stages import Stage
 
 MD5 = re.compile(r"([0-9a-f]{2})([0-9a-f]{30}(?:\.dir)?)")
-DIRECTORY = ".dir"
+DVC, DIRECTORY = ".dvc", ".dir"
 LARGEST = 10 << 20
 """The most bytes of a file that is taken from the cache."""
 MOST_FILES = 2_000
@@ -25,7 +32,7 @@ MOST_FILES = 2_000
 
 
 class Cache:
-    """The cache of a DVC project. `left_out` are reasons why a file was not taken, for the run that asked last."""
+    """A cache of DVC below `top`."""
 
     def __init__(self, top: Path) -> None:
         self._top = top
@@ -40,14 +47,14 @@ class Cache:
         elif not md5.endswith(DIRECTORY):
             yield from self._file(path, md5, left_out)
         elif not isinstance(items := read_json(location), list):
-            left_out.append(f"{path} is not in .dvc/cache")
+            left_out.append(f"{path} is not in DVC's cache")
+        elif len(items) > MOST_FILES:
+            # half a directory would be wrong data; a run gets the one of the working tree, if that has it
+            left_out.append(f"{path} has more than {MOST_FILES:,} files, and stays in DVC's cache")
         else:
-            for item in items[:MOST_FILES]:
-                inner = item if isinstance(item, dict) else {}
-                name = clean_text(inner.get("relpath"), 1_000)
-                yield from self._file(f"{path}/{name}", clean_text(inner.get("md5"), 40), left_out)
-            if len(items) > MOST_FILES:
-                left_out.append(f"{path} has more than {MOST_FILES:,} files")
+            for item in map(table_in, items):
+                name = clean_text(item.get("relpath"), 1_000)
+                yield from self._file(f"{path}/{name}", clean_text(item.get("md5"), 40), left_out)
 
     def _locate(self, md5: str) -> Path | None:
         """Returns where content with this md5 is: DVC 3 has `files/md5/`, DVC 2 has not. None if it is no md5."""
@@ -65,11 +72,11 @@ class Cache:
         if location is None or path_fault(path):
             left_out.append(f"{path} has no md5 of its own")
         elif not location.is_file():
-            left_out.append(f"{path} is not in .dvc/cache")
+            left_out.append(f"{path} is not in DVC's cache")
         elif location.stat().st_size > LARGEST:
-            left_out.append(f"{path} is larger than 10 MiB, and stays in .dvc/cache")
+            left_out.append(f"{path} is larger than 10 MiB, and stays in DVC's cache")
         elif not self._is_sound(location, md5):
-            left_out.append(f"{path} in .dvc/cache has another content than it should")
+            left_out.append(f"{path} in DVC's cache has another content than it should")
         else:
             yield ImportedFile(path, location)
 
@@ -82,6 +89,43 @@ class Cache:
             digests = [hashlib.md5(one, usedforsecurity=False).hexdigest() for one in (data, unix) if one is not None]
             self._sound[md5] = md5 in digests
         return self._sound[md5]
+
+
+def find_project(context: Context, top: Path) -> str:
+    """Returns where the DVC project is below the top: at or above what was typed, else the only one. Raises UsageError."""
+    typed = Path(os.path.normpath(context.directory / context.source))
+    if typed != top and not typed.is_relative_to(top):
+        raise UsageError(
+            "experiments of DVC are read from this repository", "To get them here: dvc exp pull, then git run import dvc"
+        )
+    above = next((path for path in (typed, *typed.parents) if path.is_relative_to(top) and (path / DVC).is_dir()), None)
+    if above:
+        return "" if above == top else above.relative_to(top).as_posix()
+    # ml/.dvc/config
+    paths = map(os.fsdecode, context.git.run("ls-files", "-z").split(b"\0"))
+    names = [path.removesuffix(f"/{DVC}/config") for path in paths if path.endswith(f"/{DVC}/config")]
+    if len(names) > 1:
+        raise UsageError(f"DVC projects are in {', '.join(names[:10])}", f"To choose one: git run import dvc {names[0]}")
+    return names[0] if names else ""
+
+
+def find_cache(dvc: Path, environ: Mapping[str, str]) -> Path:
+    """Returns the cache of a project with this directory `.dvc`: the user's setting `cache.dir`, else `.dvc/cache`."""
+    home = Path(environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser())
+    for file in (dvc / "config.local", dvc / "config", home / "dvc" / "config"):
+        parser = ConfigParser(interpolation=None, strict=False, allow_no_value=True)
+        with suppress(ConfigParserError):
+            parser.read_string((read_bytes(file) or b"").decode(errors="replace"))
+            if directory := (parser.get("cache", "dir", fallback="") or "").strip("'\" \0"):
+                return file.parent / Path(directory).expanduser()
+    return dvc / "cache"
+
+
+def entries_below(directory: str, entries: object) -> dict[str, Mapping[str, Any]]:
+    """Returns entries of a dvc.lock or a `.dvc` file by their paths below the top, which they get as `path`."""
+    tables = [table for table in map(table_in, list_of(entries)) if isinstance(table.get("path"), str)]
+    paths = (posixpath.normpath(posixpath.join(directory, table["path"])) for table in tables)
+    return {path: {**table, "path": path} for path, table in zip(paths, tables, strict=True)}
 
 
 def metric_files(stages: Iterable[Stage], metrics: Iterable[str], produced: Iterable[ImportedFile]) -> dict[str, bytes | Path]:

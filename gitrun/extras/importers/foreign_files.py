@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun import source
 from gitrun.dataclass import dataclass
+from gitrun.extras.importers.imported import ImportedFile
 from gitrun.model.run import is_safe
 from gitrun.model.tree import EXECUTABLE, FILE
 from gitrun.model.validation_rules import name_fault
 from gitrun.process.output_lines import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Mapping
 
 LARGEST_RECORD = 1 << 20
 """Most bytes of a file that describes a run."""
@@ -58,6 +59,17 @@ class Listing:
     files: list[FoundFile]
     links: list[str]
     left_out: list[tuple[str, str]]
+
+    def imported(self, without: Container[str] = ()) -> tuple[ImportedFile, ...]:
+        """Returns the files as those of a run, without some paths."""
+        return tuple(
+            ImportedFile(file.path, file.location, file.is_executable) for file in self.files if file.path not in without
+        )
+
+    def reasons(self) -> tuple[str, ...]:
+        """Returns the reasons why something was left out, each once."""
+        links = ["a symbolic link"] if self.links else []
+        return tuple(dict.fromkeys([*links, *(reason for _, reason in self.left_out)]))
 
 
 def list_files(top: Path, *, without: frozenset[str] = frozenset()) -> Listing:
@@ -192,6 +204,19 @@ def read_text(path: Path, limit: int = LARGEST_RECORD) -> str:
     """Returns the content of a small file as text without the last line end; empty if there is none."""
     data = read_bytes(path, limit)
     return "" if data is None else data.decode(errors="replace").removesuffix("\n")
+
+
+def table_in(value: object, *names: str) -> Mapping[str, Any]:
+    """Returns the table that these names lead to in a record, from table to table; an empty one if there is none."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def texts_in(value: object, most: int = 1_000, longest: int = 4_000) -> tuple[str, ...]:
+    """Returns the texts of a list, at most `most` of them."""
+    items = value[:most] if isinstance(value, list) else []
+    return tuple(clean_text(item, longest) for item in items if isinstance(item, str))
 
 
 def clean_text(value: object, most: int) -> str:

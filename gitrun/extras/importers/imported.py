@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-from gitrun.dataclass import dataclass, field
-from gitrun.model.run import COMPLETED, Params
+from gitrun.dataclass import dataclass, field, replace
+from gitrun.model.batch import GRID, PLUS, BatchDefinition
+from gitrun.model.run import BATCH, COMPLETED, ERROR, TERMINATED, Params
+from gitrun.model.space import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import TypeAlias
 
     from gitrun.git.exe import Git
-    from gitrun.model.batch import BatchDefinition
     from gitrun.model.run import Comment, Skipped
     from gitrun.model.values import Value
 
     Points: TypeAlias = Callable[[], Iterable["MetricPoint"]]
+
+
+ENDINGS = dict.fromkeys((COMPLETED, "finished"), (COMPLETED, 0)) | dict.fromkeys((ERROR, "failed", "crashed"), (ERROR, 1))
+ENDINGS |= dict.fromkeys((TERMINATED, "killed", "timeout", "pruned"), (TERMINATED, -15)) | {"interrupted": (TERMINATED, -2)}
+"""Status and exit status, which most tools do not record, for the words of other tools."""
 
 
 def no_points() -> tuple[MetricPoint, ...]:
@@ -58,11 +65,10 @@ class ImportedRun:
     """A run of another tool. `key` is its name there, unique in one import; `tool` is the kind of importer.
 
     `command` is a template as in run.toml: `{python}` for the interpreter, `{name}` for a flag. `is_entry` says that the source
-    has a project file with the operation. The source is `source`, or the
-    git tree `source_tree` without the paths in `source_without` and with `source` over it. `needs`, `parent`, `steps` and
-    `batch` name other runs of the import by their keys; a key that is not among them is left out. `output` is what the program
-    wrote, or the path of the file that has it. `points` is called when the run is written, so that no more than one run's
-    metrics are in memory. Times are in UTC.
+    has a project file with the operation. The source is `source`, or the git tree or commit `source_tree` without the paths in
+    `source_without` and with `source` over it. `needs`, `parent`, `steps` and `batch` name other runs of the import by their
+    keys; a key that is not among them is left out. `output` is what the program wrote, or the path of the file that has it.
+    `points` is called when the run is written, so that no more than one run's metrics are in memory. Times are in UTC.
     `author` is name and address; None: the tool. `left_out` names what the reader could not carry over.
     """
 
@@ -159,9 +165,54 @@ class ImportReport:
         }  # fmt: skip
 
 
-def read_time(seconds: float | None) -> datetime | None:
-    """Returns a time in UTC from seconds since 1970; None for one that no clock shows."""
-    # git's dates begin in 1970, and the years behind 9000 overflow in other zones
-    if seconds is None or not 0 <= seconds < 220_000_000_000:
+def read_time(value: object, unit: int = 1) -> datetime | None:
+    """Returns a time in UTC from units since 1970, of which a second has `unit`; None for what no clock shows."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    # git's dates begin in 1970, and the years behind 9000 overflow in other zones
+    return datetime.fromtimestamp(value / unit, timezone.utc) if 0 <= value < 220_000_000_000 * unit else None
+
+
+def read_ending(word: object) -> tuple[str, int] | None:
+    """Returns status and exit status for another tool's word for an ending; None for a run that has not ended."""
+    return ENDINGS.get(word.strip().lower()) if isinstance(word, str) else None
+
+
+def read_environment(system: str, python: str, packages: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the tables of env.toml, without those that are empty."""
+    tables = {
+        "platform": {"system": system} if system else None,
+        "python": {"version": python} if python else None,
+        "packages": dict(sorted(packages.items())) or None,
+    }
+    return {name: table for name, table in tables.items() if table}
+
+
+def join_trials(key: str, trials: Sequence[ImportedRun], row: ImportedRun | None = None) -> Iterator[ImportedRun]:
+    """Yields the batch of runs that belong together, then these as its trials in the order of their numbers.
+
+    Flags that differ are the space of the batch: lists if all combinations were run, else a point for each trial. `row` is the
+    batch as its tool recorded it, if it did.
+    """
+    first = trials[0]
+    values: dict[str, dict[str, Value]] = {}
+    for name, value in (pair for trial in trials for pair in trial.flags.items()):
+        if value is not None:
+            # a list is a value too, and no key
+            values.setdefault(name, {})[repr(value)] = value
+    differing = {name: tuple(each.values()) for name, each in sorted(values.items()) if len(each) > 1}
+    points = [{name: value for name in differing if (value := trial.flags.get(name)) is not None} for trial in trials]
+    is_grid = prod(map(len, differing.values())) == len({repr(point) for point in points})
+    space = {name: Choice(each) for name, each in differing.items()} if is_grid else {}
+    plain = ImportedRun(
+        key, first.tool, first.operation, first.kind, first.command, min(trial.created for trial in trials),
+        stopped=max(trial.stopped or trial.created for trial in trials), source=first.source, source_tree=first.source_tree,
+        base=first.base,
+    )  # fmt: skip
+    definition = BatchDefinition(GRID, space, () if is_grid else tuple(points), max_trials=len(trials), kind=first.kind)
+    yield replace(
+        row or plain, operation=f"{first.operation}{PLUS}", kind=BATCH, command=first.command, points=no_points,
+        flags={name: next(iter(each.values())) for name, each in values.items() if len(each) == 1}, batch_definition=definition,
+    )  # fmt: skip
+    for number, trial in enumerate(sorted(trials, key=lambda trial: trial.trial or 0), 1):
+        yield replace(trial, batch=key, trial=number)

@@ -22,6 +22,8 @@ from gitrun.model.metrics import parse_float
 
 Points: TypeAlias = Callable[[], Iterator[MetricPoint]]
 RUN = re.compile(r"[0-9a-f]{32}")
+# http://host:5000, databricks, postgresql://host/db
+OF_A_SERVER = re.compile(r"(?!file:|sqlite:)[a-z][a-z0-9+-]*://|databricks\b")
 TABLES = ("experiments", "runs", "params", "metrics", "tags")
 STATUSES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 """The numbers that the directories have, and the words that the database has (mlflow/protos/service.proto)."""
@@ -49,6 +51,12 @@ class StoredRun:
 
 def read_store(typed: str, directory: Path) -> Iterator[StoredRun]:
     """Returns the runs of a store: a directory, or `sqlite:PATH`, as typed in `directory`. Raises UsageError."""
+    if OF_A_SERVER.match(typed):
+        raise UsageError(
+            f"{typed} is a server: gitrun reads only directories and databases of MLflow",
+            f"To import its runs with their last metrics, and without artifacts: MLFLOW_TRACKING_URI={typed} "
+            "mlflow experiments csv -x ID -o runs.csv && git run import csv runs.csv",
+        )
     if typed.startswith("sqlite:"):
         # sqlite:///mlflow.db is relative, and sqlite:////home/ann/mlflow.db is not
         rest = typed.removeprefix("sqlite:")

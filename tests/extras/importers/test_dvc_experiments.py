@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from repository import Repo
 
 from gitrun import Project
 from gitrun.extras.importers.dvc_experiments import list_experiments, read_outputs
-from gitrun.extras.importers.imported import Context
 
 
 def test_only_refs_of_experiments_are_experiments(tmp_path) -> None:
@@ -22,7 +19,6 @@ def test_only_refs_of_experiments_are_experiments(tmp_path) -> None:
     repo.write(".dvc/tmp/exps/run/1/1.out", output)
     (repo.path / ".dvc/tmp/exps/run/2").mkdir()
     (repo.path / ".dvc/tmp/exps/run/2/2.out").symlink_to("../1/1.out")
-    context = Context("", Project(repo.path).git, repo.path, os.environ)
-    (one,) = list_experiments(context)
+    (one,) = list_experiments(Project(repo.path).git, repo.path / ".dvc")
     assert (one.name, one.commit, one.base, one.message, one.output) == ("a/b", head, head, "a message", output)
-    assert read_outputs(context) == {"a/b": output}
+    assert read_outputs(repo.path / ".dvc") == {"a/b": output}

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from gitrun.extras.importers.dvc_files import Cache
+from gitrun.extras.importers.dvc_files import Cache, find_cache
 
 
 def put(top, content: bytes, ending: str = "", layout: str = "files/md5") -> str:
@@ -30,7 +30,7 @@ def test_file_and_directory_are_found_in_both_layouts(tmp_path, layout) -> None:
     assert take(tmp_path, path="model.bin", md5=md5) == ([("model.bin", b"weights")], [])
     listing = json.dumps([{"md5": md5, "relpath": "a/b.bin"}, {"md5": "0" * 32, "relpath": "gone"}]).encode()
     files, left_out = take(tmp_path, path="data", md5=put(tmp_path, listing, ".dir", layout))
-    assert (files, left_out) == ([("data/a/b.bin", b"weights")], ["data/gone is not in .dvc/cache"])
+    assert (files, left_out) == ([("data/a/b.bin", b"weights")], ["data/gone is not in DVC's cache"])
 
 
 def test_text_with_other_line_ends_is_what_dvc_2_hashed(tmp_path) -> None:
@@ -55,6 +55,30 @@ def test_entry_that_lies_gives_no_file(tmp_path, entry) -> None:
     assert (files, len(left_out)) == ([], 1)
 
 
+def test_directory_of_too_many_files_is_left_out_whole(tmp_path) -> None:
+    listing = json.dumps([{"md5": put(tmp_path, b"a"), "relpath": str(number)} for number in range(2_001)]).encode()
+    files, left_out = take(tmp_path, path="data", md5=put(tmp_path, listing, ".dir"))
+    assert (files, left_out) == ([], ["data has more than 2,000 files, and stays in DVC's cache"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "cache"),
+    [
+        ({}, "p/.dvc/cache"), ({"config": "[cache]\n    dir = ../big\n"}, "p/big"),
+        ({"config": "[cache]\ndir = a\n['remote \"x\"']\nurl = s3://a/%b\n", "config.local": "[cache]\ndir = '/b'\n"}, "/b"),
+        ({"config": "no settings [", "../../home/dvc/config": "[cache]\ndir = /c\n"}, "/c"),
+        ({"config": "\0" * 9}, "p/.dvc/cache"),
+    ],
+)  # fmt: skip
+def test_cache_is_where_the_settings_say(tmp_path, settings, cache) -> None:
+    (tmp_path / "p/.dvc").mkdir(parents=True)
+    for name, text in settings.items():
+        (tmp_path / "p/.dvc" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "p/.dvc" / name).write_text(text)
+    cache_found = find_cache(tmp_path / "p/.dvc", {"XDG_CONFIG_HOME": str(tmp_path / "home")})
+    assert cache_found.resolve() == (tmp_path / cache).resolve()
+
+
 def test_large_file_stays_in_the_cache(tmp_path) -> None:
     md5 = put(tmp_path, bytes((10 << 20) + 1))
-    assert take(tmp_path, path="model.bin", md5=md5) == ([], ["model.bin is larger than 10 MiB, and stays in .dvc/cache"])
+    assert take(tmp_path, path="model.bin", md5=md5) == ([], ["model.bin is larger than 10 MiB, and stays in DVC's cache"])

@@ -5,15 +5,25 @@ An experiment is a commit on its base. The task of a queue is a stash; `.dvc/tmp
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import NoWorktree, UsageError
-from gitrun.extras.importers.dvc_experiments import Experiment, list_experiments
-from gitrun.extras.importers.dvc_files import Cache, metric_files, named_paths
-from gitrun.extras.importers.foreign_files import parse_yaml
+from gitrun.extras.importers.dvc_experiments import TEMPORARY, Experiment, list_experiments
+from gitrun.extras.importers.dvc_files import (
+    DVC,
+    Cache,
+    entries_below,
+    find_cache,
+    find_project,
+    metric_files,
+    named_paths,
+)
+from gitrun.extras.importers.foreign_files import clean_text, parse_yaml, table_in
 from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, read_time
 from gitrun.extras.importers.metric_tables import read_metric_tables
 from gitrun.git.objects import Objects
@@ -23,11 +33,11 @@ from gitrun.model.plan import GITRUN
 from gitrun.model.run import COMMAND, COMPLETED, ERROR, SCRIPT, Comment
 from gitrun.model.tree import REGULAR, TREE
 from gitrun.source.config_files import iterate_leaves, load_tables
-from gitrun.source.dvc_stages import draft_repro, list_of, load_stages, makers, parameter_files
+from gitrun.source.dvc_stages import draft_repro, load_stages, makers, parameter_files
 from gitrun.source.project_file import read_definitions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gitrun.extras.importers.imported import Context
     from gitrun.source.dvc_stages import Stage
@@ -35,7 +45,7 @@ if TYPE_CHECKING:
 TOOL, REPRO, SAVE = "dvc", "dvc repro", "dvc exp save"
 ENDED = re.compile(rb"exited with ([1-9]\d{0,2})\s*$")
 LARGEST, MOST_FILES = 10 << 20, 5_000
-PIPELINE, LOCK, PARAMS, LIVE = "dvc.yaml", "dvc.lock", "params.yaml", "dvclive"
+PIPELINE, LOCK, PARAMS, LIVE, TASKS = "dvc.yaml", "dvc.lock", "params.yaml", "dvclive", f"{DVC}/{TEMPORARY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +59,35 @@ class Program:
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
-    """Yields the experiments of this repository. Raises UsageError if a source is given: DVC keeps them in the repository."""
-    if context.source not in {"", "."}:
-        raise UsageError(
-            "experiments of DVC are read from this repository", "To get them here: dvc exp pull, then git run import dvc"
-        )
-    if context.git.worktree is None:
+    """Yields the experiments of this repository. The source is the directory of the project. Raises UsageError."""
+    git = context.git
+    if git.worktree is None:
         raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
-    cache = Cache(context.git.worktree / ".dvc" / "cache")
-    experiments = list(list_experiments(context))
+    base = find_project(context, git.worktree)
+    directory = git.worktree / base / DVC
+    cache = Cache(find_cache(directory, context.environ))
+    experiments = list(list_experiments(git, directory))
     if not experiments:
         raise UsageError("no experiments of DVC in this repository", "To get those of a remote: dvc exp pull origin")
-    with Objects(context.git) as objects:
+    with Objects(git) as objects:
         for experiment in experiments:
             if isinstance(experiment, LeftOut):
                 yield experiment
                 continue
-            trees = GitTree(objects, experiment.commit), GitTree(objects, experiment.base)
-            yield ExperimentReader(context, experiment, *trees, cache).read()
+            yield ExperimentReader(context, experiment, objects, base, cache).read()
 
 
 class ExperimentReader:
-    """Reads one experiment from its tree and that of its base."""
+    """Reads one experiment of the project in the directory `base` from its tree and that of its base commit."""
 
-    def __init__(self, context: Context, experiment: Experiment, tree: GitTree, base: GitTree, cache: Cache) -> None:
-        self.context, self.experiment, self.tree, self.base, self.cache = context, experiment, tree, base, cache
+    def __init__(self, context: Context, experiment: Experiment, objects: Objects, base: str, cache: Cache) -> None:
+        self.context, self.experiment, self.base, self.cache = context, experiment, base, cache
+        self.tree, self.tree_before = GitTree(objects, experiment.commit), GitTree(objects, experiment.base)
         self.left_out: list[str] = []
+
+    def below(self, path: str) -> str:
+        """Returns a path of the project below the top."""
+        return posixpath.normpath(posixpath.join(self.base, path))
 
     def read(self) -> ImportedRun | LeftOut:
         """Returns the run, or the reason why there is none."""
@@ -84,12 +97,13 @@ class ExperimentReader:
         if created is None:
             return LeftOut(key, "its time is no time")
         stages, document = self.stages()
-        listed = {key: named_paths(document.get(key)) for key in ("params", "metrics", "plots")}
+        listed = {key: [*map(self.below, named_paths(document.get(key)))] for key in ("params", "metrics", "plots")}
         files = list(dict.fromkeys([*(file for stage in stages for file in parameter_files(stage)), *listed["params"]]))
-        flags, before = self.flags(files or [PARAMS], self.tree), self.flags(files or [PARAMS], self.base)
-        outs = {*makers(stages), *listed["metrics"], *listed["plots"], LIVE}
+        files = files or [self.below(PARAMS)]
+        flags, before = self.flags(files, self.tree), self.flags(files, self.tree_before)
+        outs = {*makers(stages), *listed["metrics"], *listed["plots"], self.below(LIVE)}
         stored = [file for out in sorted(outs) for file in self.files_below(out)]
-        inputs, cached = self.files_of_lock({file.path for file in stored})
+        inputs, cached = self.files_of_cache(stages, {file.path for file in stored})
         produced = [] if one.has_failed else [*stored, *cached]
         program = self.program(stages)
         ended = ENDED.search(one.output) if one.has_failed else None
@@ -97,8 +111,8 @@ class ExperimentReader:
             key=key, tool=TOOL, operation=program.operation, kind=program.kind, command=program.command,
             is_entry=bool(program.project_file), created=created, flags=flags,
             given=tuple(name for name, value in flags.items() if before.get(name, value) != value),
-            source=(*program.project_file, *inputs, *self.lock_before()), source_tree=self.tree_id(),
-            source_without=(".dvc/tmp", LOCK, *(file.path for file in stored)), base=one.base,
+            source=(*program.project_file, *inputs, *self.lock_before()), source_tree=one.commit,
+            source_without=(self.below(TASKS), self.below(LOCK), *(file.path for file in stored)), base=one.base,
             status=ERROR if one.has_failed else COMPLETED, exit_status=int(ended[1]) if ended else int(one.has_failed),
             output=one.output, produced=tuple(produced),
             points=partial(read_metric_tables, metric_files(stages, listed["metrics"], produced)),
@@ -113,10 +127,11 @@ class ExperimentReader:
 
     def stages(self) -> tuple[list[Stage], Mapping[str, Any]]:
         """Returns the stages of dvc.yaml, and its document."""
-        if not isinstance(self.yaml(PIPELINE), dict):
+        path = self.below(PIPELINE)
+        if not isinstance(self.yaml(path), dict):
             return [], {}
         try:
-            document, stages = load_stages(self.tree, PIPELINE)
+            document, stages = load_stages(self.tree, path)
         except UsageError:
             return [], {}
         return stages, document
@@ -147,24 +162,26 @@ class ExperimentReader:
                 if data is not None:
                     yield ImportedFile(one, data)
 
-    def files_of_lock(self, known: set[str]) -> tuple[list[ImportedFile], list[ImportedFile]]:
-        """Returns files in DVC's cache: those that stages read and none writes, and those that stages write."""
-        lock = self.yaml(LOCK)
-        stages = lock.get("stages") if isinstance(lock, dict) else None
-        tables = [one for one in stages.values() if isinstance(one, dict)] if isinstance(stages, dict) else []
-        outs = [out for table in tables for out in list_of(table.get("outs")) if isinstance(out, dict)]
-        paths = {out.get("path") for out in outs}
-        deps = [
-            dep
-            for table in tables
-            for dep in list_of(table.get("deps"))
-            if isinstance(dep, dict) and dep.get("path") not in paths
-        ]
-        absent = [dep for dep in deps if isinstance(dep.get("path"), str) and self.tree.mode(dep["path"]) is None]
-        unstored = [out for out in outs if out.get("path") not in known and not self.experiment.has_failed]
+    def files_of_cache(self, stages: list[Stage], known: set[str]) -> tuple[list[ImportedFile], list[ImportedFile]]:
+        """Returns files in DVC's cache: inputs, which no stage writes or a `.dvc` file names, and what stages write."""
+        directories = {stage.name: stage.directory for stage in stages}
+        outs: dict[str, Mapping[str, Any]] = {}
+        deps: dict[str, Mapping[str, Any]] = {}
+        for name, stage in table_in(self.yaml(self.below(LOCK)), "stages").items():
+            # of a matrix, the lock has train@1
+            directory = directories.get(str(name).partition("@")[0], self.base)
+            outs |= entries_below(directory, table_in(stage).get("outs"))
+            deps |= entries_below(directory, table_in(stage).get("deps"))
+        listed = self.context.git.run("ls-tree", "-r", "-z", "--name-only", self.experiment.commit).split(b"\0")
+        for pointer in (os.fsdecode(path) for path in listed if path.endswith(DVC.encode())):
+            table = table_in(self.yaml(pointer))
+            wdir = clean_text(table.get("wdir"), 1_000)
+            deps |= entries_below(posixpath.join(posixpath.dirname(pointer), wdir), table.get("outs"))
+        absent = (entry for path, entry in deps.items() if path not in outs and self.tree.mode(path) is None)
+        unstored = (entry for path, entry in outs.items() if path not in known and not self.experiment.has_failed)
         return self.cached(absent), self.cached(unstored)
 
-    def cached(self, entries: list[dict[str, Any]]) -> list[ImportedFile]:
+    def cached(self, entries: Iterable[Mapping[str, Any]]) -> list[ImportedFile]:
         """Returns the files of DVC's cache that entries of dvc.lock point to."""
         return [file for entry in entries for file in self.cache.files(entry, self.left_out)]
 
@@ -188,9 +205,5 @@ class ExperimentReader:
 
     def lock_before(self) -> list[ImportedFile]:
         """Returns the dvc.lock that the experiment began with: its own tells what came of it."""
-        data = self.base.read(LOCK, 1 << 20)
-        return [ImportedFile(LOCK, data)] if data else []
-
-    def tree_id(self) -> str:
-        """Returns the id of the experiment's tree."""
-        return self.context.git.run("rev-parse", "--verify", f"{self.experiment.commit}^{{tree}}").decode().strip()
+        data = self.tree_before.read(self.below(LOCK), 1 << 20)
+        return [ImportedFile(self.below(LOCK), data)] if data else []

@@ -12,8 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.extras.importers.foreign_files import clean_text, list_files, parse_yaml, read_bytes, scan_directory
-from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, MetricPoint, read_time
+from gitrun.extras.importers.foreign_files import (
+    clean_text,
+    list_files,
+    parse_yaml,
+    read_bytes,
+    scan_directory,
+    table_in,
+    texts_in,
+)
+from gitrun.extras.importers.imported import ImportedRun, LeftOut, MetricPoint, join_trials, read_time
 from gitrun.extras.importers.metric_tables import read_metric_tables, read_printed_metrics
 from gitrun.model.run import SCRIPT
 from gitrun.scripts.yaml_text import read_yaml
@@ -24,8 +32,9 @@ if TYPE_CHECKING:
 
     from gitrun.extras.importers.imported import Context
 
-TOOL, RECORDS = "hydra", ".hydra"
+TOOL, RECORDS, SWEEP = "hydra", ".hydra", "multirun.yaml"
 USUAL = ("outputs", "multirun")
+NOT_RECORDED = ("the source: Hydra recorded none", "the outcome: Hydra recorded none, so it counts as completed")
 DEEPEST, MOST_DIRECTORIES, LARGEST_LOG = 8, 100_000, 64 << 20
 # [2026-01-02 03:04:05,678][__main__][INFO] - loss: 0.1
 LOG_PREFIX = re.compile(rb"^\[[^]\n]*\]\[[^]\n]*\]\[[A-Z]+\] - ", re.MULTILINE)
@@ -34,12 +43,27 @@ LOG_PREFIX = re.compile(rb"^\[[^]\n]*\]\[[^]\n]*\]\[[A-Z]+\] - ", re.MULTILINE)
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the jobs below a directory (default: `outputs` and `multirun`). Raises UsageError if there are none."""
     tops = [context.directory / Path(name).expanduser() for name in ((context.source,) if context.source else USUAL)]
-    jobs = [directory for top in tops for directory in find_jobs(top)]
-    if not jobs:
+    found = [(top, directory) for top in tops for directory in find_jobs(top)]
+    if not found:
         raise UsageError(
             f"no jobs of Hydra in {context.source or 'outputs or multirun'}", "For example: git run import hydra outputs"
         )
-    yield from map(read_job, jobs)
+    sweeps: dict[Path, list[ImportedRun]] = {}
+    for top, directory in found:
+        job = read_job(directory)
+        if isinstance(job, ImportedRun) and directory != top and is_sweep(directory.parent):
+            sweeps.setdefault(directory.parent, []).append(job)
+        else:
+            yield job
+    for directory, jobs in sweeps.items():
+        # the sweep of a job is named by where it was: the names of its jobs
+        name = hashlib.sha256("\n".join(job.key for job in jobs).encode()).hexdigest()[:8]
+        yield from join_trials(f"{'-'.join(directory.parts[-2:])}-{name}", jobs)
+
+
+def is_sweep(directory: Path) -> bool:
+    """Returns whether a directory is that of a multirun."""
+    return (directory / SWEEP).is_file() and not (directory / SWEEP).is_symlink()
 
 
 def find_jobs(top: Path) -> Iterator[Path]:
@@ -60,7 +84,8 @@ def read_job(directory: Path) -> ImportedRun | LeftOut:
     config_file = directory / RECORDS / "config.yaml"
     config, hydra = read_config(config_file), read_config(directory / RECORDS / "hydra.yaml")
     # where the job wrote names it, wherever its directory is now; the path itself is nobody's business
-    location = clean_text(look_up(hydra or {}, "hydra", "runtime", "output_dir"), 4_000) or directory.name
+    about = table_in(hydra, "hydra")
+    location = clean_text(table_in(about, "runtime").get("output_dir"), 4_000) or directory.name
     key = f"{'-'.join(directory.parts[-2:])}-{hashlib.sha256(location.encode()).hexdigest()[:8]}"
     if config is None:
         return LeftOut(key, "its .hydra/config.yaml cannot be read")
@@ -68,9 +93,8 @@ def read_job(directory: Path) -> ImportedRun | LeftOut:
     created = read_time(int(config_file.stat().st_mtime))
     if created is None:
         return LeftOut(key, "its time is no time")
-    job = clean_text(look_up(hydra or {}, "hydra", "job", "name"), 200) or "job"
-    overrides = look_up(hydra or {}, "hydra", "overrides", "task")
-    words = [word for word in overrides if isinstance(word, str)] if isinstance(overrides, list) else []
+    job, number = clean_text(table_in(about, "job").get("name"), 200) or "job", table_in(about, "job").get("num")
+    words = texts_in(table_in(about, "overrides").get("task"))
     flags = dict(iterate_leaves(config))
     listing = list_files(directory, without=frozenset({RECORDS}))
     log = directory / f"{job}.log"
@@ -80,14 +104,8 @@ def read_job(directory: Path) -> ImportedRun | LeftOut:
         key=key, tool=TOOL, operation=f"{job}.py", kind=SCRIPT, command=("{python}", f"{job}.py"), created=created,
         flags=flags, given=tuple(name for word in words if (name := word.lstrip("+~").partition("=")[0]) in flags),
         started=created, stopped=read_time(int(ended)), output=log if log.is_file() and not log.is_symlink() else b"",
-        points=partial(read_job_metrics, files, log, flags),
-        produced=tuple(
-            ImportedFile(file.path, file.location, file.is_executable) for file in listing.files if file.path in files
-        ),
-        left_out=(
-            "the source: Hydra recorded none", "the outcome: Hydra recorded none, so it counts as completed",
-            *("a symbolic link" for _ in listing.links[:1]), *(reason for _, reason in listing.left_out),
-        ),
+        points=partial(read_job_metrics, files, log, flags), produced=listing.imported({log.name}),
+        trial=number if isinstance(number, int) else None, left_out=(*NOT_RECORDED, *listing.reasons()),
     )  # fmt: skip
 
 
@@ -102,10 +120,3 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
     data = read_bytes(path)
     # the stricter reader decides whether it is valid and within budgets
     return read_yaml(data) if data is not None and (isinstance(parse_yaml(data), dict) or not data.strip()) else None
-
-
-def look_up(value: object, *names: str) -> object:
-    """Returns a value in nested tables; None if one of them is missing."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.extras.importers.foreign_files import list_files
-from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, read_time
+from gitrun.extras.importers.imported import ImportedRun, LeftOut, read_ending, read_time
 from gitrun.extras.importers.mlflow_stores import read_store
 from gitrun.git.objects import Objects
 from gitrun.git.trees import GitTree
 from gitrun.model.flags import parse_value
-from gitrun.model.run import COMMAND, COMPLETED, ERROR, SCRIPT, TERMINATED, Comment
+from gitrun.model.run import COMMAND, SCRIPT, Comment
 from gitrun.model.tree import REGULAR
 
 if TYPE_CHECKING:
@@ -27,56 +27,51 @@ if TYPE_CHECKING:
 TOOL, OWN = "mlflow", "mlflow."
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 DEFAULT = "Default"
-ENDINGS = {"FINISHED": (COMPLETED, 0), "FAILED": (ERROR, 1), "KILLED": (TERMINATED, -15)}
-"""Status and exit status, which MLflow does not record, of runs that have ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that ran: operation, kind and command, and the commit and tree of its source if that is in this repository."""
+    """A program that ran: operation, kind and command, and the commit of its source if that is in this repository."""
 
     operation: str
     kind: str
     command: tuple[str, ...]
     commit: str = ""
-    tree: str = ""
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the runs of a store. Raises UsageError if there is none, MissingPackage without PyYAML."""
     with Objects(context.git) as objects:
         for run in read_store(context.source, context.directory):
-            created = time_from_milliseconds(run.started)
+            created, ending = read_time(run.started, 1_000), read_ending(run.status)
             if run.is_deleted:
                 yield LeftOut(run.run_id, "it was deleted in MLflow")
-            elif run.status not in ENDINGS:
+            elif ending is None:
                 yield LeftOut(run.run_id, "MLflow recorded no end of it")
             elif created is None:
                 yield LeftOut(run.run_id, "it has no time")
             else:
-                yield read_stored_run(context, objects, run, created)
+                yield read_stored_run(context, find_program(context.git, objects, run), run, created, ending)
 
 
-def read_stored_run(context: Context, objects: Objects, run: StoredRun, created: datetime) -> ImportedRun:
+def read_stored_run(
+    context: Context, program: Program, run: StoredRun, created: datetime, ending: tuple[str, int]
+) -> ImportedRun:
     """Returns one run."""
-    program = find_program(context.git, objects, run)
-    status, exit_status = ENDINGS[run.status]
     listing = list_files(run.artifacts) if run.artifacts else None
     note, user = run.tags.get(f"{OWN}note.content", ""), run.tags.get(f"{OWN}user", "")
-    left_out = ["a symbolic link"] if listing and listing.links else []
-    left_out += [] if listing else ["artifacts that are not beside the store"]
-    left_out.append("changes that were not committed" if program.tree else "the source: MLflow recorded no commit that is here")
+    lost = "changes that were not committed" if program.commit else "the source: MLflow recorded no commit that is here"
     return ImportedRun(
         key=run.run_id, tool=TOOL, operation=program.operation, kind=program.kind, command=program.command, created=created,
         flags={name: parse_value(value) for name, value in run.params.items()}, given=tuple(run.params),
-        source_tree=program.tree, base=program.commit or None, status=status, exit_status=exit_status,
-        started=created, stopped=time_from_milliseconds(run.ended), points=run.points,
-        produced=tuple(ImportedFile(file.path, file.location, file.is_executable) for file in listing.files) if listing else (),
+        source_tree=program.commit, base=program.commit or None, status=ending[0], exit_status=ending[1],
+        started=created, stopped=read_time(run.ended, 1_000), points=run.points,
+        produced=listing.imported() if listing else (),
         label=run.name or None, tags=tuple(list_tags(run)),
         comments=(Comment(note, user if context.with_authors else "", created),) if note else (),
         parent=run.tags.get(f"{OWN}parentRunId", ""),
         author=(user, f"{user}@mlflow.invalid") if context.with_authors and user else None,
-        left_out=(*left_out, *(reason for _, reason in listing.left_out)) if listing else tuple(left_out),
+        left_out=(lost, *(listing.reasons() if listing else ["artifacts that are not beside the store"])),
     )  # fmt: skip
 
 
@@ -84,20 +79,18 @@ def find_program(git: Git, objects: Objects, run: StoredRun) -> Program:
     """Returns what ran: the script at the recorded commit if both are here, else the words that MLflow recorded."""
     name = run.tags.get(f"{OWN}source.name", "")
     commit = run.tags.get(f"{OWN}source.git.commit", "")
-    tree = ""
-    if COMMIT.fullmatch(commit) and len(commit) == git.object_format.digits:
-        # a commit only: an id may be that of a tree or a tag
-        one = objects.read(commit)
-        tree = git.run("rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip() if one and one.kind == "commit" else ""
-    path = find_script(GitTree(objects, tree), name) if tree else ""
+    is_id = COMMIT.fullmatch(commit) and len(commit) == git.object_format.digits
+    # a commit only: an id may be that of a tree or a tag
+    commit = commit if is_id and (one := objects.read(commit)) and one.kind == "commit" else ""
+    path = find_script(GitTree(objects, commit), name) if commit else ""
     if path:
-        return Program(path, SCRIPT, ("{python}", path), commit, tree)
+        return Program(path, SCRIPT, ("{python}", path), commit)
     operation = name.rpartition("/")[2] or run.experiment or TOOL
     try:
         words = tuple(shlex.split(name))
     except ValueError:
         words = ()
-    return Program(operation, COMMAND, words or (operation,), commit if tree else "", tree)
+    return Program(operation, COMMAND, words or (operation,), commit)
 
 
 def find_script(tree: GitTree, name: str) -> str:
@@ -115,10 +108,3 @@ def list_tags(run: StoredRun) -> Iterator[str]:
     for name, value in run.tags.items():
         if not name.startswith(OWN):
             yield f"{name}={value}" if value else name
-
-
-def time_from_milliseconds(milliseconds: object) -> datetime | None:
-    """Returns a time in UTC from milliseconds since 1970; None if it is none."""
-    if not isinstance(milliseconds, int | float) or isinstance(milliseconds, bool):
-        return None
-    return read_time(milliseconds / 1_000)

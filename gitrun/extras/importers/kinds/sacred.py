@@ -9,11 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.extras.importers.foreign_files import clean_text, list_files, path_fault, read_bytes, read_json, scan_directory
-from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, MetricPoint
+from gitrun.extras.importers.foreign_files import (
+    clean_text,
+    list_files,
+    path_fault,
+    read_bytes,
+    read_json,
+    scan_directory,
+    table_in,
+    texts_in,
+)
+from gitrun.extras.importers.imported import (
+    ImportedFile,
+    ImportedRun,
+    LeftOut,
+    MetricPoint,
+    read_ending,
+    read_environment,
+)
 from gitrun.extras.importers.metric_tables import read_printed_metrics
 from gitrun.model.metrics import number_from_json
-from gitrun.model.run import COMPLETED, ERROR, SCRIPT, TERMINATED
+from gitrun.model.run import COMPLETED, SCRIPT
 from gitrun.source.config_files import iterate_leaves
 
 if TYPE_CHECKING:
@@ -23,8 +39,6 @@ if TYPE_CHECKING:
 
 TOOL = "sacred"
 RECORDS = frozenset({"config.json", "run.json", "metrics.json", "cout.txt", "info.json"})
-ENDINGS = {"COMPLETED": (COMPLETED, 0), "FAILED": (ERROR, 1), "INTERRUPTED": (TERMINATED, -2), "TIMEOUT": (TERMINATED, -15)}
-"""Status and exit status, which Sacred does not record, of runs that have ended."""
 LARGEST = 64 << 20
 
 
@@ -37,31 +51,29 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
         raise UsageError(f"{context.source or 'runs'} has no runs of Sacred", "For example: git run import sacred runs")
     for directory in directories:
         record, config = read_json(directory / "run.json", LARGEST), read_json(directory / "config.json")
-        about = record if isinstance(record, dict) else {}
+        about = table_in(record)
         created = parse_iso_time(about.get("start_time"))
-        if about.get("status") not in ENDINGS:
+        if read_ending(about.get("status")) is None:
             yield LeftOut(directory.name, "Sacred recorded no end of it")
         elif created is None:
             yield LeftOut(directory.name, "it has no time")
         else:
-            yield read_observed_run(
-                directory, about, config if isinstance(config, dict) else {}, created, with_authors=context.with_authors
-            )
+            yield read_observed_run(directory, about, table_in(config), created, with_authors=context.with_authors)
 
 
 def read_observed_run(
     directory: Path, about: Mapping[str, Any], config: Mapping[str, Any], created: datetime, *, with_authors: bool
 ) -> ImportedRun:
     """Returns one run."""
-    experiment, meta, host = inner_table(about, "experiment"), inner_table(about, "meta"), inner_table(about, "host")
+    experiment, host = table_in(about, "experiment"), table_in(about, "host")
     script = clean_text(experiment.get("mainfile"), 1_000) or "experiment.py"
     command, left_out = clean_text(about.get("command"), 200), list[str]()
     if command not in {"", "main"}:
         left_out.append(f"its command {command}: a restart runs main")
     source = read_sources(directory, experiment, left_out)
     flags = dict(iterate_leaves(config))
-    updates = dict(iterate_leaves(inner_table(meta, "config_updates")))
-    status, exit_status = ENDINGS[about["status"]]
+    updates = dict(iterate_leaves(table_in(about, "meta", "config_updates")))
+    status, exit_status = read_ending(about.get("status")) or (COMPLETED, 0)
     trace = about.get("fail_trace")
     listing = list_files(directory, without=RECORDS)
     name, machine = clean_text(experiment.get("name"), 200), clean_text(host.get("hostname"), 100)
@@ -72,17 +84,10 @@ def read_observed_run(
         reason=clean_text(trace[-1], 500).strip() if isinstance(trace, list) and trace else "",
         started=created, stopped=parse_iso_time(about.get("stop_time")),
         output=directory / "cout.txt" if (directory / "cout.txt").is_file() else b"",
-        points=partial(read_observed_metrics, directory, flags),
-        produced=tuple(ImportedFile(file.path, file.location, file.is_executable) for file in listing.files),
+        points=partial(read_observed_metrics, directory, flags), produced=listing.imported(),
         author=(machine, f"sacred@{machine}") if with_authors and machine else None,
-        left_out=(*left_out, *(reason for _, reason in listing.left_out), *("a symbolic link" for _ in listing.links[:1])),
+        left_out=(*left_out, *listing.reasons()),
     )  # fmt: skip
-
-
-def inner_table(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Returns a table in a record; an empty one if it is missing."""
-    inner = value.get(name)
-    return inner if isinstance(inner, dict) else {}
 
 
 def read_sources(directory: Path, experiment: Mapping[str, Any], left_out: list[str]) -> tuple[ImportedFile, ...]:
@@ -102,17 +107,10 @@ def read_sources(directory: Path, experiment: Mapping[str, Any], left_out: list[
 
 def read_machine(experiment: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str, Any]:
     """Returns system, Python and packages. Variables of the environment, which may be secret, are left out."""
-    words = experiment.get("dependencies")
-    pairs = [word.partition("==") for word in words if isinstance(word, str)] if isinstance(words, list) else []
-    packages = {clean_text(name.lower(), 100): clean_text(version, 100) for name, _, version in pairs if name and version}
-    system, version = host.get("os"), clean_text(host.get("python_version"), 50)
-    name = clean_text(system[0], 50) if isinstance(system, list) and system else ""
-    tables = {
-        "platform": {"system": name} if name else None,
-        "python": {"version": version} if version else None,
-        "packages": dict(sorted(packages.items())) or None,
-    }
-    return {name: one for name, one in tables.items() if one}
+    pairs = (word.partition("==") for word in texts_in(experiment.get("dependencies"), 5_000, 200))
+    packages = {name.lower(): version for name, _, version in pairs if name and version}
+    (system,) = (*texts_in(host.get("os"), 1, 50), "")[:1]
+    return read_environment(system, clean_text(host.get("python_version"), 50), packages)
 
 
 def read_observed_metrics(directory: Path, flags: Mapping[str, object]) -> Iterator[MetricPoint]:

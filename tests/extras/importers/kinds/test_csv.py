@@ -70,6 +70,40 @@ def test_what_list_writes_is_read(repo, tmp_path) -> None:
     assert run.metrics.ask("loss") == 0.2
 
 
+def test_rows_of_one_batch_are_its_trials(repo) -> None:
+    repo.write(
+        "runs.csv",
+        "id,batch,trial,operation,flag.lr,flag.n,metric.loss\nb,,,sweep,,,\n"
+        + "".join(
+            f"{number},b,{number},train.py,{lr},{n},{lr * n}\n" for number, lr, n in ((2, 0.1, 8), (10, 0.2, 9), (3, 0.2, 8))
+        )
+        + "x,,,train.py,0.5,1,1\n",
+    )
+    repo.run("import", "csv", "runs.csv", check=True)
+    project = Project(repo.path)
+    (batch,) = [run for run in project.list_runs() if run.attempt.kind == "batch"]
+    trials = project.read_batch(batch).trials
+    assert [(trial.attempt.trial, trial.flags["lr"], trial.flags["n"]) for trial in trials] == [
+        (1, 0.1, 8),
+        (2, 0.2, 8),
+        (3, 0.2, 9),
+    ]
+    assert (batch.operation, len(project.list_runs())) == ("train.py+", 5)
+    assert "5 already here" in repo.run("import", "csv", "runs.csv", check=True).stderr
+
+
+def test_table_that_mlflow_writes_is_read_as_it_is(repo) -> None:
+    repo.write(
+        "runs.csv",
+        "run_id,experiment_id,status,start_time,end_time,metrics.loss,params.lr,tags.mlflow.source.name,tags.paper\n"
+        "002de97a,1,FINISHED,2026-11-29 20:57:03.188+00:00,2026-11-29 20:57:04.721+00:00,0.5,0.1,train.py,1\n",
+    )
+    repo.run("import", "csv", "runs.csv", check=True)
+    (run,) = Project(repo.path).list_runs()
+    assert (run.operation, dict(run.flags), run.metrics.ask("loss")) == ("train.py", {"lr": 0.1}, 0.5)
+    assert (run.notes.tags, run.attempt.duration) == (("paper=1",), 1.533)
+
+
 def test_tabs_and_a_byte_order_mark_are_read(repo) -> None:
     repo.write("runs.tsv", b"\xef\xbb\xbfflag.x\tmetric.y\n1\t2\n")
     repo.run("import", "csv", "runs.tsv", check=True)

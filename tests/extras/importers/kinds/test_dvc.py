@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -137,7 +138,7 @@ def test_content_that_is_not_what_the_lock_says_is_left_out(project) -> None:
     (file,) = (path for path in project.path.joinpath(".dvc/cache").rglob("*") if path.is_file())
     file.write_bytes(b"wrong\n")
     ended = project.run("import", "dvc", check=True)
-    assert "model.bin in .dvc/cache has another content than it should" in ended.stderr
+    assert "model.bin in DVC's cache has another content than it should" in ended.stderr
     file.unlink()
     file.symlink_to(project.path / "train.py")
     assert "model.bin" not in {file.path for file in Project(project.path).list_runs()[0].attempt.files}
@@ -225,8 +226,46 @@ def test_repository_without_experiments_says_so(project) -> None:
     assert (ended.returncode, "no experiments of DVC in this repository" in ended.stderr) == (129, True)
 
 
-def test_source_is_not_taken(project) -> None:
-    ended = project.run("import", "dvc", "elsewhere")
+def test_project_below_the_top_is_read_with_its_cache_elsewhere(project, tmp_path) -> None:
+    names = ("dvc.yaml", "params.yaml", "prepare.py", "train.py", ".gitignore")
+    (project.path / "ml").mkdir()
+    for name in names:
+        project.git("mv", name, f"ml/{name}")
+    project.write("ml/.dvc/config", f"[cache]\n    dir = {tmp_path}/cache\n")
+    project.write("ml/.gitignore", f"{IGNORED}/raw.csv\n")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "below")
+    base = project.git("rev-parse", "HEAD")
+    # the data of this experiment is new, and the cache of another directory has it
+    raw = into_cache(project, "raw.csv", b"7\n")
+    shutil.move(project.path / ".dvc/cache", tmp_path / "cache")
+    shutil.rmtree(project.path / ".dvc")
+    project.write("ml/raw.csv.dvc", json.dumps({"outs": [raw]}))
+    project.write("ml/params.yaml", PARAMS.format(lr=0.5))
+    project.write("ml/prepare.py", 'open("data.txt", "w").write(open("raw.csv").read())\n')
+    project.write("ml/metrics.json", '{"loss": 0.875}')
+    project.git("add", "-A", "-f")
+    commit = project.git("commit-tree", "-p", base, "-m", "dvc: commit experiment 1", project.git("write-tree"))
+    project.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/below", commit)
+    project.git("reset", "-q", "--hard", base)
+    project.run("import", "dvc", check=True)
+    (run,) = Project(project.path).list_runs()
+    assert (run.operation, run.flags.get("train.lr"), run.metrics.ask("loss")) == ("dvc repro", 0.5, 0.875)
+    assert project.git("cat-file", "-p", f"{run.id}:ml/raw.csv") == "7"
+    for words, directory in (((), "ml"), (("ml",), ".")):
+        assert "1 already here" in project.run("import", "dvc", *words, cwd=project.path / directory, check=True).stderr
+    project.run("trust", "below", check=True)
+    project.run("--restart", "below", check=True)
+    (run,) = Project(project.path).list_runs()
+    assert run.metrics.ask("loss") == 0.875
+    project.write("other/.dvc/config", "")
+    project.git("add", "-A")
+    ended = project.run("import", "dvc")
+    assert (ended.returncode, "DVC projects are in ml, other" in ended.stderr) == (129, True)
+
+
+def test_source_outside_of_the_repository_is_refused(project) -> None:
+    ended = project.run("import", "dvc", "../elsewhere")
     assert (ended.returncode, "experiments of DVC are read from this repository" in ended.stderr) == (129, True)
 
 

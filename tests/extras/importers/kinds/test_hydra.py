@@ -53,18 +53,29 @@ def test_job_of_hydra_is_a_run(repo, jobs) -> None:
     ended = repo.run("import", "hydra", jobs, check=True)
     runs = Project(repo.path).list_runs()
     (run,) = (run for run in runs if run.flags.get("opt.name") == "sgd")
-    assert (run.operation, run.status, len(runs)) == ("train.py", "completed", 3)
+    assert (run.operation, run.status, len(runs)) == ("train.py", "completed", 4)
     assert (dict(run.flags), run.attempt.given) == ({"opt.lr": 0.001, "opt.name": "sgd", "layers": [1, 2]}, ("opt.name",))
     assert (run.metrics.ask("loss"), run.metrics.ask("accuracy"), "lr is 0.001" in run.output) == (0.002, 0.003, True)
     assert [file.path for file in run.attempt.files] == ["metrics.json"]
     assert "Hydra recorded none, so it counts as completed" in ended.stderr
-    assert sorted(run.metrics.ask("loss") for run in runs) == [0.002, 0.5, 1.0]
 
 
 def test_same_jobs_are_known_below_another_directory(repo, jobs) -> None:
-    repo.run("import", "hydra", jobs / "outputs", check=True)
-    assert "imported 2 runs from hydra; 1 already here" in repo.run("import", "hydra", jobs, check=True).stderr
-    assert "3 already here" in repo.run("import", "hydra", jobs, check=True).stderr
+    ended = repo.run("import", "hydra", jobs / "outputs", check=True)
+    # there is nothing to execute
+    assert "To restart one" not in ended.stderr
+    assert "imported 3 runs from hydra; 1 already here" in repo.run("import", "hydra", jobs, check=True).stderr
+    assert "4 already here" in repo.run("import", "hydra", jobs, check=True).stderr
+
+
+def test_multirun_is_a_batch(repo, jobs) -> None:
+    repo.run("import", "hydra", jobs, check=True)
+    project = Project(repo.path)
+    (batch,) = [run for run in project.list_runs() if run.attempt.kind == "batch"]
+    assert (batch.operation, dict(batch.flags)) == ("train.py+", {"opt.name": "adam", "layers": [1, 2]})
+    assert [(trial.attempt.trial, trial.flags["opt.lr"]) for trial in project.read_batch(batch).trials] == [(1, 0.5), (2, 0.25)]
+    assert "opt.lr=[0.5, 0.25]" in repo.run("show", batch.id, check=True).stdout
+    assert repo.run("doctor").returncode == 0
 
 
 def test_restart_of_a_job_says_that_there_is_no_source(repo, jobs) -> None:

@@ -192,6 +192,12 @@ def test_file_that_is_no_store_is_refused(repo, tmp_path, content) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
+@pytest.mark.parametrize("typed", ["http://host:5000", "https://u:p@host", "databricks", "postgresql://host/db"])
+def test_server_is_refused_with_what_to_do(repo, typed) -> None:
+    ended = repo.run("import", "mlflow", typed)
+    assert (ended.returncode, "mlflow experiments csv -x ID -o runs.csv && git run import csv" in ended.stderr) == (129, True)
+
+
 PROGRAM = """\
 import sys, mlflow
 mlflow.set_tracking_uri(sys.argv[1])
