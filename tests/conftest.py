@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
@@ -67,6 +68,17 @@ def pytest_configure(config: pytest.Config) -> None:
     for number, handler in ((SIGINT, default_int_handler), (SIGQUIT, pass_over), (SIGHUP, pass_over)):
         if getsignal(number) is SIG_IGN:
             signal(number, handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps thousands of tests out of Python's search for garbage, which would pass over them a tenth of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pass_over(*_: object) -> None:

@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import TypeAlias
 
 import pytest
@@ -34,13 +35,16 @@ WORDED = {"attempt", "run", "talk", "lines", "piped"}
 """Methods of Git that take the words of a git command."""
 
 
-def calls(module: Module) -> Iterator[tuple[ast.Call, str]]:
+@cache
+def calls(module: Module) -> tuple[tuple[ast.Call, str], ...]:
     """Every call with the full name of what is called: `os.system` of `s()` after `from os import system as s`."""
     known = dict(meanings(module))
+    found = []
     for node in module.nodes:
         if isinstance(node, ast.Call):
             first, dot, rest = dotted(node.func).partition(".")
-            yield node, known.get(first, first) + dot + rest
+            found.append((node, known.get(first, first) + dot + rest))
+    return tuple(found)
 
 
 def fits(name: str, patterns: Iterable[str]) -> bool:

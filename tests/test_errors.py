@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
-import gitrun
+from test_floors import modules
+
 from gitrun import errors
 from gitrun.commands.install_docs import SHARE
 from gitrun.errors import GitrunError
@@ -26,11 +26,11 @@ def test_every_error_has_a_kind_of_its_own() -> None:
 
 
 def test_every_error_is_a_class_of_one_module() -> None:
-    for path in Path(gitrun.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    names = {one.__name__ for one in error_classes()}
+    for module in modules():
+        for node in module.nodes:
             bases = {ast.unparse(base) for base in node.bases} if isinstance(node, ast.ClassDef) else set()
-            names = {one.__name__ for one in error_classes()}
-            assert path.name == "errors.py" or not bases & names, f"{path}: {node.name}"
+            assert module.path == "errors.py" or not bases & names, f"{module.path}: {node.name}"
 
 
 def test_tree_of_errors_shows_each_class_with_its_kind() -> None:

@@ -278,9 +278,9 @@ def long_function(module: Module) -> Iterable[str]:
                 yield module.wrong(node.lineno, f"{node.name} has {lines} lines, {LONGEST_FUNCTION} are the limit")
 
 
-def imports(module: Module) -> Found:
-    for node in module.nodes:
-        yield from imports_of(module, node)
+@cache
+def imports(module: Module) -> tuple[tuple[int, str], ...]:
+    return tuple(found for node in module.nodes for found in imports_of(module, node))
 
 
 def imports_of(module: Module, node: ast.AST) -> Found:
@@ -317,15 +317,18 @@ def named(module: Module, *patterns: str) -> Iterator[str]:
             yield module.wrong(line, f"names {name}")
 
 
-def uses(module: Module) -> Found:
+@cache
+def uses(module: Module) -> tuple[tuple[int, str], ...]:
     """Line and full name of what is used: `os.environ` of `e` after `from os import environ as e`."""
     meaning = dict(meanings(module))
     exempt = print_runs_of(module)
+    found = []
     for node in module.nodes:
         name = dotted(node)
         if isinstance(node, ast.expr) and name and id(node) not in exempt:
             first, dot, rest = name.partition(".")
-            yield node.lineno, meaning.get(first, first) + dot + rest
+            found.append((node.lineno, meaning.get(first, first) + dot + rest))
+    return tuple(found)
 
 
 def meanings(module: Module) -> Iterator[tuple[str, str]]:
