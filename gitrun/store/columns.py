@@ -41,6 +41,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect
 from collections import Counter
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ from gitrun.dataclass import dataclass
 from gitrun.model.metrics import Metrics
 from gitrun.model.run import PRUNED, TERMINATED, counts_as_json
 from gitrun.store.index import garbage_collector_off
-from gitrun.store.index_rows import decode_counts
+from gitrun.store.index_rows import FIELDS, LISTED, decode_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,8 +80,8 @@ NAMED = {
     "stopped": "stopped", "duration": "duration", "exit_status": "exit_status",
 }  # fmt: skip
 """Properties of filters, except the id, and the fields of rows that hold them."""
-READ = ("created", "pruned", "counts", "flags", "metrics", *dict.fromkeys(NAMED.values()))
-"""The fields of rows that columns are made of."""
+UNLISTED = frozenset(NAMED.values()) - frozenset(LISTED)
+"""Fields that no list shows, and only whole records have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,14 @@ def read_snapshot(index: Index) -> Snapshot:
     """Returns the runs of the index as of when it was opened."""
     with garbage_collector_off():
         rows = index.tips()
-    broken = tuple((run_id, reason) for run_id, _, reason in rows if reason is not None)
+    # unreadable ones come last
+    first_broken = bisect(rows, 0, key=lambda row: row[2] is not None)
+    broken = tuple((run_id, reason or "") for run_id, _, reason in rows[first_broken:])
     # a run that is running, and a batch whose trials come in, change without a new tip
-    states = {run_id: tip for run_id, tip, reason in rows if reason is None}
+    states = {run_id: tip for run_id, tip, _ in islice(rows, first_broken)}
     states |= {run_id: f"{states[run_id]} {detail}" for run_id, detail in index.unsettled().items() if run_id in states}
     batches = tuple(index.batches())
-    words = chain.from_iterable((*states.items(), *broken))
+    words = chain(states, states.values(), chain.from_iterable(broken))
     stamp = hashlib.sha256("\n".join(words).encode(errors="surrogateescape")).hexdigest()[:16]
     is_unique = len({run_id[:DIGITS] for run_id in states}) == len(states)
     return Snapshot(stamp, states, broken, batches, DIGITS if is_unique else len(next(iter(states))))
@@ -169,9 +172,11 @@ def read_changes(index: Index, before: Snapshot, after: Snapshot) -> dict[str, A
 def read_rows(index: Index, snapshot: Snapshot, ids: Iterable[str], part: Part) -> dict[str, Any]:
     """Returns the runs with these ids as the columns of the part."""
     with garbage_collector_off():
-        pairs = index.fields(list(ids), READ)
-        names = [run_id for run_id, _ in pairs]
-        fields: Fields = {name: [row[at] for _, row in pairs] for at, name in enumerate(READ)}
+        asked = LISTED if {NAMED.get(name, name) for name in part.columns}.isdisjoint(UNLISTED) else FIELDS
+        names, rows = index.fields(list(ids), asked)
+        # one pass: a pass for each field would read all rows from memory again each time
+        columns = zip(*rows, strict=True) if rows else ((),) * len(asked)
+        fields: Fields = dict(zip(asked, columns, strict=True))
         answer: dict[str, Any] = {"n": len(names), "id": list(map(snapshot.cut, names))}
         if part.columns:
             return answer | {"columns": {name: named_column(name, names, fields, part.digits) for name in part.columns}}
@@ -250,7 +255,12 @@ def named_column(name: str, ids: Sequence[str], fields: Fields, digits: int) -> 
 def rounded_column(values: Sequence[float | None], digits: int) -> dict[str, Any]:
     """Returns a column of floats, rounded to these significant digits."""
     form = f"%.{digits}g"
-    short = [None if value is None else float(form % value) for value in values]
+    distinct = set(values) - {None}
+    if len(distinct) * 2 <= len(values):  # often durations, and rounding takes longer than finding
+        rounded = {value: float(form % value) for value in distinct}
+        short = list(map(rounded.get, values))
+    else:
+        short = [None if value is None else float(form % value) for value in values]
     # nan equals no number, itself neither
     is_same = short == list(values) or all(repr(one) == repr(other) for one, other in zip(short, values, strict=True))
     return column(short) | ({} if is_same else {"rounded": True})
@@ -261,8 +271,8 @@ def column(values: Sequence[Any], *, is_exact: bool = False) -> dict[str, Any]:
     # repr tells 1, 1.0, True and '1' apart, and nan equals nan
     if len(values) > 1 and len(set(map(repr, values[:SAMPLE]))) * 2 <= min(len(values), SAMPLE):
         keys = list(values) if set(map(type, values)) <= {str, type(None)} else list(map(repr, values))
-        order: dict[Any, int] = {}
-        indices = [order.setdefault(key, len(order)) for key in keys]
+        order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        indices = list(map(order.__getitem__, keys))
         if len(order) * 2 <= len(values):
             value_of = dict(zip(keys, values, strict=True))
             entries = list(map(value_of.__getitem__, order))

@@ -18,7 +18,7 @@ from gitrun.dataclass import dataclass
 from gitrun.model.filters import AND, NOT, PROPERTIES, Comparison
 from gitrun.model.run import PRUNED, TERMINATED
 from gitrun.model.text import is_text
-from gitrun.store.index_rows import FIELDS, whole_floats_as_integers
+from gitrun.store.index_rows import LISTED, whole_floats_as_integers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,8 @@ def compare(asked: Comparison) -> Prefilter:
     flag, metric = flag_value(name, asked.wanted), metric_value(name, asked.wanted)
     if name != asked.name:
         return value_bounds(flag if sort == "flag" else metric, asked)
-    there = Bound(f"({flag.is_there})", flag.there_values)
+    # only the name of a flag is followed by a colon, so the text tells; that takes a fifth of the time of json_type
+    there = Bound("instr(flags, ?)", (f'"{name}": ',))
     either = value_bounds(flag, asked), value_bounds(metric, asked)
     return Prefilter(
         chosen(there, either[0].maybe, either[1].maybe),
@@ -129,7 +130,6 @@ def compare(asked: Comparison) -> Prefilter:
 
 def chosen(there: Bound, flag: Bound, metric: Bound) -> Bound:
     """Returns the bound of the flag where the run has that flag, else of the metric."""
-    # a record holds the flags too, so sqlite cannot read it either if it cannot read the flags
     sql = f"(CASE WHEN {there.sql} THEN {flag.sql} ELSE {metric.sql} END)"
     return Bound(sql, (*there.values, *flag.values, *metric.values))
 
@@ -147,16 +147,6 @@ class StoredValue:
         """Returns the SQL condition that sqlite can read the column: it refuses nan and infinity."""
         return f"json_valid({self.column})"
 
-    @property
-    def is_there(self) -> str:
-        """Returns the SQL condition that there is such a value, which needs `there_values`."""
-        return f"{self.is_readable} AND json_type({self.column}, ?) IS NOT NULL"
-
-    @property
-    def there_values(self) -> tuple[object, ...]:
-        """Returns the values of `is_there`."""
-        return (self.path,)
-
     def bound(self, condition: str, *values: object, unreadable: int) -> Bound:
         """Returns a condition on `TYPE`, `NUMBER` and `SAME`; where sqlite cannot read the column, it is `unreadable`."""
         sql, given = "", list(values)
@@ -173,7 +163,9 @@ class StoredValue:
             else:
                 found = [*found, given.pop(0)] if piece == "?" else found
                 sql += piece
-        return Bound(f"(CASE WHEN {self.is_readable} THEN IFNULL({sql}, 0) ELSE {unreadable} END)", tuple(found))
+        # sqlite evaluates both sides of an AND, except in a condition of CASE
+        known = f"CASE WHEN {sql} THEN 1 ELSE 0 END"
+        return Bound(f"(CASE WHEN {self.is_readable} THEN {known} ELSE {unreadable} END)", tuple(found))
 
 
 def flag_value(name: str, wanted: object) -> StoredValue:
@@ -185,7 +177,7 @@ def metric_value(name: str, wanted: object) -> StoredValue:
     """Returns where the last value of the metric of this name is stored."""
     is_number = isinstance(wanted, int | float) and not isinstance(wanted, bool) and abs(wanted) < LARGEST
     number = json.dumps(float(wanted) if is_number else wanted)  # type: ignore[arg-type]
-    return StoredValue("record", f'$[{FIELDS.index("metrics")}]."{name}"[0]', number)
+    return StoredValue("listed", f'$[{LISTED.index("metrics")}]."{name}"[0]', number)
 
 
 def value_bounds(value: StoredValue, asked: Comparison) -> Prefilter:
@@ -215,11 +207,12 @@ def number_bounds(value: StoredValue, operator: str, wanted: float) -> Prefilter
     """Returns the bounds of a comparison with a number."""
     gap = abs(wanted) * NEAR + 1e-300
     low, high = wanted - gap, wanted + gap
+    # behind the comparison, which leaves little to ask for
     is_number = "TYPE IN ('integer', 'real')"
     if operator in {EQUAL, UNEQUAL}:
         near, beyond = "NUMBER BETWEEN ? AND ?", "NUMBER NOT BETWEEN ? AND ?"
         if operator == EQUAL:
-            maybe = value.bound(f"TYPE = 'array' OR ({is_number} AND {near})", low, high, unreadable=1)
+            maybe = value.bound(f"TYPE = 'array' OR ({near} AND {is_number})", low, high, unreadable=1)
             return Prefilter(maybe, value.bound("SAME", unreadable=0))
         sure = f"TYPE != 'array' AND (NOT ({is_number}) OR {beyond})"
         return Prefilter(value.bound("TYPE = 'array' OR NOT SAME", unreadable=1), value.bound(sure, low, high, unreadable=0))
@@ -227,5 +220,5 @@ def number_bounds(value: StoredValue, operator: str, wanted: float) -> Prefilter
     near_end, far_end = (high, low) if strict == "<" else (low, high)
     same = "" if with_equal else " AND NOT SAME"
     equal = "SAME OR " if with_equal else ""
-    maybe = value.bound(f"{is_number} AND NUMBER {strict} ?{same}", near_end, unreadable=1)
-    return Prefilter(maybe, value.bound(f"{equal}({is_number} AND NUMBER {strict} ?)", far_end, unreadable=0))
+    maybe = value.bound(f"NUMBER {strict} ? AND {is_number}{same}", near_end, unreadable=1)
+    return Prefilter(maybe, value.bound(f"{equal}(NUMBER {strict} ? AND {is_number})", far_end, unreadable=0))

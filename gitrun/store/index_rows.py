@@ -27,19 +27,25 @@ FIELDS = (
     "comments", "marked", "unreadable",
 )  # fmt: skip
 """Names of what the array of `encode_row` holds, in its order."""
+LISTED = (
+    "created", "pruned", "counts", "flags", "metrics", "operation", "status", "label", "tags", "marked", "branch", "batch",
+    "trial", "duration", "exit_status",
+)  # fmt: skip
+"""Names of the fields that lists of very many runs show. A row has them in a short array of their own, in this order."""
+LISTED_AT = tuple(map(FIELDS.index, LISTED))
 
 
 def index_row(run: Run | BrokenRun) -> tuple[object, ...]:
     """Returns the values of a run's row, in the order of the index's columns."""
     if isinstance(run, BrokenRun):
         # empty values, because most columns are NOT NULL
-        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, None, 0, None, ""
-    attempt, notes = run.attempt, run.notes
+        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, None, 0, None, "", ""
+    attempt, notes, values = run.attempt, run.notes, row_values(run)
     return (
         run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
         notes.label, int(notes.marked), None, attempt.source, attempt.base,
         words_key(attempt.kind, attempt.operation, attempt.command), attempt.batch, int(attempt.kind == BATCH), attempt.pruned,
-        encode_row(run),
+        json.dumps(values), json.dumps([values[at] for at in LISTED_AT]),
     )  # fmt: skip
 
 
@@ -70,9 +76,20 @@ def whole_floats_as_integers(value: object) -> object:
 
 def encode_row(run: Run) -> str:
     """Encodes a run as JSON: an array in the order that `decode_row` reads."""
+    return json.dumps(row_values(run))
+
+
+def stored_fields(run: Run, names: Sequence[str]) -> list[object]:
+    """Returns these fields of a run as a row would have them now."""
+    values: list[object] = json.loads(encode_row(run))
+    return [values[FIELDS.index(name)] for name in names]
+
+
+def row_values(run: Run) -> list[object]:
+    """Returns what a row holds of a run, in the order of FIELDS."""
     a, notes = run.attempt, run.notes
     params = [getattr(a.params, name) for name in Params.__slots__]
-    return json.dumps([
+    return [
         a.id, a.operation, a.kind, a.command, a.cwd, dict(a.flags), params, a.status, to_microseconds(a.created), a.source,
         to_microseconds(a.started), to_microseconds(a.stopped), a.duration, a.exit_status, a.metrics.pack(),
         a.base, a.branch, a.dirty, a.batch, a.trial, a.pruned, asdict(a.counts) if a.counts else None,
@@ -80,7 +97,7 @@ def encode_row(run: Run) -> str:
         a.written is not None, a.result, a.author, a.conflicts, a.submodules, a.given, a.content, a.worker, a.reason,
         notes.label, notes.tags, [[c.text, c.author, to_microseconds(c.time)] for c in notes.comments], notes.marked,
         notes.unreadable,
-    ])  # fmt: skip
+    ]  # fmt: skip
 
 
 def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
