@@ -22,7 +22,7 @@ from gitrun.render.text import Shape
 from gitrun.views.compare import HEAD, LAST, NEEDS, Column, chosen_columns, columns_of, drop_equal_properties, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gitrun.model.run import Run
     from gitrun.project import Project
@@ -80,7 +80,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     selection = project.select(runs, question, -1 if by_points else limit or few)
     selected = [run for _, run in selection.runs]
     if by_points:
-        selected = order_by_points(selected, points)[: limit or None]
+        selected = views.batches.order_by_points(selected, points)[: limit or None]
     if names is not None:
         report_doubts(project, selected, [name.strip() for name in names.split(",")])
     columns = (
@@ -89,7 +89,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
         else columns_of(selected, list_needs(project, selected), equal=equal, order=question.sort or "")
     )
     if points and names is None:
-        columns.append(median_column(points))
+        columns += point_columns(points)
     columns = with_sparks(project, columns, selected, spark)
     if as_json:
         print_json(
@@ -146,16 +146,17 @@ def repeated_points(project: Project, question: Query) -> list[RepeatedPoint]:
     return []
 
 
-def order_by_points(trials: Sequence[Run], points: Sequence[RepeatedPoint]) -> list[Run]:
-    """Returns the trials in the order of their points, each by number; those without a value last."""
-    positions = {trial.id: position for position, point in enumerate(points) for trial in point.trials}
-    return sorted(trials, key=lambda run: (positions.get(run.id, len(points)), run.attempt.trial or 0))
+def point_columns(points: Sequence[RepeatedPoint]) -> list[Column]:
+    """Returns the columns of median, mean and standard deviation of the values at a trial's point."""
+    by_trial = {trial.id: point for point in points for trial in point.trials}
 
+    def column(name: str, of: Callable[[RepeatedPoint], float | None]) -> Column:
+        return Column(name, lambda run: of(by_trial[run.id]) if run.id in by_trial else None)
 
-def median_column(points: Sequence[RepeatedPoint]) -> Column:
-    """Returns the column of the median at a trial's point."""
-    medians = {trial.id: point.median for point in points for trial in point.trials}
-    return Column("median", lambda run: medians.get(run.id))
+    return [
+        column("median", lambda point: point.median), column("mean", lambda point: point.mean),
+        column("sd", lambda point: point.deviation),
+    ]  # fmt: skip
 
 
 def require_table(spark: str | None, forms: Mapping[str, bool]) -> None:

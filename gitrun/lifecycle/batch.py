@@ -45,7 +45,7 @@ from gitrun.model.batch_events import (
 )
 from gitrun.model.plan import Outcome, Skip
 from gitrun.model.provenance import NO_BASIS
-from gitrun.model.repeats import count_batch
+from gitrun.model.repeats import count_batch, has_repeats
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, run_ref, short_id
 from gitrun.model.text import count_text, ending_text, number_text
 from gitrun.model.values import format_value
@@ -593,7 +593,8 @@ class BatchRunner:
         words += f", {counts.pruned} pruned" if counts.pruned else ""
         words += f", {counts.error} failed" if counts.error else ""
         words += f"; best: #{best.number} {objectives[0].metric}={number_text(best.value)}" if best else ""
-        words += f" (median of {self.definition.repeat})" if best and self.definition.repeat > 1 else ""
+        if best and has_repeats(self.definition):
+            words += f" (median of {self.definition.repeat if self.definition.repeat > 1 else 'its point'})"
         self.session.say(words)
         trials, stopped = with_tips(self.session, trials), datetime.now(timezone.utc)
         return Outcome(status, code, begun, stopped, duration, reason=reason, counts=counts, trials=trials)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import replace
-from gitrun.model.batch import Proposal, count_trials
+from gitrun.model.batch import GRID, Proposal, count_trials
 from gitrun.model.digest import sha256
 from gitrun.model.run import COMPLETED, ERROR, RUNNING
 from gitrun.model.sampling import PRUNED, SearchPoints, is_ended
+from gitrun.model.space import Choice
 from gitrun.model.trial_counts import BestTrial
+from gitrun.model.values import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,6 +50,15 @@ def list_seeds(definition: BatchDefinition) -> tuple[int, ...]:
     return (definition.seed, *(int.from_bytes(sha256(text.encode()).digest()[:4], "big") for text in texts))
 
 
+def has_repeats(definition: BatchDefinition) -> bool:
+    """Returns whether points are tried several times: by `--repeat`, or by a list with equal values such as `[1]*3`."""
+    if definition.repeat > 1 or definition.sampler != GRID:
+        return definition.repeat > 1
+    lists: list[Sequence[Any]] = [domain.values for domain in definition.space.values() if isinstance(domain, Choice)]
+    lists.append([[[name, row[name]] for name in sorted(row)] for row in definition.points])
+    return any(len(set(map(identity, values))) < len(values) for values in lists)
+
+
 def group_trials(trials: Iterable[Trial], points: SearchPoints) -> list[list[Trial]]:
     """Returns the trials of each point, in the order of the first ones. Knowledge from elsewhere has no number and no point."""
     groups: dict[object, list[Trial]] = {}
@@ -70,9 +81,9 @@ def merge_trials(point: int, trials: Sequence[Trial], repeat: int) -> Trial:
 
 
 def count_batch(definition: BatchDefinition, trials: Sequence[Trial], total: int) -> TrialCounts:
-    """Counts the trials of a batch. If each point is repeated, the best trial is that nearest to the best median of a point."""
+    """Counts the trials of a batch. If points are repeated, the best trial is that nearest to the best median of a point."""
     counts = count_trials(trials, total, definition.objectives)
-    if definition.repeat == 1 or counts.best is None:
+    if counts.best is None or not has_repeats(definition):
         return counts
     sign = 1 if definition.objectives[0].minimize else -1
     points = SearchPoints(definition)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitrun.model.run import short_id
+from gitrun.model.text import count_text
 from gitrun.render.assets import policy_hash, read_asset
 from gitrun.render.batch_charts import draw_batch
 from gitrun.render.markup import (
@@ -19,7 +20,16 @@ from gitrun.render.markup import (
 )
 from gitrun.render.report_details import render_detail
 from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, fit_texts, ranges_sentence
-from gitrun.render.report_text import clip_text, report_verdict, review_commands, status_words, trial_heading, trial_rows
+from gitrun.render.report_text import (
+    clip_text,
+    point_heading,
+    point_rows,
+    report_verdict,
+    review_commands,
+    status_words,
+    trial_heading,
+    trial_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,10 +174,10 @@ def render_commands(report: Report) -> str:
 
 
 def render_batch(batch: RankedBatch) -> str:
-    """Renders the trials of a batch as a table, and its charts."""
+    """Renders the trials of a batch as a table, after its points if it tries them several times, and its charts."""
     shown = trial_rows(batch)
     rows = "".join(render_trial(batch, place, row) for place, row in enumerate(shown))
-    head = "".join(f'<th scope="col">{escape_text(clip_text(name, 60))}</th>' for name in trial_heading(batch))
+    head = render_heading(trial_heading(batch))
     charts = "".join(
         f"<h3>{render_code(clip_text(title, 60))}</h3>\n{chart}\n" for title, chart in draw_batch(batch, escape_text)
     )
@@ -175,7 +185,23 @@ def render_batch(batch: RankedBatch) -> str:
     left = len(batch.trials) - len(shown)
     caption = f"{len(shown):,} of {len(batch.trials):,} trials" if left else f"{len(shown):,} trials"
     table = f'<table class="trials"><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return f'{title}\n<div class="scroll">{table}</div>\n{charts}'
+    return f'{render_points(batch) if batch.points else ""}{title}\n<div class="scroll">{table}</div>\n{charts}'
+
+
+def render_heading(names: Sequence[str]) -> str:
+    """Renders the headings of a table."""
+    return "".join(f'<th scope="col">{escape_text(clip_text(name, 60))}</th>' for name in names)
+
+
+def render_points(batch: RankedBatch) -> str:
+    """Renders the points of a batch that tries them several times as a table."""
+    shown = point_rows(batch)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape_text(clip_text(cell, 60))}</td>' for cell in row)}</tr>" for row in shown)
+    caption = f"{len(shown):,} of {count_text(len(batch.points), 'point')}" if len(shown) < len(batch.points) else ""
+    caption = caption or count_text(len(shown), "point")
+    table = f'<table class="points"><caption>{caption}</caption><thead><tr>{render_heading(point_heading(batch))}</tr></thead>'
+    table += f"<tbody>{rows}</tbody></table>"
+    return f'<h2>Points of {link_run(batch.run)}, best first</h2>\n<div class="scroll">{table}</div>\n'
 
 
 def render_trial(batch: RankedBatch, place: int, row: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ from gitrun.render.report_text import (
     code_title,
     curve_ends,
     difference_rows,
+    point_heading,
+    point_rows,
     provenance_rows,
     report_verdict,
     review_commands,
@@ -72,14 +74,27 @@ def render_markdown(report: Report, budget: int) -> str:
 
 
 def render_trials(batch: RankedBatch) -> str:
-    """Renders the trials of a batch as a table."""
-    rows = [trial_heading(batch), ["---"] * len(trial_heading(batch))]
-    lines = [*rows[:1], *rows[1:], *([code_span(clip_text(cell, 60)) for cell in row] for row in trial_rows(batch))]
-    lines[0] = [code_span(clip_text(name, 60)) for name in lines[0]]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in lines)
-    hidden = len(batch.trials) - len(trial_rows(batch))
-    more = f"\n… and {hidden:,} more trials.\n" if hidden else ""
-    return f"### Trials of {code_span(short_id(batch.run.id))}, {batch.order}\n\n{table}\n{more}"
+    """Renders the trials of a batch as a table, after its points if it tries them several times."""
+    name, trials = code_span(short_id(batch.run.id)), trial_rows(batch)
+    text = f"### Trials of {name}, {batch.order}\n\n{span_table(trial_heading(batch), trials)}\n"
+    text += count_hidden(len(batch.trials) - len(trials), "trials")
+    if not batch.points:
+        return text
+    points = point_rows(batch)
+    hidden = count_hidden(len(batch.points) - len(points), "points")
+    return f"### Points of {name}, best first\n\n{span_table(point_heading(batch), points)}\n{hidden}\n{text}"
+
+
+def span_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Renders a table whose cells are code."""
+    lines = [[code_span(clip_text(cell, 60)) for cell in row] for row in (heading, *rows)]
+    lines.insert(1, ["---"] * len(heading))
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def count_hidden(count: int, what: str) -> str:
+    """Returns a line about what a table leaves out; empty if that is nothing."""
+    return f"\n… and {count:,} more {what}.\n" if count else ""
 
 
 def table_head(table: ReportTable) -> tuple[str, str]:

@@ -44,12 +44,16 @@ def commit_json(commit: Commit) -> dict[str, Any]:
 
 def batch_json(batch: RankedBatch) -> dict[str, Any]:
     """Returns a batch with its trials, the best first, and the flags that vary."""
-    objective = batch.objective
+    objective, first = batch.objective, batch.points[0].trials[0] if batch.points else next(iter(batch.best), None)
     return {
         "run": batch.run.id,
         "objective": {"metric": objective.metric, "minimize": objective.minimize} if objective else None,
-        "flags": list(batch.flags), "best": batch.best[0].id if batch.best else None,
+        "flags": list(batch.flags), "best": first.id if first else None,
         "trials": [{**run_json(trial), "value": batch.value(trial)} for trial in batch.ranked],
+        "points": [
+            {"trials": [run.id for run in one.trials], "median": one.median, "mean": one.mean, "sd": one.deviation}
+            for one in batch.points
+        ],
     }  # fmt: skip
 
 

@@ -192,6 +192,25 @@ def trial_rows(batch: RankedBatch) -> list[list[str]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
+def point_heading(batch: RankedBatch) -> list[str]:
+    """Returns the headings of `point_rows`."""
+    return [f"median {batch.metric}", "mean ± sd", "trials", *batch.flags[:MOST_FLAGS]]
+
+
+def point_rows(batch: RankedBatch) -> list[list[str]]:
+    """Returns a row for each point that a batch tries several times, the best first, at most `MOST_TRIALS`."""
+    points = batch.points[:MOST_TRIALS]
+    firsts = [point.trials[0] for point in points]
+    means, deviations = (numbers_text(values) for values in zip(*((one.mean, one.deviation) for one in points), strict=True))
+    columns = [
+        numbers_text([point.median for point in points]),
+        [f"{mean} ± {deviation}" for mean, deviation in zip(means, deviations, strict=True)],
+        [point.numbers for point in points],
+        *(flag_texts([run.flags.get(name) for run in firsts]) for name in batch.flags[:MOST_FLAGS]),
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
 def flag_texts(values: Sequence[Value | None]) -> list[str]:
     """Returns the values of a flag, with floats as short as they differ; a dash for an absent one."""
     numbers = numbers_text([value if isinstance(value, float) else None for value in values])

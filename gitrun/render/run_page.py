@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun import model, views
 from gitrun.errors import BadRun
+from gitrun.model.repeats import has_repeats
 from gitrun.model.run import BATCH, ERROR, RUNNING, STAGED, TERMINATED, VALUE, short_id
 from gitrun.model.text import (
     count_columns,
@@ -106,6 +107,7 @@ def batch_rows(project: Project, run: Run) -> Rows:
     yield from label_first("not run", (shorten(line, LONGEST) for line in refused_texts(project, run)[:MANY]))
     if definition.repeat > 1:
         yield "repeat", f"each point {definition.repeat} times, with other seeds; its value is the median"
+    if len(definition.objectives) == 1 and has_repeats(definition):
         points = views.batches.rank_points(definition, project.trials(run))[:TOP]
         yield from label_first("best", (describe_point(point, definition) for point in points))
     elif len(definition.objectives) == 1:
@@ -147,9 +149,10 @@ def describe_trial(run: Run, metric: str) -> str:
 def describe_point(point: RepeatedPoint, definition: BatchDefinition) -> str:
     """Returns the line about one of the best points of a batch that repeats them: median, trials, flags."""
     first = point.trials[0]
-    numbers = ", ".join(f"#{run.attempt.trial}" for run in point.trials[:MANY])
     value_text = f"{definition.objectives[0].metric}={number_text(point.median)}"
-    return GAP.join((value_text, f"median of {numbers}", first.attempt.brief_flags_text))
+    spread = f" ± {number_text(point.deviation)}" if point.deviation is not None else ""
+    mean = f"mean {number_text(point.mean)}{spread}"
+    return GAP.join((value_text, f"median of {shorten(point.numbers, MANY * 5)}", mean, first.attempt.brief_flags_text))
 
 
 def sampler_text(definition: BatchDefinition) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import TYPE_CHECKING
 
 from gitrun import model
@@ -11,13 +12,13 @@ from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import record_files
 from gitrun.model.batch import Batch, Trial
-from gitrun.model.repeats import median_of, valued_groups
+from gitrun.model.repeats import has_repeats, valued_groups
 from gitrun.model.run import BATCH, COMPLETED, Run, short_id
 from gitrun.model.sampling import SearchPoints
 from gitrun.model.trial_counts import TrialCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.batch import BatchDefinition, Objective
@@ -72,15 +73,39 @@ def best_first(trials: Iterable[Run], objective: Objective) -> list[Run]:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedPoint:
-    """A point that a batch tries several times: its completed trials, and the median of their values."""
+    """A point that a batch tries several times: its completed trials, and median and mean of their values.
+
+    `deviation` is the sample standard deviation of the values; None for one trial.
+    """
 
     trials: tuple[Run, ...]
     median: float
+    mean: float
+    deviation: float | None
+
+    @property
+    def numbers(self) -> str:
+        """Returns the numbers of the trials."""
+        return ", ".join(f"#{run.attempt.trial}" for run in self.trials)
+
+
+def summarize_point(trials: tuple[Run, ...], values: Sequence[float]) -> RepeatedPoint:
+    """Returns the point that has these trials with these values."""
+    deviation = statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else None
+    # the last digits of a sum are noise, which a table would show where two points differ in nothing else
+    mean, deviation = (None if value is None else float(f"{value:.12g}") for value in (statistics.fmean(values), deviation))
+    return RepeatedPoint(trials, statistics.median(values), mean or 0.0, deviation)
+
+
+def order_by_points(trials: Iterable[Run], points: Sequence[RepeatedPoint]) -> list[Run]:
+    """Returns the trials in the order of their points, each by number; those without a value last."""
+    positions = {trial.id: position for position, point in enumerate(points) for trial in point.trials}
+    return sorted(trials, key=lambda run: (positions.get(run.id, len(points)), run.attempt.trial or 0))
 
 
 def rank_points(definition: BatchDefinition, trials: Iterable[Run]) -> list[RepeatedPoint]:
     """Returns the points of a batch that repeats them, best first; none for other batches and without a single objective."""
-    if definition.repeat == 1 or len(definition.objectives) != 1:
+    if len(definition.objectives) != 1 or not has_repeats(definition):
         return []
     objective = definition.objectives[0]
     runs = {run.id: run for run in best_first(trials, objective)}
@@ -90,7 +115,7 @@ def rank_points(definition: BatchDefinition, trials: Iterable[Run]) -> list[Repe
         if (value := run.metrics.ask(objective.metric)) is not None
     )
     points = [
-        RepeatedPoint(tuple(runs[trial.run_id] for trial in group), median_of(group))
+        summarize_point(tuple(runs[trial.run_id] for trial in group), [trial.values[0] for trial in group])
         for group in valued_groups(valued, SearchPoints(definition))
     ]
     return sorted(points, key=lambda point: point.median if objective.minimize else -point.median)
@@ -101,7 +126,8 @@ class RankedBatch:
     """A batch in a report: its trials by number, the best of them first in `best`, and the names of the flags that vary.
 
     `objective` is None unless the batch has exactly one; `metrics` are then those of its trials. `logs` are the flags that are
-    searched by their logarithm. `has_commits` says that trials have different commits.
+    searched by their logarithm. `has_commits` says that trials have different commits. `points` are those of a batch that
+    tries them several times, best first.
     """
 
     run: Run
@@ -112,6 +138,7 @@ class RankedBatch:
     logs: frozenset[str] = frozenset()
     metrics: tuple[str, ...] = ()
     has_commits: bool = False
+    points: tuple[RepeatedPoint, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -125,13 +152,17 @@ class RankedBatch:
 
     @property
     def ranked(self) -> tuple[Run, ...]:
-        """Returns all trials: the best first, then those without a value by number."""
+        """Returns all trials: the best first, or those of the best point; then those without a value by number."""
+        if self.points:
+            return tuple(order_by_points(self.trials, self.points))
         ranked_ids = {run.id for run in self.best}
         return (*self.best, *(run for run in self.trials if run.id not in ranked_ids))
 
     @property
     def order(self) -> str:
         """Returns how the trials are ordered."""
+        if self.points:
+            return "by their points"
         return "best first" if self.objective else "in their order: the batch has no single objective"
 
     def value(self, trial: Run) -> float | None:
@@ -165,4 +196,5 @@ def rank_batch(git: Git, index: Index, batch: Run) -> RankedBatch | None:
         batch, objective, tuple(trials), tuple(best_first(trials, objective)) if objective else (), tuple(varied),
         frozenset(name for name, domain in definition.space.items() if isinstance(domain, model.space.Range) and domain.log),
         tuple(dict.fromkeys(metrics))[:MOST_METRICS], len({trial.attempt.base for trial in trials}) > 1,
+        tuple(rank_points(definition, trials)),
     )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from gitrun.lifecycle.samplers import make_sampler
 from gitrun.model.batch import BatchDefinition, Objective, Trial
-from gitrun.model.repeats import merge_trials
+from gitrun.model.repeats import has_repeats, merge_trials
 from gitrun.model.space import Choice, Range
 
 
@@ -70,3 +70,13 @@ def test_value_of_a_point_is_the_median_of_its_trials(endings, status, values):
     ]
     merged = merge_trials(2, trials, 3)
     assert (merged.number, merged.status, merged.values) == (2, status, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [((1, 2), False), ((1, 2, 1), True), ((1, 1.0), True), ((1, True), False), (([1], [1]), True)]
+)
+def test_equal_values_of_a_list_are_repeats(values, expected):
+    assert has_repeats(BatchDefinition("grid", {"x": Choice(values)})) == expected
+    assert has_repeats(BatchDefinition("grid", {}, points=tuple({"x": value} for value in values))) == expected
+    assert not has_repeats(BatchDefinition("random", {"x": Choice(values)}))
+    assert has_repeats(BatchDefinition("random", {"x": Choice(values)}, repeat=2))

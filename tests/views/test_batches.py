@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from batch_of_four import batch_of_four
 from repository import Repo
@@ -85,6 +87,34 @@ def test_report_of_a_batch_ranks_its_trials_and_draws_them(repo) -> None:
         assert f'aria-label="{title}"' in page
     assert page.count('<svg class="chart"') == 3
     assert page.count("<circle") == 6
+
+
+@pytest.mark.parametrize("words", [("x=[2,1]", "--repeat", "3"), ("x=[2,1]*3",)])
+def test_points_tried_several_times_are_ranked_by_their_medians(repo, words) -> None:
+    repo.write("noisy.py", "import os\nx = 1\nname = '.git/n'\nn = int(open(os.environ['N']).read() or 0)\n"
+                           "open(os.environ['N'], 'w').write(str(n + 1))\nprint('loss:', x + n % 3 / 8)\n")  # fmt: skip
+    repo.commit()
+    counter = repo.path / ".git" / "n"
+    counter.write_text("")
+    done = repo.run("noisy.py", *words, "--minimize", "loss", env={"N": str(counter)}, check=True)
+    project = Project(repo.path)
+    batch = next(run for run in project.list_runs() if run.attempt.counts)
+    (low, high) = ([one for one in project.trials(batch) if one.flags["x"] == x] for x in (1, 2))
+    best = next(one for one in low if one.metrics["loss"] == sorted(run.metrics["loss"] for run in low)[1])
+    assert f"best: #{best.attempt.trial} loss=" in done.stderr
+    assert [row["trials"] for row in json.loads(repo.run("report", batch.id, "--json").stdout)["batches"][0]["points"]] == [
+        [one.id for one in group] for group in (low, high)
+    ]
+    rows = [line for line in repo.run("report", batch.id).stdout.splitlines() if "±" in line]
+    assert rows[0] == "| `median loss` | `mean ± sd` | `trials` | `x` |"
+    numbers = ", ".join(f"#{one.attempt.trial}" for one in low)
+    assert rows[1].startswith("| `1.")
+    assert rows[1].endswith(f"` | `{numbers}` | `1` |")
+    assert 'class="points"' in repo.run("report", batch.id, "--format", "html").stdout
+    assert f"median of {numbers}  mean 1." in repo.run("show", batch.id).stdout
+    head, *table = repo.run("compare", batch.id, "--csv").stdout.splitlines()
+    assert head.endswith("median,mean,sd")
+    assert [line[:8] for line in table] == [one.id[:8] for one in (*low, *high)]
 
 
 @pytest.mark.usefixtures("four")
