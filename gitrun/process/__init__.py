@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from gitrun.process import recorder as recorder
     from gitrun.process import run as run
     from gitrun.process import signals as signals
+    from gitrun.process import starter as starter
+    from gitrun.process import starting as starting
     from gitrun.process import status_block as status_block
     from gitrun.process import status_line as status_line
     from gitrun.process import streams as streams

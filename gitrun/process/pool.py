@@ -6,9 +6,9 @@ import select
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from gitrun import process
 from gitrun.process.run import RunningProgram, prepare_child, watch_exit
 from gitrun.process.signals import INTERRUPTS, ORDERS
-from gitrun.process.starting import open_starter
 from gitrun.process.tree import adopt_orphans
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from gitrun.process.signals import Signals
     from gitrun.process.starting import Starter
     from gitrun.process.streams import Stream
+
+SECOND = 2
+"""Number of the program from which on a starter starts them."""
 
 
 class QueuedSignals:
@@ -55,7 +58,7 @@ class ProgramPool:
         self._running: dict[RunningProgram, tuple[ExitStack, int, QueuedSignals]] = {}
         self._stack = ExitStack()
         self._starter: Starter | None = None
-        self._has_begun = False
+        self._count = 0
 
     def __enter__(self) -> ProgramPool:
         # daemons that the programs start become our children, so that they can be found and ended
@@ -71,10 +74,11 @@ class ProgramPool:
 
     def start(self, command: Command, record: Path, streams: tuple[Stream, Stream]) -> RunningProgram:
         """Starts a program, whose output goes to `record` and the streams. Raises CannotRun if it cannot be started."""
-        if not self._has_begun and (starter := open_starter(prepare_child(self._signals))):
+        self._count += 1
+        # the first program need not wait for it
+        if self._count == SECOND and (starter := process.starting.open_starter(prepare_child(self._signals))):
             self._starter = starter
             self._stack.callback(starter.end)
-        self._has_begun = True
         signals, watching = QueuedSignals(self._signals), ExitStack()
         program = RunningProgram(command, record, streams, signals, beside=True, starter=self._starter)
         self._running[program] = watching, watching.enter_context(watch_exit(program.process.pid)), signals

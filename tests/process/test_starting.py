@@ -99,8 +99,8 @@ def test_programs_die_with_gitrun():
 
 def test_programs_start_without_a_starter_that_was_killed(tmp_path):
     with Signals() as signals, ProgramPool(signals) as pool:
-        words = ("sh", "-c", "kill -9 $PPID; sleep 60")
-        commands = [Command(each, tmp_path, os.environ, "t", stdin=False) for each in (words, ("sh", "-c", "exit 4"))]
+        words = ("exit 3", "kill -9 $PPID; sleep 60", "exit 4")
+        commands = [Command(("sh", "-c", each), tmp_path, os.environ, "t", stdin=False) for each in words]
         statuses = []
         for number, command in enumerate(commands):
             pool.start(command, tmp_path / str(number), (NoStream(), NoStream()))
@@ -108,4 +108,4 @@ def test_programs_start_without_a_starter_that_was_killed(tmp_path):
             while not ended:
                 ended = pool.wait(5)
             statuses.append(ended[0].finish().exit_status)
-    assert statuses == [-signal.SIGKILL, 4]
+    assert statuses == [3, -signal.SIGKILL, 4]
