@@ -19,9 +19,11 @@ from gitrun.commands.sharing import (
     select_with_dependencies,
     split_remote_and_names,
 )  # fmt: skip
+from gitrun.dataclass import replace
 from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import STAGED, short_id
 from gitrun.model.text import count_text, safe_text, size_text
+from gitrun.sharing.outgoing_archives import OwnRuns
 from gitrun.sharing.remotes import GONE_ON
 
 if TYPE_CHECKING:
@@ -62,45 +64,54 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
     project = open_project()
     options["question"] = build_query(options)
     remote, names = split_remote_and_names(project, words, push=True)
-    runs = select_staged(project, names, options) if staged else select_runs(project, names, options, everything=everything)
-    if not runs:
+    is_plain = not (names or staged or everything) and options["question"].is_plain and options["revisions"] is None
+    # nearly all runs that were made here may be in an archive: if the remote has that, they need no look
+    known = project.sharing.published_refs(remote) if is_plain and project.sharing.has_own_archive() else {}
+    if is_plain:
+        with project.index() as index:
+            own = project.sharing.own_runs(index, {} if options["dry_run"] else known)
+    else:
+        own = OwnRuns(select_runs(project, names, options, everything=everything, staged=staged))
+    runs = own.runs
+    if not runs and not own.archived:
         project.say(NO_STAGED if staged else NO_FINISHED)
         return 0
     held_back = {} if options["with_submodules"] else project.sharing.held_back(runs)
     report_held_back(project, held_back)
     runs = {run: tip for run, tip in runs.items() if run not in held_back}
     # all runs may be held back
-    if options["dry_run"] or not runs:
+    if options["dry_run"] or not (runs or own.archived):
         report_some(project, f"would push to {remote}", runs)
         if runs:
-            report_commits(project, runs, project.sharing.published(remote), remote)
+            report_commits(project, runs, frozenset(known.values()) or project.sharing.published(remote), remote)
         return int(bool(held_back))
-    there = project.sharing.published(remote)
-    report_commits(project, runs, there, remote)
-    if not options["no_scan"]:
-        # what has been pushed once cannot be taken back
+    there = frozenset(known.values()) or project.sharing.published(remote)
+    if runs:
+        report_commits(project, runs, there, remote)
+    # what has been pushed once cannot be taken back
+    if runs and not options["no_scan"]:
         require_no_secrets(project.sharing.secrets(runs, there), "push")
     if staged:
         lifecycle.worker_needs.prepare_workers(
             project.session(), remote, [run for run in project.list_runs() if run.id in runs]
         )
-    code = report_push(
-        project, project.sharing.push(remote, runs, progress=is_progress_shown(options)), remote, quiet=options["quiet"]
-    )
+    pushed = project.sharing.push(remote, runs, progress=is_progress_shown(options), archive=own.archive)
+    code = report_push(project, replace(pushed, same=pushed.same + own.archived), remote, quiet=options["quiet"])
     # a script must not believe that everything was pushed
     return code or int(bool(held_back))
 
 
-def select_runs(project: Project, names: Sequence[str], options: dict[str, Any], *, everything: bool) -> Mapping[str, str]:
-    """Returns the runs to push, id -> tip. Raises UnknownRun, UsageError."""
-    is_plain = not names and options["question"].is_plain and options["revisions"] is None
-    if everything and not is_plain:
+def select_runs(
+    project: Project, names: Sequence[str], options: dict[str, Any], *, everything: bool, staged: bool
+) -> Mapping[str, str]:
+    """Returns the runs that names, filters and options select, id -> tip. Raises NoMatch, UnknownRun, UsageError."""
+    if staged:
+        return select_staged(project, names, options)
+    if everything and (names or not options["question"].is_plain or options["revisions"] is not None):
         raise UsageError("--all cannot be combined with names or filters")
     if everything:
         return project.sharing.all_tips()
-    # runs that were fetched from elsewhere are for others to push
-    selected = project.sharing.made_here(project.list_runs()) if is_plain else select_with_dependencies(project, names, options)
-    return {run.id: run.tip for run in selected}
+    return {run.id: run.tip for run in select_with_dependencies(project, names, options)}
 
 
 def select_staged(project: Project, names: Sequence[str], options: dict[str, Any]) -> Mapping[str, str]:

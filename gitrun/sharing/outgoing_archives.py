@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed
 from gitrun.git.objects import Loose, Objects
-from gitrun.model.run import ARCHIVE, is_id
+from gitrun.model.run import ARCHIVE, RUNS, is_id
 from gitrun.sharing import remotes
 from gitrun.store import folding
-from gitrun.store.archive_tips import tips_in_archive
-from gitrun.store.archives import PUBLIC, own_writers, read_archive, tips_of
+from gitrun.store.archive_tips import archived_tips_of, commits_since, tips_in_archive
+from gitrun.store.archives import PUBLIC, own_writers, read_archive
 from gitrun.store.publication import sync_to_disk
-from gitrun.store.refs import RefEdit, archive_heads, ref_store, refs_of_runs
+from gitrun.store.refs import RefEdit, archive_heads, list_refs, ref_store, refs_of_runs
+from gitrun.store.trust import revoked_ids, trusted_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from gitrun.git.exe import Git
+    from gitrun.model.run import Run
+    from gitrun.store.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,45 @@ class PushedArchive:
     same: tuple[str, ...] = ()
 
 
-def push_archive(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool) -> PushedArchive:
-    """Pushes the archive that keeps some of these runs (id -> tip), if all that it keeps is to be pushed.
+@dataclass(frozen=True, slots=True)
+class OwnRuns:
+    """The finished runs that were made here: those that a push has to look at (id -> tip), and the number of all others.
+
+    With `archive`, the others are in an archive of which the remote has an earlier state.
+    """
+
+    runs: Mapping[str, str]
+    archived: int = 0
+    archive: bool = False
+
+
+def own_runs(git: Git, index: Index, there: Mapping[str, str]) -> OwnRuns:
+    """Returns the finished runs that were made here, for a push to a remote with these refs (ref -> object).
+
+    Runs in the part of this repository's archive that the remote has need no look, unless they have refs here or there.
+    """
+    trusted = trusted_ids(git)
+    writer, heads = own_writers(git).get(PUBLIC, ""), archive_heads(git)
+    new = commits_since(git, there[ARCHIVE + writer], heads[writer]) if writer in heads and ARCHIVE + writer in there else None
+    # a run that is no longer trusted is in the archive, and not to be pushed
+    if new is None or archived_tips_of(git, heads, revoked_ids(git), writer):
+        return OwnRuns({run.id: run.tip for run in made_here(index.with_attempts(trusted), trusted)})
+    listed = tips_in_archive(git, heads, writer)
+    remote_tips = {ref.removeprefix(RUNS): tip for ref, tip in there.items() if ref.startswith(RUNS)}
+    looked_at = list_refs(git, RUNS).keys() | {RUNS + run for run, tip in remote_tips.items() if listed.get(run, tip) != tip}
+    names = {ref.removeprefix(RUNS) for ref in looked_at}.union(*(commit.tips for commit in new))
+    others = trusted.difference(listed.keys(), listed.values())
+    runs = made_here(index.with_attempts(names | others), trusted)
+    return OwnRuns({run.id: run.tip for run in runs}, len(listed.keys() - names), bool(new))
+
+
+def made_here(runs: Iterable[Run], trusted: Collection[str]) -> list[Run]:
+    """Returns the finished runs whose first or last attempt is among the ids made here or `trusted`."""
+    return [run for run in runs if run.attempt.stopped and (run.id in trusted or run.attempt.id in trusted)]
+
+
+def push_archive(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool, is_whole: bool) -> PushedArchive:
+    """Pushes the archive that keeps some of these runs (id -> tip), if all that it keeps is to be pushed (`is_whole`).
 
     Returns nothing if there is no such archive, or if the remote refuses it: then each run is pushed by its own ref.
     Raises GitFailed.
@@ -38,20 +78,19 @@ def push_archive(git: Git, remote: str, runs: Mapping[str, str], *, progress: bo
     writer, heads = own_writers(git).get(PUBLIC, ""), archive_heads(git)
     if writer not in heads:
         return PushedArchive()
-    listed = tips_in_archive(git, heads, writer)
-    kept = {run for run, tip in listed.items() if runs.get(run) == tip}
+    kept = {run for run, tip in archived_tips_of(git, heads, runs, writer).items() if runs[run] == tip}
     folded = kept - refs_of_runs(git, kept).keys()
-    if not folded or not listed.keys() <= runs.keys():
+    if not is_whole and (not folded or not tips_in_archive(git, heads, writer).keys() <= runs.keys()):
         return PushedArchive()
     # where a run has a ref, that counts, and is moved as always
     folded -= remotes.list_tips(git, remote, sorted(folded)).keys()
     there = head_there(git, remote, writer)
-    head, before = drop_unsent(git, writer, heads[writer], there)
+    head, new = drop_unsent(git, writer, heads, there)
     if head == there:
         return PushedArchive(same=tuple(sorted(folded)))
     if not send(git, remote, (writer, head, there), progress=progress):
         return PushedArchive()
-    return PushedArchive(tuple(sorted(folded - before)), tuple(sorted(folded & before)))
+    return PushedArchive(tuple(sorted(folded & new)), tuple(sorted(folded - new)))
 
 
 def head_there(git: Git, remote: str, writer: str) -> str | None:
@@ -66,27 +105,29 @@ def head_there(git: Git, remote: str, writer: str) -> str | None:
     return head if is_id(head) else None
 
 
-def drop_unsent(git: Git, writer: str, head: str, there: str | None) -> tuple[str, frozenset[str]]:
-    """Returns the commit of the archive to push, and the runs that the commit `there` already lists.
+def drop_unsent(git: Git, writer: str, heads: Mapping[str, str], there: str | None) -> tuple[str, frozenset[str]]:
+    """Returns the commit of the archive to push, and the runs that commits after the one `there` list.
 
     Commits that the remote lacks must not list runs that were deleted since: their files would be pushed with the others. Such
     an archive is written again without them. Raises GitFailed, StaleRun.
     """
-    with Objects(git) as objects:
-        chain = read_archive(objects, head)
-    position = next((number + 1 for number, commit in enumerate(chain) if commit.id == there), 0)
-    old, new = chain[:position], chain[position:]
-    alive = tips_of(chain)
-    dead = {run for commit in new for run in commit.tips if run not in alive}
+    head, previous = heads[writer], there
+    new = commits_since(git, there, head) if there else None
+    if new is None:
+        previous = None
+        with Objects(git) as objects:
+            new = read_archive(objects, head)
+    listed = frozenset(run for commit in new for run in commit.tips)
+    dead = listed - archived_tips_of(git, heads, listed, writer).keys()
     if not dead:
-        return head, frozenset(tips_of(old))
+        return head, listed
     loose = Loose(git)
-    fresh = folding.rewrite(loose, new, dead, there if old else None)
+    fresh = folding.rewrite(loose, new, dead, previous)
     if git.durable:
         sync_to_disk(git, loose.ids)
     folding.record_replaced(git, [commit.id for commit in new])
     ref_store(git).apply([RefEdit(ARCHIVE + writer, fresh, head, "leave out deleted runs")])
-    return fresh or "", frozenset(tips_of(old))
+    return fresh or "", listed
 
 
 def send(git: Git, remote: str, move: tuple[str, str, str | None], *, progress: bool) -> bool:

@@ -20,7 +20,7 @@ from gitrun.model.run import INCOMING, OUTBOX, RUNS, TRASH, run_ref, short_id
 from gitrun.store import foreign
 from gitrun.store.live import is_live
 from gitrun.store.purged import purged_ids
-from gitrun.store.refs import RefEdit, delete_temporary_refs, may_have_refs, ref_store, tip_of, tips, unsynced
+from gitrun.store.refs import RefEdit, delete_temporary_refs, may_have_refs, ref_store, tips, tips_of, unsynced
 from gitrun.store.trash import delete_runs
 from gitrun.store.trust import is_trusted_commit
 
@@ -106,7 +106,7 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: 
     Each ref moves from where it was seen. Runs deleted here are left out unless named. Returns the outcome, which is added to
     `received` if that is given.
     """
-    received, local_tips = received or Received(), read_tips(git, there)
+    received, local_tips = received or Received(), tips_of(git, there)
     trash = tips(git, TRASH).keys() if may_have_refs(git, TRASH) else set[str]()
     deleted = (trash | purged_ids(git)) - wish.names
     fresh: dict[str, str] = {}
@@ -138,13 +138,6 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: 
             if stale in runs:
                 runs.remove(stale)
     return received
-
-
-def read_tips(git: Git, runs: Collection[str]) -> Mapping[str, str]:
-    """Returns the tips of those of these runs that are here: id -> tip. Others may be among them."""
-    if len(runs) > FEW:
-        return tips(git)
-    return {run: tip for run in runs if (tip := tip_of(git, run))}
 
 
 def record_arrival(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:

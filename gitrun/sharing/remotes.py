@@ -12,7 +12,7 @@ from gitrun.model.diagnostics import PROBE_REF
 from gitrun.model.run import ARCHIVE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref
 from gitrun.model.text import hide_passwords
 from gitrun.sharing.quarantine import open_quarantine, remove_stale_quarantines
-from gitrun.store.refs import RefEdit, archive_heads, read_ref, ref_store, refs_of_runs, tips
+from gitrun.store.refs import RefEdit, archive_heads, read_ref, ref_store, refs_of_runs, tips, tips_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -137,7 +137,7 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, p
     thousand refs, removed right after, would cost more than all the rest. Raises GitFailed.
     """
     there = list_remote(git, remote, patterns)
-    local_tips, heads = tips(git), archive_heads(git)
+    local_tips, heads = tips_of(git, there.tips), archive_heads(git)
     fresh = [run for run, tip in there.tips.items() if local_tips.get(run) != tip]
     is_complete = all(pattern != "*" and any(fnmatchcase(run, pattern) for run in there.tips) for pattern in patterns)
     archives = {} if is_complete else {writer: head for writer, head in there.archives.items() if heads.get(writer) != head}
@@ -180,15 +180,16 @@ def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
     return dict(set.intersection(*tips_found))
 
 
-def published_objects(git: Git, remote: str) -> frozenset[str]:
-    """Returns the ids of objects at refs of every push URL, to exclude from pushes. Raises GitFailed."""
-    objects = []
+def published_refs(git: Git, remote: str) -> dict[str, str]:
+    """Returns the refs that every push URL of the remote has: ref -> object. Raises GitFailed."""
+    refs = []
     for place in push_places(git, remote):
         answer = git.run_remote("ls-remote", "--quiet", "--", place, progress=False)
         if answer.status:
             raise GitFailed(*failure_text(answer, f"cannot push to {remote}"))
-        objects.append({line.split("\t")[0] for line in answer.data.decode(errors="surrogateescape").splitlines()})
-    return frozenset(filter(is_id, set.intersection(*objects)))
+        lines = (line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines())
+        refs.append({(line[-1], line[0]) for line in lines if is_id(line[0])})
+    return dict(set.intersection(*refs))
 
 
 def push_places(git: Git, remote: str) -> list[str]:

@@ -17,6 +17,7 @@ from gitrun.sharing import incoming_archives, outgoing_archives, quarantine, rem
 from gitrun.sharing.quarantine import FetchWish
 from gitrun.sharing.remotes import Pushed
 from gitrun.store import trust
+from gitrun.store.archives import PUBLIC, own_writers
 from gitrun.store.index import Index
 from gitrun.store.live import is_live
 from gitrun.store.refs import RefEdit, archive_heads, ref_store, refs_of_runs, tip_of, tips
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gitrun.model.run import File
     from gitrun.model.settings import Settings
     from gitrun.sharing.incoming_archives import IncomingArchive
+    from gitrun.sharing.outgoing_archives import OwnRuns
     from gitrun.sharing.quarantine import Received
     from gitrun.sharing.remotes import RemoteRuns
     from gitrun.sharing.secret_scan import SecretFinding
@@ -111,18 +113,29 @@ class Sharing:
         # other programs may have put refs there
         return {run: tip for run, tip in local_tips.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
 
+    def has_own_archive(self) -> bool:
+        """Returns whether runs that were made here are in an archive."""
+        return own_writers(self._git).get(PUBLIC) in archive_heads(self._git)
+
+    def own_runs(self, index: Index, there: Mapping[str, str]) -> OwnRuns:
+        """Returns the finished runs that were made here, for a push to a remote with these refs (ref -> object)."""
+        return outgoing_archives.own_runs(self._git, index, there)
+
     def made_here(self, runs: Sequence[Run]) -> list[Run]:
         """Returns the finished runs whose first or last attempt was made here or is trusted."""
-        trusted = trust.trusted_ids(self._git)
-        return [run for run in runs if run.attempt.stopped and not trusted.isdisjoint((run.id, run.attempt.id))]
+        return outgoing_archives.made_here(runs, trust.trusted_ids(self._git))
 
     def attempts_made_here(self) -> frozenset[str]:
         """Returns the ids of attempts and results that were made here or are trusted."""
         return trust.trusted_ids(self._git)
 
+    def published_refs(self, remote: str) -> dict[str, str]:
+        """Returns the refs of a remote: ref -> object. Raises GitFailed."""
+        return remotes.published_refs(self._git, remote)
+
     def published(self, remote: str) -> frozenset[str]:
         """Returns the commits that the refs of a remote point to. Raises GitFailed."""
-        return remotes.published_objects(self._git, remote)
+        return frozenset(self.published_refs(remote).values())
 
     def unpublished(self, runs: Mapping[str, str], there: Collection[str]) -> list[str]:
         """Returns the user's commits below the runs that `there` lacks: short id and subject, newest first."""
@@ -166,13 +179,16 @@ class Sharing:
             secrets = ((run, one) for run, one in attempts if one.content)
             return {run: next(iter(outermost_modules(attempt.submodules)), "?") for run, attempt in secrets}
 
-    def push(self, remote: str, runs: Mapping[str, str], *, progress: bool = False) -> Pushed:
-        """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed."""
-        if not runs:
+    def push(self, remote: str, runs: Mapping[str, str], *, progress: bool = False, archive: bool = False) -> Pushed:
+        """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed.
+
+        With `archive`, also pushes what is new in this repository's archive, as `own_runs` says.
+        """
+        if not runs and not archive:
             return Pushed()
         # first, so that no run arrives without its large files
         remotes.push_lfs_objects(self._git, remote, runs)
-        archived = outgoing_archives.push_archive(self._git, remote, runs, progress=progress)
+        archived = outgoing_archives.push_archive(self._git, remote, runs, progress=progress, is_whole=archive)
         sent = {*archived.fresh, *archived.same}
         rest = {run: tip for run, tip in runs.items() if run not in sent}
         pushed = remotes.push_tips(self._git, remote, rest, progress=progress)

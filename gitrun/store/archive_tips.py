@@ -70,6 +70,34 @@ def archive_faults(git: Git, heads: Mapping[str, str]) -> dict[str, str]:
         return dict(base.execute("SELECT writer, fault FROM heads WHERE fault != '' ORDER BY writer").fetchall())
 
 
+def changed_runs(git: Git, before: Mapping[str, str], heads: Mapping[str, str]) -> frozenset[str] | None:
+    """Returns the runs in the commits that came to these archives (writer -> head commit) since they had the heads `before`.
+
+    Returns None if one of them was written again, or cannot be read.
+    """
+    moved = {writer: head for writer, head in heads.items() if head != before[writer]}
+    if not moved:
+        return frozenset()
+    changed: set[str] = set()
+    for writer, head in moved.items():
+        chain = commits_since(git, before[writer], head)
+        if chain is None:
+            return None
+        for commit in chain:
+            changed.update(commit.tips, commit.gone)
+    return frozenset(changed)
+
+
+def commits_since(git: Git, before: str, head: str) -> list[ArchiveCommit] | None:
+    """Returns the commits of an archive after the one `before`, oldest first. None if it does not go on from that."""
+    if head == before:
+        return []
+    with suppress(BadRun, ObjectsGone), Objects(git) as objects:
+        chain = read_archive(objects, head, (before,))
+        return chain if chain and chain[0].previous == before else None
+    return None
+
+
 def list_writers(git: Git, heads: Mapping[str, str]) -> list[str]:
     """Returns the archives in the order in which they count: the repository's own first."""
     own = set(own_writers(git).values())

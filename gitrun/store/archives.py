@@ -2,12 +2,14 @@
 
 An archive is `refs/gitrun/archive/<writer>`. Each of its commits has the archive before it as first parent, if there is one,
 and then the tips of at most SIZE runs. Its file `tips` has a line `<run id> <tip>` for each of these, and `gone` the ids of
-runs that earlier commits list and that are deleted. Author, time and words are fixed, so equal sets are equal commits.
+runs that earlier commits list and that are deleted. Author and words are fixed and the time is that of the newest parent, so
+equal sets are equal commits.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,7 +17,8 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun
 from gitrun.git.locks import make_shared_directory
-from gitrun.git.objects import Entry, fsync, parse_tree, tree_of_commit
+from gitrun.git.objects import Entry, Objects, fsync, parse_tree, tree_of_commit
+from gitrun.lazy import lazy_pattern
 from gitrun.model.run import is_id
 from gitrun.model.tree import FILE
 
@@ -31,12 +34,13 @@ SIZE = 1_000
 TIPS, GONE = b"tips", b"gone"
 PUBLIC, PRIVATE = "public", "private"
 """What an archive of this repository holds: runs that a push sends, and runs from elsewhere or with files of submodules."""
-WHO = "gitrun <gitrun@localhost> 0 +0000"
-"""Fixed author and time, so that equal sets of runs are equal commits."""
+WHO = "gitrun <gitrun@localhost>"
+"""Fixed author, so that equal sets of runs are equal commits."""
+COMMITTER = lazy_pattern(rb"^committer [^\n]*> ([0-9]{1,11})(?= |\n)", re.MULTILINE)
 KIND = b"\nGitrun-Kind: archive\n"
 MAX_PART = 1 << 20
 """Most bytes of a commit of an archive, and of each of its files."""
-MAX_COMMITS, MAX_RUNS = 20_000, 2_000_000
+MAX_COMMITS, MAX_RUNS = 100_000, 2_000_000
 """Most commits and listed runs of an archive."""
 
 
@@ -132,9 +136,21 @@ def write_archive_commit(
     }
     tree = writer.make({name: Entry(FILE, blob) for name, blob in blobs.items()})
     parents = [*([previous] if previous else []), *ordered.values()]
-    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {WHO}", f"committer {WHO}", ""]
+    who = f"{WHO} {newest_time(writer.git, parents)} +0000"
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {who}", f"committer {who}", ""]
     words = [*lines, f"archive {len(ordered):,} runs", "", "Gitrun-Kind: archive", "Gitrun-Format: 1", ""]
     return ArchiveCommit(writer.write("commit", "\n".join(words).encode()), previous, ordered, dead)
+
+
+def newest_time(git: Git, commits: Sequence[str]) -> int:
+    """Returns the time of the newest of these commits, in seconds since 1970; 0 without any.
+
+    Git walks back in time when it sends a part of an archive: from a commit older than what is below it, it would walk on to
+    the first run.
+    """
+    with Objects(git) as objects:
+        contents = [part.data for part in objects.read_many(commits, MAX_PART) if part and part.data]
+    return max((int(match[1]) for data in contents if (match := COMMITTER.search(data))), default=0)
 
 
 def own_writers(git: Git) -> dict[str, str]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.store.archives import ArchiveCommit
 
+SEALS = 16
+"""Commits without runs on top of an archive. A fetch reads that many commits below all refs, and the parents of each."""
 TRIES = 10
 """Times that a change of the archive is tried while other processes change it or the runs."""
 
@@ -45,14 +47,21 @@ def fold_runs(repository: Git, runs: Mapping[str, str], content: str = PUBLIC) -
 
 
 def seal(repository: Git, writer: str) -> None:
-    """Puts a commit without runs on top of an archive: git reads the commits of all refs at each fetch. Raises GitFailed."""
-    head = read_ref(repository, ARCHIVE + writer)
+    """Puts SEALS commits without runs on top of an archive. Raises GitFailed."""
+    name = head = read_ref(repository, ARCHIVE + writer)
+    count = 0
     with Objects(repository) as objects:
-        is_open = head is not None and bool(read_archive_commit(objects, head).tips)
-    if is_open:
+        while name and count < SEALS and not (commit := read_archive_commit(objects, name)).tips:
+            name, count = commit.previous, count + 1
+    top, loose = head, Loose(repository)
+    for _ in range(SEALS - count if name else 0):
+        top = write_archive_commit(loose, top, {}).id
+    if top != head:
+        if repository.durable:
+            sync_to_disk(repository, loose.ids)
         # who moves it in between seals it too
         with suppress(StaleRun):
-            ref_store(repository).apply([append_commit(repository, writer, head, {})])
+            ref_store(repository).apply([RefEdit(ARCHIVE + writer, top, head, "archive runs")])
 
 
 def fold_round(repository: Git, writer: str, runs: Mapping[str, str]) -> list[str]:

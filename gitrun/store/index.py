@@ -17,9 +17,21 @@ from gitrun import git, model, store
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitrunError, ObjectsGone
 from gitrun.git.locks import make_shared_directory
-from gitrun.model.run import BATCH, ENDED, ENDINGS, PRUNED, RUNNING, BrokenRun, Run, as_running
+from gitrun.model.run import BATCH, ENDINGS, PRUNED, RUNNING, BrokenRun, Run, as_running
 from gitrun.model.text import is_text
-from gitrun.store.index_rows import LISTED, decode_row, flags_key, index_row, stored_fields
+from gitrun.store.index_rows import (
+    INDEXES,
+    LISTED,
+    PUT,
+    TABLES,
+    VERSION,
+    condition_for_same_flags,
+    decode_row,
+    flags_key,
+    index_row,
+    names_in,
+    stored_fields,
+)  # fmt: skip
 from gitrun.store.live import live_runs, shown_metrics, shown_metrics_token
 from gitrun.store.refs import damaged_refs, ref_store, run_places
 from gitrun.store.trust import trusted_runs
@@ -36,52 +48,18 @@ if TYPE_CHECKING:
     from gitrun.store.filter_sql import Prefilter
     from gitrun.store.refs import RunPlaces
 
-VERSION = 18
 MANY = 200
 """Runs from which reading through libgit2 pays for its import."""
 FEW = 100
 """Unreadable runs retried at each look, as their objects may have arrived. Of more, only the first ones are."""
 ROUND = 2_000
 """Runs read and stored at a time."""
-TABLES = """
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, tip TEXT NOT NULL, created REAL NOT NULL, operation TEXT NOT NULL, flags TEXT NOT NULL,
-    status TEXT NOT NULL, label TEXT, marked INTEGER NOT NULL, broken TEXT,
-    source TEXT NOT NULL, base TEXT, words TEXT, batch TEXT, is_batch INTEGER NOT NULL, pruned INTEGER, record TEXT NOT NULL,
-    listed TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS refs (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS names (sort TEXT, name TEXT, PRIMARY KEY (sort, name)) WITHOUT ROWID;
-"""
-"""`names` has each flag and metric that a run has, or had; `refs` the runs that had refs when there were archives too."""
-INDEXES = """
-CREATE INDEX IF NOT EXISTS newest ON runs (created, id, broken, batch);
-CREATE INDEX IF NOT EXISTS listed ON runs (created, id, tip, broken, is_batch, flags, listed);
-CREATE INDEX IF NOT EXISTS broken ON runs (broken) WHERE broken IS NOT NULL;
-CREATE INDEX IF NOT EXISTS batches ON runs (id) WHERE is_batch = 1;
-CREATE INDEX IF NOT EXISTS trials ON runs (batch, status, pruned) WHERE batch IS NOT NULL;
-CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created, status, words, source);
-CREATE INDEX IF NOT EXISTS sources ON runs (source, created, id);
-CREATE INDEX IF NOT EXISTS bases ON runs (base, created, id, source);
-CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
-"""
-"""Indexes for the queries, created after the rows are inserted: that takes half the time."""
-COLUMNS = (
-    "tip", "created", "operation", "flags", "status", "label", "marked", "broken", "source", "base", "words", "batch",
-    "is_batch", "pruned", "record", "listed",
-)  # fmt: skip
-PUT = (
-    f"INSERT INTO runs VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608 - ours
-    f"{', '.join(f'{name} = excluded.{name}' for name in COLUMNS)} WHERE runs.tip = ?"
-)
-"""Inserts a row, or replaces one whose tip is still the one we saw. Rows that another process wrote are kept."""
 TRIED = (1, 100, 10_000, -1)
 """Sizes of the batches in which runs are read until one is trusted; nearly always the first is."""
 TRIES = 10
 """Attempts to catch up while other processes keep changing the index."""
 ROW = "id, tip, broken, record"
-FLAG, METRIC = "flag", "metric"
+THESE = "SELECT id, tip, broken FROM runs WHERE id IN (SELECT value FROM json_each(?))"
 ORDER = "ORDER BY created DESC, id DESC"
 VISIBLE = "broken IS NULL AND (batch IS NULL OR batch NOT IN (SELECT id FROM runs WHERE is_batch = 1))"
 """Condition of the runs that the list shows by themselves: not the trials of a batch that is here."""
@@ -170,6 +148,14 @@ class Index:
             asked = json.dumps(list(runs[start : start + ROUND]))
             runs_by_id |= {run.id: run for run in self._sound("WHERE id IN (SELECT value FROM json_each(?))", (asked,))}
         return [runs_by_id[run] for run in runs if run in runs_by_id]
+
+    def with_attempts(self, names: Iterable[str]) -> list[Run]:
+        """Returns the readable runs whose first or last attempt is one of these, newest first."""
+        asked = json.dumps(list(names))
+        these = "SELECT id FROM runs WHERE {} IN (SELECT value FROM json_each(?))"
+        # a union uses both indexes
+        ids = f"{these.format('id')} UNION {these.format('attempt')}"
+        return self._sound(f"WHERE id IN ({ids}) AND broken IS NULL {ORDER}", (asked, asked))
 
     def numbers(self, runs: Sequence[str]) -> dict[str, int]:
         """Returns the number in the list of each of these runs; 0 for a trial of a batch that is here."""
@@ -485,7 +471,7 @@ class Index:
         lost = self._count_broken()
         if token and recorded.get("stamp") == token and (not lost or (lost > FEW and not self._one_is_back())):
             return True
-        before, places, now = self._compared("" if lost else recorded.get("archives", ""))
+        before, places, now = self._compared(recorded.get("archives", ""))
         changed = {run: tip for run, tip in now.items() if before.get(run) != (tip, None)}
         deleted = [(run, tip) for run, (tip, _) in before.items() if run not in now]
         if deleted:  # of a ref that a power cut has emptied, only this row knows the tip
@@ -499,8 +485,10 @@ class Index:
             state = (("stamp", token), ("boot", boot), ("archives", places.archives if count == len(changed) else ""))
             self._base.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state)
             if places.archives:
+                # a run that was archived is compared once more, for its ref may have moved before
+                kept = places.refs if count == len(changed) else now
                 self._base.execute(
-                    "DELETE FROM refs WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(now)),)
+                    "DELETE FROM refs WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(kept)),)
                 )
                 self._base.executemany("INSERT OR IGNORE INTO refs VALUES (?)", [(run,) for run in places.refs])
         return count == len(changed)
@@ -508,16 +496,22 @@ class Index:
     def _compared(self, archives: str) -> tuple[Mapping[str, tuple[str, str | None]], RunPlaces, Mapping[str, str]]:
         """Returns rows (id -> tip and fault) and runs (id -> tip) to compare, and where runs are kept.
 
-        If the archives are as they were (`archives`), only runs that have or had refs are compared: few of very many.
+        With archives, only runs that have or had refs are compared, and those that archives list otherwise than before
+        (`archives`), and unreadable ones: few of very many.
         """
         # rows first, refs second: a row that another process writes after this is no older than the refs we read
         if archives:
-            before = self._rows("SELECT id, tip, broken FROM runs WHERE id IN (SELECT id FROM refs)")
+            before = self._rows("SELECT id, tip, broken FROM runs WHERE broken IS NOT NULL OR id IN (SELECT id FROM refs)")
             places = run_places(self._git)
-            if places.archives == archives:
-                new = places.refs.keys() - before.keys()
-                listed = places.archived_tips_of([*new, *before])
-                rows = self._rows("SELECT id, tip, broken FROM runs WHERE id IN (SELECT value FROM json_each(?))", list(new))
+            moved = places.moved_since(archives)
+            if moved:
+                before |= self._rows(THESE, moved)
+                places, first = run_places(self._git), places
+                moved = moved if places.archives == first.archives else None
+            if moved is not None:
+                new = places.refs.keys() - before.keys() - moved
+                listed = places.archived_tips_of([*new, *before, *moved])
+                rows = self._rows(THESE, new)
                 # a row that is not as the archive has it is another process's
                 if all((listed.get(run), None) == row for run, row in rows.items()):
                     return before | rows, places, listed | dict(places.refs)
@@ -525,9 +519,9 @@ class Index:
         places = run_places(self._git)
         return before, places, places.tips()
 
-    def _rows(self, question: str, runs: list[str] | None = None) -> dict[str, tuple[str, str | None]]:
+    def _rows(self, question: str, runs: Iterable[str] | None = None) -> dict[str, tuple[str, str | None]]:
         """Returns tip and fault of rows by id; of these runs, if given."""
-        values = () if runs is None else (json.dumps(runs),)
+        values = () if runs is None else (json.dumps(list(runs)),)
         return {run: (tip, broken) for run, tip, broken in self._base.execute(question, values).fetchall()}
 
     def _one_is_back(self) -> bool:
@@ -563,22 +557,6 @@ class Index:
                     self._told(min(start + ROUND, len(names)), len(names))
         self._base.executescript(INDEXES)
         return count
-
-
-def names_in(runs: Iterable[Run | BrokenRun]) -> list[tuple[str, str]]:
-    """Returns the rows of `names` for these runs. sqlite cannot hold a name that is not UTF-8."""
-    sound = [run for run in runs if isinstance(run, Run)]
-    flags = {(FLAG, name) for run in sound for name in run.attempt.flags}
-    return sorted(pair for pair in flags | {(METRIC, name) for run in sound for name in run.metrics} if is_text(pair[1]))
-
-
-def condition_for_same_flags(operation: str, flags: Flags, words: str | None, source: str) -> tuple[str, tuple[object, ...]]:
-    """Returns the SQL condition of `Index.ended_with_same_flags` and its values."""
-    where = "operation = ? AND flags = ? AND broken IS NULL AND status IN (?, ?)"
-    values: tuple[object, ...] = (operation, flags_key(flags), *sorted(ENDED))
-    if words is not None:
-        where, values = f"{where} AND (words = ? OR words IS NULL)", (*values, words)
-    return (f"{where} AND source = ?", (*values, source)) if source else (where, values)
 
 
 def boot_id() -> str:

@@ -1,4 +1,4 @@
-"""Runs as rows of the index: columns to search, and the whole run as a line of JSON."""
+"""The tables of the index, and runs as their rows: columns to search, and the whole run as a line of JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from gitrun import model
 from gitrun.dataclass import asdict
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
-from gitrun.model.run import BATCH, COMMAND, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start
+from gitrun.model.run import BATCH, COMMAND, ENDED, Attempt, BrokenRun, Comment, File, Notes, Params, Run, Skipped, words_start
+from gitrun.model.text import is_text
 from gitrun.store.outputs import Output
 
 if TYPE_CHECKING:
@@ -19,6 +20,47 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.trial_counts import TrialCounts
 
+VERSION = 19
+TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, tip TEXT NOT NULL, created REAL NOT NULL, operation TEXT NOT NULL, flags TEXT NOT NULL,
+    status TEXT NOT NULL, label TEXT, marked INTEGER NOT NULL, broken TEXT,
+    source TEXT NOT NULL, base TEXT, words TEXT, batch TEXT, is_batch INTEGER NOT NULL, pruned INTEGER, record TEXT NOT NULL,
+    listed TEXT NOT NULL, attempt TEXT
+);
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS refs (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (sort TEXT, name TEXT, PRIMARY KEY (sort, name)) WITHOUT ROWID;
+"""
+"""The tables of the index.
+
+`names` has each flag and metric that a run has, or had; `refs` the runs that had refs when there were archives too. `attempt`
+is the last attempt of a run that has several.
+"""
+INDEXES = """
+CREATE INDEX IF NOT EXISTS newest ON runs (created, id, broken, batch);
+CREATE INDEX IF NOT EXISTS listed ON runs (created, id, tip, broken, is_batch, flags, listed);
+CREATE INDEX IF NOT EXISTS broken ON runs (broken) WHERE broken IS NOT NULL;
+CREATE INDEX IF NOT EXISTS batches ON runs (id) WHERE is_batch = 1;
+CREATE INDEX IF NOT EXISTS trials ON runs (batch, status, pruned) WHERE batch IS NOT NULL;
+CREATE INDEX IF NOT EXISTS alike ON runs (operation, flags, created, status, words, source);
+CREATE INDEX IF NOT EXISTS sources ON runs (source, created, id);
+CREATE INDEX IF NOT EXISTS bases ON runs (base, created, id, source);
+CREATE INDEX IF NOT EXISTS attempts ON runs (attempt) WHERE attempt IS NOT NULL;
+CREATE INDEX IF NOT EXISTS labels ON runs (label) WHERE label IS NOT NULL;
+"""
+"""Indexes for the queries, created after the rows are inserted: that takes half the time."""
+COLUMNS = (
+    "tip", "created", "operation", "flags", "status", "label", "marked", "broken", "source", "base", "words", "batch",
+    "is_batch", "pruned", "record", "listed", "attempt",
+)  # fmt: skip
+PUT = (
+    f"INSERT INTO runs VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608 - ours
+    f"{', '.join(f'{name} = excluded.{name}' for name in COLUMNS)} WHERE runs.tip = ?"
+)
+"""Inserts a row, or replaces one whose tip is still the one we saw. Rows that another process wrote are kept."""
+FLAG, METRIC = "flag", "metric"
+"""Sorts of `names`."""
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 FIELDS = (
     "head", "operation", "kind", "command", "cwd", "flags", "params", "status", "created", "source", "started", "stopped",
@@ -39,14 +81,30 @@ def index_row(run: Run | BrokenRun) -> tuple[object, ...]:
     """Returns the values of a run's row, in the order of the index's columns."""
     if isinstance(run, BrokenRun):
         # empty values, because most columns are NOT NULL
-        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, None, 0, None, "", ""
+        return run.id, run.tip, 0.0, "", "", "", None, 0, run.reason, "", None, None, None, 0, None, "", "", None
     attempt, notes, values = run.attempt, run.notes, row_values(run)
     return (
         run.id, run.tip, attempt.created.timestamp(), attempt.operation, flags_key(attempt.flags), attempt.status,
         notes.label, int(notes.marked), None, attempt.source, attempt.base,
         words_key(attempt.kind, attempt.operation, attempt.command), attempt.batch, int(attempt.kind == BATCH), attempt.pruned,
-        json.dumps(values), json.dumps([values[at] for at in LISTED_AT]),
+        json.dumps(values), json.dumps([values[at] for at in LISTED_AT]), None if attempt.id == run.id else attempt.id,
     )  # fmt: skip
+
+
+def names_in(runs: Iterable[Run | BrokenRun]) -> list[tuple[str, str]]:
+    """Returns the rows of `names` for these runs. sqlite cannot hold a name that is not UTF-8."""
+    sound = [run for run in runs if isinstance(run, Run)]
+    flags = {(FLAG, name) for run in sound for name in run.attempt.flags}
+    return sorted(pair for pair in flags | {(METRIC, name) for run in sound for name in run.metrics} if is_text(pair[1]))
+
+
+def condition_for_same_flags(operation: str, flags: Flags, words: str | None, source: str) -> tuple[str, tuple[object, ...]]:
+    """Returns the SQL condition of `Index.ended_with_same_flags` and its values."""
+    where = "operation = ? AND flags = ? AND broken IS NULL AND status IN (?, ?)"
+    values: tuple[object, ...] = (operation, flags_key(flags), *sorted(ENDED))
+    if words is not None:
+        where, values = f"{where} AND (words = ? OR words IS NULL)", (*values, words)
+    return (f"{where} AND source = ?", (*values, source)) if source else (where, values)
 
 
 def words_key(kind: str, operation: str, command: Sequence[str]) -> str | None:

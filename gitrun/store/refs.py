@@ -86,6 +86,14 @@ def tips(git: Git, under: str = RUNS) -> dict[str, str]:
     return ref_store(git).tips(under)
 
 
+def tips_of(git: Git, runs: Collection[str]) -> dict[str, str]:
+    """Returns the tips of those of these runs that are here, archived ones too: id -> tip."""
+    if len(runs) <= FEW:
+        return {run: tip for run in runs if (tip := tip_of(git, run))}
+    places = run_places(git)
+    return places.archived_tips_of(runs) | {run: places.refs[run] for run in runs if run in places.refs}
+
+
 def tip_of(git: Git, run_id: str) -> str | None:
     """Returns the run's last commit, which its ref points to or an archive lists; None if there is no such run."""
     return read_ref(git, run_ref(run_id)) or visible_archived_tip(git, run_id)
@@ -180,6 +188,16 @@ class RunPlaces:
             archived.pop(run, None)
         # the ref of a run wins: it may have new attempts since it was archived
         return archived | dict(self.refs)
+
+    def moved_since(self, archives: str) -> frozenset[str] | None:
+        """Returns the runs that archives list otherwise than when `archives` was this text. None if these may be any."""
+        words = archives.split()
+        heads = dict(word.split(":") for word in words if ":" in word)
+        # of an archive that is gone or new, too many runs differ to look at each
+        if heads.keys() != self.heads.keys():
+            return None
+        changed = store.archive_tips.changed_runs(self.git, heads, self.heads)
+        return None if changed is None else changed | (self.deleted ^ {word for word in words if ":" not in word})
 
     def archived_tips_of(self, runs: Collection[str]) -> dict[str, str]:
         """Returns the tips that archives list for these runs, whether they have refs or not: id -> tip."""

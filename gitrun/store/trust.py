@@ -107,6 +107,15 @@ def trusted_ids(git: Git) -> frozenset[str]:
     return frozenset(line for line in last.values() if is_id(line))
 
 
+def revoked_ids(git: Git) -> frozenset[str]:
+    """Returns the ids of attempts and results that were made here or trusted, and no longer are."""
+    text = read_trust_file(git)
+    if f"\n{BACK}" not in text:
+        return frozenset()
+    names = {line.removeprefix(BACK) for line in text.splitlines() if line.startswith(BACK)}
+    return frozenset(name for name in names if is_id(name) and last_revokes(text, name))
+
+
 class TrustedIds:
     """The ids of attempts and results that were made here or are trusted: `name in TrustedIds(git)`.
 

@@ -19,8 +19,8 @@ from gitrun.store import trash
 from gitrun.store.archive_tips import archive_faults
 from gitrun.store.commits import read_commit
 from gitrun.store.foreign import received_times
-from gitrun.store.index import VERSION, Index, garbage_collector_off
-from gitrun.store.index_rows import encode_row
+from gitrun.store.index import Index, garbage_collector_off
+from gitrun.store.index_rows import VERSION, encode_row
 from gitrun.store.live import is_live, is_still_supervised, recorded_runs
 from gitrun.store.notes import NOTES, notes_exist, notes_wanted
 from gitrun.store.refs import archive_heads, damaged_refs, ref_store, tips

@@ -12,7 +12,7 @@ from gitrun.errors import UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_condition, parse_filter
 from gitrun.model.run import RUNNING
 from gitrun.model.settings import require_date
-from gitrun.store.index import FLAG, METRIC
+from gitrun.store.index_rows import FLAG, METRIC
 from gitrun.store.resolve import find_run
 
 KEYS = ("file", "blob")

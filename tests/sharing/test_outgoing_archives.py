@@ -8,6 +8,7 @@ from repository import Repo
 
 from gitrun import Project
 from gitrun.model.run import ARCHIVE, RUNS
+from gitrun.store.refs import tips
 
 
 @pytest.fixture
@@ -65,3 +66,32 @@ def test_bundle_names_archived_runs_as_runs(ann, tmp_path) -> None:
     other.run("import", str(tmp_path / "some.bundle"), check=True)
     assert sorted(refs(other)) == sorted(name.removeprefix(RUNS) for name in names)
     assert ann.git("for-each-ref", "refs/gitrun/outbox") == ""
+
+
+def test_runs_beside_an_archive_that_is_there_are_pushed(ann) -> None:
+    ann.run("push", check=True)
+    ann.write("p.py", "print(1)\n")
+    ann.run("p.py", check=True)
+    new, one, two = (ann.run("select", number, check=True).stdout.strip() for number in ("1", "3", "4"))
+    ann.run("tag", "t", one, check=True)
+    # somebody has pushed an earlier state of a run that is archived here and there: the ref counts there
+    ann.git("push", "--quiet", "origin", f"{two}:refs/runs/{two}")
+    assert "pushed 3 runs (2 new) to origin, 4 already there" in ann.run("push", check=True).stderr
+    assert sorted(there(ann, RUNS)) == sorted((new, one, two))
+    assert "pushed 0 runs to origin, 7 already there" in ann.run("push", check=True).stderr
+
+
+def test_later_folds_and_deletions_of_an_archive_are_pushed(ann) -> None:
+    ann.run("push", check=True)
+    ann.write("p.py", "print(1)\n")
+    for _ in range(2):
+        ann.run("p.py", check=True)
+    kept, deleted = sorted(refs(ann))
+    ann.run("gc", "--archive", check=True)
+    ann.run("rm", deleted, ann.run("select", "4", check=True).stdout.strip(), check=True)
+    assert "pushed 1 run to origin, 5 already there" in ann.run("push", check=True).stderr
+    assert there(ann, RUNS) == []
+    remote = Project(ann.path.parent / "remote.git").git
+    assert kept in tips(remote)
+    assert deleted not in ann.git("-C", "../remote.git", "log", "--format=%P", archive(ann)[1])
+    assert len(tips(remote)) == 6
