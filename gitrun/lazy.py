@@ -1,4 +1,4 @@
-"""Doors of packages that import a module only when it is first used, and patterns that are compiled so late.
+"""Doors of packages that import a module only when it is first used, and modules and patterns that are made so late.
 
 `git run` starts in a tenth of a second because a verb imports only what it needs.
 """
@@ -27,6 +27,30 @@ def lazy_modules(package: str) -> Callable[[str], ModuleType]:
             raise AttributeError(f"module {package!r} has no attribute {name!r}") from error
 
     return load
+
+
+class LateModule:
+    """A module of the standard library that is imported when something of it is first used, which a start may not do."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> object:
+        value: object = getattr(import_module(self._name), name)
+        return value
+
+
+if TYPE_CHECKING:
+    # ruff: noqa: PLC0414 - these names are for others
+    import copy as copy
+    import glob as glob
+    import importlib.util
+    import shutil as shutil
+    import threading as threading
+
+    importlib_util = importlib.util
+else:
+    copy, glob, importlib_util, shutil, threading = map(LateModule, ("copy", "glob", "importlib.util", "shutil", "threading"))
 
 
 class LazyPattern:

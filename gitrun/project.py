@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
+import _thread
 import io
 import os
 import posixpath
 import signal
 import sys
-import threading
 from contextlib import contextmanager, suppress
 from itertools import compress
 from pathlib import Path
@@ -18,6 +17,7 @@ from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views,
 from gitrun.dataclass import replace
 from gitrun.errors import CannotRun, NoWorktree
 from gitrun.git.exe import open_repository, without_repository_variables
+from gitrun.lazy import copy
 from gitrun.model.settings import read_settings, require_valid
 from gitrun.model.text import align_columns, hide_passwords, safe_text
 from gitrun.process.environment import copy_environment
@@ -208,7 +208,7 @@ class Project:
         session, prompts = self.session(), lifecycle.decide.Prompts()
         lifecycle.decide.require_worktree(session, request)
         # process and thread in the name keep two plans from sharing an index
-        with source.snapshot.private_index(self.git, f"plan.{os.getpid()}.{threading.get_ident()}") as index:
+        with source.snapshot.private_index(self.git, f"plan.{os.getpid()}.{_thread.get_ident()}") as index:
             yield lifecycle.decide.LaunchRequest(session, request, prompts, index, lifecycle.decide.stamp_now(), looks=True)
 
     def bisect(self, request: BisectRequest) -> Bisection:
@@ -379,7 +379,7 @@ class Project:
             raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
         with (
             git.objects.Objects(self.git) as objects,
-            source.snapshot.private_index(self.git, f"look.{os.getpid()}.{threading.get_ident()}") as index,
+            source.snapshot.private_index(self.git, f"look.{os.getpid()}.{_thread.get_ident()}") as index,
         ):
             choice = source.snapshot.SnapshotOptions(self.settings)
             snapshot = source.snapshot.take_snapshot(self.git, objects, index, choice)

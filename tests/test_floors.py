@@ -46,6 +46,7 @@ STARTERS = (
     "concurrent.futures.ProcessPoolExecutor", "concurrent.futures.process*", "pty.spawn", "pty.fork",
     "os.exec*", "os.spawn*", "os.posix_spawn*", "os.system", "os.popen", "os.fork*",
 )  # fmt: skip
+CHILD_STARTERS = tuple(f"gitrun.process.child.{name}" for name in ("Child", "spawn", "run_child", "start_talker", "subprocess"))
 ENVIRONMENT = ("os.environ*", "os.getenv*", "os.putenv", "os.unsetenv")
 IN_THE_USERS_WORLD = ("log.py", "source/introspect_child.py", "workspace/launcher.py")
 KNOWN_CIRCLES: tuple[set[str], ...] = ()
@@ -227,7 +228,8 @@ def process_outside_its_doors(module: Module) -> Iterable[str]:
     # standby.py forks gitrun itself, and prompt.py asks git: importing the doors would take what these save
     doors = ("git/exe.py", "process/run.py", "process/starter.py", "process/starting.py")
     exempt = module.is_one_of(*doors, "commands/standby.py", "commands/prompt.py")
-    return () if exempt else named(module, *STARTERS)
+    # child.py has what the doors need
+    return () if exempt or module.is_one_of("process/child.py") else named(module, *STARTERS, *CHILD_STARTERS)
 
 
 def click_below_commands(module: Module) -> Iterable[str]:
@@ -390,6 +392,7 @@ BROKEN = [
     (pygit2_outside_its_door, "git/exe.py", "def f():\n    from pygit2.enums import SortMode"),
     (process_outside_its_doors, "store/notes.py", "import subprocess"),
     (process_outside_its_doors, "store/notes.py", "from subprocess import run"),
+    (process_outside_its_doors, "store/notes.py", "from gitrun.process.child import run_child"),
     (process_outside_its_doors, "lifecycle/batch.py", "import multiprocessing.pool"),
     (process_outside_its_doors, "lifecycle/batch.py", "from concurrent.futures import ProcessPoolExecutor"),
     (process_outside_its_doors, "workspace/launcher.py", "import os\nos.execvp('python', [])"),

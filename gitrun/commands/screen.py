@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun import git, process
 from gitrun.commands import declared
 from gitrun.errors import BadSetting, BadValue
+from gitrun.lazy import shutil
 from gitrun.model.settings import get_bool
 from gitrun.render.palette import PLAIN, SLOTS, Palette
 from gitrun.render.text import Shape, column_widths, join_cells, json_safe, shrink_columns

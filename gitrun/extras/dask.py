@@ -18,7 +18,7 @@ from dask.utils import parse_bytes
 
 from gitrun.errors import BadValue, CannotRun
 from gitrun.lifecycle.cluster import TaskEnd
-from gitrun.process.run import NO_INPUT, run_words
+from gitrun.process.run import words_runner
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 GONE = "the connection to the scheduler is lost"
 STARTED_TASKS = count(1)
 QUIET_LOG = logging.CRITICAL + 1
+run_words, NO_INPUT = words_runner()
 OPTIONS: Mapping[str, Any] = {"capture_output": True, "stdin": NO_INPUT, "check": False}
 """Options of `subprocess.run` for the programs of workers."""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gitrun.git import pack as pack
     from gitrun.git import stale_locks as stale_locks
     from gitrun.git import status as status
+    from gitrun.git import stderr_reader as stderr_reader
     from gitrun.git import trees as trees
 else:
     from gitrun.lazy import lazy_modules

@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import re
-import subprocess
-import threading
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from gitrun import git
 from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import GitFailed, NotARepository
 from gitrun.lazy import lazy_pattern
 from gitrun.model.object_format import FORMATS, SHA1
+from gitrun.process.child import run_child, start_talker, subprocess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gitrun.model.object_format import ObjectFormat
+    from gitrun.process.child import Child, Ended
 
 # `git rev-parse --local-env-vars` of git 2.39; those that carry `-c` settings are kept for git, dropped for programs.
 REPOSITORY_VARIABLES = frozenset({
@@ -43,11 +44,9 @@ STEADY = (
 # git 2.36 or later; batch means one flush of the disk for many objects
 DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference", "-c", "core.fsyncMethod=batch")
 REF_STORAGE = "extensions.refstorage"
-MAX_STDERR = 1 << 20
-"""Bytes of git's standard error that are kept."""
+FATAL = 128
+"""The exit status of git after a fatal error."""
 PROGRESS = lazy_pattern(r"[A-Z][a-z]+ing [a-z ]+: +[0-9]+|Total [0-9]+ \(|Delta compression using ")
-CONTROL_CHARACTERS = lazy_pattern(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
-"""Control and text-direction characters, which the other side could send to a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,7 @@ class Git:
             raise GitFailed(unwritable_message(said) or f"git {command_name(words)} failed: {said}")
         return done.stdout
 
-    def attempt(
-        self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False
-    ) -> subprocess.CompletedProcess[bytes]:
+    def attempt(self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False) -> Ended:
         """Runs `git <words>` and returns the ended process, whatever its exit status."""
         # ref moves run the repository's own reference-transaction hook; nothing else runs hooks
         steady = STEADY[2:] if hooks else self.steady
@@ -135,7 +132,7 @@ class Git:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=self.held_files,
         ) as process:  # fmt: skip
             assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - both are PIPEs above
-            hearing = StderrReader(process.stderr, progress=progress)
+            hearing = git.stderr_reader.StderrReader(process.stderr, progress=progress)
             data = process.stdout.read()
             reason = hearing.end()
         return RemoteAnswer(process.returncode, data, transport_reason(reason), remote_messages(reason), is_seen=progress)
@@ -325,19 +322,18 @@ def environment_for_programs(environ: Mapping[str, str]) -> dict[str, str]:
 
 def run_git(
     words: Iterable[str], environ: Mapping[str, str], directory: Path, stdin: bytes = b"", held_files: tuple[int, ...] = ()
-) -> subprocess.CompletedProcess[bytes]:
-    """Runs git to its end and returns the process. Raises NotARepository if git is not installed.
+) -> Ended:
+    """Runs git to its end. Raises NotARepository if git is not installed.
 
     Git inherits the locks on the descriptors `held_files`, so they outlive us if we are killed.
     """
     try:
-        return subprocess.run(
-            ("git", *words), cwd=directory, env=environ, input=stdin, capture_output=True, check=False, pass_fds=held_files
-        )
+        ended = run_child(("git", "-C", str(directory), *words), environ, stdin, held_files)
     except FileNotFoundError as error:
-        if not directory.is_dir():
-            raise NotARepository(f"no such directory: {directory}") from error
         raise NotARepository("git is not installed, or not on PATH", "Install git 2.36 or newer") from error
+    if ended.returncode == FATAL and not directory.is_dir():
+        raise NotARepository(f"no such directory: {directory}")
+    return ended
 
 
 def edit_text(git: Git, name: str, text: str) -> str:
@@ -391,32 +387,6 @@ def failure_reason(stderr: bytes) -> str:
     return reason.removeprefix("fatal: ").removeprefix("error: ")
 
 
-class StderrReader(threading.Thread):
-    """A thread that reads a git's stderr. With `shown`, it copies that to ours, without control characters."""
-
-    def __init__(self, stream: IO[bytes], *, progress: bool) -> None:
-        # a thread, because git blocks on a full pipe while we read its stdout
-        super().__init__(daemon=True)
-        self._stream, self._shown = stream, progress
-        self._said = bytearray()
-        self.start()
-
-    def run(self) -> None:
-        """Reads until the end, and keeps the last MOST_SAID bytes."""
-        while piece := os.read(self._stream.fileno(), 1 << 16):
-            self._said += piece
-            del self._said[:-MAX_STDERR]
-            if self._shown:
-                with suppress(OSError):
-                    # progress has no line ends, so a buffered stream would hold it back
-                    os.write(2, CONTROL_CHARACTERS.sub(b"", piece))
-
-    def end(self) -> bytes:
-        """Waits for the end and returns the kept bytes."""
-        self.join()
-        return bytes(self._said)
-
-
 def transport_reason(stderr: bytes) -> str:
     """Returns the reason why git could not talk to another repository: git's message, or that of the transport (ssh)."""
     reason = failure_reason(stderr)
@@ -456,7 +426,7 @@ class KeptProcesses:
 
     def __init__(self) -> None:
         self.remembered: dict[object, object] | None = None
-        self._waiting: dict[object, list[subprocess.Popen[bytes]]] = {}
+        self._waiting: dict[object, list[Child]] = {}
         self._pid = os.getpid()
 
     def __enter__(self) -> KeptProcesses:
@@ -465,7 +435,7 @@ class KeptProcesses:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.end_all()
 
-    def take(self, key: object) -> subprocess.Popen[bytes] | None:
+    def take(self, key: object) -> Child | None:
         """Returns a waiting process that was kept with this key; None if there is none."""
         # after a fork the pipes belong to the parent process
         if self._pid == os.getpid():
@@ -473,7 +443,7 @@ class KeptProcesses:
                 return self._waiting[key].pop()
         return None
 
-    def keep(self, key: object, process: subprocess.Popen[bytes]) -> None:
+    def keep(self, key: object, process: Child) -> None:
         """Keeps a process that has answered all its questions."""
         self._waiting.setdefault(key, []).append(process)
 
@@ -487,7 +457,7 @@ class KeptProcesses:
         self._waiting.clear()
 
 
-def end_coprocess(process: subprocess.Popen[bytes]) -> None:
+def end_coprocess(process: Child) -> None:
     """Kills a process and closes its pipes."""
     with process:
         process.kill()
@@ -515,8 +485,8 @@ class Coprocess:
     def __init__(self, git: Git, *words: str, hooks: bool = False) -> None:
         steady = STEADY[2:] if hooks else git.steady
         self._git, self._words = git, words
-        self._argv = ("git", *steady, *git.durable, *words)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._argv = ("git", "-C", str(git.git_dir), *steady, *git.durable, *words)
+        self._process: Child | None = None
         self._key: object = None
 
     def __enter__(self) -> Self:
@@ -552,14 +522,11 @@ class Coprocess:
             raise GitFailed(f"git {self._words[0]} ended early", "To check the repository: git fsck") from error
         return answers
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Child:
         """Returns a waiting process, or starts one."""
         environ = self._git.variables()
         if self._git.processes:
-            self._key = self._argv, self._git.git_dir, frozenset(environ.items())
+            self._key = self._argv, frozenset(environ.items())
             if process := self._git.processes.take(self._key):
                 return process
-        return subprocess.Popen(
-            self._argv, cwd=self._git.git_dir, env=environ, bufsize=1 << 16,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        return start_talker(self._argv, environ)

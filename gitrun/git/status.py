@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
@@ -122,3 +123,17 @@ def add_tracked_entry(paths: dict[str, list[bytes]], sort: bytes, rest: bytes) -
             paths.setdefault("deleted", []).append(path)
     if module.startswith(b"S") and module[2:] != b"..":
         paths.setdefault("module", []).append(path)
+
+
+def copy_index(source: Path, target: Path) -> None:
+    """Copies an index with its mode and times. Raises OSError.
+
+    With a new mtime, git takes an edit of the same size in the same second for unchanged.
+    """
+    with source.open("rb") as file:
+        status = os.fstat(file.fileno())
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as copy:
+            copy.write(file.read())
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

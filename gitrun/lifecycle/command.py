@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import marshal
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, CannotStart, MissingPackage
 from gitrun.git.exe import environment_for_programs
+from gitrun.lazy import importlib_util
 from gitrun.model.run import COMMAND, NOTEBOOK
 from gitrun.process.run import Command, capture_output
 from gitrun.source.hosted_script import module_paths
@@ -156,7 +156,7 @@ def program_environment(session: Session, plan: Plan, attempt: AttemptHandle) ->
 
 def require_runner() -> None:
     """Raises CannotRun if nbclient or nbformat is not installed beside gitrun."""
-    if find_spec("nbclient") is None or find_spec("nbformat") is None:
+    if importlib_util.find_spec("nbclient") is None or importlib_util.find_spec("nbformat") is None:
         raise MissingPackage(
             "notebooks need the extra 'notebook' of gitrun", "To install it: pip install 'git-run-tracker[notebook]'"
         )

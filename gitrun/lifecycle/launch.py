@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timezone
@@ -16,6 +15,7 @@ from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotStart, Declined, GitFailed, ObjectsGone, UsageError
 from gitrun.git.exe import keep_processes
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
+from gitrun.git.status import copy_index
 from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, require_worktree, stamp_now
 from gitrun.model import encode, record_files
 from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, StartedRun, check_request
@@ -262,7 +262,7 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
         return None
     if request.in_place:
         # the background process needs an index after this process has deleted the private one
-        shutil.copy2(launch.index, attempt.live.index)
+        copy_index(launch.index, attempt.live.index)
     if detach and not detach(attempt.run_id):
         return None
     processes = launch.session.git.processes

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gitrun.process import child as child
     from gitrun.process import environment as environment
     from gitrun.process import output_lines as output_lines
     from gitrun.process import pool as pool

@@ -6,7 +6,6 @@ import errno
 import os
 import select
 import signal
-import subprocess
 import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import CannotRun, CannotStart
+from gitrun.process.child import Child, subprocess
 from gitrun.process.recorder import Recorder
 from gitrun.process.signals import INTERRUPTS, MESSAGES, ORDERS, RESIZES
 from gitrun.process.streams import open_channels
@@ -22,6 +22,7 @@ from gitrun.process.tree import ChildProcesses, adopt_orphans, send_signal, tie_
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Any, NoReturn
 
     from gitrun.process.recorder import OutputReader
     from gitrun.process.signals import SignalSource
@@ -39,8 +40,14 @@ LARGEST_PIPE = 1 << 20
 """The most bytes left in a pipe after all its writers ended (Linux's fs.pipe-max-size)."""
 DESCRIPTORS = 1 << 16
 """More than the descriptors that a process has open."""
-run_words, NO_INPUT = subprocess.run, subprocess.DEVNULL
-"""What a worker of a cluster calls. A function of the standard library, so that nothing of gitrun is needed there."""
+
+
+def words_runner() -> tuple[Callable[..., Any], int]:
+    """Returns what a worker of a cluster calls, and its value for no input.
+
+    They are of the standard library, so that nothing of gitrun is needed there.
+    """
+    return subprocess.run, subprocess.DEVNULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,29 +181,70 @@ def start_program(
 ) -> Process:
     """Starts the program, through the starter if there is one. Raises CannotRun."""
 
-    def popen(*words: str) -> Process:
-        inner = channels[0].inner, channels[-1].inner
+    def start(*words: str) -> Process:
         if starter:
             with open(os.devnull, "rb") as nothing:
-                streams = (0 if command.stdin else nothing.fileno(), *inner)
+                streams = (0 if command.stdin else nothing.fileno(), channels[0].inner, channels[-1].inner)
                 process = starter.start_program(words, command.directory, command.environ, streams)
             if process:
                 return process
-        # inherited descriptors beyond the first three belong to the program; our own are close-on-exec
-        return subprocess.Popen(
-            words, cwd=command.directory, env=dict(command.environ), preexec_fn=prepare_child(signals), close_fds=False,
-            stdin=None if command.stdin else subprocess.DEVNULL, stdout=inner[0], stderr=inner[1],
-        )  # fmt: skip
+        return fork_program(words, command, channels, prepare_child(signals))
 
     try:
-        return popen(*command.argv)
+        return start(*command.argv)
     except OSError as error:
         program = command.directory / command.argv[0]
         if error.errno == errno.ENOEXEC and program.is_file():  # a script without #!: shells run it with sh
-            return popen("/bin/sh", *command.argv)
+            return start("/bin/sh", *command.argv)
         raise start_error(command.argv[0], error, there=program.is_file()) from error
     except ValueError as error:  # a word has a NUL
         raise CannotStart(f"cannot start '{command.argv[0]}': {error}") from error
+
+
+def fork_program(words: Sequence[str], command: Command, channels: Sequence[Channel], before: Callable[[], None]) -> Child:
+    """Starts the words in the directory and environment of the command. Raises OSError, ValueError.
+
+    Calls `before` in the child. Inherited descriptors beyond the first three belong to the program; our own are close-on-exec.
+    """
+    if any("\0" in text for text in (*words, *command.environ, *command.environ.values())):
+        raise ValueError("embedded null byte")
+    failed, failing = os.pipe()
+    with os.fdopen(failed, "rb") as failure:
+        try:
+            pid = os.fork()
+            if not pid:
+                become_program(words, command, channels, before, failing)
+        finally:
+            os.close(failing)
+        # closed by the exec, unless that fails
+        number = failure.read()
+    child = Child(pid)
+    if number:
+        child.wait()
+        raise OSError(int(number), os.strerror(int(number)))
+    return child
+
+
+def become_program(
+    words: Sequence[str], command: Command, channels: Sequence[Channel], before: Callable[[], None], failing: int
+) -> NoReturn:
+    """Turns a forked process into the program. If that fails, writes the error's number to `failing` and ends."""
+    try:
+        stdin = -1 if command.stdin else os.open(os.devnull, os.O_RDONLY)
+        # our own descriptors are above 2, so that none is overwritten before it is copied
+        for number, descriptor in enumerate((stdin, channels[0].inner, channels[-1].inner)):
+            if descriptor is not None and descriptor >= 0:
+                os.dup2(descriptor, number)
+        os.chdir(command.directory)
+        before()
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores both
+            signal.signal(number, signal.SIG_DFL)
+        os.execvpe(words[0], tuple(words), command.environ)  # noqa: S606 - its words are the user's
+    except OSError as error:
+        os.write(failing, b"%d" % (error.errno or errno.EIO))
+    finally:
+        # neither a traceback nor a copy of buffered output may appear in the program's output
+        os._exit(127)
 
 
 def start_error(program: str, error: OSError, *, there: bool) -> CannotRun:

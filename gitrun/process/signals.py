@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import signal
 import struct
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from gitrun.lazy import threading
 from gitrun.process.tree import is_single_threaded
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Signals:
 
     def __enter__(self) -> Signals:
         # Python delivers signals to the main thread only
-        if threading.current_thread() is threading.main_thread():
+        if is_main_thread():
             self._numbers = tuple(number for number in WATCHED if signal.getsignal(number) is not signal.SIG_IGN)
             self._open()
         return self
@@ -130,7 +131,7 @@ def handle_order(is_handled: Callable[[int], bool]) -> Iterator[None]:
 
     Does nothing in threads other than the main one, which get no signals.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not is_main_thread():
         yield
         return
 
@@ -145,6 +146,12 @@ def handle_order(is_handled: Callable[[int], bool]) -> Iterator[None]:
     finally:
         if signal.getsignal(signal.SIGTERM) is handle:
             signal.signal(signal.SIGTERM, before)
+
+
+def is_main_thread() -> bool:
+    """Returns whether this is the main thread."""
+    # without another thread there is nothing to import
+    return not _thread._count() or threading.current_thread() is threading.main_thread()  # noqa: SLF001
 
 
 def ignore_signal(_number: int, _frame: FrameType | None) -> None:

@@ -5,10 +5,10 @@ Uses Linux's parent-death signal, subreaper and /proc. Elsewhere these calls do 
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import signal
-import threading
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -40,7 +40,7 @@ class Adoption:
     """A counter of the threads for which this process adopts orphans; the last one restores the former setting."""
 
     def __init__(self) -> None:
-        self._lock, self._wanted, self._before = threading.Lock(), 0, 0
+        self._lock, self._wanted, self._before = _thread.allocate_lock(), 0, 0
 
     def begin(self) -> None:
         """Adds a thread; the first one turns adoption on."""

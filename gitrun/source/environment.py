@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from gitrun.model.encode import encode_table
 from gitrun.model.text import is_text
 from gitrun.model.tree import is_regular_file
+from gitrun.process.child import find_program
 from gitrun.source.interpreter import get_mtime, read_cache, write_cache
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def select_variables(environ: Mapping[str, str], wanted_patterns: Sequence[str])
 
 def git_version(session: Session) -> str:
     """Returns git's version, cached until the program changes."""
-    program = shutil.which("git", path=session.git.environ.get("PATH")) or ""
+    program = find_program("git", session.git.environ) or ""
     now = [program, get_mtime(program)]
     cache = session.git.state / "environment.json"
     cached = read_cache(cache)

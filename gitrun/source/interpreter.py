@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
-import shutil
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import asdict, dataclass
 from gitrun.errors import NoInterpreter
 from gitrun.lazy import lazy_pattern
+from gitrun.process.child import find_program
 from gitrun.process.run import capture_output
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def find_python(command: str, environ: Mapping[str, str], directory: Path) -> st
     """Returns the path of the user's Python: the setting, `$VIRTUAL_ENV`, or PATH, in this order. Raises CannotRun."""
     if command:
         path = os.path.expanduser(command)
-        program = str(directory / path) if "/" in path else shutil.which(path, path=environ.get("PATH"))
+        program = str(directory / path) if "/" in path else find_program(path, environ)
         if program and os.access(program, os.X_OK):
             return program
         raise NoInterpreter(
@@ -57,7 +57,7 @@ def find_python(command: str, environ: Mapping[str, str], directory: Path) -> st
         return f"{home}/bin/python"
     # an active environment has `python`; Debian and macOS have only `python3`
     for name in ("python", "python3"):
-        if program := shutil.which(name, path=environ.get("PATH")):
+        if program := find_program(name, environ):
             return program
     raise NoInterpreter("no python on PATH", "To name one: git config gitrun.python /path/of/python")
 
@@ -108,7 +108,7 @@ def read_cache(cache: Path) -> dict[str, Any]:
 def write_cache(cache: Path, answers: dict[str, Any]) -> None:
     """Replaces the cache atomically, if the file system lets us: without it, the next start only takes longer."""
     # threads and processes may write at the same time
-    fresh = cache.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+    fresh = cache.with_suffix(f".{os.getpid()}.{_thread.get_ident()}")
     try:
         fresh.write_text(json.dumps(answers))
         fresh.replace(cache)

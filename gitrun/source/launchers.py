@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import CannotRun
 from gitrun.model.toml import load_toml
+from gitrun.process.child import find_program
 from gitrun.process.run import capture_output
 from gitrun.source.interpreter import get_mtime, read_cache, write_cache
 from gitrun.source.prefixes import is_environment, list_names, site_directories
@@ -84,7 +84,7 @@ def help_launchers(words: list[str], environ: Mapping[str, str], project: Projec
 def choose_variables(handed: LauncherHelp, environ: Mapping[str, str], own: Path) -> dict[str, str]:
     """Returns the variables to set, with `own` for OWN. Creates the environment in `variables`. Raises CannotRun."""
     variables = handed.environment.replace(OWN, str(own))
-    python = shutil.which("python3", path=environ.get("PATH"))
+    python = find_program("python3", environ)
     if variables and python and not is_environment(variables):
         capture_output((python, "-m", "venv", "--without-pip", variables), environ, own.parent)
     return {name: value.replace(OWN, str(own)) for name, value in handed.variables.items()}
@@ -170,7 +170,7 @@ def ask_launcher(
 
     The answer is cached until a file that the launcher reads changes. With `refresh` a cached empty answer is ignored.
     """
-    program = shutil.which(launcher, path=environ.get("PATH"))
+    program = find_program(launcher, environ)
     if program is None:
         return ""
     here, cache = project.directories[0], project.state / "launchers.json"

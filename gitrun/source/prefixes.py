@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 from gitrun.lazy import lazy_pattern
+from gitrun.process.child import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ def find_prefixes(words: list[str], environ: Mapping[str, str], directories: tup
     prefixes = dict.fromkeys(prefixes_from_variables(environ))
     for directory in directories:
         prefixes |= dict.fromkeys(find_environments(directory))
-    programs = [shutil.which(name, path=environ.get("PATH")) for name in ("python", "python3", *words[:1])]
+    programs = [find_program(name, environ) for name in ("python", "python3", *words[:1])]
     for program in dict.fromkeys(filter(None, programs)):
         prefixes |= dict.fromkeys(prefixes_of_program(os.path.join(directories[0], program), environ, directories))
     if words and os.path.basename(words[0]) in {"conda", "mamba", "micromamba"}:

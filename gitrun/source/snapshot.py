@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.exe import failure_reason
 from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import TreeMaker, edit_tree
-from gitrun.git.status import WorktreeStatus, read_status
+from gitrun.git.status import WorktreeStatus, copy_index, read_status
 from gitrun.model.plan import Source
 from gitrun.model.run import DIRECTORY, Skipped
 from gitrun.model.secrets import is_secret_file
@@ -71,13 +70,13 @@ class Snapshot:
 def private_index(git: Git, nonce: str) -> Iterator[Path]:
     """Yields a copy of the user's index, and deletes it on exit.
 
-    The copy keeps the mtime. With a new mtime, git takes an edit of the same size in the same second for unchanged.
+    The copy keeps the mtime: see `copy_index`.
     """
     directory = git.state / "tmp"
     make_shared_directory(directory)
     index = directory / f"index.{nonce}"
     try:
-        shutil.copy2(git.git_dir / "index", index)
+        copy_index(git.git_dir / "index", index)
     except FileNotFoundError:  # a new repository has no index
         index.unlink(missing_ok=True)
     try:

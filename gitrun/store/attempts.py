@@ -8,7 +8,6 @@ between leaves a live record, from which `lifecycle/recover.py` finishes the att
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,6 +18,7 @@ from gitrun.errors import CannotRun, GitFailed, GitrunError, ObjectsGone, StaleR
 from gitrun.git.gc_lock import hold_off_gc, is_gc_running
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Loose, Objects, edit_tree, fsync
+from gitrun.lazy import shutil
 from gitrun.model import encode, record_files
 from gitrun.model.record_files import KEPT
 from gitrun.model.run import BATCH, MAX_DEPTH, is_safe, run_ref

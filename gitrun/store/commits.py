@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from gitrun.git.exe import failure_reason
 from gitrun.git.identity import format_identities
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry, Objects, fsync
-from gitrun.lazy import lazy_pattern
+from gitrun.lazy import lazy_pattern, shutil
 from gitrun.model.run import ID_DIGITS
 from gitrun.model.settings import get_bool
 from gitrun.model.tree import FILE

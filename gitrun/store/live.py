@@ -33,7 +33,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -45,6 +44,7 @@ from gitrun.dataclass import asdict, dataclass, replace
 from gitrun.errors import RunIsRunning, StaleRun, Unfinished
 from gitrun.git.lock_state import is_held
 from gitrun.git.locks import Lock, acquire, is_file_at
+from gitrun.lazy import shutil
 from gitrun.model.run import is_id, short_id
 
 if TYPE_CHECKING:

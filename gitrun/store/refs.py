@@ -8,7 +8,6 @@ of its own below.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from gitrun import git, store
 from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.exe import Coprocess, failure_reason, unwritable_message
+from gitrun.lazy import shutil
 from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id
 from gitrun.store.purged import purged_ids
 

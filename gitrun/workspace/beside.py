@@ -7,13 +7,13 @@ Two directories above the slot's worktree stand for the parent and the grandpare
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitrun.git.locks import make_private_directory
+from gitrun.lazy import shutil
 from gitrun.model.run import PARENT, kept_name
 from gitrun.workspace.erase import erase, is_directory
 from gitrun.workspace.links import is_cache, make_parents

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Entry
 from gitrun.git.status import read_status
+from gitrun.lazy import glob, shutil
 from gitrun.model.digest import sha256
 from gitrun.model.run import DIRECTORY, MAX_DEPTH, File, kept_name
 from gitrun.model.tree import EXECUTABLE, FILE, LINK
@@ -175,7 +174,7 @@ def outputs_without_files(outputs: Iterable[str], files: Iterable[File], tree: P
     bare = [one for one in outputs if not any(matches_output(name, one) for name in names)]
     if not bare:
         return []
-    return [one for one in bare if not glob(one, root_dir=tree)]
+    return [one for one in bare if not glob.glob(one, root_dir=tree)]
 
 
 def record_file(workspace: Workspace, keep: Keep, path: bytes, storage: str) -> File:

@@ -12,6 +12,7 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
+from gitrun import workspace
 from gitrun.dataclass import dataclass, field
 from gitrun.git.objects import Objects, parse_tree
 from gitrun.git.status import WorktreeStatus
@@ -20,7 +21,6 @@ from gitrun.model.run import DIRECTORY
 from gitrun.model.tree import FILE, TREE
 from gitrun.workspace.lending import RACY, stamp_of
 from gitrun.workspace.links import CACHES
-from gitrun.workspace.slot_watch import open_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -159,7 +159,7 @@ def list_names(files: Iterable[bytes], directories: Iterable[bytes]) -> dict[byt
 
 def watch_slot(top: bytes, files: Iterable[bytes], directories: Iterable[bytes]) -> SlotWatch | None:
     """Watches the files and directories of a slot, but not the record; None if not all can be watched."""
-    watch = open_watch()
+    watch = workspace.slot_watch.open_watch()
     if watch is None:
         return None
     watched = [(path, path.rpartition(b"/")[0]) for path in files] + [(path, path) for path in directories]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from gitrun.lazy import shutil
 
 if TYPE_CHECKING:
     from pathlib import Path

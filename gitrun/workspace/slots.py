@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 import stat
 from contextlib import suppress
 from functools import lru_cache
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
 from gitrun.git.locks import acquire, is_file_at
-from gitrun.lazy import lazy_pattern
+from gitrun.git.status import copy_index
+from gitrun.lazy import lazy_pattern, shutil
 from gitrun.store.live import directory_of
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase, is_directory
@@ -269,8 +269,7 @@ def reuse_slot(slot: Slot, state: State, lending: Lending) -> bool:
             prune_bytecode(os.path.realpath(top), cache, since)
     slot.manifest = ready.manifest
     beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
-    # copy2 keeps the time: git trusts an entry only if the file is older than the index
-    shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
+    copy_index(slot.directory / "index", slot.git.git_dir / "index")
     remember(slot.user, slot.directory, replace(ready, tree=after, extras=(), state=None))
     return True
 
@@ -315,8 +314,7 @@ def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tu
     slot.manifest, slot.unsteady = kept_paths, tuple(unsteady)
     if lending:
         beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
-    # copy2 keeps the time: git trusts an entry only if the file is older than the index
-    shutil.copy2(slot.directory / "index", slot.git.git_dir / "index")
+    copy_index(slot.directory / "index", slot.git.git_dir / "index")
     is_plain = slot.content == slot.git and not is_sparse(slot.git)
     remember(
         slot.user, slot.directory, describe_slot(slot.git, state.attempt, tracked, lending, kept_paths) if is_plain else None
