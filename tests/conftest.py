@@ -48,6 +48,7 @@ pytest_plugins = (
     "pipelines",
     "remote_servers",
     "shown_runs",
+    "slurm",
     "submodule_runs",
     "three_made",
     "topics",

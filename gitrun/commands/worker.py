@@ -68,11 +68,11 @@ def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an opt
             work_code = report_work(project, work, request.remote, as_json=as_json)
             if isinstance(work, Executed):
                 executed, code = executed + 1, max(code, work_code)
-        untrusted = worker.untrusted
-    project.say(f"{count_text(executed, 'run')} executed; no other run to execute on {request.remote}")
-    if untrusted:
-        what = "run waits and is" if untrusted == 1 else "runs wait and are"
-        project.say(f"note: {untrusted:,} {what} not trusted here. To list them: git run list --status staged")
+    ending = f"; no other run to execute on {request.remote}" if worker.is_done else ""
+    project.say(f"{count_text(executed, 'run')} executed{ending}")
+    if worker.untrusted:
+        what = "run waits and is" if worker.untrusted == 1 else "runs wait and are"
+        project.say(f"note: {worker.untrusted:,} {what} not trusted here. To list them: git run list --status staged")
     return code
 
 

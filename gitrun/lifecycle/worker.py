@@ -134,6 +134,8 @@ class Worker:
         self.sharing = Sharing(session.git, session.settings)
         self.started = time.monotonic()
         self.is_stopping = False
+        self.is_done = False
+        """No run is left that could be executed here."""
         self.untrusted = 0
         """Runs that waited for a worker at the last look, and are not trusted here."""
 
@@ -152,6 +154,7 @@ class Worker:
         while not self.is_over and (self.request.most is None or executed < self.request.most):
             run = self.find_next(passed_over)
             if run is None:
+                self.is_done = True
                 return
             passed_over.add(run.tip)
             try:

@@ -353,14 +353,15 @@ def test_claim_and_result_of_a_run_cost_one_push_each(team, count) -> None:
 
 
 @pytest.mark.parametrize("words", [["--stage-trials"], ["--on", "origin"]], ids=" ".join)
-def test_a_hundred_runs_are_handed_over_in_one_push(team, words) -> None:
+@pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_many_runs_are_handed_over_in_one_push(team, words, count) -> None:
     pushes = count_pushes(team.remote)
-    team.ann.run("echo.py", "x=range[1:100]", *words, check=True)
+    team.ann.run("echo.py", f"x=range[1:{count}]", *words, check=True, timeout=300)
     if "--on" not in words:
-        team.ann.run("push", "--stage", "origin", check=True)
+        team.ann.run("push", "--stage", "origin", check=True, timeout=300)
     assert pushes() == 1
     trials = {run["id"] for run in json.loads(team.ann.run("list", "--all", "--flat", "--json", check=True).stdout)}
-    assert len(trials & tip(team.remote).keys()) >= 100
+    assert len(trials & tip(team.remote).keys()) >= count
 
 
 @pytest.fixture
@@ -439,3 +440,14 @@ def test_a_full_disk_claims_nothing(team, small_disk) -> None:
     assert tip(team.remote) == tip(team.ann)
     ballast.unlink()
     assert carol.run("worker", "origin", "--once", run_id, check=True).stdout == "1.0 2 'a'\n"
+
+
+@pytest.mark.slow
+def test_workers_of_one_clone_share_its_runs(team) -> None:
+    team.ann.run("echo.py", "x=range[1:8]", "--on", "origin", check=True)
+    workers = [start(team.ann, "worker", "origin", program=("git-run",)) for _ in range(4)]
+    said = [worker.communicate(timeout=120) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 4, said
+    assert sum(stdout.count(b"\n") for stdout, _ in said) == 8
+    trials = [run for run in json.loads(team.ann.run("list", "--flat", "--json", check=True).stdout) if run["trial"]]
+    assert [run["status"] for run in trials] == ["completed"] * 8
