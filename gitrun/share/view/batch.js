@@ -6,8 +6,27 @@
   const { short, table, pairs, section, foot, status } = gitrun.parts;
   const MOST = 500;
 
-  function charts(batch, metric, signal) {
-    const { trials, objective, best } = batch;
+  const { survey } = gitrun;
+
+  /** The metric that tells which trials are good, whether a small value is, and the trials with values, best first. */
+  function rank(batch) {
+    const { trials, objective, best } = batch, metric = objective?.metric ?? batch.metrics[0], isLeast = objective ? objective.minimize : survey.isLeast(metric ?? '');
+    const of = trial => trial.metrics[metric], known = trials.filter(trial => typeof of(trial) === 'number' && trial.status !== 'running');
+    const sign = isLeast ? 1 : -1, ids = best.length ? best : known.sort((a, b) => sign * (of(a) - of(b)) || a.trial - b.trial).map(trial => trial.id);
+    return { metric, isLeast, best: ids };
+  }
+
+  /** The line about the best trial, as on the page of runs. */
+  function bestLine(batch, { metric, isLeast, best }) {
+    const trial = batch.trials.find(({ id }) => id === best[0]), few = best.slice(0, 5);
+    return trial && element('p', { class: 'best' }, element('strong', {}, `${isLeast ? 'Lowest' : 'Highest'} ${metric} `),
+      element('span', { class: 'value' }, text.number(trial.metrics[metric])), ' ', link(`/runs/${trial.id}`, { class: 'id' }, short(trial.id)), ` trial ${trial.trial}`,
+      batch.flags.filter(name => (trial.flags[name] ?? null) !== null).map(name => [' ', element('code', {}, `${name}=${text.value(trial.flags[name])}`)]),
+      ' ', link(`/runs/${trial.id}?tab=code`, {}, 'its code'), ' ', few.length > 1 && link(gitrun.router.address('/compare', { r: few.map(short).join(',') }), {}, `compare the best ${few.length}`));
+  }
+
+  function charts(batch, { metric, isLeast, best }, signal) {
+    const { trials } = batch;
     // the charts ask for the newest first
     const slots = trials.map((_, at) => at).reverse();
     const axis = (name, read) => ({ name, read: slot => read(trials[slot]) ?? null });
@@ -15,20 +34,21 @@
     const marked = new Map(best.length ? [[trials.findIndex(trial => trial.id === best[0]), 0]] : []);
     const history = gitrun.charts.scatter(signal, slot => gitrun.router.go(`/runs/${trials[slot].id}`));
     const describe = slot => `trial ${trials[slot].trial}, ${metric} ${text.number(trials[slot].metrics[metric])}`;
-    history.show({ x: null, y, slots, marked, isLeast: objective ? objective.minimize : true, describe });
+    history.show({ x: null, y, slots, marked, isLeast, describe });
     const lines = gitrun.charts.coordinates(signal, () => {});
     lines.show({ axes: [...batch.flags.map(name => axis(name, trial => trial.flags[name])), y], slots, marked });
     return element('div', { class: 'tiles' }, section(`${metric} by trial, and the best so far`, history.node), section('Parallel coordinates', lines.node));
   }
 
   /** Shows the trials, best first; those without a value follow by number. */
-  function trialTable(batch) {
-    const ranks = new Map(batch.best.map((id, rank) => [id, rank]));
+  function trialTable(batch, { best }) {
+    const ranks = new Map(best.map((id, rank) => [id, rank]));
     const order = [...batch.trials].sort((a, b) => (ranks.get(a.id) ?? Infinity) - (ranks.get(b.id) ?? Infinity) || a.trial - b.trial);
     const rows = order.slice(0, MOST).map(trial => [trial.trial, link(`/runs/${trial.id}`, { class: 'id' }, short(trial.id)), status(trial),
       ...batch.metrics.map(name => trial.metrics[name] ?? null), ...batch.flags.map(name => trial.flags[name] ?? null), text.duration(trial.duration)]);
-    return [table(batch.objective ? 'Trials, best first' : 'Trials', ['trial', 'run', 'status', ...batch.metrics, ...batch.flags, 'duration'], rows),
-      order.length > MOST && element('p', { class: 'remark' }, `${text.count(order.length - MOST, 'trial')} more`)];
+    const shown = table(best.length ? 'Trials, best first' : 'Trials', ['trial', 'run', 'status', ...batch.metrics, ...batch.flags, 'duration'], rows);
+    if (best.length) shown.querySelector('tbody tr').classList.add('winner');
+    return [shown, order.length > MOST && element('p', { class: 'remark' }, `${text.count(order.length - MOST, 'trial')} more`)];
   }
 
   gitrun.router.page('/batches/:id', async view => {
@@ -37,14 +57,14 @@
     await gitrun.parts.watch(id, view, async run => {
       gitrun.router.title(`${short(id)} ${run.operation}`);
       const batch = await gitrun.data.get(`/api/batches/${encodeURIComponent(id)}`, { signal: view.signal });
-      const metric = batch.objective ? batch.objective.metric : batch.metrics[0], direction = batch.objective?.minimize ? '--min' : '--max';
+      const ranking = rank(batch), { metric, isLeast } = ranking;
       controller?.abort();
       controller = new AbortController();
       if (!head.isConnected) fill(view.main, element('h1', {}, run.operation, ' ', link(`/runs/${id}`, { class: 'id' }, short(id))), head, pictures, rows,
-        foot(`git run compare ${short(id)}`, ...batch.objective ? [`git run select --batch ${short(id)} ${direction} ${text.quote(metric)}`] : []));
-      fill(head, element('p', {}, status(run), ' ', run.trials && counts(run.trials)), pairs([['sampler', batch.sampler], ...Object.entries(batch.space)]));
-      fill(pictures, metric && batch.trials.length > 1 && charts(batch, metric, AbortSignal.any([view.signal, controller.signal])));
-      fill(rows, batch.trials.length ? trialTable(batch) : element('p', {}, 'No trial has started.'));
+        foot(`git run compare ${short(id)}`, ...metric ? [`git run select --batch ${short(id)} ${isLeast ? '--min' : '--max'} ${text.quote(metric)}`] : []));
+      fill(head, element('p', {}, status(run), ' ', run.trials && counts(run.trials)), bestLine(batch, ranking), pairs([['sampler', batch.sampler], ...Object.entries(batch.space)]));
+      fill(pictures, metric && batch.trials.length > 1 && charts(batch, ranking, AbortSignal.any([view.signal, controller.signal])));
+      fill(rows, batch.trials.length ? trialTable(batch, ranking) : element('p', {}, 'No trial has started.'));
     });
   });
 

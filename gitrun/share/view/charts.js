@@ -176,7 +176,7 @@ gitrun.charts = (() => {
       for (let power = Math.ceil(first); power <= last; power++) ticks.push([(power - first) / (last - first), number(10 ** power)]);
       return ticks.length > 1 ? ticks : [[0, brief(low)], [1, brief(high)]];
     }
-    const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough));
+    const rough = (high - low) / 6, power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map(factor => factor * power).find(size => size >= rough);
     const ticks = [];
     for (let tick = Math.ceil(low / step); tick * step <= high + step / 1e6; tick++) ticks.push([(tick * step - low) / (high - low), number(Number((tick * step).toPrecision(12)))]);

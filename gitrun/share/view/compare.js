@@ -53,7 +53,7 @@
     const equal = groups.flatMap(([, rows]) => rows).filter(isEqual).length;
     const others = at => [runs[at], ...runs.filter((_, index) => index !== at)].map(run => run.id).join(',');
     const heads = runs.map((run, at) => element('th', { scope: 'col', data: { run: run.id } }, gitrun.parts.runLink(run), element('br'),
-      at ? link(gitrun.router.address('/compare', { r: others(at), equal: withEqual && 1 }), { class: 'soft' }, 'make baseline') : 'baseline'));
+      at ? link(gitrun.router.address('/compare', { r: others(at), equal: withEqual && 1 }), {}, 'make baseline') : 'baseline'));
     const bodies = groups.map(([title, rows]) => [title, withEqual ? rows : rows.filter(row => !isEqual(row))]).filter(([, rows]) => rows.length);
     const box = element('input', { type: 'checkbox', checked: withEqual, change: () => gitrun.router.setQuery({ equal: box.checked ? 1 : null }) });
     return [element('label', {}, box, ` Show the ${gitrun.text.count(equal, 'row')} that are equal in all runs`),

@@ -26,7 +26,7 @@ gitrun.router = (() => {
     ['/diff/:a/:b', ['parts.js', 'diff.js']],
     ['/live', ['charts.js', 'files.js', 'parts.js', 'output.js', 'live.js']],
     ['/lineage/:id', ['parts.js', 'lineage.js']],
-    ['/batches/:id', ['charts.js', 'parts.js', 'batch.js']],
+    ['/batches/:id', ['survey.js', 'charts.js', 'parts.js', 'batch.js']],
     ['/commits', ['parts.js', 'commits.js']],
   ];
   const loaded = new Map();

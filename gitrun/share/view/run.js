@@ -6,7 +6,7 @@
   const { text } = gitrun;
   const TABS = { overview: showOverview, output: (...given) => gitrun.output.show(...given), files: showFiles, code: showCode, attempts: showAttempts, lineage: showLineage };
   const ASPECTS = ['last', 'first', 'min', 'max', 'count'];
-  const MOST_FILES = 500, MOST_CURVES = 6;
+  const MOST_FILES = 500, MOST_IMAGES = 24, MOST_CURVES = 6;
   const tabOf = view => view.query.tab in TABS ? view.query.tab : 'overview';
   const commitLink = id => link(gitrun.router.address('/commits', { range: id }), { class: 'id' }, short(id));
   const when = time => time && element('time', { datetime: time, title: text.time(Date.parse(time)) }, text.relative(Date.parse(time)));
@@ -167,9 +167,18 @@
       fileList('Produced', files.filter(file => !isSource(file)), run, query), fileList('Source', files.filter(isSource), run, query)), view),
     foot(`git run ls ${short(run.id)}`, ...query.path ? [`git run cat ${query.of === 'source' ? '--sourcecode ' : ''}-p ${text.quote(query.path)} ${short(run.id)}`] : []));
     const chosen = files.find(file => file.path === query.path && file.part === query.of);
-    if (!chosen) return;
+    if (!chosen) return fill(view, gallery(run, files.filter(file => !isSource(file) && file.here && gitrun.files.isImage(file.path))));
     fill(view, element('h2', {}, chosen.path), await gitrun.files.preview(run.id, chosen, signal));
     view.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** Shows the first images that a run produced, each a link to its preview. */
+  function gallery(run, images) {
+    // a site may have the name of a file without its bytes
+    const known = images.map(({ path, part }) => ({ path, part, src: gitrun.data.fileAddress(run.id, path) })).filter(({ src }) => src);
+    return element('div', { class: 'pictures' }, known.slice(0, MOST_IMAGES).map(({ path, part, src }) =>
+      link(gitrun.router.address(`/runs/${run.id}`, { tab: 'files', path, of: part }), {},
+        element('figure', {}, element('img', { src, alt: path, loading: 'lazy' }), element('figcaption', {}, path)))));
   }
 
   function fileList(title, files, run, query) {

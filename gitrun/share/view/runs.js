@@ -121,18 +121,22 @@
       this.slots = query.op ? matching.filter(slot => operation(slot) === query.op) : matching;
       // trials that are shown as the line of their batch alone
       this.folded = test || query.op || query.sort || query.flat ? 0 : table.order.length - matching.length;
+      // the single runs that values are compared of: as for `git run select --min`, trials too
+      const trials = table.column('trials').values;
+      this.points = this.folded ? table.order.filter(slot => trials[slot] === null) : this.slots;
       this.live = table.order.filter(slot => status(slot) === 'running').length;
     }
 
     survey(known) {
-      const { table, slots, query } = this;
+      const { table, slots, points, query } = this;
       if (known !== this.surveyed) {
         const { differing, equal } = survey.flags(table, slots);
-        Object.assign(this, { flags: differing, equalFlags: equal, metrics: survey.metrics(table, slots), surveyed: known });
+        const pointFlags = points === slots ? differing : survey.flags(table, points).differing;
+        Object.assign(this, { flags: differing, equalFlags: equal, pointFlags, metrics: survey.metrics(table, points), surveyed: known });
       }
       this.metric = this.metrics.includes(query.y) ? query.y : this.metrics[0] ?? null;
       this.isLeast = query.best ? query.best === 'least' : this.metric !== null && survey.isLeast(this.metric);
-      this.bestFew = this.metric === null ? [] : survey.best(table, slots, this.metric, this.isLeast, MOST_COMPARED);
+      this.bestFew = this.metric === null ? [] : survey.best(table, points, this.metric, this.isLeast, MOST_COMPARED);
       this.best = this.bestFew[0] ?? null;
     }
 
@@ -142,6 +146,7 @@
       const pinned = query.pin ? table.slotOf(query.pin) ?? null : null;
       const read = table.reader(`metric:${this.metric}`);
       this.drawn = picked.length ? picked : this.slots.slice(0, 200).filter(slot => read(slot) !== null).slice(0, NEWEST);
+      if (!this.drawn.length) this.drawn = this.bestFew;
       const columns = this.chooseColumns();
       this.grid.update({ columns, rows: this.rows, selected: new Set(this.selected), pinned, sort: query.sort ?? null });
       this.showCount();
@@ -153,7 +158,7 @@
       this.showFoot();
       this.showEmpty();
       this.showPanel({
-        table, query, slots: this.slots, drawn: this.drawn, metrics: this.metrics, flags: this.flags.slice(0, MOST_FLAGS), metric: this.metric,
+        table, query, slots: this.points, drawn: this.drawn, metrics: this.metrics, flags: this.pointFlags.slice(0, MOST_FLAGS), metric: this.metric,
         x: query.x ?? this.mostVariedFlag(), isLeast: this.isLeast, describe: slot => this.describe(slot), stamp: this.version,
       });
     }
@@ -164,7 +169,7 @@
       if (key === this.panelKey) return;
       this.panelKey = key;
       clearTimeout(this.panelTimer);
-      if (this.slots.length < LARGE) this.panel.show(given);
+      if (this.points.length < LARGE) this.panel.show(given);
       else this.panelTimer = setTimeout(() => this.panel.show(given), 100);
     }
 
@@ -187,9 +192,9 @@
 
     /** The flag with numbers of which the runs have tried most. */
     mostVariedFlag() {
-      const some = this.slots.slice(0, 500);
+      const some = this.points.slice(0, 500);
       const values = name => new Set(some.map(this.table.reader(name)).filter(value => typeof value === 'number')).size;
-      return this.flags.map(name => [name, values(name)]).filter(([, count]) => count).sort((a, b) => b[1] - a[1])[0]?.[0] ?? '';
+      return this.pointFlags.map(name => [name, values(name)]).filter(([, count]) => count).sort((a, b) => b[1] - a[1])[0]?.[0] ?? '';
     }
 
     /** Asks for the curves of the rows in sight, once they have been in sight for a moment. */
@@ -233,13 +238,14 @@
     }
 
     showBest() {
-      this.bestLine.hidden = this.best === null || this.slots.length < 2;
+      this.bestLine.hidden = this.best === null || this.points.length < 2;
       if (this.bestLine.hidden) return;
       const id = this.table.id(this.best);
-      const flags = this.flags.slice(0, MOST_FLAGS).filter(name => this.table.reader(name)(this.best) !== null)
+      const trial = this.table.reader('trial')(this.best);
+      const flags = this.pointFlags.slice(0, MOST_FLAGS).filter(name => this.table.reader(name)(this.best) !== null)
         .map(name => [' ', element('code', {}, `${name.replace('flag:', '')}=${text.value(this.table.reader(name)(this.best))}`)]);
       fill(this.bestLine, element('strong', {}, `${this.isLeast ? 'Lowest' : 'Highest'} ${this.metric} `),
-        element('span', { class: 'value' }, text.number(this.table.reader(`metric:${this.metric}`)(this.best))), ' ', this.nameRun(this.best), flags,
+        element('span', { class: 'value' }, text.number(this.table.reader(`metric:${this.metric}`)(this.best))), ' ', this.nameRun(this.best), trial === null ? '' : ` trial ${trial}`, flags,
         ' ', link(`/runs/${id}?tab=code`, {}, 'its code'), ' ', link(gitrun.router.address('/compare', { r: this.bestFew.map(slot => this.table.id(slot)).join(',') }), {}, `compare the best ${this.bestFew.length}`));
     }
 
@@ -295,7 +301,7 @@
     }
 
     describe(slot) {
-      const label = this.table.reader('label')(slot), flags = this.flags.slice(0, MOST_FLAGS);
+      const label = this.table.reader('label')(slot), flags = this.pointFlags.slice(0, MOST_FLAGS);
       return [this.table.id(slot).slice(0, 8), label, `${this.metric}=${text.number(this.table.reader(`metric:${this.metric}`)(slot))}`,
         ...flags.map(name => `${name.replace('flag:', '')}=${text.value(this.table.reader(name)(slot))}`)].filter(Boolean).join(' ');
     }

@@ -388,6 +388,9 @@ def test_trials_are_folded_into_their_batch_until_asked_for(own_server, open_pag
 
     assert rows_of(page) == listed(own_server)
     assert page.locator("p.count").inner_text() == "4 runs, 2 trials"
+    best = own_server.run("select", "--min", "loss").stdout[:8]
+    assert own_server.run("list", "--batch", "1", "--all").stdout.count(best) == 1
+    assert f"{best} trial " in page.locator("p.best").inner_text()
     assert "completed 2/2" in page.locator(f"{ROWS}[data-run='{batch}']").inner_text()
     page.get_by_role("button", name="show trials").click()
     wait_until(lambda: len(rows_of(page)) == 6)
