@@ -16,7 +16,7 @@ import cmarkgfm
 import pytest
 
 from gitrun.commands.help import SHARE
-from gitrun.commands.verbs import TOPICS
+from gitrun.commands.verbs import TOPICS, VERBS
 from gitrun.render.guide import parse_spans, render_terminal
 from gitrun.render.man_page import render_man
 
@@ -58,6 +58,13 @@ def test_links_lead_somewhere(name: str) -> None:
         if "://" not in link:
             path, _, anchor = link.partition("#")
             assert (place / path).exists() if path else anchor in ids, link
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_guide_names_only_verbs_that_there_are(name: str) -> None:
+    named = set(re.findall(r"git run ([a-z][a-z-]*)(?![\w.:/=+-])", TEXTS[name]))
+    # operations of examples, and a hook
+    assert named <= {*VERBS, "all", "train", "both", "count", "hook", "pre-push"}
 
 
 @pytest.mark.parametrize("topic", GUIDES)

@@ -147,7 +147,7 @@ def read_range(git: Git, words: str | None) -> Range:
     if head is None:
         raise UsageError(
             f"git finds no commits '{words}'" if words else "no commits yet",
-            "For example: main..HEAD",
+            "For example: main..HEAD" if words else "To list the runs: git run list",
         )
     if not dots:
         base = usual_base(git, head)

@@ -93,3 +93,28 @@ def test_run_that_differs_fails_the_job(team, tmp_path) -> None:
     team.bob.git("pull", "--quiet")
     assert step(team.bob, "Fetch the runs", tmp_path).returncode == 0
     assert step(team.bob, "Verify the newest run", tmp_path).returncode == 1
+
+
+def test_jobs_of_gitlab_report_verify_and_make_a_site(team, tmp_path) -> None:
+    base = team.ann.git("rev-parse", "HEAD")
+    team.ann.write("echo.py", "x = 1\nprint('loss:', x)\n")
+    team.ann.run("echo.py", "x=3", check=True)
+    team.ann.commit("second")
+    for words in (("push", "--quiet"), ("run", "push", "origin", "--all")):
+        team.ann.git(*words)
+    # a runner checks out a commit, and no branch
+    subprocess.run(
+        ["git", "clone", "--quiet", "--no-checkout", team.ann.git("remote", "get-url", "origin"), tmp_path / "job"], check=True
+    )
+    subprocess.run(
+        ["git", "checkout", "--quiet", "--detach", team.ann.git("rev-parse", "HEAD")], cwd=tmp_path / "job", check=True
+    )
+    variables = {**GITLAB["variables"], "CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
+    for name, words in (("gitrun-report", "new: run"), ("gitrun-verify", "reproduced: run"), ("pages", "wrote public: 1 run")):
+        done = subprocess.run(
+            ["sh", "-e", "-c", "\n".join(GITLAB[name]["script"])], cwd=tmp_path / "job", capture_output=True, text=True,
+            check=False, env={**os.environ, **variables},
+        )  # fmt: skip
+        assert (done.returncode, words in done.stdout + done.stderr) == (0, True), (name, done.stdout + done.stderr)
+    assert "<testcase" in (tmp_path / "job/runs.xml").read_text()
+    assert (tmp_path / "job/public/index.html").is_file()

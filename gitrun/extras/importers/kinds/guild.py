@@ -214,8 +214,9 @@ def read_run(context: Context, run: GuildRun, runs: Mapping[str, GuildRun]) -> I
         # Guild records no source of a pipeline: its steps have the guild.yml that says what they are
         files = replace(files, source=divide_files(runs[steps[0]]).source)
     definition = batch_of(run, about, flags, kind) if run.is_batch else None
-    created = moment(attrs.get("initialized")) or moment(attrs.get("started")) or NEVER
     started = moment(attrs.get("started"))
+    # the trials of a batch all have the `initialized` of their prototype, and lists are in the order of this time
+    created = started or moment(attrs.get("initialized")) or NEVER
     status, exit_status, reason = ending(attrs.get("exit_status"))
     fixed = {name: value for name, value in flags.items() if not definition or name not in definition.space}
     host, user = clean_text(attrs.get("host"), 100), clean_text(attrs.get("user"), 100)

@@ -56,7 +56,7 @@ def test_run_of_guild_is_a_run(repo, tmp_path, guild_run) -> None:
     )
     assert [(file.path, file.stored) for file in run.attempt.files] == [("model.txt", "git")]
     assert (run.notes.comments[0].text, run.notes.comments[0].author) == ("hi", "")
-    assert str(run.attempt.created) == "2026-11-29 17:34:02.744128+00:00"
+    assert str(run.attempt.created) == "2026-11-29 17:34:02.854662+00:00"
 
 
 def test_nothing_of_the_environment_is_anywhere(repo, tmp_path, guild_run) -> None:
