@@ -51,9 +51,12 @@ def connect(address: str) -> DaskCluster:
 def start_local(threads: int) -> DaskPermits:
     """Starts a scheduler and a worker with threads in this process."""
     logging.getLogger("distributed").setLevel(QUIET_LOG)
+    # without an address its metrics take port 8787 of all networks, and warn if another cluster has it
+    own_port = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=threads, processes=False, dashboard_address=None, silence_logs=QUIET_LOG
-    )
+        n_workers=1, threads_per_worker=threads, processes=False, dashboard_address=None,
+        scheduler_kwargs=own_port, silence_logs=QUIET_LOG,
+    )  # fmt: skip
     return DaskPermits(cluster, distributed.Client(cluster, set_as_default=False), threads)
 
 

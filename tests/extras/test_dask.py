@@ -19,8 +19,11 @@ def local():
     """A scheduler and a worker of two threads in this process."""
     import distributed  # an extra
 
+    own_port = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, scheduler_kwargs=own_port
+        ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         found = DaskCluster(client)
@@ -50,6 +53,11 @@ def test_as_many_permits_are_granted_as_there_are_threads(permits) -> None:
     assert not select.select([permits.descriptor], [], [], 0.3)[0]
     permits.release()
     await_permits(permits, 1)
+
+
+def test_two_clusters_share_a_machine(permits) -> None:
+    other = start_local(1)
+    other.close()
 
 
 def test_permits_that_nobody_takes_do_not_keep_a_cluster(permits) -> None:
