@@ -13,6 +13,7 @@ import pytest
 from forms import use_asked_git
 from homes import move_in
 from repository import Repo
+from sampled import one_of_each
 from templates import echo
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ HAS_PASSED = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--exec", action="store_true", help="start each `git run`, where calls are forked by default")
+    parser.addoption("--one-case", action="store_true", help="run one case of each test, and those that are named")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -69,6 +71,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for number, handler in ((SIGINT, default_int_handler), (SIGQUIT, pass_over), (SIGHUP, pass_over)):
         if getsignal(number) is SIG_IGN:
             signal(number, handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--one-case"):
+        chosen = one_of_each(items, config.args)
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,7 +19,7 @@ def count_runs(repo: Repo) -> int:
     return len(repo.git("for-each-ref", "refs/runs").splitlines())
 
 
-@pytest.mark.parametrize("first", sampled(3, range(1, 10)))
+@pytest.mark.parametrize("first", sampled(2, range(1, 10)))
 def test_first_failing_commit_is_found_in_few_runs(empty_repo: Repo, first: int) -> None:
     commits = commit_each(empty_repo, [GOOD] * first + [BAD] * (10 - first))
     found = bisected(empty_repo, "--good", commits[0])
@@ -102,7 +102,7 @@ def test_unfinished_runs_are_not_reused(empty_repo: Repo) -> None:
     assert bisected(empty_repo, "--good", commits[0])["started"] == 2
 
 
-@pytest.mark.parametrize("kind", [BROKEN, SILENT, None], ids=["error", "no metric", "no script"])
+@pytest.mark.parametrize("kind", sampled(2, [BROKEN, SILENT, None]), ids=["error", "no metric", "no script"])
 def test_commits_that_cannot_be_judged_are_skipped(empty_repo: Repo, kind: object) -> None:
     commits = commit_each(empty_repo, [GOOD, GOOD, kind, GOOD, kind, GOOD, BAD, BAD, kind, BAD])
     found = bisected(empty_repo, "--good", commits[0])
@@ -110,7 +110,7 @@ def test_commits_that_cannot_be_judged_are_skipped(empty_repo: Repo, kind: objec
     assert found["skipped"] == []
 
 
-@pytest.mark.parametrize("kind", [BROKEN, SILENT, None], ids=["error", "no metric", "no script"])
+@pytest.mark.parametrize("kind", sampled(1, [BROKEN, SILENT, None]), ids=["error", "no metric", "no script"])
 def test_skipped_commits_beside_the_failing_one_are_candidates(empty_repo: Repo, kind: object) -> None:
     commits = commit_each(empty_repo, [GOOD, GOOD, kind, kind, BAD, BAD])
     found = bisected(empty_repo, "--good", commits[0], code=1)

@@ -11,6 +11,7 @@ import pytest
 from clones import tip
 from hooked_repos import commit, push, start, trailers
 from repository import Repo
+from sampled import sampled_values
 from submodule_runs import ran
 
 from gitrun.sharing.hook_files import parse_version
@@ -84,7 +85,9 @@ with_comment_string = pytest.param(
 )
 
 
-@pytest.mark.parametrize("settings", [(), ("-v",), ("--cleanup=scissors",), ("-c", "core.commentChar=;"), with_comment_string])
+@pytest.mark.parametrize(
+    "settings", sampled_values(3, [(), ("-v",), ("--cleanup=scissors",), ("-c", "core.commentChar=;"), with_comment_string])
+)
 def test_trailer_stands_above_what_git_tells_in_an_editor(hooked, settings) -> None:
     hooked.write("echo.py", "x = 5\n")
     run = start(hooked)

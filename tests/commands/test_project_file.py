@@ -111,7 +111,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "state"), sampled(5, [(name, state) for name in CONFIGS for state in ("committed", "changed", "untracked")])
+    ("name", "state"), sampled(3, [(name, state) for name in CONFIGS for state in ("committed", "changed", "untracked")])
 )
 def test_flags_are_values_of_a_file_that_the_program_finds_changed(repo, name, state) -> None:
     repo.write(name, CONFIGS[name] if state != "changed" else "")

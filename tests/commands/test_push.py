@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 from clones import run, tip
+from sampled import sampled
 
 from gitrun import Project
 
@@ -116,7 +117,7 @@ def test_what_the_remote_has_is_no_secret_to_it(team) -> None:
     assert said(team.ann.run("push", check=True).stderr) == ["gitrun: pushed 1 run to origin"]
 
 
-@pytest.mark.parametrize("kept", ["branch", "tag", "other remote", "detached"])
+@pytest.mark.parametrize("kept", sampled(2, ["branch", "tag", "other remote", "detached"]))
 def test_history_that_the_remote_does_not_have_is_scanned_and_counted(team, tmp_path, kept) -> None:
     other = tmp_path / "private.git"
     team.remote.git("clone", "--quiet", "--bare", ".", str(other))

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sampled import sampled
 
 from gitrun import Project
 
@@ -23,7 +24,7 @@ def test_markdown_tells_commits_runs_flags_and_metrics_against_the_base(topic) -
 
 
 @pytest.mark.parametrize("form", ["md", "html"])
-@pytest.mark.parametrize("budget", [1000, 2500, 5000, 9000])
+@pytest.mark.parametrize("budget", sampled(2, [1000, 2500, 5000, 9000]))
 def test_report_keeps_to_its_budget_and_says_so(topic, form, budget) -> None:
     # an empty page has the style sheet too
     extra = 10_000 if form == "html" else 0

@@ -6,24 +6,28 @@ import re
 
 import pytest
 from coloured import on_terminal
+from sampled import sampled
 
 ESC = "\x1b["
 
 
 @pytest.mark.parametrize(
     ("config", "words", "env", "coloured"),
-    [
-        ((), (), {"TERM": "dumb"}, False),
-        ((), (), {"NO_COLOR": "1"}, False),
-        ((), (), {"NO_COLOR": ""}, True),
-        (("color.ui=false",), (), {}, False),
-        (("color.ui=never", "color.run=auto"), (), {}, True),
-        (("color.ui=always", "color.run=false"), (), {}, False),
-        (("color.run=always",), (), {"NO_COLOR": "1"}, True),
-        ((), ("--color=never",), {}, False),
-        ((), ("--no-color",), {}, False),
-        (("color.ui=never",), ("--color",), {"TERM": "dumb"}, True),
-    ],
+    sampled(
+        4,
+        [
+            ((), (), {"TERM": "dumb"}, False),
+            ((), (), {"NO_COLOR": "1"}, False),
+            ((), (), {"NO_COLOR": ""}, True),
+            (("color.ui=false",), (), {}, False),
+            (("color.ui=never", "color.run=auto"), (), {}, True),
+            (("color.ui=always", "color.run=false"), (), {}, False),
+            (("color.run=always",), (), {"NO_COLOR": "1"}, True),
+            ((), ("--color=never",), {}, False),
+            ((), ("--no-color",), {}, False),
+            (("color.ui=never",), ("--color",), {"TERM": "dumb"}, True),
+        ],
+    ),
 )
 def test_on_a_terminal_the_nearest_word_counts(coloured_run, config, words, env, coloured) -> None:
     settings = [word for setting in config for word in ("-c", setting)]

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import optuna
 import pytest
+from sampled import sampled_values
 
 from gitrun.errors import BadValue, MissingPackage
 from gitrun.lifecycle import samplers
@@ -56,7 +57,7 @@ def go_on(definition, count, trials=(), function=loss):
     return trials
 
 
-@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("name", sampled_values(4, HERE))
 @pytest.mark.parametrize(("space", "function"), [(SPACE, loss), (NUMBERS, bowl)], ids=["conditional", "numbers"])
 def test_proposals_are_the_same_after_an_interruption_at_any_trial(name, space, function):
     straight = go_on(search(name, space), 24, function=function)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from faults.striking import heal, runs, sound
 from repository import ECHO, Repo
-from sampled import sampled
+from sampled import sampled, sampled_values
 
 FILL = "import sys\nsize = 40\nprint('begun', flush=True)\nwith open('made', 'wb') as f:\n    f.write(bytes(size << 20))\n"
 
@@ -69,7 +69,8 @@ def test_copies_that_fill_the_disk_are_given_back_and_named(small) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("echo.py", "x=2"), ("--restart", "1"), ("label", "fine", "1"), ("rm", "1"), ("run", "--", "true")]
+    "words",
+    sampled_values(3, [("echo.py", "x=2"), ("--restart", "1"), ("label", "fine", "1"), ("rm", "1"), ("run", "--", "true")]),
 )
 def test_on_a_full_disk_an_error_is_one_line_and_what_was_there_stays(small, words) -> None:
     before = runs(small)

@@ -9,13 +9,16 @@ import time
 import pytest
 from doctor_calls import doctor, git_dir, healed
 from forms import with_files
+from sampled import sampled_values
 from supervised import runs
 
 LOCKS = ["packed-refs.lock", "packed-refs.new", "config.lock", "HEAD.lock"]
 LOCKS_OF_REFS = [pytest.param(name, marks=with_files) for name in ("refs/heads/main.lock", "refs/runs/{run}.lock")]
 
 
-@pytest.mark.parametrize("name", [*LOCKS, *LOCKS_OF_REFS, "worktrees/gitrun-0/index.lock", "gitrun/slots/0/index.lock"])
+@pytest.mark.parametrize(
+    "name", sampled_values(4, [*LOCKS, *LOCKS_OF_REFS, "worktrees/gitrun-0/index.lock", "gitrun/slots/0/index.lock"])
+)
 def test_a_lock_that_nobody_holds_is_named_and_taken_away(lived, name) -> None:
     path = git_dir(lived) / name.format(run=runs(lived)[0]["id"])
     path.touch()

@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 
 import pytest
+from sampled import sampled
 from trial_lists import batch_of, runs_of, start, wait_for
 
 TRAIN = 'lr = 0.1\nopt = "sgd"\nprint("loss:", lr * (2 if opt == "sgd" else 1))\n'
@@ -182,7 +183,7 @@ def test_stopping_a_trial_leaves_the_batch(repo):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", sampled(2, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]))
 def test_an_interrupted_batch_goes_on_where_it_was(repo, number):
     gate = gated(repo, "", "n >= 3")
     with start(repo, "slow.py", "n=[1,2,3,4,5,6]", "-j", "2") as process:

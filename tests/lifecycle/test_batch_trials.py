@@ -10,6 +10,7 @@ import time
 
 import pytest
 import tomli
+from sampled import sampled_values
 
 SLOW = "import time\nn = 1\ntime.sleep(60 if n > 1 else 0)\nprint('loss:', n)\n"
 """A program whose first trial ends at once; the others must be killed."""
@@ -122,7 +123,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("message", REFUSED)
+@pytest.mark.parametrize("message", sampled_values(2, REFUSED))
 def test_what_cannot_learn_is_refused(repo, message):
     before = repo.git("for-each-ref")
     ended = repo.run("fit.py", *REFUSED[message])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sampled import sampled
 from trial_lists import batch_of, read_result, runs_of
 
 REPORT = 'import sys\nn = 1\nprint("acc: 1")\nif n in VALUES: print("loss:", VALUES[n])\nsys.exit(n in FAILS)\n'
@@ -14,7 +15,7 @@ def program(repo, values, fails=()):
     return repo
 
 
-@pytest.mark.parametrize("odd", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("odd", sampled(1, ["nan", "inf", "-inf"]))
 def test_a_value_that_is_no_number_counts_as_failed_with_a_word(empty_repo, odd):
     repo = program(empty_repo, {1: odd, 2: "0.5", 3: "0.7"})
     ended = repo.run("train.py", "n=[1,2,3]", "--minimize", "loss", check=True)

@@ -17,6 +17,7 @@ import pytest
 from forms import with_files
 from killed_runs import PROGRAM, killed
 from repository import Repo
+from sampled import sampled_values
 from supervised import ended, is_alive, last, live, output, owner, runs, said, start, state, until, whole, without_root
 
 from gitrun import Project
@@ -377,7 +378,7 @@ def test_local_state_is_its_owners_alone_but_in_a_repository_that_others_share(r
     assert state(shared).stat().st_mode & stat.S_IWGRP
 
 
-@pytest.mark.parametrize("words", [("list",), ("ls", "1"), ("cat", "1"), ("doctor",), ("log", "1")])
+@pytest.mark.parametrize("words", sampled_values(2, [("list",), ("ls", "1"), ("cat", "1"), ("doctor",), ("log", "1")]))
 def test_runs_are_looked_at_where_local_state_is_another_users(repo, words):
     repo.run("echo.py", "x=3.0", check=True)
     shown = repo.run(*words, check=True).stdout

@@ -7,6 +7,7 @@ import json
 import pytest
 from batch_of_four import batch_of_four
 from pipelines import by_operation
+from sampled import sampled
 
 from gitrun import Project
 from gitrun.errors import UnknownRun, UsageError
@@ -79,7 +80,7 @@ def test_a_patch_comes_in_parts_and_counts_the_rest(project, monkeypatch) -> Non
     assert parts[0]["more"] == len(whole["lines"]) - 3
 
 
-@pytest.mark.parametrize("start", ["-1", "x", "", "1e3", "٣", "9" * 20])
+@pytest.mark.parametrize("start", sampled(3, ["-1", "x", "", "1e3", "٣", "9" * 20]))
 def test_a_part_that_is_no_number_is_refused(project, start) -> None:
     newest, first = ids(project)
 

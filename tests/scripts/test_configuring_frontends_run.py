@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import users_python
+from sampled import sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,12 +152,15 @@ def test_value_of_a_configuration_file_is_recorded(tool: tuple[str, Repo]) -> No
 
 @pytest.mark.parametrize(
     ("library", "words"),
-    [
-        ("sacred", ["with", "lr=0.5", "opt.momentum=0.1"]),
-        ("configargparse", ["--lr", "0.5", "--n=3"]),
-        ("docopt", ["--lr=0.5", "--loud"]),
-        ("pydantic_settings", ["--opt.lr=0.5", "-n", "3"]),
-    ],
+    sampled(
+        6,
+        [
+            ("sacred", ["with", "lr=0.5", "opt.momentum=0.1"]),
+            ("configargparse", ["--lr", "0.5", "--n=3"]),
+            ("docopt", ["--lr=0.5", "--loud"]),
+            ("pydantic_settings", ["--opt.lr=0.5", "-n", "3"]),
+        ],
+    ),
 )
 def test_words_behind_the_dashes_are_recorded_as_flags(tool: tuple[str, Repo], library: str, words: list[str]) -> None:
     if tool[0] != library:

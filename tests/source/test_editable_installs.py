@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from editable import make_environment
+from sampled import sampled_values
 
 from gitrun.source.editable_installs import Installs, find_import_root, find_installs
 
@@ -35,7 +36,7 @@ def made(site: Path, files: dict[str, str], places: tuple[str, ...] = ("/repo",)
     return find_installs([str(site)], places)
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", sampled_values(3, BACKENDS))
 def test_an_editable_install_of_each_backend_names_its_root(name, tmp_path):
     requires, backend, file, more, root = BACKENDS[name]
     project = tmp_path / "project"

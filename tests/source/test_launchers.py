@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import launchers
 import pytest
+from sampled import sampled_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,9 @@ def imported(repo: Repo, *words: str, **environ: str) -> str:
     return repo.run("--", *words, "python", "-c", code, check=True, env=environ).stdout
 
 
-@pytest.mark.parametrize("words", [("sync",), ("sync", "--reinstall"), ("add", "--frozen", "./sub"), ("--quiet", "sync")])
+@pytest.mark.parametrize(
+    "words", sampled_values(2, [("sync",), ("sync", "--reinstall"), ("add", "--frozen", "./sub"), ("--quiet", "sync")])
+)
 def test_what_uv_is_asked_to_install_goes_to_the_run_alone(project, words):
     project.repo.write("sub/pyproject.toml", '[project]\nname = "sub"\nversion = "0.1"\n')
     before = launchers.digest(project.environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from sampled import sampled_values
 
 PRINTS = {
     "prep.sh": 'echo "$FLAG_N $FLAG_NAME"',
@@ -28,7 +29,7 @@ INTERPRETERS = {
 }
 
 
-@pytest.mark.parametrize("script", PRINTS)
+@pytest.mark.parametrize("script", sampled_values(4, PRINTS))
 def test_script_finds_its_flags_in_its_environment(empty_repo, script) -> None:
     interpreter = INTERPRETERS[script.partition(".")[2]]
     if not shutil.which(interpreter):

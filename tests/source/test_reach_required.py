@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from sampled import sampled
 
 ARGPARSE = "import argparse\np = argparse.ArgumentParser()\n"
 CLICK = "import click\n@click.command()\n"
@@ -139,7 +140,7 @@ OPTIONAL = [
 ]
 
 
-@pytest.mark.parametrize(("source", "words"), OPTIONAL)
+@pytest.mark.parametrize(("source", "words"), sampled(3, OPTIONAL))
 def test_what_can_be_had_in_another_way_is_not_asked_for(empty_repo, source, words) -> None:
     empty_repo.write("t.py", source)
     empty_repo.write("words", "--need\nabc\n")

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from doctor_calls import doctor, git_dir, healed
+from sampled import sampled
 from supervised import owner, runs, said, start, state, until
 
 
@@ -25,7 +26,7 @@ def test_a_run_whose_supervisor_was_killed_is_named_and_finished(repo) -> None:
 
 
 @pytest.mark.parametrize(
-    "gone", ["gitrun/slots/0/index", "gitrun/slots/0/state", "worktrees/gitrun-0/HEAD", "worktrees/gitrun-0"]
+    "gone", sampled(2, ["gitrun/slots/0/index", "gitrun/slots/0/state", "worktrees/gitrun-0/HEAD", "worktrees/gitrun-0"])
 )
 def test_a_slot_and_its_record_that_have_lost_each_other_are_emptied(lived, gone) -> None:
     path = git_dir(lived) / gone

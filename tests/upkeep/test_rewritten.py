@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from clones import clone, tip
 from repository import Repo
+from sampled import sampled_values
 
 from gitrun import Project
 
@@ -68,7 +69,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", sampled_values(2, WAYS))
 def test_runs_that_were_rewritten_come_back_under_new_ids(lived, tmp_path, monkeypatch, way) -> None:
     monkeypatch.setenv("FILTER_BRANCH_SQUELCH_WARNING", "1")
     before, old = seen(lived), set(tip(lived))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sampled import sampled
 
 import gitrun.workspace
 
@@ -415,7 +416,7 @@ def test_interrupted_program_dies_by_the_signal(script):
     assert "KeyboardInterrupt" in ended.err
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", sampled(3, ["fork", "spawn", "forkserver"]))
 @pytest.mark.parametrize("cwd", [".", "/"])
 def test_children_and_grandchildren_have_the_flags(script, method, cwd):
     script.write(CHILDREN)

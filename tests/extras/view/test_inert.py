@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import is_elsewhere, serving, wait_until
 from repository import Repo
+from sampled import sampled_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +87,7 @@ ALWAYS = {"run", "tab output", "tab files", "compare", "diff", "commits", "evil 
 PAGES = [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow) for name in pages(["0", "1", "2"])]
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", sampled_values(4, PAGES))
 def test_words_of_runs_are_words_on_every_page(hostile, open_page, name) -> None:
     server, ids = hostile
     page = open_page(server, pages(ids)[name])
@@ -116,7 +117,7 @@ def wait_in(page: Page, condition: Callable[[], object]) -> object:
     return wait_until(lambda: page.wait_for_timeout(20) or condition())
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("name", sampled_values(6, sorted(FILES)))
 @pytest.mark.parametrize("query", ["", "?render=1"])
 def test_file_opened_by_itself_stays_inert(hostile, chromium, name, query) -> None:
     server, ids = hostile
