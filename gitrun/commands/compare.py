@@ -132,7 +132,7 @@ def best_order(project: Project, batch: Run) -> str | None:
     """Returns the order that puts the best trial of a batch first, in the form of `--sort`; None if there is none."""
     with suppress(BadRun):
         for objective in project.runs.read_definition(batch).objectives[:1]:
-            if any(trial.metrics.ask(objective.metric) is not None for trial in project.trials(batch)):
+            if any(trial.metrics.ask(objective.metric) is not None for trial in project.runs.shown_trials(batch)):
                 return f"metric:{objective.metric}" if objective.minimize else f"-metric:{objective.metric}"
     return None
 
@@ -142,7 +142,7 @@ def repeated_points(project: Project, question: Query) -> list[RepeatedPoint]:
     with suppress(BadRun, UnknownRun):
         if question.batch:
             batch = project.find(question.batch)
-            return views.batches.rank_points(project.runs.read_definition(batch), project.trials(batch))
+            return views.batches.rank_points(project.runs.read_definition(batch), project.runs.shown_trials(batch))
     return []
 
 

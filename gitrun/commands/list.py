@@ -155,7 +155,7 @@ def with_trials(project: Project, listed: Listed) -> Listed:
     for number, run in listed.runs:
         pairs.append((number, run))
         if run.attempt.kind == BATCH:
-            pairs += ((0, trial) for trial in project.trials(run))
+            pairs += ((0, trial) for trial in project.runs.shown_trials(run))
     return replace(listed, runs=pairs)
 
 

@@ -108,10 +108,10 @@ def batch_rows(project: Project, run: Run) -> Rows:
     if definition.repeat > 1:
         yield "repeat", f"each point {definition.repeat} times, with other seeds; its value is the median"
     if len(definition.objectives) == 1 and has_repeats(definition):
-        points = views.batches.rank_points(definition, project.trials(run))[:TOP]
+        points = views.batches.rank_points(definition, project.runs.shown_trials(run))[:TOP]
         yield from label_first("best", (describe_point(point, definition) for point in points))
     elif len(definition.objectives) == 1:
-        best = views.batches.best_first(project.trials(run), definition.objectives[0])[:TOP]
+        best = views.batches.best_first(project.runs.shown_trials(run), definition.objectives[0])[:TOP]
         yield from label_first("best", (describe_trial(one, definition.objectives[0].metric) for one in best))
 
 

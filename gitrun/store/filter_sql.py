@@ -92,6 +92,11 @@ def one_of(column: str, texts: Sequence[str]) -> Prefilter:
     return Prefilter(bound, bound)
 
 
+def any_of(parts: Sequence[Prefilter]) -> Prefilter:
+    """Returns the bounds of what one of the parts holds for."""
+    return Prefilter(joined("OR", [part.maybe for part in parts]), joined("OR", [part.sure for part in parts]))
+
+
 def negated(bound: Bound) -> Bound:
     """Returns the opposite of a bound."""
     return Bound(f"NOT ({bound.sql})", bound.values)
@@ -105,8 +110,7 @@ def joined(word: str, parts: Sequence[Bound]) -> Bound:
 def compare(asked: Comparison) -> Prefilter:
     """Returns the bounds of one comparison, as `look_up_value` finds its name."""
     if asked.operator == "in" and isinstance(asked.wanted, list) and asked.wanted:
-        parts = [compare(Comparison(asked.name, EQUAL, one)) for one in asked.wanted]
-        return Prefilter(joined("OR", [part.maybe for part in parts]), joined("OR", [part.sure for part in parts]))
+        return any_of([compare(Comparison(asked.name, EQUAL, one)) for one in asked.wanted])
     if asked.operator not in {EQUAL, UNEQUAL, *ORDERS}:
         return UNKNOWN
     sort, _, rest = asked.name.partition(":")

@@ -7,13 +7,13 @@ import statistics
 from typing import TYPE_CHECKING
 
 from gitrun import model
-from gitrun.dataclass import dataclass
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import record_files
 from gitrun.model.batch import Batch, Trial
 from gitrun.model.repeats import has_repeats, valued_groups
-from gitrun.model.run import BATCH, COMPLETED, Run, short_id
+from gitrun.model.run import BATCH, COMPLETED, RUNNING, Run, short_id
 from gitrun.model.sampling import SearchPoints
 from gitrun.model.trial_counts import TrialCounts
 
@@ -47,9 +47,30 @@ def read_trials(git: Git, batch: Run) -> tuple[Trial, ...]:
 def list_trials(git: Git, index: Index, batch: Run) -> dict[int, Run]:
     """Returns the runs of a batch's trials that are here, by number, with earlier runs that count as trials. Raises BadRun."""
     runs = {run.attempt.trial or 0: run for run in index.trials_of(batch.id)}
-    reused = ((trial.number, index.get(trial.run_id)) for trial in read_trials(git, batch) if trial.reused)
-    runs |= {number: run for number, run in reused if isinstance(run, Run)}
-    return dict(sorted(runs.items()))
+    return dict(sorted((runs | read_reused(git, index, batch)).items()))
+
+
+def read_reused(git: Git, index: Index, batch: Run) -> dict[int, Run]:
+    """Returns the earlier runs that count as trials of a batch and are here, by number. Raises BadRun."""
+    counts, own = batch.attempt.counts, index.trials_of(batch.id)
+    ended = counts.completed + counts.pruned + counts.error + counts.terminated if counts else 0
+    # the list of all trials is long, and nearly always each of them has a run of the batch
+    if ended <= sum(run.status != RUNNING for run in own):
+        return {}
+    there = ((trial.number, index.get(trial.run_id)) for trial in read_trials(git, batch) if trial.reused)
+    return {number: run for number, run in there if isinstance(run, Run)}
+
+
+def shown_trials(git: Git, index: Index, batch: Run) -> list[Run]:
+    """Returns the trials of a batch that are here, by number. Earlier runs that count as trials have their number in it.
+
+    Raises BadRun.
+    """
+    reused = (
+        replace(run, attempt=replace(run.attempt, batch=batch.id, trial=number))
+        for number, run in read_reused(git, index, batch).items()
+    )
+    return sorted((*index.trials_of(batch.id), *reused), key=lambda run: run.attempt.trial or 0)
 
 
 def read_batch(git: Git, index: Index, batch: Run) -> Batch:
@@ -182,10 +203,9 @@ MOST_METRICS = 4
 def rank_batch(git: Git, index: Index, batch: Run) -> RankedBatch | None:
     """Returns a batch with its trials that are here; None if it cannot be read, or has none."""
     try:
-        definition = read_definition(git, batch)
+        definition, trials = read_definition(git, batch), shown_trials(git, index, batch)
     except BadRun:
         return None
-    trials = index.trials_of(batch.id)
     if not trials:
         return None
     names = dict.fromkeys(name for trial in trials for name in trial.flags)

@@ -184,6 +184,11 @@ class RunReader:
         with self._index() as index:
             return views.family.build_family(self._git, index, run)
 
+    def shown_trials(self, batch: Run) -> list[Run]:
+        """Returns the trials of a batch that are here, by number, with earlier runs that count as trials. Raises BadRun."""
+        with self._index() as index:
+            return views.batches.shown_trials(self._git, index, batch)
+
     def rank_batch(self, batch: Run) -> RankedBatch | None:
         """Returns a batch with its trials that are here; None if it cannot be read, or has none."""
         with self._index() as index:

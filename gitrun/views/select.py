@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitrun import model, store
+from gitrun import model, store, views
 from gitrun.dataclass import dataclass, replace
-from gitrun.errors import UnknownRun, UsageError
+from gitrun.errors import BadRun, UnknownRun, UsageError
 from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_condition, parse_filter
 from gitrun.model.run import RUNNING
 from gitrun.model.settings import require_date
@@ -22,6 +23,9 @@ RANGE = re.compile(r"([0-9]{0,9}):([0-9]{0,9})")
 
 AT_ONCE = (100, 10_000, -1)
 """Runs read at a time by a search that nearly always ends among the newest."""
+
+MOST_VALUES = 500
+"""Values of a list in a question to sqlite, which takes no more than 999 in all before version 3.32."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,6 +50,8 @@ class Query:
     branches: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
     batch: str | None = None
+    reused: frozenset[str] = frozenset()
+    """Ids of earlier runs that count as trials of the batch; `select_runs` finds them."""
     since: str | None = None
     until: str | None = None
     expression: str | None = None
@@ -88,7 +94,7 @@ def select_runs(index: Index, git: Git, names: Sequence[str], question: Query, l
     if not names and question.is_plain:
         runs = index.visible_runs(limit)
         return Selection(tuple(enumerate(runs, 1)), index.count_visible() - len(runs))
-    question = resolve_batch(index, question)
+    question = resolve_batch(git, index, question)
     if names:
         numbered = select_by_name(index, git, names)
         ordered = choose_runs(git, numbered, question)
@@ -125,10 +131,18 @@ def prefilter_of(question: Query) -> Prefilter:
     if question.statuses:
         parts.append(store.filter_sql.one_of(store.filter_sql.STATUS, question.statuses))
     if question.batch:
-        parts.append(store.filter_sql.one_of("batch", (question.batch,)))
+        parts.append(prefilter_batch(question.batch, question.reused))
     if question.expression:
         parts.append(store.filter_sql.prefilter(parse_condition(question.expression)))
     return store.filter_sql.all_of(parts)
+
+
+def prefilter_batch(batch: str, reused: frozenset[str]) -> Prefilter:
+    """Returns the bounds of the trials of a batch, and of these earlier runs."""
+    if len(reused) > MOST_VALUES:
+        return store.filter_sql.UNKNOWN
+    own = store.filter_sql.one_of("batch", (batch,))
+    return store.filter_sql.any_of((own, store.filter_sql.one_of("id", sorted(reused)))) if reused else own
 
 
 def with_numbers(index: Index, runs: Sequence[Run]) -> tuple[tuple[int, Run], ...]:
@@ -137,14 +151,21 @@ def with_numbers(index: Index, runs: Sequence[Run]) -> tuple[tuple[int, Run], ..
     return tuple((numbers[run.id], run) for run in runs)
 
 
-def resolve_batch(index: Index, question: Query) -> Query:
-    """Returns the question with the full id of its batch. A batch that is not here keeps its name."""
+def resolve_batch(git: Git, index: Index, question: Query) -> Query:
+    """Returns the question with the full id of its batch, and the earlier runs that count as its trials.
+
+    A batch that is not here keeps its name.
+    """
     if not question.batch:
         return question
     try:
-        return replace(question, batch=find_run(index, question.batch).id)
+        batch = find_run(index, question.batch)
     except UnknownRun:
         return question
+    reused = frozenset[str]()
+    with suppress(BadRun):  # an unreadable result names no trials
+        reused = frozenset(run.id for run in views.batches.read_reused(git, index, batch).values())
+    return replace(question, batch=batch.id, reused=reused)
 
 
 def ambiguity_notes(question: Query, is_both: Callable[[str], bool]) -> tuple[str, ...]:
@@ -283,7 +304,7 @@ def conditions_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
         names = Mailmap(git)
         tests.append(lambda run: any(text.lower() in names.proper(run.attempt.author).lower() for text in question.authors))
     if question.batch:
-        tests.append(lambda run: run.attempt.batch == question.batch)
+        tests.append(lambda run: run.attempt.batch == question.batch or run.id in question.reused)
     if question.expression:
         tests.append(parse_filter(question.expression))
     return tests + time_conditions(git, question)

@@ -118,6 +118,29 @@ def test_points_tried_several_times_are_ranked_by_their_medians(repo, words) -> 
 
 
 @pytest.mark.usefixtures("four")
+def test_earlier_runs_that_count_as_trials_are_shown_as_such(repo) -> None:
+    project = Project(repo.path)
+    repo.write("loss.py", "x = 1\nprint('loss:', x)\n")
+    repo.commit()
+    repo.run("loss.py", "x=2", check=True)
+    earlier = next(run for run in project.list_runs() if run.operation == "loss.py")
+    started = repo.run("loss.py", "x=[2,9]", "--needed", "--minimize", "loss", check=True)
+    batch = next(run for run in project.list_runs() if run.operation == "loss.py+")
+    own = project.trials(batch)[0]
+    assert "#1 skipped" in started.stderr
+    assert [line[:8] for line in repo.run("compare", batch.id, "--csv").stdout.splitlines()[1:]] == [earlier.id[:8], own.id[:8]]
+    assert repo.run("select", "--batch", batch.id, "--min", "loss").stdout.strip() == earlier.id
+    assert f"best:      #1  {earlier.id[:8]}" in repo.run("show", batch.id).stdout
+    assert f"| `#1` | `{earlier.id[:8]}` | `completed`" in repo.run("report", batch.id).stdout
+    assert [line.split()[1] for line in repo.run("list", "--trials", batch.id).stdout.splitlines()[1:]] == [
+        earlier.id[:8], own.id[:8],
+    ]  # fmt: skip
+    # they stay those of their own batch
+    repo.run("rm", batch.id, check=True)
+    assert project.find(earlier.id).id == earlier.id
+
+
+@pytest.mark.usefixtures("four")
 def test_report_of_a_plain_run_has_no_trials(repo) -> None:
     assert "Trials of" not in repo.run("report", "2").stdout
 
