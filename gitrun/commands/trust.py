@@ -6,14 +6,18 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from gitrun import lifecycle
 from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import add_filters, build_query, describe_run, open_project, select_runs
 from gitrun.errors import BadRun, UsageError
-from gitrun.model.run import BATCH, Run
+from gitrun.git.objects import Objects
+from gitrun.model.run import BATCH, STAGED, Run
 from gitrun.model.text import count_text, safe_text
 from gitrun.render.text import run_json
+from gitrun.store.claims import is_planned_trial
 from gitrun.store.trust import commits_to_trust
+from gitrun.views.batches import read_definition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +34,8 @@ if TYPE_CHECKING:
 def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     r"""Allows the last attempts of runs from elsewhere to be executed, or all runs that a key signed.
 
-    Of a batch, also trusts the trials that its result names. Without arguments, lists trusted keys and untrusted runs.
+    Of a batch, also trusts the trials that its result names, and those that wait and are what it describes.
+    Without arguments, lists trusted keys and untrusted runs.
 
     \b
       git run trust
@@ -49,7 +54,7 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
     keys = [word for word in words if project.sharing.is_key(word)]
     names = [word for word in words if word not in keys]
     runs = select_runs(project, names, question) if names or not question.is_plain else []
-    runs = [*runs, *proven_trials(project, runs)]
+    runs = [*runs, *proven_trials(project, runs), *planned_trials(project, runs)]
     subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_to_trust(run)]
     project.sharing.trust([*keys, *subjects], back=remove)
     state = "no longer trusted" if remove else "trusted"
@@ -85,6 +90,18 @@ def proven_trials(project: Project, runs: Sequence[Run]) -> list[Run]:
                 with project.index() as index:
                     trial_tips = [(index.get(run_id), tip) for run_id, tip in sorted(tips_by_id.items()) if run_id and tip]
                 trials += (one for one, tip in trial_tips if isinstance(one, Run) and project.sharing.proves(tip, one))
+    return trials
+
+
+def planned_trials(project: Project, runs: Sequence[Run]) -> list[Run]:
+    """Returns the further trials that wait for workers and are what batches among these runs describe."""
+    trials: list[Run] = []
+    run_ids, session = {run.id for run in runs}, project.session()
+    for batch in (run for run in runs if run.attempt.kind == BATCH):
+        with suppress(BadRun), Objects(project.git) as objects:
+            definition = read_definition(project.git, batch)
+            waiting = [run for run in lifecycle.batch_trials.trials_of(session, batch.id) if run.status == STAGED]
+            trials += (one for one in waiting if one.id not in run_ids and is_planned_trial(objects, batch, definition, one))
     return trials
 
 

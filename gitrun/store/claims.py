@@ -10,23 +10,34 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitrun import model
+from gitrun.dataclass import dataclass
 from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import fsync
 from gitrun.model import record_files
+from gitrun.model.batch import PLUS
+from gitrun.model.flags import Flags
 from gitrun.model.run import is_id
+from gitrun.model.space import Choice
 from gitrun.store import trust
 from gitrun.store.commits import read_commit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
+    from gitrun.model.batch import BatchDefinition
+    from gitrun.model.flags import Value
     from gitrun.model.run import Run
 
 DIRECTORY = "claims"
 WORKERS_OWN = frozenset({"created", "nonce", "staged", "worker", "format"})
 """Keys of run.toml in which the attempt of a worker differs from the one that was handed out."""
+TRIALS_OWN = frozenset({"operation", "kind", "given", "batch", "trial", "sampler"})
+"""Further keys of run.toml in which a trial differs from its batch."""
+BATCHES_OWN = frozenset({"optimizer", "opt_flags", "max_trials", "minimize", "maximize", "random_seed", "resources"})
+"""Parameters that decide about a batch or about where its trials run, and not about what a trial executes."""
 
 
 def record_claim(state: Path, run_id: str, remote: str) -> None:
@@ -79,6 +90,16 @@ def trust_claim(git: Git, objects: Objects, run: Run) -> None:
             trust.grant_trust(git, [run.attempt.id])
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an attempt is to do, without files of earlier attempts: its flags, and run.toml without what is its own."""
+
+    flags: bytes | None
+    values: Mapping[str, object]
+    params: Mapping[str, object]
+    source: Mapping[str, object]
+
+
 def read_program(objects: Objects, attempt: str) -> object:
     """Returns all that decides what an attempt executes; None if that cannot be read."""
     tree, work = objects.read(f"{attempt}^{{tree}}"), read_work(objects, attempt)
@@ -87,12 +108,48 @@ def read_program(objects: Objects, attempt: str) -> object:
     return work, {name: entry for name, entry in objects.tree(tree.id).items() if name != b".gitrun"}
 
 
-def read_work(objects: Objects, attempt: str) -> object:
-    """Returns what an attempt is to do: source, program and flags, without files of earlier attempts. None if unreadable."""
+def read_work(objects: Objects, attempt: str) -> Work | None:
+    """Returns what an attempt is to do; None if that cannot be read."""
     flags, record = objects.read(f"{attempt}:{record_files.FLAGS}"), objects.read(f"{attempt}:{record_files.RUN}")
     if flags is None or record is None or record.data is None:
         return None
     values = model.decode.parse_toml(record.data, record_files.RUN)
     params = {key: value for key, value in (values.pop("params", None) or {}).items() if key != "gpus"}
     source = {key: value for key, value in (values.pop("source", None) or {}).items() if key != "carried"}
-    return flags.data, {key: value for key, value in values.items() if key not in WORKERS_OWN}, params, source
+    return Work(flags.data, {key: value for key, value in values.items() if key not in WORKERS_OWN}, params, source)
+
+
+def is_planned_trial(objects: Objects, batch: Run, definition: BatchDefinition, trial: Run) -> bool:
+    """Returns whether a staged trial is one that its batch describes: the same source and program, and flags of its lists."""
+    work, planned = read_work(objects, trial.id), read_work(objects, batch.attempt.id)
+    if work is None or planned is None or trial.attempt.id != trial.id or trial.attempt.batch != batch.id:
+        return False
+    own, its = batch.attempt, trial.attempt
+    if (f"{its.operation}{PLUS}", its.kind) != (own.operation, definition.kind):
+        return False
+    return without_own_keys(work) == without_own_keys(planned) and is_point(definition, own.flags, its.flags)
+
+
+def without_own_keys(work: Work) -> tuple[object, ...]:
+    """Returns the part of what an attempt is to do that a batch and its trials have in common."""
+    values = {key: value for key, value in work.values.items() if key not in TRIALS_OWN}
+    params = {key: value for key, value in work.params.items() if key not in BATCHES_OWN}
+    return values, params, work.source
+
+
+def is_point(definition: BatchDefinition, written: Mapping[str, Value], flags: Mapping[str, Value]) -> bool:
+    """Returns whether flags are a point of a batch over lists or rows, whose other flags are as `written`."""
+    columns = {name for row in definition.points for name in row}
+    names = {*definition.space, *columns}
+    fixed, others = (Flags({name: one[name] for name in one if name not in names}) for one in (written, flags))
+    row = Flags({name: flags[name] for name in columns if name in flags})
+    is_row = not columns or any(row == Flags(one) for one in definition.points)
+    return (
+        fixed == others
+        and is_row
+        and all(
+            isinstance(domain, Choice) and any(Flags({name: one}) == Flags({name: flags[name]}) for one in domain.values)
+            for name, domain in definition.space.items()
+            if name in flags
+        )
+    )

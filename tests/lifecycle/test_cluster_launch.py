@@ -49,9 +49,9 @@ def test_a_batch_for_plain_workers_is_pushed_with_its_trials(team) -> None:
     ended = team.ann.run("echo.py", "x=[1.0,2.0,3.0]", "--on", "origin", check=True)
     assert "3 runs handed out. To execute: git run worker origin --batch " in ended.stderr
     assert tip(team.remote) == tip(team.ann)
-    trials = {run["id"] for run in list_runs(team.ann) if run["trial"]}
+    (batch,) = {run["batch"] for run in list_runs(team.ann) if run["trial"]}
     team.bob.run("fetch", check=True)
-    team.bob.run("trust", *trials, check=True)
+    assert "and 3 trials of it" in team.bob.run("trust", batch, check=True).stderr
     assert "3 runs executed" in team.bob.run("worker", "origin", check=True).stderr
     team.ann.run("fetch", check=True)
     assert [run["status"] for run in list_runs(team.ann) if run["trial"]] == ["completed"] * 3

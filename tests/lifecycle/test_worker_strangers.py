@@ -170,3 +170,28 @@ def test_only_a_wish_for_this_attempt_stops_a_run(team, mallory, gates, target) 
     mallory.git("push", "--quiet", "--force", "origin", f"{claim}:refs/gitrun/stop/{run_id}")
     worker.communicate(timeout=30)
     assert json.loads(team.bob.run("show", run_id, "--json", check=True).stdout)["status"] == "terminated"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["source", "flags", "program", "flag of another name"])
+def test_trust_in_a_batch_covers_no_trial_that_it_does_not_describe(team, mallory, change) -> None:
+    team.ann.run("echo.py", "x=[1.0,2.0]", "--on", "origin", check=True)
+    (batch,) = {run["batch"] for run in json.loads(team.ann.run("list", "--flat", "--json").stdout) if run["batch"]}
+    mallory.run("fetch", check=True)
+    trial = next(run for run in tip(mallory) if run != batch)
+    words = {"source": ["echo.py", "x=1.0"], "flags": ["echo.py", "x=9.0"], "program": ["evil.py"]}.get(change)
+    if change in {"source", "program"}:
+        mallory.write("echo.py" if change == "source" else "evil.py", EVIL.decode() + "x = 1.0\n")
+    mallory.run("--stage", *(words or ["echo.py", "x=1.0", "y=9"]), check=True)
+    (own,) = tip(mallory).keys() - tip(team.ann).keys()
+    record = replaced(mallory, f"{own}:.gitrun/run.toml", "\n[source]", f'batch = "{batch}"\ntrial = 1\n\n[source]')
+    base = mallory.git("rev-parse", f"{own}^")
+    made = forged(mallory, own, {".gitrun/run.toml": record}, "attempt", base)
+    mallory.git("push", "--quiet", "origin", f"{made}:refs/runs/{made}")
+    received = team.bob.run("fetch", check=True).stderr
+    assert "refused" not in received, received
+    assert "and 2 trials of it" in team.bob.run("trust", batch, check=True).stderr
+    ended = team.bob.run("worker", "origin", "--batch", batch[:8], check=True)
+    assert "2 runs executed" in ended.stderr
+    assert "EVIL" not in ended.stdout
+    assert trial in tip(team.bob)
