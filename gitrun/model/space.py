@@ -206,13 +206,17 @@ def _read_typed_domain(flag: Flag, typed: Typed) -> Value | Typed | Domain | Non
         return _read_choice(flag, typed, items) if is_batch and items else typed
     interval = _INTERVAL.fullmatch(text)
     if interval and (interval[1] or _looks_like_range(interval[2])):
-        return _read_range(label, interval[2].split(":"), log=interval[1] == "loguniform")
+        return _read_range(label, interval[2].split(":"), log=interval[1] == "loguniform", is_float=_takes_float(flag))
     items = _split_list(text, label)
     return typed if items is None else _read_choice(flag, typed, items)
 
 
 def _is_expression(text: str) -> bool:
     return bool(_INTERVAL.fullmatch(text) or _SEQUENCE.fullmatch(text)) or list_end(text, 0) == len(text)
+
+
+def _takes_float(flag: Flag) -> bool:
+    return flag.kind == "float" or isinstance(flag.default, float)
 
 
 def _takes_list(flag: Flag) -> bool:
@@ -309,14 +313,17 @@ def _require_some(label: str, values: Iterable[Value]) -> tuple[Value, ...]:
     return values_read
 
 
-def _read_range(label: str, texts: Sequence[str], *, log: bool) -> Range:
-    """Returns the range of the text of its bounds, its first value and its step, any of the last two empty."""
+def _read_range(label: str, texts: Sequence[str], *, log: bool, is_float: bool = False) -> Range:
+    """Returns the range of the text of its bounds, its first value and its step, any of the last two empty.
+
+    Bounds that are whole numbers make a range of them, unless the flag `is_float`.
+    """
     if not 2 <= len(texts) <= 4:
         hint = "For example: lr=[0.001:0.1], or to start at 0.01: lr=[0.001:0.1:0.01]"
         raise BadValue(f"{label} needs 2 or 3 numbers", hint)
     low, high = (model.sequences.parse_number(label, text) for text in texts[:2])
     first, step = (model.sequences.parse_number(label, text) if text.strip() else None for text in [*texts[2:], "", ""][:2])
-    kind = "int" if isinstance(low, int) and isinstance(high, int) else "float"
+    kind = "int" if isinstance(low, int) and isinstance(high, int) and not is_float else "float"
     return _checked_range(label, Range(kind, low, high, log, step, first))
 
 
@@ -383,8 +390,7 @@ def _resolve_domain(flag: Flag, domain: Domain, *, operation: str, force: bool) 
             f"{label} is a range of numbers, but {flag.name} takes {takes}",
             f"To try some of them: {flag.name}=[{examples}]{as_text}",
         )
-    is_float = flag.kind == "float" or isinstance(flag.default, float)
-    checked = _checked_range(label, replace(domain, kind="float" if is_float else domain.kind, when=when))
+    checked = _checked_range(label, replace(domain, kind="float" if _takes_float(flag) else domain.kind, when=when))
     # a flag for whole numbers, or one with limits
     for bound in (checked.low, checked.high):
         resolve_flag(flag, bound, operation=operation, force=force)

@@ -66,6 +66,8 @@ class ProgramPool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # a search enters its pool again for each trial
+        self._count, self._starter = 0, None
         with self._stack:
             while self._running:
                 program, (watching, _, _) = self._running.popitem()

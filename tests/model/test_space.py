@@ -322,3 +322,9 @@ def test_any_text_is_a_domain_a_value_or_refused_in_words(text: str, flag: Flag)
         with suppress(BadValue):
             request = read_space({flag.name: Typed(word)}, [flag])
             assert len(request.fixed) + len(request.space) == 1
+
+
+def test_a_first_value_between_whole_bounds_suits_a_number() -> None:
+    assert read_space({"x": Typed("[0:1:0.5]")}, [Flag("x", 0.1)]).space == {"x": Range("float", 0.0, 1.0, initial=0.5)}
+    with pytest.raises(BadValue, match="mixes whole numbers"):
+        read_space({"x": Typed("[0:1:0.5]")}, [Flag("x", 1)])

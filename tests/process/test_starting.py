@@ -109,3 +109,19 @@ def test_programs_start_without_a_starter_that_was_killed(tmp_path):
                 ended = pool.wait(5)
             statuses.append(ended[0].finish().exit_status)
     assert statuses == [3, -signal.SIGKILL, 4]
+
+
+def test_a_pool_that_is_entered_again_starts_programs(tmp_path):
+    statuses = []
+    with Signals() as signals:
+        pool = ProgramPool(signals)
+        for number in range(4):
+            with pool:
+                for again in range(2):
+                    command = Command(("sh", "-c", f"exit {number}"), tmp_path, os.environ, "t", stdin=False)
+                    pool.start(command, tmp_path / f"{number}.{again}", (NoStream(), NoStream()))
+                    ended = []
+                    while not ended:
+                        ended = pool.wait(5)
+                    statuses.append(ended[0].finish().exit_status)
+    assert statuses == [0, 0, 1, 1, 2, 2, 3, 3]
