@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gitrun import views
+from gitrun import model, render, views
 from gitrun.commands import declared
 from gitrun.errors import NoMatch, UsageError
 from gitrun.model.run import BATCH, STATUSES, BrokenRun, Run, short_id
-from gitrun.model.run_names import LATEST
 from gitrun.model.text import count_text, label_text, relative_text
 from gitrun.project import Project
-from gitrun.render.text import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +80,7 @@ def build_query(options: dict[str, Any]) -> Query:
 def select_runs(project: Project, names: Sequence[str], question: Query) -> list[Run]:
     """Returns the runs that names and filters select; without either, the newest. Raises UnknownRun."""
     # with a filter but no name, all runs are meant, not the newest
-    names_or_latest = names or (() if not question.is_plain else (LATEST,))
+    names_or_latest = names or (() if not question.is_plain else (model.run_names.LATEST,))
     runs = [run for _, run in project.select(names_or_latest, question).runs]
     if not runs:
         raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
@@ -111,7 +109,7 @@ def draw_sparks(project: Project, runs: Sequence[Run], metric: str) -> dict[str,
         raise UsageError(f"no run here has a curve of {metric!r}", "To see the metrics of a run: git run show ID")
     if len(runs) > SPARKS:
         project.say(f"note: --spark draws only the first {SPARKS} runs")
-    return {curve.run_id: sparkline(curve.values, SPARK_WIDTH) for curve in curves}
+    return {curve.run_id: render.text.sparkline(curve.values, SPARK_WIDTH) for curve in curves}
 
 
 def report_changed(project: Project, runs: Sequence[Run], changed: Sequence[str], state: str) -> None:

@@ -422,10 +422,12 @@ class KeptProcesses:
     """Git processes that wait between two uses. They end at the end of the `with`, or by `end_all`.
 
     `remembered` is what their users know of the repository, if more than one run is to come; None for a single one.
+    `objects` is the memory of objects, by its class.
     """
 
     def __init__(self) -> None:
         self.remembered: dict[object, object] | None = None
+        self.objects: dict[object, object] = {}
         self._waiting: dict[object, list[Child]] = {}
         self._pid = os.getpid()
 

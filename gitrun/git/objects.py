@@ -29,7 +29,11 @@ KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})
 ROUND = 1_000
 """Objects that git is asked for at a time."""
 LARGEST_KEPT, MOST_KEPT = 1 << 16, 256
-"""Bytes of an object, and number of objects, that a process which executes many attempts keeps in memory."""
+"""Bytes of an object, and number of objects, that a process which executes attempts keeps in memory."""
+FEW = 20
+"""Objects above which git reads faster than this process."""
+HEADER = 1 << 12
+"""Bytes of a loose object's file that hold at least its kind and size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,15 @@ class Entry:
 
     mode: str
     id: str
+
+
+ABSENT = Object("", "", 0, None)
+"""Stands for an object that there is not."""
+
+
+def known(objects: list[Object | None]) -> list[Object | None]:
+    """Returns the objects with None in place of ABSENT."""
+    return [None if one is ABSENT else one for one in objects]
 
 
 class ObjectReader(Protocol):
@@ -99,20 +112,18 @@ class ObjectMemory:
 
 
 def object_memory(git: Git) -> ObjectMemory | None:
-    """Returns the memory of a process that executes many attempts; None in any other."""
-    remembered = git.processes.remembered if git.processes else None
-    if remembered is None:
-        return None
-    memory = remembered.setdefault(ObjectMemory, ObjectMemory())
+    """Returns the memory beside the kept processes; None if none are kept."""
+    memory = git.processes.objects.setdefault(ObjectMemory, ObjectMemory()) if git.processes else None
     return memory if isinstance(memory, ObjectMemory) else None
 
 
 class Objects(Coprocess):
-    """Reads objects through one `git cat-file`, or from memory. Use it in a `with`."""
+    """Reads objects from memory, from loose files, or through one `git cat-file`. Use it in a `with`."""
 
     def __init__(self, git: Git) -> None:
         super().__init__(git, "cat-file", "--batch-command", "--buffer")
         self._memory = object_memory(git)
+        self._loose = os.path.join(git.common_dir, "objects", "")
 
     @property
     def git(self) -> Git:
@@ -128,17 +139,49 @@ class Objects(Coprocess):
 
         An object in memory need not be in the repository any more; `infos` asks git for each.
         """
-        if self._memory is None:
-            return self._read_many(names, limit)
         names_asked = list(names)
-        contents = [self._memory.get(name, limit) for name in names_asked]
+        contents = [self._read_here(name, limit, loose=len(names_asked) <= FEW) for name in names_asked]
         if None not in contents:
-            return contents
+            return known(contents)
         rest = self._read_many([name for name, one in zip(names_asked, contents, strict=True) if one is None], limit)
-        for one in filter(None, rest):
-            self._memory.keep(one)
+        if self._memory:
+            for one in filter(None, rest):
+                self._memory.keep(one)
         missing = iter(rest)
-        return [one or next(missing) for one in contents]
+        return known([one or next(missing) for one in contents])
+
+    def _read_here(self, name: str | bytes, limit: int, *, loose: bool) -> Object | None:
+        """Returns an object that is in memory or, if `loose`, in a file of its own; None if git has to look for it."""
+        if self._memory and (one := self._memory.get(name, limit)):
+            return one
+        if isinstance(name, bytes) or not loose or (self._process and not self._memory):  # a git that runs answers faster
+            return None
+        base, _, path = name.partition(":")
+        object_id = base.removesuffix("^{tree}")
+        if base == object_id and not path:
+            return self._read_loose(object_id, limit)
+        # not from memory: who names a path may ask whether it is still there
+        one = self._read_loose(object_id)
+        if one and one.kind == "commit":
+            object_id = tree_of_commit(one.data or b"")
+        for part in path.split("/") if path else ():
+            tree = self._read_loose(object_id)
+            if tree is None or tree.kind != "tree" or tree.data is None:
+                return None
+            object_id = parse_tree_ids(tree.data, self.git.object_format.size).get(os.fsencode(part), "")
+            if not object_id:
+                return ABSENT
+        one = self._read_loose(object_id, limit)
+        return one if path or (one and one.kind == "tree") else None
+
+    def _read_loose(self, object_id: str, limit: int = 1 << 26) -> Object | None:
+        """Returns the object with this full id if it is loose. Remembers it."""
+        if len(object_id) != self.git.object_format.digits or object_id.strip("0123456789abcdef"):
+            return None
+        one = read_loose_object(self._loose, object_id, limit)
+        if one and self._memory:
+            self._memory.keep(one)
+        return one
 
     def _read_many(self, names: Iterable[str | bytes], limit: int) -> list[Object | None]:
         encoded = [os.fsencode(name) for name in names]
@@ -177,6 +220,24 @@ class Objects(Coprocess):
         # git answers all at once, and reads all questions before that: no pipe fills up
         answers = self.ask(b"".join(verb + b" " + name + b"\n" for name in lines) + b"flush\n")
         return [None if b"\n" in name else read_object_answer(answers, content=verb == b"contents") for name in names]
+
+
+def read_loose_object(place: str, object_id: str, limit: int) -> Object | None:
+    """Returns a loose object below `place`; without content above `limit` bytes. None if it is not loose, or damaged."""
+    try:
+        with open(f"{place}{object_id[:2]}/{object_id[2:]}", "rb") as file:
+            unpacker, data = zlib.decompressobj(), file.read(HEADER)
+            head, _, start = unpacker.decompress(data, HEADER).partition(b"\0")
+            kind, size = head.split(b" ")
+            if kind not in KINDS:
+                return None
+            if int(size) > limit or len(start) > int(size):
+                return Object(object_id, kind.decode(), int(size), None)
+            rest = unpacker.unconsumed_tail + file.read()
+            content = start + unpacker.decompress(rest, int(size) - len(start) + 1) if rest else start
+    except (OSError, ValueError, zlib.error):
+        return None
+    return Object(object_id, kind.decode(), len(content), content) if len(content) == int(size) and unpacker.eof else None
 
 
 class BulkObjects(Objects):

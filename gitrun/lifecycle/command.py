@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import source
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, CannotStart, MissingPackage
 from gitrun.git.exe import environment_for_programs
 from gitrun.lazy import importlib_util
 from gitrun.model.run import COMMAND, NOTEBOOK
 from gitrun.process.run import Command, capture_output
-from gitrun.source.hosted_script import module_paths
 from gitrun.source.planning import fill_placeholders, flag_variables
 from gitrun.source.surroundings import find_surroundings, make_variables, move_words
 from gitrun.store.live import LAUNCH_SPEC, NOTEBOOK_SPEC
@@ -116,7 +116,7 @@ def launcher_words(plan: Plan, live: Live, words: list[str], tree: Path) -> list
     is_module = words[0] == "-m"
     settings: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
     if is_module:
-        paths = (tree / path for path in module_paths(words[1], plan.cwd))
+        paths = (tree / path for path in source.hosted_script.module_paths(words[1], plan.cwd))
         settings |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
     spec = live.directory / LAUNCH_SPEC
     spec.write_bytes(marshal.dumps(settings, 2))

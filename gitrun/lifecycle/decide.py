@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, Declined, GitrunError, NoWorktree, RunIsRunning, UnknownRun, UsageError
-from gitrun.git.objects import Objects, TreeMaker, require_object
+from gitrun.git.objects import Loose, Objects, TreeMaker, require_object
 from gitrun.model import encode, record_files
 from gitrun.model.plan import Plan, Skip, Source
 from gitrun.model.run import BATCH, COMPLETED, RUNNING, STEPS, VALUE, short_id
@@ -498,8 +498,11 @@ def recorded_basis(objects: Objects, run: Run) -> Basis | None:
 
 def own_source(session: Session, objects: Objects, run: Run) -> Source:
     """Returns the source of the run's last attempt. Raises BadRun if the attempt's commit does not match it."""
-    with TreeMaker(session.git) as maker:
-        store.checkpoints.source_tree(objects, maker, run.attempt)
+    try:
+        store.checkpoints.source_tree(objects, Loose(session.git), run.attempt)
+    except OSError:  # not writable: git need not write trees that are in a pack
+        with TreeMaker(session.git) as maker:
+            store.checkpoints.source_tree(objects, maker, run.attempt)
     recorded = recorded_source(run.attempt)
     # only here the answer matters, and it takes another read
     if session.git.config.get("core.sparsecheckout", ("false",))[-1] != "true":

@@ -20,7 +20,6 @@ from gitrun.lifecycle.decide import Decision, LaunchRequest, Prompts, decide, re
 from gitrun.model import encode, record_files
 from gitrun.model.plan import GITRUN, PYPROJECT, Outcome, Plan, Skip, StartedRun, check_request
 from gitrun.model.run import BATCH, NOTEBOOK, SCRIPT, STEPS, WITHOUT_PROGRAM, short_id
-from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.secrets import describe_secrets, secrets_in_flags, secrets_in_words
 from gitrun.model.text import count_text
 from gitrun.source.operations import PYTHON
@@ -391,7 +390,7 @@ def warnings_of_secrets(plan: Plan) -> list[str]:
 
 def is_id_prefix(name: str, run_id: str) -> bool:
     """Returns whether the name is the run's id or a prefix of it."""
-    return bool(digits := parse_id_prefix(name)) and run_id.startswith(digits)
+    return bool(digits := model.run_names.parse_id_prefix(name)) and run_id.startswith(digits)
 
 
 def find_python(session: Session, plan: Plan) -> Interpreter | None:

@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun import model
 from gitrun.dataclass import dataclass
 from gitrun.errors import CannotRun
-from gitrun.model.toml import load_toml
 from gitrun.process.child import find_program
 from gitrun.process.run import capture_output
 from gitrun.source.interpreter import get_mtime, read_cache, write_cache
@@ -207,7 +207,7 @@ def lacks_packages(prefix: str, directories: Iterable[str]) -> bool:
     """
     text = next(filter(None, (read_start(os.path.join(directory, "pyproject.toml")) for directory in directories)), b"")
     try:
-        project = load_toml(text.decode()).get("project")
+        project = model.toml.load_toml(text.decode()).get("project")
     except (ValueError, RecursionError):
         return False
     dependencies = project.get("dependencies") if isinstance(project, dict) else None

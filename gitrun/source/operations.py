@@ -12,7 +12,6 @@ from gitrun.model.plan import GITRUN, PYPROJECT
 from gitrun.model.run import COMMAND, INTERPRETERS, NOTEBOOK, PROGRAM, SCRIPT, STEPS, short_id, words_start
 from gitrun.model.text import is_text, safe_text
 from gitrun.model.tree import EXECUTABLE, REGULAR, is_regular_file
-from gitrun.source.hosted_script import is_tree_file, module_paths
 from gitrun.source.typed_paths import below_top
 
 if TYPE_CHECKING:
@@ -146,8 +145,8 @@ def with_module_path(tree: SourceTree, operation: Operation) -> Operation:
     """
     if operation.kind != SCRIPT or operation.command[1:2] != ("-m",):
         return operation
-    paths = module_paths(operation.command[2], operation.cwd)
-    return replace(operation, path=next((path for path in paths if is_tree_file(tree, path)), ""))
+    paths = source.hosted_script.module_paths(operation.command[2], operation.cwd)
+    return replace(operation, path=next((path for path in paths if source.hosted_script.is_tree_file(tree, path)), ""))
 
 
 def program_words(typed: str, mode: str | None) -> tuple[str, ...] | None:

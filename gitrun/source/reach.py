@@ -6,14 +6,13 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from gitrun import scripts
+from gitrun import scripts, source
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UnknownFlag, UsageError
 from gitrun.model.flags import Flags, Typed, default_values, format_value, same_value
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
 from gitrun.scripts.discover import ARGS, GLOBALS, place_arguments, read_words
 from gitrun.source.declared_flags import merge_step_flags
-from gitrun.source.hosted_script import Host, find_hosted, is_tree_file, read_named_files
 from gitrun.source.operations import PYTHON
 from gitrun.source.parameters import read_parameters, with_parameters
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.scripts.discover import Script
     from gitrun.source.declared_flags import Declared
+    from gitrun.source.hosted_script import Host
     from gitrun.source.operations import Operation
     from gitrun.source.source_tree import SourceTree
 
@@ -70,13 +70,13 @@ def find_host(tree: SourceTree, operation: Operation, declared: Declared, names:
     # the command itself says where its flags go
     if all(is_mentioned(name, operation.command) for name in names):
         return None
-    at = find_hosted(tree, operation.command, operation.cwd)
+    at = source.hosted_script.find_hosted(tree, operation.command, operation.cwd)
     content = tree.read(at.path) if at else None
     if at is None or content is None:
         return None
     script = tree.script(at.path, content).chosen(operation.command[at.position + 1 :])
     script = with_parameters(script, read_parameters(tree, replace(operation, path=at.path), script))
-    host = Host(at, script, content)
+    host = source.hosted_script.Host(at, script, content)
     # searching the tree starts a git process, so it is done only for names that nothing else explains
     unknown = [name for name in names if not host.takes(name) and not is_mentioned(name, operation.command)]
     elsewhere = frozenset(name for name in unknown if is_variable_read(tree, content, name))
@@ -129,7 +129,7 @@ def is_variable_read(tree: SourceTree, code: bytes, name: str) -> bool:
 
 def read_code(tree: SourceTree, operation: Operation) -> bytes:
     """Returns the source of a script, or of a notebook's cells after its flags; empty if it cannot be read."""
-    data = (tree.read(operation.script) or b"") if is_tree_file(tree, operation.script) else b""
+    data = (tree.read(operation.script) or b"") if source.hosted_script.is_tree_file(tree, operation.script) else b""
     if operation.kind != NOTEBOOK:
         return data
 
@@ -179,7 +179,7 @@ def find_unread_flags(tree: SourceTree, operation: Operation, declared: Declared
     if not takes_only_variables(operation, declared) or declared.host:
         return []
     unread = [name for name in names if not is_mentioned(name, operation.command)]
-    contents = read_named_files(tree, operation.command, operation.cwd) if unread else []
+    contents = source.hosted_script.read_named_files(tree, operation.command, operation.cwd) if unread else []
     return [name for name in unread if not any(reads_variable(content, name) for content in contents)]
 
 

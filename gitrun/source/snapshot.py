@@ -12,7 +12,7 @@ from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed
 from gitrun.git.exe import failure_reason
 from gitrun.git.locks import make_shared_directory
-from gitrun.git.objects import TreeMaker, edit_tree
+from gitrun.git.objects import TreeMaker, edit_tree, parse_tree_ids, tree_of_commit
 from gitrun.git.status import WorktreeStatus, copy_index, read_status
 from gitrun.model.plan import Source
 from gitrun.model.run import DIRECTORY, Skipped
@@ -145,7 +145,7 @@ def find_outside(
     """
     status = read_status(git)
     _, skipped, _ = select_untracked(git, status.untracked, settings, apart)
-    _, modules = special_index_entries(git, None)
+    _, modules = ((), ()) if is_known_as_plain(git, git.git_dir / "index") else special_index_entries(git, None)
     closed = (path.rstrip(b"/") for path in status.unread)
     return (*status.ignored, *status.nested, *(os.fsencode(s.path) for s in skipped), *closed), apart, tuple(modules)
 
@@ -304,7 +304,8 @@ def add_possible(git: Git, index: Path, paths: list[bytes]) -> bytes:
 
 def without_records(git: Git, objects: Objects, tree_id: str) -> str:
     """Returns the tree without a `.gitrun` directory that the user committed."""
-    if objects.read(f"{tree_id}:{DIRECTORY}") is None:
+    top = objects.read(tree_id)
+    if top is None or top.data is None or os.fsencode(DIRECTORY) not in parse_tree_ids(top.data, git.object_format.size):
         return tree_id
     with TreeMaker(git) as maker:
         return edit_tree(objects, maker, tree_id, {os.fsencode(DIRECTORY): None})
@@ -312,8 +313,8 @@ def without_records(git: Git, objects: Objects, tree_id: str) -> str:
 
 def get_tree_id(objects: Objects, commit_id: str | None) -> str | None:
     """Returns the tree of a commit, or None."""
-    tree = objects.read(f"{commit_id}^{{tree}}") if commit_id else None
-    return tree.id if tree else None
+    commit = objects.read(commit_id) if commit_id else None
+    return (tree_of_commit(commit.data or b"") or None) if commit else None
 
 
 def list_submodule_commits(git: Git, index: Path, modules: list[bytes]) -> tuple[tuple[str, str], ...]:

@@ -25,7 +25,6 @@ from gitrun.model.run import BATCH, MAX_DEPTH, is_safe, run_ref
 from gitrun.model.secrets import is_secret_file
 from gitrun.model.settings import read_settings
 from gitrun.model.tree import EXECUTABLE, FILE
-from gitrun.store import checkpoints
 from gitrun.store.commits import commit_signed, read_commit, signing_wanted, write_commit, write_files
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import RESULT, SHORTENED, hold_live
@@ -179,7 +178,7 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
         live.record_earlier(earlier)
         with Objects(git) as objects:
             writer = Loose(git)
-            over = {} if plan.clean else inherited_entries(git, objects, writer, run, plan)
+            over = {} if plan.clean else inherited_entries(objects, writer, run, plan)
             plan = replace(plan, carried=tuple(os.fsdecode(path) for path in over))
             files = {**plan_files(plan), **extra_files}
             notes = objects.read(f"{run.tip}:{record_files.NOTES}")
@@ -221,10 +220,10 @@ def commit_attempt(writer: Loose, tree: str, parents: list[str | None], message:
     return attempt_id
 
 
-def inherited_entries(git: Git, objects: Objects, writer: TreeWriter, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
+def inherited_entries(objects: Objects, writer: TreeWriter, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
     """Returns the entries by path that the last attempt passes on to the next one."""
-    before = checkpoints.source_tree(objects, writer, run.attempt)
-    return checkpoints.files_to_carry(git, objects, before, run.attempt.left, plan.source.whole)
+    before = store.checkpoints.source_tree(objects, writer, run.attempt)
+    return store.checkpoints.files_to_carry(objects, before, run.attempt.left, plan.source.whole)
 
 
 def undo_begin(git: Git, live: Live, run_id: str, attempt_id: str, before: str | None) -> None:

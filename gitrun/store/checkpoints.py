@@ -12,7 +12,6 @@ from gitrun.model.submodules import outermost_modules
 from gitrun.model.tree import COMMIT, TREE
 
 if TYPE_CHECKING:
-    from gitrun.git.exe import Git
     from gitrun.git.objects import Objects, TreeWriter
     from gitrun.model.run import Attempt
 
@@ -38,27 +37,30 @@ def collapse_submodules(objects: Objects, maker: TreeWriter, tree: str, attempt:
     return edit_tree(objects, maker, tree, links) if are_sound else ""
 
 
-def files_to_carry(git: Git, objects: Objects, old_source: str, tip: str, new_source: str) -> dict[bytes, Entry]:
+def files_to_carry(objects: Objects, old_source: str, tip: str, new_source: str) -> dict[bytes, Entry]:
     """Returns entries that `tip` added to `old_source`, by path, where `new_source` has nothing at that path.
 
     A directory that is new as a whole is one entry.
     """
-    # without rename detection, a renamed file counts as new
-    listing = git.run("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--diff-filter=A", old_source, tip)
-    # :000000 100644 <zeros> <id> A NUL <path> NUL
-    fields = listing.split(b"\0")
-    tops: dict[bytes, Entry] = {}
-    for head, path in zip(fields[0:-1:2], fields[1::2], strict=False):
-        words = head.split(b" ")
-        # git lists a new directory (-t) before its files, which come with it
-        if path.split(b"/")[0] != os.fsencode(DIRECTORY) and not any(parent in tops for parent in parent_directories(path)):
-            # git shows the mode of a directory as 040000, and trees contain 40000
-            tops[path] = Entry(words[1].decode().lstrip("0"), words[3].decode())
+    tops = added_entries(objects, old_source, tip)
+    tops.pop(os.fsencode(DIRECTORY), None)
     return {
         path: entry
         for top, top_entry in tops.items()
         for path, entry in without_collisions(objects, new_source, top, top_entry).items()
     }
+
+
+def added_entries(objects: Objects, old: str, new: str, above: bytes = b"") -> dict[bytes, Entry]:
+    """Returns the entries of a tree that an older one lacks, by path below `above`. A new directory is one entry."""
+    before, added = objects.tree(old), dict[bytes, Entry]()
+    for name, entry in objects.tree(new).items():
+        was = before.get(name)
+        if was is None or (was.mode == TREE) != (entry.mode == TREE):
+            added[above + name] = entry
+        elif entry.mode == TREE and was.id != entry.id:
+            added |= added_entries(objects, was.id, entry.id, above + name + b"/")
+    return added
 
 
 def parent_directories(path: bytes) -> list[bytes]:

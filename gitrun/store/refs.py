@@ -19,7 +19,6 @@ from gitrun.errors import GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.exe import Coprocess, failure_reason, unwritable_message
 from gitrun.lazy import shutil
 from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id
-from gitrun.store.purged import purged_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -102,7 +101,7 @@ def tip_of(git: Git, run_id: str) -> str | None:
 def visible_archived_tip(git: Git, run_id: str) -> str | None:
     """Returns the tip that an archive lists for a run, unless the run was deleted here."""
     tip = archived_tip(git, run_id)
-    is_hidden = tip is None or read_ref(git, TRASH + run_id) is not None or run_id in purged_ids(git)
+    is_hidden = tip is None or read_ref(git, TRASH + run_id) is not None or run_id in store.purged.purged_ids(git)
     return None if is_hidden else tip
 
 
@@ -234,7 +233,7 @@ class FileRefs:
         heads = {ref.removeprefix(ARCHIVE): head for ref, head in both.items() if ref.startswith(ARCHIVE) and is_id(head)}
         if not heads:
             return RunPlaces(self.git, refs)
-        deleted = self.tips(TRASH).keys() | purged_ids(self.git)
+        deleted = self.tips(TRASH).keys() | store.purged.purged_ids(self.git)
         hidden = store.archive_tips.archived_tips_of(self.git, heads, deleted).keys() if deleted else ()
         return RunPlaces(self.git, refs, heads, frozenset(hidden))
 

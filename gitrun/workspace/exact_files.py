@@ -7,9 +7,9 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitrun import workspace
 from gitrun.errors import GitFailed
 from gitrun.workspace.erase import erase
-from gitrun.workspace.reflink import copy_with_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ def match_bytes(user: Git, slot: Git, paths: Sequence[bytes]) -> None:
         erase(theirs + b"/" + path)
         # the user may have deleted it since the snapshot
         with suppress(FileNotFoundError):
-            copy_with_metadata(mine + b"/" + path, theirs + b"/" + path, share=False)
+            workspace.reflink.copy_with_metadata(mine + b"/" + path, theirs + b"/" + path, share=False)
     present = [path for path in paths if os.path.lexists(theirs + b"/" + path)]
     cleaned = hash_files(slot, present)
     same = frozenset(path for path in present if cleaned.get(path) == blob_ids.get(path))

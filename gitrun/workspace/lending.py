@@ -15,10 +15,9 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from gitrun import workspace
+from gitrun import model, workspace
 from gitrun.dataclass import dataclass, field
 from gitrun.model.digest import sha256
-from gitrun.model.lent import COPY, LINK, Lent, describe_changes
 from gitrun.model.secrets import is_secret_file
 from gitrun.workspace.links import choose_links, is_cache
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from gitrun.model.lent import Lent
     from gitrun.model.settings import Settings
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
@@ -116,7 +116,7 @@ def lent_changes(top: Path, recorded: Sequence[Lent], settings: Settings, state:
     directory = os.fsencode(top)
     paths = tuple(path for path in (os.fsencode(one.path) for one in recorded) if not leads_through_link(directory, path))
     now = survey_ignored(top, LendingRequest(paths), settings, state).entries
-    return describe_changes(recorded, {one.path: one for one in now})
+    return model.lent.describe_changes(recorded, {one.path: one for one in now})
 
 
 def leads_through_link(top: bytes, path: bytes) -> bool:
@@ -321,9 +321,9 @@ def describe_part(top: bytes, part: Part, digests: Digests) -> Lent:
     """Returns the entry of lent.toml for one part."""
     path = os.fsdecode(part.path)
     if part.links == [part.path.rstrip(b"/")]:
-        return Lent(path, LINK, *target_size(top + b"/" + part.path))
+        return model.lent.Lent(path, model.lent.LINK, *target_size(top + b"/" + part.path))
     size = sum(stamp[3] for stamp in part.copies.values() if stat.S_ISREG(stamp[4]))
-    return Lent(path, COPY, len(part.copies), size, digests.of(part), len(part.links))
+    return model.lent.Lent(path, model.lent.COPY, len(part.copies), size, digests.of(part), len(part.links))
 
 
 def target_size(path: bytes) -> tuple[int, int]:

@@ -14,12 +14,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitrun import workspace
 from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import CannotRun
 from gitrun.model.text import safe_text, size_text
 from gitrun.workspace.lending import RACY, sha256_of, stamp_of
 from gitrun.workspace.links import link_path, make_parents
-from gitrun.workspace.reflink import copy_with_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -124,7 +124,7 @@ def lend_files(tree: Path, lending: Lending, manifest: Manifest) -> tuple[Manife
             continue
         began = time.time_ns()
         try:
-            share = copy_with_metadata(lending.top + b"/" + path, target, share=share)
+            share = workspace.reflink.copy_with_metadata(lending.top + b"/" + path, target, share=share)
             # read again after the copy, to notice an edit during it
             now = stamp_of(os.lstat(lending.top + b"/" + path))
         except (FileNotFoundError, NotADirectoryError):
