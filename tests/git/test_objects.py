@@ -121,7 +121,7 @@ def test_memory_is_bounded_and_keeps_what_is_read_again(remembering):
         for number in range(2 * MOST_KEPT):
             writer.write("blob", b"%d" % number)
             assert objects.read(first).data == b"first"
-    memory = next(iter(remembering.processes.remembered.values()))
+    memory = next(iter(remembering.processes.objects.values()))
     assert len(memory._objects) == MOST_KEPT
     assert memory.get(large, 1 << 30) is None
     assert memory.get(first, 1 << 30).data == b"first"
