@@ -153,6 +153,29 @@ def test_a_remote_that_goes_away_during_a_trial_loses_no_result(cluster, dask_te
 
 
 @pytest.mark.slow
+def test_a_worker_cut_off_from_the_scheduler_ends_no_trial_twice(cluster, dask_team, gates, tmp_path) -> None:
+    """The scheduler gives a worker up that answers no longer, whose program goes on."""
+    cluster.end()
+    cluster.processes.clear()
+    cluster.file.unlink()
+    cluster.environ["DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL"] = "5s"
+    cluster.start()
+    worker = cluster.add_worker(dask_team.bob, "--name", "bob")
+    driver = drive(dask_team.ann, "wait.py", "n=[1]", address=cluster.address)
+    until((gates / "started.1").exists, 60)
+    (gates / "started.1").unlink()
+    worker.send_signal(signal.SIGSTOP)
+    carol = clone(dask_team.remote.path, tmp_path / "carol")
+    cluster.add_worker(carol, "--name", "carol")
+    until((gates / "started.1").exists, 120)
+    (gates / "go").touch()
+    _, stderr = driver.communicate(timeout=240)
+    worker.send_signal(signal.SIGCONT)
+    assert driver.returncode == 0, stderr
+    require_one_result_each(dask_team, 1, carol)
+
+
+@pytest.mark.slow
 def test_a_scheduler_that_dies_ends_the_batch_and_a_restart_goes_on(cluster, dask_team, pair, gates) -> None:
     driver = drive(dask_team.ann, "wait.py", "n=[1,2,3]", address=cluster.address)
     until(lambda: len(list(gates.glob("started.*"))) == 2, 60)

@@ -35,7 +35,7 @@ class IdleCluster:
         pass
 
 
-@pytest.mark.parametrize("change", ["none", "source", "flags"])
+@pytest.mark.parametrize("change", ["none", "flags", pytest.param("source", marks=pytest.mark.slow)])
 def test_only_a_result_of_what_was_handed_out_is_taken(tmp_path, change) -> None:
     team = make_team(tmp_path)
     team.ann.run("--stage", "echo.py", check=True)

@@ -36,7 +36,7 @@ def hand_out(team, how: str) -> str:
     return team.ann.run("read", *(["n=[1,2]"] if how == "batch" else []), "--on", "origin", check=True).stderr
 
 
-@pytest.mark.parametrize("how", ["push", "--on origin", "batch"])
+@pytest.mark.parametrize("how", ["push", "batch", pytest.param("--on origin", marks=pytest.mark.slow)])
 def test_an_ignored_input_is_fetched_by_a_worker(team, how) -> None:
     said = hand_out(team, how)
     assert "pushed 1 input to origin" in said
@@ -117,3 +117,11 @@ def test_an_input_in_git_lfs_comes_through_git_lfs(team) -> None:
     assert "pushed 1 input" not in said
     (run_id,) = tip(team.ann)
     assert team.bob.run("worker", "origin", "--once", run_id, check=True).stdout == WORDS + "\n"
+
+
+@pytest.mark.slow
+def test_workers_of_a_cluster_fetch_inputs(team, cluster) -> None:
+    cluster.add_worker(team.bob)
+    ended = team.ann.run("read", "n=[1,2]", "--on", cluster.address, check=True)
+    assert "pushed 1 input to origin" in ended.stderr
+    assert "2 of 2 trials completed" in ended.stderr
