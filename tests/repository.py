@@ -63,7 +63,16 @@ class Repo:
         """The id of a commit of all that is in the working tree (it may be equal to the one before)."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
-        return self.git("rev-parse", "HEAD")
+        return self.head()
+
+    def head(self) -> str:
+        """The id of HEAD, without a git where a file has it."""
+        state = self.path / ".git"
+        try:
+            name = (state / "HEAD").read_text().removeprefix("ref: ").rstrip("\n")
+            return (state / name).read_text().rstrip("\n") if "/" in name else name
+        except OSError:
+            return self.git("rev-parse", "HEAD")
 
     def run(
         self,

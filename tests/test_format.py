@@ -40,7 +40,7 @@ def message(repo: Repo, commit: str) -> tuple[str, str]:
 
 
 def test_a_run_is_named_by_its_first_attempt(repo):
-    base = repo.git("rev-parse", "HEAD")
+    base = repo.head()
     repo.run("echo.py", check=True)
     run = only_run(repo)
     tip = repo.git("rev-parse", f"refs/runs/{run}")
@@ -70,7 +70,7 @@ def test_the_chain_of_two_attempts_with_an_annotation_between(repo):
 
 
 def test_the_base_of_a_restart_is_that_of_the_runs_own_source(repo):
-    base = repo.git("rev-parse", "HEAD")
+    base = repo.head()
     repo.run("echo.py", check=True)
     tip = repo.git("rev-parse", f"refs/runs/{only_run(repo)}")
     repo.commit("later")

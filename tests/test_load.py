@@ -202,7 +202,7 @@ def test_a_run_that_reports_success_is_on_the_disk(repo, tmp_path):
     repo.write("p.py", "open('made', 'w').write('produced')\nprint('out')\n")
     trace = synced(repo, tmp_path, "p.py")
     run = last(repo)["id"]
-    base = repo.git("rev-parse", "HEAD")
+    base = repo.head()
     objects = repo.git("rev-list", "--objects", "--no-object-names", f"refs/runs/{run}", f"^{base}").split()
     assert len(objects) >= 8
     assert f"refs/runs/{run}.lock>" in trace, "git flushes a ref under the name of its lock"

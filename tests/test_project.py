@@ -250,7 +250,7 @@ def test_names_resolve_as_git_resolves_them(repo) -> None:
     project = Project(repo.path)
     assert project.is_commit("HEAD")
     assert not project.is_commit("nothing")
-    assert project.resolve_name("HEAD") == repo.git("rev-parse", "HEAD").strip()
+    assert project.resolve_name("HEAD") == repo.head().strip()
 
 
 def test_an_invalid_setting_is_refused_by_name(repo) -> None:

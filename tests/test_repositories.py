@@ -76,7 +76,7 @@ def test_a_submodule(repo, tmp_path):
 
 
 def test_linked_submodules_have_their_commits_recorded(repo, tmp_path):
-    head = repo.git("rev-parse", "HEAD")
+    head = repo.head()
     parent = Repo.create(tmp_path / "parent")
     parent.git("submodule", "--quiet", "add", str(repo.path), "lib/echo")
     parent.write("use.py", "print(open('lib/echo/echo.py').readline(), end='')\n")

@@ -85,7 +85,7 @@ def test_root_commit_and_merge_run(history: Repo) -> None:
     history.write("side.py", "print('side')\n")
     history.commit("side")
     history.git("merge", "--quiet", "--no-edit", "main")
-    merge = history.git("rev-parse", "HEAD")
+    merge = history.head()
     history.git("checkout", "--quiet", "main")
     assert history.run("--at", merge, "side.py", check=True).stdout == "side\n"
     assert history.run("--at", merge, "train.py", check=True).stdout == "v2 0.1\n"

@@ -34,7 +34,7 @@ TABLES = {
 def crowded(repo):
     """A repository with one good run among all sorts of things that are none."""
     repo.run("echo.py", "--label", "good", check=True)
-    head, run = repo.git("rev-parse", "HEAD"), repo.git("for-each-ref", "--format=%(objectname)", "refs/runs").split()[0]
+    head, run = repo.head(), repo.git("for-each-ref", "--format=%(objectname)", "refs/runs").split()[0]
     repo.git("tag", "-a", "-m", "a tag", "v1")
     blob, tag = repo.git("hash-object", "-w", "echo.py"), repo.git("rev-parse", "v1")
     for name, target in {blob: blob, tag: tag, head: head, "none": head, "a/b": run, "abcd1234": head}.items():

@@ -19,7 +19,7 @@ def test_what_is_no_bundle_is_refused_in_one_line(team, tmp_path) -> None:
 
 
 def test_bundle_that_lacks_what_it_builds_on_names_that(team, tmp_path) -> None:
-    base = team.ann.git("rev-parse", "HEAD")
+    base = team.ann.head()
     run(team.ann, x=1.0)
     project = Project(team.ann.path)
     project.sharing.export({project.list_runs()[0].id: ""}, tmp_path / "runs.bundle", base)

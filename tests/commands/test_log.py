@@ -29,7 +29,7 @@ def test_commits_tell_the_runs_made_of_them_and_from_them_with_changes(worked) -
     said = worked.run("log", "HEAD", check=True).stdout.splitlines()
     heads = [line.split()[0] for line in said]
     first = worked.git("rev-parse", "HEAD~1")
-    assert heads == [worked.git("rev-parse", "HEAD")[:8], first[:8], older, newest]
+    assert heads == [worked.head()[:8], first[:8], older, newest]
     assert "(changed)" not in said[2]
     assert "[as it is]" in said[2]
     assert "(changed)" in said[3]

@@ -152,7 +152,7 @@ def with_file(repo: Repo, tree: str, path: str) -> str:
 def test_forged_content_is_refused(here, lie):
     run = ran(here.top)
     seen = Project(here.top.path).find(run).attempt
-    head = here.lib.git("rev-parse", "HEAD")
+    head = here.lib.head()
     changed = with_file(here.top, run, "lib/l.txt")
     own = with_file(here.top, seen.content, "lib/l.txt")
     beside = with_file(here.top, seen.content, "a.txt")

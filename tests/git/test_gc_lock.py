@@ -38,7 +38,7 @@ def git(repo) -> Git:
 def test_new_objects_are_packed_only_beside_a_gc(repo, git, collecting) -> None:
     if collecting:
         (git.common_dir / "gc.pid").write_text("1 elsewhere")
-    protect_from_gc(git, [repo.git("rev-parse", "HEAD")], [repo.git("rev-parse", "HEAD~1")])
+    protect_from_gc(git, [repo.head()], [repo.git("rev-parse", "HEAD~1")])
     packs = list((git.common_dir / "objects" / "pack").glob("*.idx"))
     assert len(packs) == collecting
     for pack in packs:

@@ -96,7 +96,7 @@ def test_tree_of_a_commit_is_an_id_of_any_length_or_nothing(repo):
 
 
 def test_memory_answers_as_the_repository_does(repo, git, remembering):
-    head = repo.git("rev-parse", "HEAD")
+    head = repo.head()
     tree, blob = repo.git("rev-parse", "HEAD^{tree}"), Loose(remembering).write("blob", b"new")
     asked = [head, f"{head}^{{tree}}", tree, f"{tree}^{{tree}}", blob, f"{blob}^{{tree}}", "HEAD", "0" * 40, f"{head}:echo.py"]
     with Objects(git) as plain, Objects(remembering) as objects:

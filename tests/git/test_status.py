@@ -26,7 +26,7 @@ def test_paths_are_sorted_by_what_happened_to_them(repo, git) -> None:
     status = read_status(git)
     assert (status.changed, status.deleted) == ((b"echo.py", b"gone"), (b"gone",))
     assert (status.untracked, status.ignored) == ((b"a \xff\n",), (b"b.log",))
-    assert (status.base, status.branch) == (repo.git("rev-parse", "HEAD"), "main")
+    assert (status.base, status.branch) == (repo.head(), "main")
 
 
 def test_before_the_first_commit_there_is_no_base(empty_repo) -> None:

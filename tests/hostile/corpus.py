@@ -8,7 +8,6 @@ that it must come alone (`poison`).
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import unicodedata
 import zlib
 from collections.abc import Callable
@@ -26,7 +25,6 @@ CREATED = b"created = 2026-01-02T03:04:05.000000+00:00\n"
 RESULT = b'format = 1\nstatus = "completed"\nexit_status = 0\n'
 WHO = "A <a@example.org> 1760000000 +0000"
 MISSING = "d" * 40
-LARGE = 1 << 20
 EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 Entries = list[tuple[str, bytes, str]]
 
@@ -48,19 +46,13 @@ class Forge:
     path: Path
 
     def object(self, kind: str, data: bytes) -> str:
-        if len(data) > LARGE:
-            return self._large_object(kind, data)
-        words = ["git", "hash-object", "-w", "-t", kind, "--stdin", "--literally"]
-        done = subprocess.run(words, cwd=self.path, input=data, capture_output=True, check=True)
-        return done.stdout.decode().strip()
-
-    def _large_object(self, kind: str, data: bytes) -> str:
-        """As `object`, in a third of the time: git looks for collisions of SHA-1."""
+        """Writes an object as git would, thousands of times faster than a git for each."""
         whole = b"%s %d\0%s" % (kind.encode(), len(data), data)
         object_id = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
         file = self.path / "objects" / object_id[:2] / object_id[2:]
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(zlib.compress(whole, 1))
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(zlib.compress(whole, 1))
         return object_id
 
     def blob(self, data: bytes) -> str:

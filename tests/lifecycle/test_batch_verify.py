@@ -110,7 +110,7 @@ def test_changed_spaces_and_missing_trials_are_named(repo: Repo) -> None:
 
 
 def test_trials_of_commits_are_verified_at_their_commits(repo: Repo) -> None:
-    base = repo.git("rev-parse", "HEAD")
+    base = repo.head()
     commit_programs(repo, 3, 1, 2)
     repo.run("--at", f"{base}..HEAD", "train.py", "lr=[1,2]", "--minimize", "loss", check=True)
     repo.write("train.py", "dirty\n")

@@ -60,7 +60,7 @@ def test_merge_itself_can_be_the_culprit(empty_repo: Repo) -> None:
     main = empty_repo.commit("main")
     empty_repo.git("merge", "--quiet", "--no-edit", "side")
     found = bisected(empty_repo, "--good", root)
-    assert found["commit"] == empty_repo.git("rev-parse", "HEAD")
+    assert found["commit"] == empty_repo.head()
     assert found["passed"]["commit"] in {main, side}
 
 

@@ -182,7 +182,7 @@ def test_entries_are_those_of_each_commit(history: Repo) -> None:
 def test_commits_of_merged_branches_are_in_the_range(history: Repo) -> None:
     history.git("checkout", "--quiet", "-b", "side", "start")
     commit_programs(history, 7)
-    side = history.git("rev-parse", "HEAD")
+    side = history.head()
     history.git("checkout", "--quiet", "main")
     history.git("merge", "--quiet", "-s", "ours", "--no-edit", "side")
     commit_programs(history, 8)
@@ -191,17 +191,17 @@ def test_commits_of_merged_branches_are_in_the_range(history: Repo) -> None:
     assert sorted(done.stdout.splitlines()) == [f"loss: {factor}.0" for factor in (1, 2, 3, 7, 8)]
     order = [run["base"] for run in runs_of(history)]
     assert side in order
-    assert order[-1] == history.git("rev-parse", "HEAD")
+    assert order[-1] == history.head()
 
 
 def test_a_root_commit_in_the_range_has_a_trial(history: Repo) -> None:
     history.git("checkout", "--quiet", "--orphan", "other")
     commit_programs(history, 9)
-    root = history.git("rev-parse", "HEAD")
+    root = history.head()
     history.git("checkout", "--quiet", "main")
     history.git("merge", "--quiet", "-s", "ours", "--allow-unrelated-histories", "--no-edit", "other")
     history.run("--at", "main~1..HEAD", "train.py", "lr=1", check=True)
-    assert points(history) == [(root, 1.0), (history.git("rev-parse", "HEAD"), 1.0)]
+    assert points(history) == [(root, 1.0), (history.head(), 1.0)]
 
 
 def test_a_shallow_clone_runs_what_it_has_and_says_so(history: Repo, tmp_path: Path) -> None:

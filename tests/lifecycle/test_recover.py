@@ -143,7 +143,7 @@ def test_a_git_that_died_with_its_lock_on_the_ref_does_not_hold_up_the_result(re
 def test_the_lock_of_somebody_else_stays(repo):
     killed(repo)
     run = live(repo)[0].name
-    lock_of(repo, run).write_text(repo.git("rev-parse", "HEAD") + "\n")
+    lock_of(repo, run).write_text(repo.head() + "\n")
     remove_lock_of_dead_supervisor(Project(repo.path).git, run)
     assert lock_of(repo, run).exists()
     forget(repo, run)
@@ -199,7 +199,7 @@ def test_a_run_that_is_gone_with_its_attempt_keeps_what_it_left_and_that_is_said
     place = live(repo)[0]
     repo.git("update-ref", "-d", f"refs/runs/{place.name}")
     repo.git("worktree", "prune", "--expire=now")
-    (repo.path / ".git" / "worktrees" / "gitrun-0" / "HEAD").write_text(repo.git("rev-parse", "HEAD") + "\n")
+    (repo.path / ".git" / "worktrees" / "gitrun-0" / "HEAD").write_text(repo.head() + "\n")
     repo.git("reflog", "expire", "--expire=now", "--all")
     repo.git("gc", "--quiet", "--prune=now")
     assert f"To delete what it left: rm -r '{place}'" in repo.run("list").stderr

@@ -28,7 +28,7 @@ def state(repo) -> dict[str, object]:
     files = [path for path in (gitrun / "files").rglob("*") if path.is_file()] if (gitrun / "files").exists() else []
     return {
         "refs": repo.git("for-each-ref"), "status": repo.git("status", "--porcelain", "--ignored"),
-        "head": repo.git("rev-parse", "HEAD"), "live": [path.name for path in (gitrun / "live").rglob("*")],
+        "head": repo.head(), "live": [path.name for path in (gitrun / "live").rglob("*")],
         "files": {path: path.read_bytes() for path in files}, "tmp": list((gitrun / "tmp").iterdir()),
         "worktree": {path.name: path.read_bytes() for path in repo.path.iterdir() if path.is_file()},
     }  # fmt: skip

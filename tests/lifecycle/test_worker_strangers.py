@@ -125,7 +125,7 @@ ODD = (
 def test_refs_with_odd_names_keep_no_worker_from_its_run(team, mallory) -> None:
     run_id = hand_out(team.ann, "echo.py", "x=7.0")
     trust(team.bob, run_id)
-    head = mallory.git("rev-parse", "HEAD")
+    head = mallory.head()
     targets = [head, mallory.git("rev-parse", "HEAD^{tree}"), mallory.git("rev-parse", "HEAD:echo.py")]
     for number, ref in enumerate(ODD):
         mallory.git("push", "--quiet", "origin", f"{targets[number % 3]}:{ref}")

@@ -53,7 +53,7 @@ def test_sound_archive_is_taken_and_goes_forward(ann) -> None:
 
 def test_unsound_or_misnamed_archives_are_refused(ann) -> None:
     git = Project(ann.path).git
-    head = ann.git("rev-parse", "HEAD")
+    head = ann.head()
     assert "is not an archive" in push(ann, head)
     assert "its name is not one that gitrun gives" in push(ann, archive(ann)[1], "x")
     assert "was not made by gitrun" in push(ann, write_archive_commit(Loose(git), None, {head: head}).id)

@@ -121,7 +121,7 @@ def test_hostile_archive_is_refused_as_a_whole(two, case) -> None:
     ann, bob = two
     git = Project(ann.path).git
     run, tip = next(iter(known(ann).items()))
-    head = ann.git("rev-parse", "HEAD")
+    head = ann.head()
     hostile = head if case == "not an archive" else write_archive_commit(Loose(git), None, {run: tip}).id
     if case == "unsound run":
         # the id of a run must be that of its first attempt

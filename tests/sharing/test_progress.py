@@ -78,7 +78,7 @@ def test_a_remote_that_is_away_is_an_error(team) -> None:
 def test_the_hook_of_a_server_lets_reports_wishes_and_inputs_pass(team) -> None:
     team.remote.run("hooks", "install", check=True)
     ann = Project(team.ann.path).git
-    head = team.ann.git("rev-parse", "HEAD")
+    head = team.ann.head()
     publish_progress(ann, "origin", RUN, Progress(ATTEMPT, 0, b"x"))
     ask_to_stop(ann, "origin", RUN, head)
     file = team.ann.write("words.txt", "x")

@@ -102,7 +102,7 @@ def test_ref_that_moved_meanwhile_is_not_overwritten(team) -> None:
 
 
 def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(repo) -> None:
-    git, head = Project(repo.path).git, repo.git("rev-parse", "HEAD")
+    git, head = Project(repo.path).git, repo.head()
     repo.git("update-ref", "refs/gitrun/incoming/dead/all", head)
     repo.git("update-ref", "refs/gitrun/outbox/dead2/x", head)
     repo.git("pack-refs", "--all")

@@ -48,7 +48,7 @@ def names(repo: Repo, tree: str) -> list[str]:
 def test_a_clean_tree_is_the_tree_of_its_commit(repo):
     found = source(repo)
     assert found.tree == repo.git("rev-parse", "HEAD^{tree}")
-    assert (found.base, found.branch, found.dirty) == (repo.git("rev-parse", "HEAD"), "main", False)
+    assert (found.base, found.branch, found.dirty) == (repo.head(), "main", False)
 
 
 def test_changed_and_untracked_files_are_in_and_ignored_ones_are_not(repo):

@@ -71,7 +71,7 @@ def test_changed_untracked_and_nested_files_are_in(here):
 def test_tree_is_that_of_the_commit_and_only_content_has_files(here):
     found = source(here.top)
     assert (found.tree, found.dirty) == (here.top.git("rev-parse", "HEAD^{tree}"), False)
-    heads = (here.lib.git("rev-parse", "HEAD"), here.deep.git("rev-parse", "HEAD"))
+    heads = (here.lib.head(), here.deep.head())
     assert found.submodules == (("lib", heads[0]), ("lib/deep", heads[1]))
     here.deep.write("d.txt", "deeper\n")
     again = source(here.top)
@@ -169,7 +169,7 @@ def test_submodule_over_a_limit_is_linked_and_named(here, monkeypatch, capfd, na
     here.lib.write("l.txt", "changed\n")
     run = Project(here.top.path).run(command=("cat", "lib/l.txt"))
     assert (run.output, run.attempt.content) == ("changed\n", "")
-    assert run.attempt.submodules == (("lib", here.lib.git("rev-parse", "HEAD")),)
+    assert run.attempt.submodules == (("lib", here.lib.head()),)
     assert "warning: submodule lib is not recorded: it has" in capfd.readouterr().err
 
 

@@ -29,7 +29,7 @@ def test_own_archive_counts_before_others(twelve) -> None:
     git = Project(twelve.path).git
     writer, head = archive(twelve)
     run, tip = next(iter(archived_tips(git, {writer: head}).items()))
-    foreign = write_archive_commit(Loose(git), None, {run: twelve.git("rev-parse", "HEAD")}).id
+    foreign = write_archive_commit(Loose(git), None, {run: twelve.head()}).id
     for other in ("0" * 16, "f" * 16):
         heads = {writer: head, other: foreign}
         assert archived_tip(git, heads, run) == archived_tips(git, heads)[run] == tip

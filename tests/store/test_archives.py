@@ -80,7 +80,7 @@ def test_commit_of_another_form_is_refused(folded, case) -> None:
     }.get(case, listing(tips))
     gone = f"{first[0]}\n{first[0]}\n".encode() if case == "gone twice" else b""
     more = {"more": b"x"} if case == "more files" else {}
-    some = {"no parent": parents[:-1], "other parent": [*parents, repo.git("rev-parse", "HEAD")]}.get(case, parents)
+    some = {"no parent": parents[:-1], "other parent": [*parents, repo.head()]}.get(case, parents)
     with pytest.raises(BadRun, match="archive"):
         read(repo, forge(repo, {"tips": lines, "gone": gone, **more}, some))
 

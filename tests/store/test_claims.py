@@ -61,4 +61,4 @@ def test_only_a_claim_that_executes_what_was_handed_out_is_trusted(tmp_path, cha
 
 def test_a_commit_that_is_no_attempt_has_no_program(repo) -> None:
     with Objects(Project(repo.path).git) as objects:
-        assert read_program(objects, repo.git("rev-parse", "HEAD").strip()) is None
+        assert read_program(objects, repo.head().strip()) is None

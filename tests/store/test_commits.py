@@ -22,7 +22,7 @@ def test_an_attempt_and_its_result_are_read(repo, git) -> None:
     with Objects(git) as objects:
         attempt, result = (read_commit(objects.read(name)) for name in (run.id, run.tip))
     assert (attempt.kind, attempt.parents, attempt.author) == (
-        "attempt", (repo.git("rev-parse", "HEAD"),), "A User <user@example.org>",
+        "attempt", (repo.head(),), "A User <user@example.org>",
     )  # fmt: skip
     assert (result.kind, result.parents) == ("result", (run.id,))
 
@@ -37,7 +37,7 @@ def test_the_last_trailer_tells_the_kind(repo, git) -> None:
     made = commit_tree(git, repo.git("rev-parse", "HEAD^{tree}"), [None, "HEAD"], message)
     with Objects(git) as objects:
         found = read_commit(objects.read(made))
-    assert (found.kind, found.parents) == ("attempt", (repo.git("rev-parse", "HEAD"),))
+    assert (found.kind, found.parents) == ("attempt", (repo.head(),))
 
 
 def test_files_of_any_name_are_hashed_unfiltered(repo, git, tmp_path) -> None:

@@ -128,7 +128,7 @@ def test_running_moved_and_deleted_runs_are_not_folded(tmp_path) -> None:
     repo = repository_of(tmp_path / "repo", 4)
     git = Project(repo.path).git
     (moved, tip), (deleted, other), (purged, third), (fine, last) = tips(git).items()
-    repo.git("update-ref", TRASH + deleted, repo.git("rev-parse", "HEAD"))
+    repo.git("update-ref", TRASH + deleted, repo.head())
     git.state.mkdir()
     record_purged(git, [purged])
     assert folding.fold_runs(git, {moved: last, deleted: other, purged: third, fine: last}) == [fine]

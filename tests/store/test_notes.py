@@ -181,7 +181,7 @@ def test_notes_that_a_gc_took_apart_are_written_again(repo, keeps) -> None:
         tries.append(writing.before)
         if len(tries) == 1:
             return collecting(writing, "a\n", keeps=keeps)
-        return commit_notes(writing, {repo.git("rev-parse", "HEAD"): "a\n"})
+        return commit_notes(writing, {repo.head(): "a\n"})
 
     replace_notes(git, write)
     assert len(tries) == 2

@@ -32,7 +32,7 @@ def object_file(git: Git, object_id: str):
 
 def test_only_what_the_known_commit_lacks_is_new(repo, git) -> None:
     with Objects(git) as objects:
-        found = new_objects(git, objects, repo.git("rev-parse", "HEAD"), repo.git("rev-parse", "HEAD~1"))
+        found = new_objects(git, objects, repo.head(), repo.git("rev-parse", "HEAD~1"))
     names = ("HEAD", "HEAD^{tree}", "HEAD:deep", "HEAD:deep/second.txt")
     assert sorted(found) == sorted(repo.git("rev-parse", name) for name in names)
 
@@ -40,12 +40,12 @@ def test_only_what_the_known_commit_lacks_is_new(repo, git) -> None:
 def test_ref_of_a_commit_that_is_not_whole_does_not_move(repo, git) -> None:
     object_file(git, repo.git("rev-parse", "HEAD:deep")).unlink()
     with Objects(git) as objects, pytest.raises(ObjectsGone):
-        publish(git, objects, REF, repo.git("rev-parse", "HEAD"), expected=None, base=None, reason="start run")
+        publish(git, objects, REF, repo.head(), expected=None, base=None, reason="start run")
     assert tips(git) == {}
 
 
 def test_object_that_a_gc_takes_away_meanwhile_is_missed(repo, git) -> None:
-    head, blob = repo.git("rev-parse", "HEAD"), repo.git("rev-parse", "HEAD:deep/second.txt")
+    head, blob = repo.head(), repo.git("rev-parse", "HEAD:deep/second.txt")
     object_file(git, blob).unlink()
     with Objects(git) as objects, pytest.raises(ObjectsGone, match=blob):
         publish(git, objects, REF, head, expected=None, base=repo.git("rev-parse", "HEAD~1"), reason="start run")
@@ -53,7 +53,7 @@ def test_object_that_a_gc_takes_away_meanwhile_is_missed(repo, git) -> None:
 
 
 def test_one_stale_run_keeps_all_from_being_published(repo, git) -> None:
-    head, before = repo.git("rev-parse", "HEAD"), repo.git("rev-parse", "HEAD~1")
+    head, before = repo.head(), repo.git("rev-parse", "HEAD~1")
     edits = [RefEdit(REF, head, None, "annotate"), RefEdit(f"refs/runs/{'b' * 40}", head, before, "annotate")]
     with Objects(git) as objects, pytest.raises(StaleRun):
         publish_many(git, objects, edits, [head])

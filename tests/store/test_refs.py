@@ -31,7 +31,7 @@ def git(repo) -> Git:
 @pytest.fixture
 def commits(repo, git) -> tuple[str, str]:
     """The ids of the first and the second commit."""
-    return repo.git("rev-parse", "HEAD~1"), repo.git("rev-parse", "HEAD")
+    return repo.git("rev-parse", "HEAD~1"), repo.head()
 
 
 def ref(digit: str) -> str:

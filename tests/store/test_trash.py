@@ -106,7 +106,7 @@ def test_deleted_runs_survive_gc(repo, project) -> None:
 
 
 def test_what_does_not_read_can_be_deleted_by_its_id(repo, project) -> None:
-    head = repo.git("rev-parse", "HEAD")
+    head = repo.head()
     repo.git("update-ref", f"refs/runs/{head}", head)
     repo.run("rm", head[:10], check=True)
     assert project.broken() == []

@@ -46,7 +46,7 @@ def test_refusal_says_who_what_and_how_it_differs(fetched) -> None:
     assert said[1].split(maxsplit=2) == ["made", "by", "Ann <user@example.org>, unsigned"]
     assert said[2].split() == ["executes", "{python}", "echo.py"]
     assert said[3].split() == ["flags", "x=1.0"]
-    assert said[4].split()[:5] == ["source", "commit", fetched.bob.git("rev-parse", "HEAD")[:8], "with", "M"]
+    assert said[4].split()[:5] == ["source", "commit", fetched.bob.head()[:8], "with", "M"]
 
 
 def test_trusted_run_is_executed_and_trust_can_be_taken_back(fetched) -> None:

@@ -30,7 +30,7 @@ def test_first_run_has_its_uncommitted_changes(repo) -> None:
     repo.write("new.py", "print(1)\n")
     repo.run("new.py", check=True)
     found = changes_of_newest(repo)
-    assert found.commit == repo.git("rev-parse", "HEAD").strip()
+    assert found.commit == repo.head().strip()
     assert found.lines[-1] == "+print(1)"
 
 

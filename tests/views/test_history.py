@@ -43,7 +43,7 @@ def test_attempt_counts_where_the_last_one_was_made(repo) -> None:
 
 def test_subject_of_a_commit_that_is_not_here_is_empty(repo) -> None:
     git = Project(repo.path).git
-    assert (commit_subject(git, repo.git("rev-parse", "HEAD")), commit_subject(git, "1" * 40)) == ("echo", "")
+    assert (commit_subject(git, repo.head()), commit_subject(git, "1" * 40)) == ("echo", "")
 
 
 def test_time_that_no_clock_shows_is_the_beginning_of_time() -> None:

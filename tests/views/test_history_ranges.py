@@ -31,9 +31,9 @@ def test_branch_is_compared_with_main_where_it_has_left_it(branched) -> None:
 
 
 def test_main_is_compared_with_its_parent_and_a_root_with_nothing(repo) -> None:
-    root = repo.git("rev-parse", "HEAD")
+    root = repo.head()
     assert of(repo) == (root, None)
-    assert of(repo, "HEAD") == (repo.git("rev-parse", "HEAD"), None)
+    assert of(repo, "HEAD") == (repo.head(), None)
     assert of(repo, repo.commit())[1] == root
 
 
@@ -53,7 +53,7 @@ def test_main_with_commits_that_are_not_pushed_is_compared_with_what_is(repo, tm
     clone = type(repo)(tmp_path / "clone")
     clone.commit()
     clone.commit()
-    assert of(clone)[1] == repo.git("rev-parse", "HEAD")
+    assert of(clone)[1] == repo.head()
 
 
 @pytest.mark.parametrize("words", ["nosuch", "nosuch..HEAD", "HEAD..nosuch", "--all", "--output=x..HEAD"])

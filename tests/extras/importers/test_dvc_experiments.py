@@ -11,7 +11,7 @@ from gitrun.extras.importers.dvc_experiments import list_experiments, read_outpu
 def test_only_refs_of_experiments_are_experiments(tmp_path) -> None:
     repo = Repo.create(tmp_path / "project")
     repo.git("commit", "--quiet", "--allow-empty", "-m", "a message")
-    head = repo.git("rev-parse", "HEAD")
+    head = repo.head()
     for ref in (f"{head[:2]}/{head[2:]}/a/b", "exec/EXEC_HEAD", "ab/cd/x", f"{head[:2]}/{head[2:]}"):
         if ref.count("/") != 1 or ref.startswith("exec"):
             repo.git("update-ref", f"refs/exps/{ref}", head)

@@ -48,11 +48,11 @@ def test_everything_of_a_run_is_there(repo, tmp_path) -> None:
     (tmp_path / "model.bin").write_bytes(b"weights")
     files = (ImportedFile("out/model.bin", tmp_path / "model.bin"), ImportedFile("go.sh", b"exit\n", is_executable=True))
     notes = {"label": "best", "tags": ("b", "a"), "comments": (Comment("hm", "ann", DAY),), "marked": True}
-    report = take(repo, imported(base=repo.git("rev-parse", "HEAD"), produced=files, **notes))
+    report = take(repo, imported(base=repo.head(), produced=files, **notes))
     (run,) = Project(repo.path).list_runs()
     assert report.new == (run.id,)
     assert (run.operation, run.status, dict(run.flags), run.output) == ("train.py", "completed", {"lr": 0.3}, "loss: 0.3\n")
-    assert (run.attempt.created, run.attempt.base) == (DAY, repo.git("rev-parse", "HEAD"))
+    assert (run.attempt.created, run.attempt.base) == (DAY, repo.head())
     assert (run.metrics.ask("loss:count"), run.metrics.ask("loss:first")) == (3, 0.3)
     assert (run.notes.label, run.notes.tags, run.notes.marked) == ("best", ("a", "b"), True)
     assert run.notes.comments == notes["comments"]

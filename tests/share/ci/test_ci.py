@@ -62,7 +62,7 @@ def step(repo, name: str, temp: Path, **inputs: str) -> subprocess.CompletedProc
 
 def test_steps_fetch_report_verify_and_make_a_site(team, tmp_path) -> None:
     ann, bob = team.ann, team.bob
-    base = ann.git("rev-parse", "HEAD")
+    base = ann.head()
     ann.run("echo.py", "x=2", check=True)
     ann.run("push", "origin", "--all", check=True)
     for name in ("Fetch the runs", "Report the runs", "Verify the newest run", "Make the site"):
@@ -96,7 +96,7 @@ def test_run_that_differs_fails_the_job(team, tmp_path) -> None:
 
 
 def test_jobs_of_gitlab_report_verify_and_make_a_site(team, tmp_path) -> None:
-    base = team.ann.git("rev-parse", "HEAD")
+    base = team.ann.head()
     team.ann.write("echo.py", "x = 1\nprint('loss:', x)\n")
     team.ann.run("echo.py", "x=3", check=True)
     team.ann.commit("second")
@@ -106,9 +106,7 @@ def test_jobs_of_gitlab_report_verify_and_make_a_site(team, tmp_path) -> None:
     subprocess.run(
         ["git", "clone", "--quiet", "--no-checkout", team.ann.git("remote", "get-url", "origin"), tmp_path / "job"], check=True
     )
-    subprocess.run(
-        ["git", "checkout", "--quiet", "--detach", team.ann.git("rev-parse", "HEAD")], cwd=tmp_path / "job", check=True
-    )
+    subprocess.run(["git", "checkout", "--quiet", "--detach", team.ann.head()], cwd=tmp_path / "job", check=True)
     variables = {**GITLAB["variables"], "CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
     for name, words in (("gitrun-report", "new: run"), ("gitrun-verify", "reproduced: run"), ("pages", "wrote public: 1 run")):
         done = subprocess.run(

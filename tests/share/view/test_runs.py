@@ -440,7 +440,7 @@ def test_a_repository_without_runs_says_how_to_make_one(browsing_home, tmp_path,
 
 
 def test_a_broken_run_is_listed_with_its_reason(own_server, open_page) -> None:
-    own_server.repo.git("update-ref", f"refs/runs/{'b' * 40}", own_server.repo.git("rev-parse", "HEAD"))
+    own_server.repo.git("update-ref", f"refs/runs/{'b' * 40}", own_server.repo.head())
     page = open_page(own_server)
     rows_of(page)
 

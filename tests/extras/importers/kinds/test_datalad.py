@@ -39,11 +39,11 @@ def record(repo: Repo, title: str = "count lines", **changes: object) -> str:
     repo.git(
         "commit", "-q", "--allow-empty", "-m", MESSAGE.format(title=title, record=json.dumps({**usual, **changes}, indent=1))
     )
-    return repo.git("rev-parse", "HEAD")
+    return repo.head()
 
 
 def test_recorded_command_is_a_run(repo) -> None:
-    base = repo.git("rev-parse", "HEAD")
+    base = repo.head()
     repo.write("out.txt", "2\n")
     commit = record(repo)
     repo.run("import", "datalad", check=True)

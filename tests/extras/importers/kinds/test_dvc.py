@@ -81,7 +81,7 @@ def into_cache(repo: Repo, path: str, content: bytes) -> dict[str, object]:
 
 def experiment(repo: Repo, name: str, lr: float, loss: float, **files: bytes) -> str:
     """Makes a commit on HEAD as `dvc exp run` does, at its ref; the branch and the working tree stay."""
-    base = repo.git("rev-parse", "HEAD")
+    base = repo.head()
     repo.write("params.yaml", PARAMS.format(lr=lr))
     repo.write("metrics.json", json.dumps({"loss": loss, "acc": {"test": 1 - loss}}))
     repo.write("curve.csv", f"step,loss\n0,{2 * loss}\n1,{loss}\n")
@@ -104,7 +104,7 @@ def test_experiment_is_a_run_on_its_base(project) -> None:
     assert dict(run.flags) == {"prepare.seed": 1, "train.lr": 0.3, "train.epochs": 3}
     assert run.attempt.given == ("train.lr",)
     assert (run.metrics.ask("loss"), run.metrics.ask("loss:first"), run.metrics.ask("acc/test")) == (0.25, 0.5, 0.75)
-    assert run.attempt.base == project.git("rev-parse", "HEAD")
+    assert run.attempt.base == project.head()
     assert {file.path for file in run.attempt.files} == {"metrics.json", "curve.csv", "model.bin"}
     assert project.git("cat-file", "-p", f"{run.tip}:model.bin") == "weights"
     assert project.git("for-each-ref", "refs/exps", "refs/heads") == before
@@ -145,7 +145,7 @@ def test_content_that_is_not_what_the_lock_says_is_left_out(project) -> None:
 
 
 def test_failed_task_of_the_queue_is_a_run_with_an_error(project) -> None:
-    base = project.git("rev-parse", "HEAD")
+    base = project.head()
     project.write("params.yaml", PARAMS.format(lr=7))
     # a pickle, which would run a command if it was loaded
     project.write(".dvc/tmp/repro.dat", b"cos\nsystem\n(S'touch executed'\ntR.")
@@ -189,7 +189,7 @@ def test_experiment_without_stages_says_that_no_command_is_recorded(project) -> 
     project.write("dvclive/plots/metrics/train/loss.tsv", "step\ttrain/loss\n0\t0.5\n1\t0.25\n")
     project.write("eval.json", '{"acc": 0.9}')
     project.git("add", "-A")
-    base, tree = project.git("rev-parse", "HEAD"), project.git("write-tree")
+    base, tree = project.head(), project.git("write-tree")
     commit = project.git("commit-tree", "-p", base, "-m", "dvc: commit experiment 1", tree)
     project.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/live", commit)
     project.git("reset", "-q", "--hard")
@@ -235,7 +235,7 @@ def test_project_below_the_top_is_read_with_its_cache_elsewhere(project, tmp_pat
     project.write("ml/.gitignore", f"{IGNORED}/raw.csv\n")
     project.git("add", "-A")
     project.git("commit", "-qm", "below")
-    base = project.git("rev-parse", "HEAD")
+    base = project.head()
     # the data of this experiment is new, and the cache of another directory has it
     raw = into_cache(project, "raw.csv", b"7\n")
     shutil.move(project.path / ".dvc/cache", tmp_path / "cache")

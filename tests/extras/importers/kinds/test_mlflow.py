@@ -60,7 +60,7 @@ def store(tmp_path, repo):
             "params/lr": "0.3", "params/net/name": "cnn", "metrics/loss": "17 0.9 0\n17 nan 1\n17 0.4 2\n",
             "tags/mlflow.source.name": "/home/ann/project/src/train.py", "tags/paper": "1",
             "tags/mlflow.note.content": "a note",
-            "tags/mlflow.source.git.commit": repo.git("rev-parse", "HEAD"), "tags/mlflow.user": "ann",
+            "tags/mlflow.source.git.commit": repo.head(), "tags/mlflow.user": "ann",
             "artifacts/model/weights.pkl": "cos\nsystem\n(S'touch executed'\ntR.",
         }  # fmt: skip
         for path, text in {**usual, **files}.items():
@@ -78,7 +78,7 @@ def test_run_of_a_directory_is_a_run(repo, store) -> None:
     assert (dict(run.flags), run.notes.label) == ({"lr": 0.3, "net/name": "cnn"}, "swift-owl")
     assert (run.notes.tags, run.notes.comments[0].text, run.notes.comments[0].author) == (("digits", "paper=1"), "a note", "")
     assert (run.metrics.ask("loss"), run.metrics.ask("loss:first"), run.metrics.ask("loss:count")) == (0.4, 0.9, 3)
-    assert run.attempt.base == repo.git("rev-parse", "HEAD")
+    assert run.attempt.base == repo.head()
     assert str(run.attempt.created) == "2026-11-29 17:37:07.838000+00:00"
     assert [file.path for file in run.attempt.files] == ["model/weights.pkl"]
     assert "changes that were not committed" in ended.stderr
