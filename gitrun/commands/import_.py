@@ -119,9 +119,12 @@ def report_imported(project: Project, kind: str, report: ImportReport, *, dry_ru
     facts += [f"{report.deleted:,} deleted here (to bring one back: git run restore)"] if report.deleted else []
     facts += [f"{size_text(report.large)} of large files beside git"] if report.large else []
     project.say("; ".join(facts))
-    for reason, keys in sorted(report.reasons().items(), key=lambda pair: -len(pair[1])):
+    reasons = sorted(report.reasons().items(), key=lambda pair: -len(pair[1]))
+    for reason, keys in reasons[:MOST]:
         some = ", ".join(safe_text(key[:16]) for key in keys[:FEW]) + (", …" if len(keys) > FEW else "")
         project.say(f"note: left out of {count_text(len(keys), 'run')} ({some}): {safe_text(reason)}")
+    if len(reasons) > MOST:
+        project.say(f"note: and {len(reasons) - MOST:,} more reasons. To list all: --json")
     if report.restartable:
         run_id = short_id(report.restartable)
         project.say(

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.extras.importers.foreign_files import clean_text, path_fault, read_bytes, read_json, table_in
-from gitrun.extras.importers.imported import ImportedFile
+from gitrun.extras.importers.foreign_files import clean_text, is_directory, path_fault, read_bytes, read_json, table_in
+from gitrun.extras.importers.imported import ImportedFile, expand_home
 from gitrun.source.dvc_stages import list_of
 
 if TYPE_CHECKING:
@@ -93,12 +93,12 @@ class Cache:
 
 def find_project(context: Context, top: Path) -> str:
     """Returns where the DVC project is below the top: at or above what was typed, else the only one. Raises UsageError."""
-    typed = Path(os.path.normpath(context.directory / context.source))
+    typed = context.locate(context.source)
     if typed != top and not typed.is_relative_to(top):
         raise UsageError(
             "experiments of DVC are read from this repository", "To get them here: dvc exp pull, then git run import dvc"
         )
-    above = next((path for path in (typed, *typed.parents) if path.is_relative_to(top) and (path / DVC).is_dir()), None)
+    above = next((path for path in (typed, *typed.parents) if path.is_relative_to(top) and is_directory(path, DVC)), None)
     if above:
         return "" if above == top else above.relative_to(top).as_posix()
     # ml/.dvc/config
@@ -111,13 +111,13 @@ def find_project(context: Context, top: Path) -> str:
 
 def find_cache(dvc: Path, environ: Mapping[str, str]) -> Path:
     """Returns the cache of a project with this directory `.dvc`: the user's setting `cache.dir`, else `.dvc/cache`."""
-    home = Path(environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser())
+    home = Path(environ.get("XDG_CONFIG_HOME") or expand_home("~/.config"))
     for file in (dvc / "config.local", dvc / "config", home / "dvc" / "config"):
         parser = ConfigParser(interpolation=None, strict=False, allow_no_value=True)
         with suppress(ConfigParserError):
             parser.read_string((read_bytes(file) or b"").decode(errors="replace"))
             if directory := (parser.get("cache", "dir", fallback="") or "").strip("'\" \0"):
-                return file.parent / Path(directory).expanduser()
+                return file.parent / expand_home(directory)
     return dvc / "cache"
 
 

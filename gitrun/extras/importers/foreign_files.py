@@ -26,6 +26,8 @@ LARGEST_YAML = 256 << 10
 """Most bytes of such a file in YAML: half a second to parse."""
 MOST_VALUES = 20_000
 """Most values of such a file, after every YAML reference is expanded."""
+MOST_CONTAINERS = 2_000_000
+"""Most lists and tables of a JSON file."""
 DEEPEST = 32
 """Most levels of values in such a file, and YAML nesting above which Python's stack would end."""
 MOST_FILES = 20_000
@@ -75,6 +77,9 @@ class Listing:
 def list_files(top: Path, *, without: frozenset[str] = frozenset()) -> Listing:
     """Lists the files below a directory, sorted, without entries of the top that are in `without`. Follows no links."""
     listing = Listing([], [], [])
+    if top.is_symlink():
+        listing.links.append(top.name)
+        return listing
     # an explicit stack: a hostile directory may be deeper than Python recurses
     stack = [("", top)]
     while stack:
@@ -108,6 +113,12 @@ def add_entry(listing: Listing, stack: list[tuple[str, Path]], path: str, entry:
         listing.files.append(FoundFile(path, Path(entry.path), status.st_size, bool(status.st_mode & stat.S_IXUSR)))
     else:
         listing.left_out.append((path, "not a regular file"))
+
+
+def is_directory(top: Path, *names: str) -> bool:
+    """Returns whether the names lead from a directory to one below it, none of them a symbolic link."""
+    steps = [top.joinpath(*names[:count]) for count in range(1, len(names) + 1)]
+    return all(step.is_dir() and not step.is_symlink() for step in steps)
 
 
 def scan_directory(directory: Path) -> Iterator[os.DirEntry[str]]:
@@ -178,7 +189,8 @@ def is_too_deep(data: bytes) -> bool:
 def read_json(path: Path, limit: int = LARGEST_RECORD) -> Any:  # noqa: ANN401 - whatever a file has
     """Returns the value of a JSON file; None without one that is valid and within budgets."""
     data = read_bytes(path, limit)
-    if data is None:
+    # an empty list takes two bytes in the file, and thirty times as many in memory
+    if data is None or data.count(b"[") + data.count(b"{") > MOST_CONTAINERS:
         return None
     try:
         return json.loads(data)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import dataclass, field, replace
@@ -13,7 +15,6 @@ from gitrun.model.space import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
     from typing import TypeAlias
 
     from gitrun.git.exe import Git
@@ -133,6 +134,10 @@ class Context:
     environ: Mapping[str, str]
     with_authors: bool = False
 
+    def locate(self, typed: str) -> Path:
+        """Returns the path that the user typed, without symbolic links. Those below it are not the user's."""
+        return Path(os.path.realpath(self.directory / expand_home(typed)))
+
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
@@ -163,6 +168,11 @@ class ImportReport:
             "imported": list(self.new), "already_here": self.same, "deleted_here": self.deleted, "large_bytes": self.large,
             "refused": dict(self.refused), "left_out": [{"run": one.key, "reason": one.reason} for one in self.left_out],
         }  # fmt: skip
+
+
+def expand_home(path: str) -> str:
+    """Returns a path with the home of the user for `~`, or of `~ann`; as it is if there is no such user."""
+    return os.path.expanduser(path)  # noqa: PTH111 - Path raises then
 
 
 def read_time(value: object, unit: int = 1) -> datetime | None:

@@ -6,12 +6,13 @@ import math
 import os
 import re
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
 from gitrun.dataclass import dataclass
@@ -20,14 +21,22 @@ from gitrun.extras.importers.foreign_files import clean_text, list_files, read_b
 from gitrun.extras.importers.imported import MetricPoint
 from gitrun.model.metrics import parse_float
 
+if TYPE_CHECKING:
+    from gitrun.extras.importers.imported import Context
+
 Points: TypeAlias = Callable[[], Iterator[MetricPoint]]
 RUN = re.compile(r"[0-9a-f]{32}")
 # http://host:5000, databricks, postgresql://host/db
 OF_A_SERVER = re.compile(r"(?!file:|sqlite:)[a-z][a-z0-9+-]*://|databricks\b")
 TABLES = ("experiments", "runs", "params", "metrics", "tags")
+PLAIN_TABLE = (
+    "select count(*) = 1 and not exists (select 1 from pragma_table_xinfo(?) where hidden)"
+    " from sqlite_master where type = 'table' and sql not like 'create virtual%' and name = ?"
+)
+"""Whether a table is one: no view, no virtual table, and without columns that are computed when they are read."""
 STATUSES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 """The numbers that the directories have, and the words that the database has (mlflow/protos/service.proto)."""
-LARGEST, MOST_VALUES, MOST_POINTS, MOST_RUNS = 256 << 20, 5_000, 1_000_000, 100_000
+LARGEST, LARGEST_VALUE, MOST_VALUES, MOST_POINTS, MOST_RUNS = 256 << 20, 64 << 20, 5_000, 1_000_000, 100_000
 INFINITE = 1.7976931348623157e308
 """What a database has for infinity (mlflow/store/tracking/sqlalchemy_store.py)."""
 
@@ -49,8 +58,9 @@ class StoredRun:
     artifacts: Path | None
 
 
-def read_store(typed: str, directory: Path) -> Iterator[StoredRun]:
-    """Returns the runs of a store: a directory, or `sqlite:PATH`, as typed in `directory`. Raises UsageError."""
+def read_store(context: Context) -> Iterator[StoredRun]:
+    """Returns the runs of the store that the user typed: a directory, or `sqlite:PATH`. Raises UsageError."""
+    typed = context.source
     if OF_A_SERVER.match(typed):
         raise UsageError(
             f"{typed} is a server: gitrun reads only directories and databases of MLflow",
@@ -60,8 +70,8 @@ def read_store(typed: str, directory: Path) -> Iterator[StoredRun]:
     if typed.startswith("sqlite:"):
         # sqlite:///mlflow.db is relative, and sqlite:////home/ann/mlflow.db is not
         rest = typed.removeprefix("sqlite:")
-        return read_database(directory / unquote(rest.removeprefix("///")))
-    path = directory / Path(typed.removeprefix("file://") or ".").expanduser()
+        return read_database(context.locate(unquote(rest.removeprefix("///"))))
+    path = context.locate(typed.removeprefix("file://") or ".")
     # of MLflow 3 the usual store is a database
     path = path / "mlflow.db" if (path / "mlflow.db").is_file() else path
     if path.is_file():
@@ -150,12 +160,12 @@ def open_database(path: Path) -> sqlite3.Connection:
     # a schema that lies may call functions, and a view may never end
     for pragma in ("query_only=on", "trusted_schema=off", "cell_size_check=on"):
         database.execute(f"pragma {pragma}")
-    plain = (
-        "select count(*) from sqlite_master where type = 'table' and sql not like 'create virtual%' and name in (?, ?, ?, ?, ?)"
-    )
-    if database.execute(plain, TABLES).fetchone()[0] != len(TABLES):
+    if sys.version_info >= (3, 11):
+        # a value that a damaged page or an expression makes could be a gigabyte long
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+    if not all(database.execute(PLAIN_TABLE, (name, name)).fetchone()[0] for name in TABLES):
         database.close()
-        raise sqlite3.DatabaseError("it lacks a table of runs, params, metrics, tags or experiments")
+        raise sqlite3.DatabaseError("it lacks a plain table of runs, params, metrics, tags or experiments")
     return database
 
 

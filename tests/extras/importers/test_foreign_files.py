@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitrun.extras.importers import foreign_files
-from gitrun.extras.importers.foreign_files import clean_text, list_files, parse_yaml, path_fault, read_bytes, read_json
+from gitrun.extras.importers.foreign_files import (
+    clean_text,
+    is_directory,
+    list_files,
+    parse_yaml,
+    path_fault,
+    read_bytes,
+    read_json,
+)
 
 
 def test_listing_follows_no_links(tmp_path) -> None:
@@ -105,3 +113,20 @@ def test_ordinary_paths_are_no_faults() -> None:
 
 def test_texts_are_valid_unicode() -> None:
     assert [clean_text(value, 5) for value in ("abcdefg", "a\ud800b", "a\0b", 3, None)] == ["abcde", "a?b", "a\ufffdb", "", ""]
+
+
+def test_directory_behind_a_link_is_none(tmp_path) -> None:
+    (tmp_path / "real/.guild/attrs").mkdir(parents=True)
+    (tmp_path / "real/.guild/attrs/file").touch()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/.guild").symlink_to(tmp_path / "real/.guild")
+    names = {name for name in ("real", "link", "half", "none") if is_directory(tmp_path, name, ".guild", "attrs")}
+    assert names == {"real"}
+    listing = list_files(tmp_path / "half/.guild")
+    assert (listing.files, listing.links, listing.reasons()) == ([], [".guild"], ("a symbolic link",))
+
+
+def test_json_of_very_many_empty_lists_is_not_parsed(tmp_path) -> None:
+    (tmp_path / "bomb.json").write_bytes(b"[" + b"[]," * 2_000_000 + b"0]")
+    assert read_json(tmp_path / "bomb.json", 1 << 26) is None

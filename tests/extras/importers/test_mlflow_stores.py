@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
-from gitrun.extras.importers.mlflow_stores import find_artifacts
+from gitrun.extras.importers.mlflow_stores import TABLES, find_artifacts, open_database
 
 RUN = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "create table params (key, run_uuid, value generated always as (hex(zeroblob(400000000))))",
+        "create table params (key, run_uuid, value generated always as (hex(key)) stored)",
+        "create view params as select 1 as key, 2 as value, 3 as run_uuid",
+        "create virtual table params using fts5(key, value, run_uuid)",
+    ],
+)
+def test_table_that_computes_its_values_is_refused(tmp_path, tables) -> None:
+    for name in ("plain", "lies"):
+        with closing(sqlite3.connect(tmp_path / name)) as database:
+            database.executescript("; ".join(f"create table {one} (key, value, run_uuid)" for one in TABLES if one != "params"))
+            database.executescript("create table params (key, value, run_uuid)" if name == "plain" else tables)
+    open_database(tmp_path / "plain").close()
+    with pytest.raises(sqlite3.DatabaseError, match="lacks a plain table"):
+        open_database(tmp_path / "lies")
 
 
 @pytest.mark.parametrize(

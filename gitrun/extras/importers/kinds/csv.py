@@ -13,7 +13,7 @@ import math
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gitrun.errors import UsageError
@@ -41,14 +41,14 @@ OTHER_NAMES = {
     "run_id": "id", "start_time": "started", "end_time": "stopped", "tags.mlflow.source.name": "operation",
     "tags.mlflow.runName": "label", "tags.mlflow.source.git.commit": "base", "tags.mlflow.source.git.branch": "branch",
 }  # fmt: skip
-LARGEST = 256 << 20
+LARGEST, MOST_RUNS = 256 << 20, 100_000
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the runs of a table. Raises UsageError if it cannot be read, or has no column of flags or metrics."""
     if not context.source:
         raise UsageError("no file given", "For example: git run import csv runs.csv")
-    data = read_bytes(context.directory / Path(context.source).expanduser(), LARGEST)
+    data = read_bytes(context.locate(context.source), LARGEST)
     if data is None:
         raise UsageError(f"cannot read {context.source}", "It must be a file of at most 256 MiB")
     text = data.decode("utf-8-sig", errors="replace")
@@ -64,7 +64,7 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
         if unread := [name for name in head if name and name not in PLAIN and not name.startswith((FLAG, METRIC, TAG))]:
             advice = f"to read it, name it flag.{unread[0]} or metric.{unread[0]}"
             yield LeftOut(context.source, f"column {', '.join(unread[:20])}: {advice}")
-        tables = (dict(zip(head, cells, strict=False)) for cells in rows if cells)
+        tables = (dict(zip(head, cells, strict=False)) for cells in islice(filter(None, rows), MOST_RUNS + 1))
         yield from join_batches([(row.get("batch", ""), read_row(row, number, seen)) for number, row in enumerate(tables, 1)])
     except csv.Error as error:
         raise UsageError(f"{context.source} is no table: {error}", "It must be CSV with a line of names") from error

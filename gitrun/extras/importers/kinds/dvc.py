@@ -173,7 +173,8 @@ class ExperimentReader:
             outs |= entries_below(directory, table_in(stage).get("outs"))
             deps |= entries_below(directory, table_in(stage).get("deps"))
         listed = self.context.git.run("ls-tree", "-r", "-z", "--name-only", self.experiment.commit).split(b"\0")
-        for pointer in (os.fsdecode(path) for path in listed if path.endswith(DVC.encode())):
+        pointers = [os.fsdecode(path) for path in listed if path.endswith(DVC.encode())]
+        for pointer in pointers[:MOST_FILES]:
             table = table_in(self.yaml(pointer))
             wdir = clean_text(table.get("wdir"), 1_000)
             deps |= entries_below(posixpath.join(posixpath.dirname(pointer), wdir), table.get("outs"))

@@ -20,6 +20,7 @@ from gitrun.extras.importers.foreign_files import (
     LARGEST_YAML,
     Listing,
     clean_text,
+    is_directory,
     list_files,
     parse_yaml,
     read_bytes,
@@ -72,7 +73,7 @@ class GuildRun:
     @property
     def is_batch(self) -> bool:
         """Returns whether the run is that of a batch, which keeps a prototype of its trials."""
-        return (self.directory / GUILD / PROTO / GUILD / "attrs").is_dir()
+        return is_directory(self.directory, GUILD, PROTO, GUILD, "attrs")
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
@@ -82,7 +83,7 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     runs: dict[str, GuildRun] = {}
     for name in names[:MOST_RUNS]:
         directory = top / name
-        if directory.is_symlink() or not (directory / GUILD / "attrs").is_dir():
+        if not is_directory(top, name, GUILD, "attrs"):
             yield LeftOut(name, "its directory has no attributes of a run")
         elif reason := unfinished(directory / GUILD):
             yield LeftOut(name, reason)
@@ -127,15 +128,15 @@ def find_runs(context: Context) -> Path:
     A source can be a home, a project that has one, or a directory that `guild export` has written.
     """
     if context.source:
-        typed = context.directory / Path(context.source).expanduser()
+        typed = context.locate(context.source)
         locations = [typed / "runs", typed / ".guild" / "runs", typed]
     else:
         environ = context.environ
         named = [Path(environ["GUILD_HOME"])] if environ.get("GUILD_HOME") else []
         active = [Path(environ[name], ".guild") for name in ("CONDA_PREFIX", "VIRTUAL_ENV") if environ.get(name)]
         above = [directory / ".guild" for directory in (context.directory, *context.directory.parents)]
-        homes = named or [*active, *above, Path("~/.guild").expanduser()]
-        locations = [context.directory / home / "runs" for home in homes]
+        homes = named or [*active, *above, Path("~/.guild")]
+        locations = [context.locate(os.fspath(home)) / "runs" for home in homes]
     for location in locations:
         if location.name == "runs" and location.is_dir():
             return location

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
@@ -29,6 +28,7 @@ from gitrun.source.config_files import iterate_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from gitrun.extras.importers.imported import Context
 
@@ -42,7 +42,7 @@ LOG_PREFIX = re.compile(rb"^\[[^]\n]*\]\[[^]\n]*\]\[[A-Z]+\] - ", re.MULTILINE)
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the jobs below a directory (default: `outputs` and `multirun`). Raises UsageError if there are none."""
-    tops = [context.directory / Path(name).expanduser() for name in ((context.source,) if context.source else USUAL)]
+    tops = [context.locate(name) for name in ((context.source,) if context.source else USUAL)]
     found = [(top, directory) for top in tops for directory in find_jobs(top)]
     if not found:
         raise UsageError(

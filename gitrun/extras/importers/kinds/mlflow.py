@@ -42,7 +42,7 @@ class Program:
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the runs of a store. Raises UsageError if there is none, MissingPackage without PyYAML."""
     with Objects(context.git) as objects:
-        for run in read_store(context.source, context.directory):
+        for run in read_store(context):
             created, ending = read_time(run.started, 1_000), read_ending(run.status)
             if run.is_deleted:
                 yield LeftOut(run.run_id, "it was deleted in MLflow")

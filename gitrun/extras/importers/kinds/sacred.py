@@ -44,7 +44,7 @@ LARGEST = 64 << 20
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the runs of an observer's directory (default: `runs`). Raises UsageError if it is none."""
-    top = context.directory / Path(context.source or "runs").expanduser()
+    top = context.locate(context.source or "runs")
     entries = [entry for entry in scan_directory(top) if entry.is_dir(follow_symlinks=False)]
     directories = [Path(entry.path) for entry in entries if (Path(entry.path) / "run.json").is_file()]
     if not directories:

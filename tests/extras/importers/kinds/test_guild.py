@@ -261,3 +261,32 @@ def test_home_is_found_where_guild_has_it(place, tmp_path, guild_run) -> None:
             source = str(tmp_path / "home/runs")
     (run,) = read_runs(Context(source, None, here, environ))
     assert run.operation == "m:train"
+
+
+def test_attributes_behind_a_link_are_not_read(repo, tmp_path, guild_run) -> None:
+    secret, sound = guild_run(1, label="elsewhere"), guild_run(2, label="here")
+    home = sound.parent
+    shutil.move(secret, tmp_path / "secret")
+    for name, target in ((".guild", ".guild"), (".guild/attrs", ".guild/attrs")):
+        directory = home / f"{len(name):032x}"
+        (directory / name).parent.mkdir(parents=True)
+        (directory / name).symlink_to(tmp_path / "secret" / target)
+    ended = take(repo, tmp_path / "home")
+    assert ended.stderr.count("its directory has no attributes of a run") == 1
+    assert [run.notes.label for run in Project(repo.path).list_runs()] == ["here"]
+
+
+def test_batch_of_an_optimizer_is_a_batch(repo, tmp_path, guild_run) -> None:
+    # as Guild 0.9 leaves it with scikit-optimize 0.9: the flags of the run are those of the optimizer
+    trials = [guild_run(number, flags=f"{{lr: 0.{number}}}") for number in (1, 2)]
+    batch = guild_run(3, opref="builtin:guildai 0.9.0 skopt gp", flags="{kappa: 1.96}", objective="loss", max_trials="2")
+    for trial in trials:
+        (batch / trial.name).symlink_to(f"../{trial.name}")
+    shutil.copytree(guild_run(4, flags="{lr: '[0.1:0.9]'}"), batch / ".guild/proto")
+    shutil.rmtree(batch.parent / f"{4:032x}")
+    take(repo, tmp_path / "home").check_returncode()
+    project = Project(repo.path)
+    (run,) = [run for run in project.list_runs() if run.attempt.kind == "batch"]
+    assert len(project.read_batch(run).trials) == 2
+    shown = repo.run("show", run.id, check=True).stdout
+    assert "sampler:   gp, minimize loss, at most 2 trials\nspace:     lr=uniform[0.1:0.9]\n" in shown

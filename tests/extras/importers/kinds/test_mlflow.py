@@ -114,9 +114,18 @@ def test_links_of_a_store_are_not_followed(repo, store, tmp_path) -> None:
     (directory / "artifacts/link").symlink_to(tmp_path / "secret")
     (directory / "params/stolen").symlink_to(tmp_path / "secret")
     (directory.parent / OTHER).symlink_to(directory)
+    # whole directories of a run lead elsewhere too
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/stolen").write_text("secret")
+    third = directory.parent / ("9" * 32)
+    shutil.copytree(directory, third, symlinks=True)
+    for name in ("params", "artifacts", "tags", "metrics"):
+        shutil.rmtree(third / name)
+        (third / name).symlink_to(tmp_path / "elsewhere")
     ended = repo.run("import", "mlflow", directory.parent.parent, check=True)
-    (run,) = Project(repo.path).list_runs()
-    assert ("a symbolic link" in ended.stderr, "stolen" in run.flags, len(run.attempt.files)) == (True, False, 1)
+    runs = Project(repo.path).list_runs()
+    assert ("a symbolic link" in ended.stderr, sorted(len(run.attempt.files) for run in runs)) == (True, [0, 1])
+    assert not [run for run in runs if "stolen" in run.flags or "stolen" in run.metrics or run.notes.tags == ("stolen=secret",)]
 
 
 @pytest.fixture
