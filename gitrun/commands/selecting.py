@@ -160,12 +160,12 @@ def open_project(stdout: Stream | None = None, stderr: Stream | None = None) -> 
     return Project(stdout=stdout, stderr=stderr, on_progress=show_progress if sys.stderr.isatty() else None)
 
 
-def show_progress(count: int, total: int) -> None:
+def show_progress(count: int, total: int, *, act: str = "reading", least: int = MANY) -> None:
     """Redraws the bar in its line on stderr, and erases it at the end."""
-    if total <= MANY:
+    if total <= least:
         return
     filled = WIDTH * count // total
-    line = f"gitrun: reading runs [{'#' * filled}{'.' * (WIDTH - filled)}] {count:,} of {total:,}"
+    line = f"gitrun: {act} runs [{'#' * filled}{'.' * (WIDTH - filled)}] {count:,} of {total:,}"
     # blanks erase the bar on every terminal, without escape sequences
     sys.stderr.write(f"\r{line}" if count < total else f"\r{' ' * len(line)}\r")
     sys.stderr.flush()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitrun import render
 from gitrun.commands import declared
 from gitrun.commands.screen import print_json
-from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project
+from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, show_progress
 from gitrun.errors import CannotRun, NoMatch, UsageError
 from gitrun.model.text import count_text, size_text
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 MARKER = ".gitrun-site"
 """The file by which a directory is known as one that this verb wrote."""
 FILES = ("none", "images", "all")
+FEW = 200
+"""Runs that are written without a bar of progress."""
 IN_ONE_FILE = 200
 """Runs whose details are compressed together in a site of one file."""
 
@@ -65,11 +69,12 @@ def command(runs: tuple[str, ...], *, out: Path | None, file: Path | None, limit
         require_own_directory(out)
     chosen, more = select_for_site(project, runs, build_query(options), limit)
     choice = render.site_answers.SiteOptions(parts["files"], parts["source"], parts["has_authors"])
+    on_progress = partial(show_progress, act="writing", least=FEW) if sys.stderr.isatty() else None
     if file:
-        answers = render.site_answers.SiteAnswers(project, chosen, choice, size=IN_ONE_FILE)
+        answers = render.site_answers.SiteAnswers(project, chosen, choice, size=IN_ONE_FILE, on_progress=on_progress)
         size = write_file(file, render.site.render_file(answers))
     else:
-        answers = render.site_answers.SiteAnswers(project, chosen, choice)
+        answers = render.site_answers.SiteAnswers(project, chosen, choice, on_progress=on_progress)
         size = write_directory(out or Path(), render.site.render_directory(answers))
     broken = [] if runs else project.broken()
     counts = {"older run": more, "unreadable run": len(broken)}

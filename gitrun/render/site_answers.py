@@ -44,7 +44,7 @@ from gitrun.store.columns import Part, Snapshot
 from gitrun.views.contents import LOCAL, PRODUCED, SOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gitrun.model.run import Run
     from gitrun.project import Project
@@ -109,10 +109,22 @@ class DetailsPack:
 
 
 class SiteAnswers:
-    """The packs of a site, made one after the other; `size` runs share one. `left_out` is complete after the last pack."""
+    """The packs of a site, made one after the other; `size` runs share one. `left_out` is complete after the last pack.
 
-    def __init__(self, project: Project, runs: Sequence[Run], options: SiteOptions, size: int = IN_A_PACK) -> None:
+    `on_progress` is called with the numbers of runs written and to write.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        runs: Sequence[Run],
+        options: SiteOptions,
+        size: int = IN_A_PACK,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.runs = tuple(run for run in runs if run.status != RUNNING)
+        self._known, self._on_progress = frozenset(run.id for run in self.runs), on_progress
         self._running = len(runs) - len(self.runs)
         self._project, self._options, self._size, self._counts = project, options, size, LeftOut()
         self._places = project.runs.private_places()
@@ -133,6 +145,8 @@ class SiteAnswers:
                     if files:
                         yield f"files-{run.id}", files
                 yield f"run-{number}", pack.value()
+                if self._on_progress:
+                    self._on_progress(min(start + self._size, len(self.runs)), len(self.runs))
             yield "commits", self.without_private(self.commits())
         self._project = project
 
@@ -217,8 +231,7 @@ class SiteAnswers:
 
     def shared_commit(self, commit: Mapping[str, Any]) -> dict[str, Any]:
         """Returns a commit with those of its runs that are here."""
-        known = {run.id for run in self.runs}
-        runs = {kind: [run for run in commit[kind] if run["id"] in known] for kind in ("exact", "changed")}
+        runs = {kind: [run for run in commit[kind] if run["id"] in self._known] for kind in ("exact", "changed")}
         return {**commit, **runs, "author": commit["author"] if self._options.has_authors else ""}
 
     def commits(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from keyboard import Terminal
@@ -20,6 +21,9 @@ def test_one_address_is_printed_and_served(repo) -> None:
     with serve_view(repo) as server:
         assert server.url == f"http://127.0.0.1:{server.port}/?token={server.token}"
         assert b"<!DOCTYPE html>" in server.get("/").body
+        # of a processor, as a busy machine gives it less
+        ticks = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        assert sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK") < 2
         server.process.send_signal(signal.SIGTERM)
         assert server.process.communicate(timeout=20)[0] == b""
 

@@ -22,6 +22,8 @@ gitrun.columns = (() => {
   const ASKED = ['id', 'batch', 'base', 'started', 'stopped', 'exit_status'];
   const SENT = ['operation', 'status', 'branch', 'duration', 'batch', 'trial'];
   const SPARSE = ['label', 'tags', 'trials'];
+  /** What a run has that is not among the sparse ones: no tags are a list, of which `tag != paper` is true. */
+  const EMPTY = { tags: [] };
 
   class Table {
     constructor() {
@@ -76,7 +78,7 @@ gitrun.columns = (() => {
       this.store('created', { v: addUp(block.created) }, slots);
       this.store('marked', { v: mark(block.marked, slots.length) }, slots);
       for (const name of SENT) this.store(name, block[name], slots);
-      for (const name of SPARSE) this.store(name, { v: slots.map((_, row) => block[name][row] ?? null) }, slots);
+      for (const name of SPARSE) this.store(name, { v: slots.map((_, row) => block[name][row] ?? EMPTY[name] ?? null) }, slots);
       for (const sort of ['flag', 'metric']) this.putNamed(sort, block[`${sort}s`], block.left_out[`${sort}s`], slots);
       this.batches = new Set(block.batches.map(id => id.slice(0, block.digits)));
       if (block.broken) this.broken = block.broken;

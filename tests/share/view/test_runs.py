@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,7 +86,7 @@ def test_numbers_are_those_of_the_list(served, open_page) -> None:
 
 
 FILTERS = (
-    "lr<0.1 and status=completed", "not lr<0.1", "optimizer=adam or width=64", "loss:min<0.2", "tag=paper",
+    "lr<0.1 and status=completed", "not lr<0.1", "optimizer=adam or width=64", "loss:min<0.2", "tag=paper", "tag!=paper",
     "label contains best",
     "started>2020-01-01 and duration>0", "operation=plot.py", "id contains a", "metric:loss<0.5 and not marked", "missing!=1",
     "lr in [0.1, 3]",
@@ -338,6 +339,17 @@ def test_the_keyboard_alone_is_enough(served, open_page) -> None:
     wait_until(lambda: page.locator(f"{ROWS}[aria-selected=true]").count() == 0)
     page.keyboard.press("Enter")
     assert wait_until(lambda: f"/runs/{shown[-1]}" in page.url)
+    page.wait_for_selector("[role=tab][aria-selected=true]")
+    while page.evaluate("document.activeElement.getAttribute('role')") != "tab":
+        page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("[role=tabpanel] .text")
+    # the output can be scrolled by keys too
+    while page.evaluate("!document.activeElement.matches('.text')"):
+        page.keyboard.press("Tab")
+    page.go_back()
+    page.go_back()
+    assert wait_until(lambda: rows_of(page) == shown)
 
 
 def test_help_lists_the_keys(served, open_page) -> None:
@@ -379,6 +391,28 @@ def test_a_run_appears_while_it_runs_and_changes_in_place(own_server, open_page)
         wait_until(lambda: page.locator(f"{ROWS}[data-status=terminated]").count() == 1)
     # the row of a run that did not change is the same element
     assert kept.evaluate("row => row.isConnected && row.dataset.run") == before[0]
+
+
+def test_changes_are_on_the_page_within_two_seconds(own_server, open_page) -> None:
+    page = open_page(own_server)
+    labelled = rows_of(page)[0]
+    delays: dict[str, list[float]] = {"label": [], "start": [], "end": []}
+
+    def wait_for(kind: str, row: str) -> None:
+        begun = time.monotonic()
+        page.locator(f"{ROWS}{row}").wait_for()
+        delays[kind].append(time.monotonic() - begun)
+
+    for word in ("one", "two", "three"):
+        own_server.run("label", word, labelled)
+        wait_for("label", f"[data-run='{labelled}']:has-text('{word}')")
+        run = own_server.run("--background", "train.py", "steps=900").stdout.strip()[:12]
+        wait_for("start", f"[data-run='{run}'][data-status=running]")
+        own_server.run("stop", run)
+        wait_for("end", f"[data-run='{run}'][data-status=terminated]")
+    # on a busy machine single ones may be late
+    assert min(delays["label"]) < 1
+    assert max(min(delays["start"]), min(delays["end"])) < 2
 
 
 def test_trials_are_folded_into_their_batch_until_asked_for(own_server, open_page) -> None:
