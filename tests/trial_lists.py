@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from repository import Repo
 
 
+SUPERVISOR = "json.loads(pathlib.Path(os.environ['GITRUN_METRICS']).with_name('owner').read_text())['pid']"
+"""In a program: the process that watches it. The parent of a trial may be the small process that starts programs."""
+
+
 def runs_of(repo: Repo, operation: str) -> list[dict[str, Any]]:
     """The runs of an operation as JSON, oldest first."""
     found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)

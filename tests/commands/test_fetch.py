@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from clones import clone, run
+from trial_lists import SUPERVISOR
 
 from gitrun import Project
 
@@ -37,7 +38,7 @@ def test_what_ssh_says_is_heard(team, verb) -> None:
 
 
 def test_trials_come_with_a_batch_that_has_no_result(team) -> None:
-    stopped = "import os\nx = 1\nx == 2 and os.kill(os.getppid(), 9)\n"
+    stopped = f"import json, os, pathlib\nx = 1\nx == 2 and os.kill({SUPERVISOR}, 9)\n"
     team.ann.write("kills.py", stopped)
     team.ann.commit()
     team.ann.run("kills.py", "x=[1,2,3]")

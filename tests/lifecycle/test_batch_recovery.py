@@ -6,21 +6,21 @@ import importlib.util
 
 import pytest
 from sampled import sampled
-from trial_lists import batch_of, read_result, runs_of
+from trial_lists import SUPERVISOR, batch_of, read_result, runs_of
 
 from gitrun import Project, run_params_for_restart
 from gitrun.lifecycle.batch_trials import append_reused, read_knowledge, read_reused, trial_of
 from gitrun.model.batch_record import decode_batch
 
-KILLER = """
-import os, pathlib, signal, sys, time
+KILLER = f"""
+import json, os, pathlib, signal, sys, time
 lr = 0.1
 n = 1
 marks = pathlib.Path(os.environ["MARKS"])
-mark = marks / f"{lr}:{n}"
+mark = marks / str((lr, n))
 if marks.exists() and not mark.exists():
     mark.touch()
-    os.kill(os.getppid(), signal.SIGKILL)
+    os.kill({SUPERVISOR}, signal.SIGKILL)
     time.sleep(60)
 print("loss:", (lr - 0.3) ** 2 + n)
 """

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from noted_runs import note
+from trial_lists import SUPERVISOR
 
 from gitrun import Project
 from gitrun.errors import GitFailed
@@ -207,7 +208,7 @@ def test_all_trials_of_a_batch_have_notes_in_the_end(repo) -> None:
 
 
 def test_trials_of_a_killed_batch_get_their_notes_from_its_recovery(repo) -> None:
-    repo.write("end.py", "import os, signal\nn = 1\nif n == 5:\n    os.kill(os.getppid(), signal.SIGKILL)\n")
+    repo.write("end.py", f"import json, os, pathlib\nn = 1\nif n == 5:\n    os.kill({SUPERVISOR}, 9)\n")
     done = repo.run("end.py", "n=[1,2,3,4,5,6]")
     assert done.returncode < 0 or done.returncode > 128
     repo.run("list", check=True)
