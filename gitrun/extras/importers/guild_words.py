@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gitrun.errors import UsageError
-from gitrun.extras.importers.foreign_files import clean_text
+from gitrun.extras.importers.foreign_files import clean_text, table_in, texts_in
 from gitrun.model.flags import Typed, is_flag_name
 from gitrun.model.run import COMMAND, SCRIPT
 from gitrun.model.space import Choice, read_space
@@ -23,7 +23,6 @@ MAIN, FLAG_ARGS = "guild.op_main", "__flag_args__"
 # ${lr} in a word of `exec`
 REFERENCE = re.compile(r"\$\{([^{}$]+)\}")
 FUNCTION = re.compile(r"(?:range|linspace|logspace|uniform|loguniform)?\[[^\[\]]*[:][^\[\]]*\]")
-MOST_WORDS = 1_000
 
 
 def number_of(value: object) -> float | None:
@@ -33,22 +32,12 @@ def number_of(value: object) -> float | None:
     return value
 
 
-def texts_of(value: object, most: int = MOST_WORDS) -> tuple[str, ...]:
-    """Returns the texts of a list."""
-    items = value[:most] if isinstance(value, list) else []
-    return tuple(clean_text(item, 4_000) for item in items if isinstance(item, str))
-
-
 def flags_of(attrs: Mapping[str, Any], name: str = "flags") -> dict[str, Value]:
     """Returns the flags of a run without null, and without the dependencies that Guild records among them."""
-    table = attrs.get(name)
-    if not isinstance(table, dict):
-        return {}
-    op = attrs.get("op")
-    deps = op.get("deps") if isinstance(op, dict) else None
-    names = {one.get("name") for one in deps if isinstance(one, dict)} if isinstance(deps, list) else set()
+    deps = table_in(attrs, "op").get("deps")
+    names = {table_in(one).get("name") for one in deps} if isinstance(deps, list) else set()
     # `y: 1` has a key that is no text in YAML 1.1
-    own = {str(key): value for key, value in table.items() if value is not None and key not in names}
+    own = {str(key): value for key, value in table_in(attrs, name).items() if value is not None and key not in names}
     return {
         key: value.isoformat() if isinstance(value, date) else value
         for key, value in own.items()
@@ -58,10 +47,8 @@ def flags_of(attrs: Mapping[str, Any], name: str = "flags") -> dict[str, Value]:
 
 def command_of(attrs: Mapping[str, Any], paths: set[str], flags: Mapping[str, Value]) -> tuple[str, tuple[str, ...]]:
     """Returns kind and command template. A main module in the source becomes a script, which runs without Guild."""
-    op = attrs.get("op")
-    op_cmd = op.get("op-cmd") if isinstance(op, dict) else None
-    template = texts_of(op_cmd.get("cmd-args") if isinstance(op_cmd, dict) else None)
-    words = texts_of(attrs.get("cmd"))
+    op_cmd = table_in(attrs, "op", "op-cmd")
+    template, words = texts_in(op_cmd.get("cmd-args")), texts_in(attrs.get("cmd"))
     if MAIN in template[:4]:
         spec, *rest = template[template.index(MAIN) + 1 :] or ("",)
         path = script_of(spec, paths)
@@ -83,7 +70,7 @@ def script_of(spec: str, paths: set[str]) -> str:
 
 
 def replace_references(
-    template: tuple[str, ...], words: tuple[str, ...], op_cmd: object, flags: Mapping[str, Value]
+    template: tuple[str, ...], words: tuple[str, ...], op_cmd: Mapping[str, Any], flags: Mapping[str, Value]
 ) -> list[str]:
     """Returns the words of `exec` with `{lr}` for `${lr}`. Other references take the text that they had at the start."""
     replaced = list[str]()
@@ -100,27 +87,18 @@ def replace_references(
     return replaced
 
 
-def flag_words(op_cmd: object, flags: Mapping[str, Value]) -> list[str]:
+def flag_words(op_cmd: Mapping[str, Any], flags: Mapping[str, Value]) -> list[str]:
     """Returns `--name {name}` for each flag, with the names that the program has for them."""
-    known = op_cmd.get("cmd-flags") if isinstance(op_cmd, dict) else None
-    table = known if isinstance(known, dict) else {}
-    words = list[str]()
-    for name in flags:
-        settings = table.get(name)
-        option = clean_text(settings.get("arg-name"), 200) if isinstance(settings, dict) else ""
-        words += [f"--{option or name}", f"{{{name}}}"]
-    return words
+    options = {name: clean_text(table_in(op_cmd, "cmd-flags", name).get("arg-name"), 200) or name for name in flags}
+    return [word for name, option in options.items() for word in (f"--{option}", f"{{{name}}}")]
 
 
 def label_of(attrs: Mapping[str, Any], flags: Mapping[str, Value]) -> str | None:
     """Returns the label of a run; None for the one that Guild made of the flags."""
     label = clean_text(attrs.get("label"), 4_000)
-    op, params = attrs.get("op"), attrs.get("run_params")
-    was_given = any(
-        isinstance(table, dict) and table.get(key) is not None for table, key in ((op, "label-template"), (params, "label"))
-    )
-    table = attrs.get("flags")
-    names = {*flags, *(name for name in table if isinstance(name, str))} if isinstance(table, dict) else set(flags)
+    given = table_in(attrs, "op").get("label-template"), table_in(attrs, "run_params").get("label")
+    was_given = given != (None, None)
+    names = {*flags, *table_in(attrs, "flags")}
     # epochs=3 lr=0.3 operation:prepare=5c2d565e25c243889307bad0c2323287
     is_automatic = not was_given and label.split(" ")[0].partition("=")[0] in names
     return None if is_automatic or not label else label

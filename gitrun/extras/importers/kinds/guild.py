@@ -26,9 +26,18 @@ from gitrun.extras.importers.foreign_files import (
     read_bytes,
     read_text,
     read_yaml,
+    table_in,
+    texts_in,
 )
-from gitrun.extras.importers.guild_words import command_of, flags_of, label_of, number_of, space_of, texts_of
-from gitrun.extras.importers.imported import ImportedFile, ImportedNeed, ImportedRun, LeftOut, read_time
+from gitrun.extras.importers.guild_words import command_of, flags_of, label_of, number_of, space_of
+from gitrun.extras.importers.imported import (
+    ImportedFile,
+    ImportedNeed,
+    ImportedRun,
+    LeftOut,
+    read_environment,
+    read_time,
+)
 from gitrun.model.batch import PLUS, BatchDefinition, Objective
 from gitrun.model.run import BATCH, COMPLETED, ERROR, SCRIPT, STEPS, TERMINATED, Comment, Params
 from gitrun.model.tree import MemoryTree
@@ -42,7 +51,7 @@ if TYPE_CHECKING:
 
 TOOL, GUILD, PROTO = "guild", ".guild", "proto"
 ID = re.compile(r"[0-9a-f]{32}")
-MOST_RUNS = 100_000
+MOST_RUNS, MICROSECONDS = 100_000, 1_000_000
 PLAIN_ATTRS = (
     "cmd", "comments", "deps", "exit_status", "flags", "host", "initialized", "label", "marked", "max_trials", "objective",
     "op", "pip_freeze", "platform", "random_seed", "run_params", "started", "steps", "stopped", "tags", "user",
@@ -215,9 +224,9 @@ def read_run(context: Context, run: GuildRun, runs: Mapping[str, GuildRun]) -> I
         # Guild records no source of a pipeline: its steps have the guild.yml that says what they are
         files = replace(files, source=divide_files(runs[steps[0]]).source)
     definition = batch_of(run, about, flags, kind) if run.is_batch else None
-    started = moment(attrs.get("started"))
+    started = read_time(attrs.get("started"), MICROSECONDS)
     # the trials of a batch all have the `initialized` of their prototype, and lists are in the order of this time
-    created = started or moment(attrs.get("initialized")) or NEVER
+    created = started or read_time(attrs.get("initialized"), MICROSECONDS) or NEVER
     status, exit_status, reason = ending(attrs.get("exit_status"))
     fixed = {name: value for name, value in flags.items() if not definition or name not in definition.space}
     host, user = clean_text(attrs.get("host"), 100), clean_text(attrs.get("user"), 100)
@@ -228,14 +237,14 @@ def read_run(context: Context, run: GuildRun, runs: Mapping[str, GuildRun]) -> I
         command=() if "steps" in attrs else command, created=created,
         flags=fixed, given=tuple(name for name in flags_of(about.attrs, "user_flags") if name in fixed),
         params=read_params(attrs), source=files.source, base=commit[1] if commit else None,
-        environment=read_environment(attrs),
+        environment=read_machine(attrs),
         status=status, exit_status=exit_status, reason=reason,
-        started=started, stopped=moment(attrs.get("stopped")),
+        started=started, stopped=read_time(attrs.get("stopped"), MICROSECONDS),
         output=guild / "output" if (guild / "output").is_file() and not (guild / "output").is_symlink() else b"",
         # a restart leaves the event files of earlier times in place
         points=partial(read_event_files, () if run.is_batch or steps else event_files(run), (started or NEVER).timestamp()),
         produced=() if run.is_batch else files.produced,
-        label=label_of(attrs, flags), tags=texts_of(attrs.get("tags")), comments=read_comments(attrs, context.with_authors),
+        label=label_of(attrs, flags), tags=texts_in(attrs.get("tags")), comments=read_comments(attrs, context.with_authors),
         marked=attrs.get("marked") is True, needs=tuple(read_needs(deps, runs)), steps=steps, batch_definition=definition,
         author=(user or host, f"{user}@{host}") if context.with_authors and (user or host) else None,
         left_out=tuple(dict.fromkeys(files.left_out)),
@@ -268,10 +277,7 @@ def divide_files(run: GuildRun) -> Division:
         elif kind == SOURCE:
             left_out.append(f"source file {clean_text(name, 100)} is not in the run's directory")
     source = [ImportedFile(name, locations[path].location, locations[path].is_executable) for path, name in own.items()]
-    if not own:
-        source = [ImportedFile(file.path, file.location, file.is_executable) for file in inner.files]
-    produced = [ImportedFile(file.path, file.location, file.is_executable) for file in listing.files if file.path not in own]
-    return Division(tuple(source), tuple(produced), tuple(left_out))
+    return Division(tuple(source) if own else inner.imported(), listing.imported(own), tuple(left_out))
 
 
 def reasons_of(run: GuildRun, listing: Listing) -> Iterator[str]:
@@ -301,7 +307,7 @@ def event_files(run: GuildRun) -> Sequence[tuple[str, Path]]:
 
     Those that Guild wrote before the run was restarted are left out. Their events have no times, but their names have.
     """
-    started = int((moment(run.attrs.get("started")) or NEVER).timestamp())
+    started = int((read_time(run.attrs.get("started"), MICROSECONDS) or NEVER).timestamp())
     named = [file for file in list_files(run.directory / GUILD).files if file.path.startswith(PREFIX)]
     own = [("", file.location) for file in named if file_time(file.path) >= started]
     others = (file for file in list_files(run.directory, without=frozenset({GUILD})).files)
@@ -319,12 +325,6 @@ def file_time(name: str) -> int:
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 12 else 0
 
 
-def moment(value: object) -> datetime | None:
-    """Returns a time in UTC from Guild's microseconds since 1970."""
-    number = number_of(value)
-    return read_time(number / 1_000_000) if number is not None else None
-
-
 def ending(value: object) -> tuple[str, int, str]:
     """Returns status, exit status, and a word about an ending that was not recorded."""
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 31:
@@ -334,64 +334,50 @@ def ending(value: object) -> tuple[str, int, str]:
 
 def read_params(attrs: Mapping[str, Any]) -> Params:
     """Returns the parameters that a restart uses again."""
-    given = attrs.get("run_params")
-    params: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    params = table_in(attrs, "run_params")
     seed = number_of(attrs.get("random_seed"))
     most = number_of(params.get("max_trials"))
     return Params(
         force_flags=params.get("force_flags") is True, no_gpus=params.get("no_gpus") is True,
         gpus=clean_text(params.get("gpus"), 100) or None,
         minimize=clean_text(params.get("minimize"), 200) or None, maximize=clean_text(params.get("maximize"), 200) or None,
-        optimizer=clean_text(params.get("optimizer"), 100) or None, opt_flags=texts_of(params.get("opt_flags")),
+        optimizer=clean_text(params.get("optimizer"), 100) or None, opt_flags=texts_in(params.get("opt_flags")),
         max_trials=int(most) if most and 0 < most < 1 << 31 else None,
         random_seed=int(seed) if seed is not None and abs(seed) < 1 << 63 else None,
     )  # fmt: skip
 
 
-def read_environment(attrs: Mapping[str, Any]) -> dict[str, Any]:
+def read_machine(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Returns system, Python and packages. The name of the machine, which Guild records with the system, is left out."""
-    platform = attrs.get("platform")
-    facts: Mapping[str, Any] = platform if isinstance(platform, dict) else {}
+    facts = table_in(attrs, "platform")
     # Linux vm 6.18 …: the second word is the machine's name
     system = (clean_text(facts.get("uname"), 300).split() or [""])[0]
     version = (clean_text(facts.get("python_version"), 300).split() or [""])[0]
     # git+https://TOKEN@host/… can hold secrets: only plain versions are kept
-    matches = (PACKAGE.fullmatch(word) for word in texts_of(attrs.get("pip_freeze"), 5_000))
-    packages = {match[1].lower(): match[2] for match in matches if match}
-    tables = {
-        "platform": {"system": system} if system else None,
-        "python": {"version": version} if version else None,
-        "packages": dict(sorted(packages.items())) or None,
-    }
-    return {name: table for name, table in tables.items() if table}
+    matches = (PACKAGE.fullmatch(word) for word in texts_in(attrs.get("pip_freeze"), 5_000))
+    return read_environment(system, version, {match[1].lower(): match[2] for match in matches if match})
 
 
 def read_comments(attrs: Mapping[str, Any], with_authors: bool) -> tuple[Comment, ...]:  # noqa: FBT001 - a plain function of two values
     """Returns the comments of a run, with their authors if these may be recorded."""
     comments = attrs.get("comments")
-    tables = [one for one in comments if isinstance(one, dict)] if isinstance(comments, list) else []
+    tables = [one for one in map(table_in, comments) if one] if isinstance(comments, list) else []
+    users = (clean_text(one.get("user"), 100) if with_authors else "" for one in tables)
     return tuple(
-        Comment(
-            clean_text(one.get("body"), 4_000),
-            clean_text(one.get("user"), 100) if with_authors else "",
-            moment(one.get("time")),
-        )
-        for one in tables
+        Comment(clean_text(one.get("body"), 4_000), user, read_time(one.get("time"), MICROSECONDS))
+        for one, user in zip(tables, users, strict=True)
     )
 
 
 def read_needs(deps: object, runs: Mapping[str, GuildRun]) -> Iterator[ImportedNeed]:
     """Yields the runs whose files a run used, as its attribute `deps` names them."""
-    resources = [one for one in deps.values() if isinstance(one, dict)] if isinstance(deps, dict) else []
-    for source in (one for resource in resources for one in resource.values() if isinstance(one, dict)):
+    for source in (table_in(one) for resource in table_in(deps).values() for one in table_in(resource).values()):
         key = clean_text(source.get("config"), 64)
         uri = clean_text(source.get("uri"), 200)
         if not ID.fullmatch(key) or not uri.startswith("operation:"):
             continue
         # ../9ce582f93cfe409d9004726d746630b7/data.txt
-        paths = (
-            path.removeprefix(f"../{key}/") for path in texts_of(source.get("paths"), 1_000) if path.startswith(f"../{key}/")
-        )
+        paths = (path.removeprefix(f"../{key}/") for path in texts_in(source.get("paths")) if path.startswith(f"../{key}/"))
         operation = runs[key].operation if key in runs else uri.removeprefix("operation:")
         yield ImportedNeed(key, operation, tuple(paths))
 
