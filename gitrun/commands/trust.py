@@ -11,13 +11,10 @@ from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line
 from gitrun.commands.selecting import add_filters, build_query, describe_run, open_project, select_runs
 from gitrun.errors import BadRun, UsageError
-from gitrun.git.objects import Objects
-from gitrun.model.run import BATCH, STAGED, Run
+from gitrun.model.run import BATCH, Run
 from gitrun.model.text import count_text, safe_text
 from gitrun.render.text import run_json
-from gitrun.store.claims import is_planned_trial
 from gitrun.store.trust import commits_to_trust
-from gitrun.views.batches import read_definition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,10 +95,8 @@ def planned_trials(project: Project, runs: Sequence[Run]) -> list[Run]:
     trials: list[Run] = []
     run_ids, session = {run.id for run in runs}, project.session()
     for batch in (run for run in runs if run.attempt.kind == BATCH):
-        with suppress(BadRun), Objects(project.git) as objects:
-            definition = read_definition(project.git, batch)
-            waiting = [run for run in lifecycle.batch_trials.trials_of(session, batch.id) if run.status == STAGED]
-            trials += (one for one in waiting if one.id not in run_ids and is_planned_trial(objects, batch, definition, one))
+        with suppress(BadRun):
+            trials += (one for one in lifecycle.batch_trials.planned_trials(session, batch) if one.id not in run_ids)
     return trials
 
 

@@ -14,11 +14,14 @@ from gitrun.git.objects import Objects
 from gitrun.model import record_files
 from gitrun.model.batch import GRID, LEARN_OPERATION, LEARN_SOURCE, PLUS, RANDOM, Trial
 from gitrun.model.decode import parse_toml
+from gitrun.model.flags import Flags
 from gitrun.model.grid import lay_grid
 from gitrun.model.record_files import METRICS, RESULT, RUN
 from gitrun.model.repeats import count_batch
-from gitrun.model.run import COMPLETED, PRUNED, RUNNING, TERMINATED
+from gitrun.model.run import COMPLETED, PRUNED, RUNNING, STAGED, TERMINATED
 from gitrun.model.sampling import SearchPoints
+from gitrun.model.space import Choice
+from gitrun.store import claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 
 MOST_EARLIER = 1_000
 """Newest earlier runs that a sampler learns from."""
+TRIALS_OWN = frozenset({"operation", "kind", "given", "batch", "trial", "sampler"})
+"""Further keys of run.toml in which a trial differs from its batch."""
+BATCHES_OWN = frozenset({"optimizer", "opt_flags", "max_trials", "minimize", "maximize", "random_seed", "resources"})
+"""Parameters that decide about a batch or about where its trials run, and not about what a trial executes."""
 
 
 def trials_of(session: Session, batch: str) -> list[Run]:
@@ -211,3 +218,47 @@ def begun_at(session: Session, batch: str) -> datetime | None:
         data = objects.read(f"{batch}:{record_files.RUN}")
     created = parse_toml(data.data, record_files.RUN).get("created") if data and data.data else None
     return created if isinstance(created, datetime) else None
+
+
+def planned_trials(session: Session, batch: Run) -> list[Run]:
+    """Returns the trials of a batch that wait for workers and are what the batch describes. Raises BadRun."""
+    definition = views.batches.read_definition(session.git, batch)
+    waiting = [run for run in trials_of(session, batch.id) if run.status == STAGED]
+    with Objects(session.git) as objects:
+        return [run for run in waiting if is_planned_trial(objects, batch, definition, run)]
+
+
+def is_planned_trial(objects: Objects, batch: Run, definition: BatchDefinition, trial: Run) -> bool:
+    """Returns whether a staged trial is one that its batch describes: the same source and program, and flags of its lists."""
+    work, planned = claims.read_work(objects, trial.id), claims.read_work(objects, batch.attempt.id)
+    if work is None or planned is None or trial.attempt.id != trial.id or trial.attempt.batch != batch.id:
+        return False
+    own, its = batch.attempt, trial.attempt
+    if (f"{its.operation}{PLUS}", its.kind) != (own.operation, definition.kind):
+        return False
+    return without_own_keys(work) == without_own_keys(planned) and is_point(definition, own.flags, its.flags)
+
+
+def without_own_keys(work: claims.Work) -> tuple[object, ...]:
+    """Returns the part of what an attempt is to do that a batch and its trials have in common."""
+    values = {key: value for key, value in work.values.items() if key not in TRIALS_OWN}
+    params = {key: value for key, value in work.params.items() if key not in BATCHES_OWN}
+    return values, params, work.source
+
+
+def is_point(definition: BatchDefinition, written: Mapping[str, Value], flags: Mapping[str, Value]) -> bool:
+    """Returns whether flags are a point of a batch over lists or rows, whose other flags are as `written`."""
+    columns = {name for row in definition.points for name in row}
+    names = {*definition.space, *columns}
+    fixed, others = (Flags({name: one[name] for name in one if name not in names}) for one in (written, flags))
+    row = Flags({name: flags[name] for name in columns if name in flags})
+    is_row = not columns or any(row == Flags(one) for one in definition.points)
+    return (
+        fixed == others
+        and is_row
+        and all(
+            isinstance(domain, Choice) and any(Flags({name: one}) == Flags({name: flags[name]}) for one in domain.values)
+            for name, domain in definition.space.items()
+            if name in flags
+        )
+    )

@@ -14,7 +14,7 @@ from gitrun.git.trees import GitTree
 from gitrun.model.entry import Input
 from gitrun.model.run import short_id
 from gitrun.model.text import count_text, safe_text
-from gitrun.sharing import input_refs
+from gitrun.sharing import input_refs, secret_scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,6 +64,9 @@ def find_file(session: Session, one: InputFile) -> Path:
     with source.dependencies.Hashes(session.git) as hashes:
         if not path.is_file() or hashes.of(path) != one.sha256:
             raise NotHere("it has changed since the run was staged", hint)
+    # as in runs that are pushed
+    if one.size <= secret_scan.READABLE and model.secrets.find_secret(path.read_bytes()):
+        raise NotHere("it may hold a secret", hint)
     return path
 
 

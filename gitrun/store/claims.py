@@ -14,10 +14,7 @@ from gitrun.dataclass import dataclass
 from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import fsync
 from gitrun.model import record_files
-from gitrun.model.batch import PLUS
-from gitrun.model.flags import Flags
 from gitrun.model.run import is_id
-from gitrun.model.space import Choice
 from gitrun.store import trust
 from gitrun.store.commits import read_commit
 
@@ -27,17 +24,11 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import Objects
-    from gitrun.model.batch import BatchDefinition
-    from gitrun.model.flags import Value
     from gitrun.model.run import Run
 
 DIRECTORY = "claims"
 WORKERS_OWN = frozenset({"created", "nonce", "staged", "worker", "format"})
 """Keys of run.toml in which the attempt of a worker differs from the one that was handed out."""
-TRIALS_OWN = frozenset({"operation", "kind", "given", "batch", "trial", "sampler"})
-"""Further keys of run.toml in which a trial differs from its batch."""
-BATCHES_OWN = frozenset({"optimizer", "opt_flags", "max_trials", "minimize", "maximize", "random_seed", "resources"})
-"""Parameters that decide about a batch or about where its trials run, and not about what a trial executes."""
 
 
 def record_claim(state: Path, run_id: str, remote: str) -> None:
@@ -92,7 +83,7 @@ def trust_claim(git: Git, objects: Objects, run: Run) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What an attempt is to do, without files of earlier attempts: its flags, and run.toml without what is its own."""
+    """The task of an attempt, without files of earlier ones: its flags, and run.toml without what is the attempt's own."""
 
     flags: bytes | None
     values: Mapping[str, object]
@@ -117,39 +108,3 @@ def read_work(objects: Objects, attempt: str) -> Work | None:
     params = {key: value for key, value in (values.pop("params", None) or {}).items() if key != "gpus"}
     source = {key: value for key, value in (values.pop("source", None) or {}).items() if key != "carried"}
     return Work(flags.data, {key: value for key, value in values.items() if key not in WORKERS_OWN}, params, source)
-
-
-def is_planned_trial(objects: Objects, batch: Run, definition: BatchDefinition, trial: Run) -> bool:
-    """Returns whether a staged trial is one that its batch describes: the same source and program, and flags of its lists."""
-    work, planned = read_work(objects, trial.id), read_work(objects, batch.attempt.id)
-    if work is None or planned is None or trial.attempt.id != trial.id or trial.attempt.batch != batch.id:
-        return False
-    own, its = batch.attempt, trial.attempt
-    if (f"{its.operation}{PLUS}", its.kind) != (own.operation, definition.kind):
-        return False
-    return without_own_keys(work) == without_own_keys(planned) and is_point(definition, own.flags, its.flags)
-
-
-def without_own_keys(work: Work) -> tuple[object, ...]:
-    """Returns the part of what an attempt is to do that a batch and its trials have in common."""
-    values = {key: value for key, value in work.values.items() if key not in TRIALS_OWN}
-    params = {key: value for key, value in work.params.items() if key not in BATCHES_OWN}
-    return values, params, work.source
-
-
-def is_point(definition: BatchDefinition, written: Mapping[str, Value], flags: Mapping[str, Value]) -> bool:
-    """Returns whether flags are a point of a batch over lists or rows, whose other flags are as `written`."""
-    columns = {name for row in definition.points for name in row}
-    names = {*definition.space, *columns}
-    fixed, others = (Flags({name: one[name] for name in one if name not in names}) for one in (written, flags))
-    row = Flags({name: flags[name] for name in columns if name in flags})
-    is_row = not columns or any(row == Flags(one) for one in definition.points)
-    return (
-        fixed == others
-        and is_row
-        and all(
-            isinstance(domain, Choice) and any(Flags({name: one}) == Flags({name: flags[name]}) for one in domain.values)
-            for name, domain in definition.space.items()
-            if name in flags
-        )
-    )

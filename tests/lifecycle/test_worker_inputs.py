@@ -81,15 +81,15 @@ def test_an_input_that_is_not_as_it_was_keeps_the_run_open(team, what) -> None:
     assert tip(team.remote)[run_id] == run_id
 
 
-@pytest.mark.parametrize("what", ["directory", "secret"])
-def test_an_input_that_does_not_travel_is_named(team, what) -> None:
-    path = {"directory": "data", "secret": "data/id_rsa"}[what]
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("data", "is a directory"), ("data/id_rsa", "looks like a secret"), ("data/notes.txt", "may hold a secret")],
+)
+def test_an_input_that_does_not_travel_is_named(team, path, reason) -> None:
     team.ann.write("data/id_rsa", "x")
+    team.ann.write("data/notes.txt", "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----\n")
     team.ann.write("gitrun.toml", f'[operations.read]\nscript = "read.py"\ninputs = ["{path}"]\n')
-    said = hand_out(team, "push")
-    assert (
-        f"warning: input {path} is not pushed: it {'is a directory' if what == 'directory' else 'looks like a secret'}" in said
-    )
+    assert f"warning: input {path} is not pushed: it {reason}" in hand_out(team, "push")
 
 
 def test_an_input_with_a_url_is_downloaded_by_the_worker(team, tmp_path) -> None:
