@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun import model, views
 from gitrun.errors import BadRun
-from gitrun.model.repeats import has_repeats
 from gitrun.model.run import BATCH, ERROR, RUNNING, STAGED, TERMINATED, VALUE, short_id
 from gitrun.model.text import (
     count_columns,
@@ -107,7 +106,7 @@ def batch_rows(project: Project, run: Run) -> Rows:
     yield from label_first("not run", (shorten(line, LONGEST) for line in refused_texts(project, run)[:MANY]))
     if definition.repeat > 1:
         yield "repeat", f"each point {definition.repeat} times, with other seeds; its value is the median"
-    if len(definition.objectives) == 1 and has_repeats(definition):
+    if len(definition.objectives) == 1 and model.repeats.has_repeats(definition):
         points = views.batches.rank_points(definition, project.runs.shown_trials(run))[:TOP]
         yield from label_first("best", (describe_point(point, definition) for point in points))
     elif len(definition.objectives) == 1:
