@@ -20,7 +20,7 @@ from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed, GitrunError, OptimizerFailed, StaleRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.lifecycle.attempt import record_end
-from gitrun.lifecycle.batch_progress import Pace, progress_parts
+from gitrun.lifecycle.batch_progress import Pace, describe_end, progress_parts
 from gitrun.lifecycle.batch_trials import (
     append_reused,
     objective_values,
@@ -45,7 +45,7 @@ from gitrun.model.batch_events import (
 )
 from gitrun.model.plan import Outcome, Skip
 from gitrun.model.provenance import NO_BASIS
-from gitrun.model.repeats import count_batch, has_repeats
+from gitrun.model.repeats import count_batch
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, run_ref, short_id
 from gitrun.model.text import count_text, ending_text, number_text
 from gitrun.model.values import format_value
@@ -588,13 +588,9 @@ class BatchRunner:
             self.session.say(f"error: {reason}")
         elif trials and not counts.completed:
             code, reason = 1, "no trial completed"
-        best = counts.best
-        words = f"{counts.completed} of {count_text(counts.total, 'trial')} completed"
-        words += f", {counts.pruned} pruned" if counts.pruned else ""
-        words += f", {counts.error} failed" if counts.error else ""
-        words += f"; best: #{best.number} {objectives[0].metric}={number_text(best.value)}" if best else ""
-        if best and has_repeats(self.definition):
-            words += f" (median of {self.definition.repeat if self.definition.repeat > 1 else 'its point'})"
+        words = describe_end(counts, self.definition)
+        if status == TERMINATED and (counts.pending or counts.terminated):
+            words += f". To go on: git run --restart {short_id(self.attempt.run_id)}"
         self.session.say(words)
         trials, stopped = with_tips(self.session, trials), datetime.now(timezone.utc)
         return Outcome(status, code, begun, stopped, duration, reason=reason, counts=counts, trials=trials)

@@ -1,17 +1,19 @@
-"""The words of the line that tells how far a batch is."""
+"""The words of the lines that tell how far a batch is, and how it has ended."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from gitrun.model.batch import count_trials
+from gitrun.model.repeats import has_repeats
 from gitrun.model.run import RUNNING
 from gitrun.model.text import count_text, duration_text, number_text, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitrun.model.batch import Objective, Trial
+    from gitrun.model.batch import BatchDefinition, Objective, Trial
+    from gitrun.model.trial_counts import TrialCounts
 
 
 class Pace:
@@ -46,3 +48,14 @@ def progress_parts(trials: Sequence[Trial], total: int, objectives: Sequence[Obj
     if (seconds_left := pace.time_left(counts.pending, now)) is not None and counts.pending:
         parts.append(f"{round(seconds_left)}s left" if seconds_left < 59.5 else f"{duration_text(seconds_left)} left")
     return parts
+
+
+def describe_end(counts: TrialCounts, definition: BatchDefinition) -> str:
+    """Returns the line about the trials of a batch that has ended."""
+    best = counts.best
+    words = f"{counts.completed} of {count_text(counts.total, 'trial')} completed"
+    words += "".join(f", {count} {how}" for count, how in ((counts.pruned, "pruned"), (counts.error, "failed")) if count)
+    words += f"; best: #{best.number} {definition.objectives[0].metric}={number_text(best.value)}" if best else ""
+    if best and has_repeats(definition):
+        words += f" (median of {definition.repeat if definition.repeat > 1 else 'its point'})"
+    return words

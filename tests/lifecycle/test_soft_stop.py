@@ -32,8 +32,9 @@ def test_running_trials_end_by_themselves_and_no_other_starts(empty_repo, gate):
         batch = batch_of(empty_repo, "slow.py")["id"]
         empty_repo.run("stop", "--soft", "--no-wait", batch, check=True)
         gate.unlink()
-        out, _ = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 143
+    assert f"2 of 4 trials completed. To go on: git run --restart {batch[:8]}\n" in err
     assert sorted(out.splitlines()) == ["#1 n: 1", "#2 n: 2"]
     assert [run["status"] for run in runs_of(empty_repo, "slow.py")] == ["completed", "completed"]
     result = read_result(empty_repo, batch)
