@@ -24,7 +24,6 @@ from gitrun.model.run import BATCH, BrokenRun, Run
 from gitrun.model.text import safe_text
 from gitrun.render.run_list import ListStyle, list_rows
 from gitrun.render.text import Shape, run_json
-from gitrun.views.formats import ATOMS, column_renderer, read_format
 from gitrun.views.listing import tell_apart
 
 if TYPE_CHECKING:
@@ -199,12 +198,12 @@ def print_columns(runs: Sequence[Run], names: Sequence[str], colours: Palette) -
     """Prints chosen columns; for people with headings and readable ids and times. Raises UsageError."""
     now, person = datetime.now(timezone.utc), is_read_by_person()
     # programs get full ids and exact times
-    cells = [column_renderer(FOR_PERSONS.get(name, name) if person else name) for name in names]
+    cells = [views.formats.column_renderer(FOR_PERSONS.get(name, name) if person else name) for name in names]
     rows = [[safe_text(cell(run, now)) for cell in cells] for run in runs]
     # without runs there are no columns to check, hence not strict; a misspelt name is empty in all runs
     for name, texts in zip(names, zip(*rows, strict=True), strict=False):
-        if name not in ATOMS and ":" not in name and not any(texts):
-            raise UsageError(f"no run has '{name}'", f"To sort by a key: {', '.join(ATOMS)}, a flag or a metric")
+        if name not in views.formats.ATOMS and ":" not in name and not any(texts):
+            raise UsageError(f"no run has '{name}'", f"To sort by a key: {', '.join(views.formats.ATOMS)}, a flag or a metric")
     head = [[colours.cell("heading", safe_text(name)) for name in names]] if person else []
     if rows:
         table([*head, *rows], Shape(gives=names.index("operation") if "operation" in names else None))
@@ -214,7 +213,7 @@ def print_lines(runs: Sequence[Run], project: Project, form: str, *, zero: bool)
     """Prints the runs in the given format, byte for byte like git's `--format`. Raises UsageError."""
     # with -z even a terminal gets the exact bytes
     safe = safe_text if is_read_by_person() and not zero else str
-    line, now = read_format(form, lambda name: find_colour(project, name), safe), datetime.now(timezone.utc)
+    line, now = views.formats.read_format(form, lambda name: find_colour(project, name), safe), datetime.now(timezone.utc)
     sys.stdout.flush()
     for run in runs:
         # a path that is not UTF-8 gets its own bytes back

@@ -34,7 +34,6 @@ from gitrun.store.index_rows import (
 )  # fmt: skip
 from gitrun.store.live import live_runs, shown_metrics, shown_metrics_token
 from gitrun.store.refs import damaged_refs, ref_store, run_places
-from gitrun.store.trust import trusted_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -215,7 +214,7 @@ class Index:
         start = 0
         for limit in TRIED:
             runs = self._sound(f"WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, limit, start))
-            if latest := next(trusted_runs(self._git, runs), None):
+            if latest := next(store.trust.trusted_runs(self._git, runs), None):
                 return latest
             if len(runs) < limit:
                 break

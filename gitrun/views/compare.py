@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gitrun import model
 from gitrun.dataclass import dataclass
 from gitrun.errors import UsageError
-from gitrun.model.filters import PROPERTIES, look_up_value
 from gitrun.model.flags import same_value
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def columns_of(
     if ordering not in metrics and any(ordering in run.metrics for run in runs):
         metrics.append(ordering)
     # a prefix tells a flag or a metric from another value of the same name
-    both = {*PROPERTIES, *(name for name in flags if name in metrics)}
+    both = {*model.filters.PROPERTIES, *(name for name in flags if name in metrics)}
     return [
         *(column_named(name) for name in HEAD),
         *([column_named("base")] if runs and have_several_commits(runs) else ()),
@@ -62,7 +62,7 @@ def have_several_commits(runs: Sequence[Run]) -> bool:
 
 def column_named(name: str) -> Column:
     """Returns the column of a property, a flag or a metric, with the names that filters use."""
-    return Column(name, PROPERTIES.get(name) or (lambda run: look_up_value(run, name)))
+    return Column(name, model.filters.PROPERTIES.get(name) or (lambda run: model.filters.look_up_value(run, name)))
 
 
 def flag_column(name: str, title: str) -> Column:
@@ -110,7 +110,7 @@ def chosen_columns(names: str, runs: Sequence[Run]) -> list[Column]:
     if not columns:
         raise UsageError("--columns needs names", "For example: --columns id,lr,loss")
     for column in columns:
-        if column.name not in PROPERTIES and all(column.of(run) is None for run in runs):
+        if column.name not in model.filters.PROPERTIES and all(column.of(run) is None for run in runs):
             raise UsageError(f"no run has '{column.name}'", "To name a column: a property, a flag or a metric")
     return columns
 

@@ -11,8 +11,8 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gitrun import model
 from gitrun.errors import UsageError
-from gitrun.model.filters import look_up_value
 from gitrun.model.flags import format_value
 from gitrun.model.run import rfc3339_text, run_ref, short_id
 from gitrun.model.text import COLOUR, count_columns, is_text, number_text, relative_text, time_text
@@ -180,7 +180,7 @@ def atom_renderer(name: str) -> Line:
     """Returns the function that renders an atom for a run. Raises UsageError for an unknown atom."""
     head, _, form = name.partition(":")
     if head in {"flag", "metric"} and form:
-        return lambda run, _: value_text(look_up_value(run, name))
+        return lambda run, _: value_text(model.filters.look_up_value(run, name))
     if head in TIMES:
         tell = time_renderer(name, form)
         return lambda run, now: tell(time, now) if (time := getattr(run.attempt, head)) else ""
@@ -197,7 +197,11 @@ def atom_renderer(name: str) -> Line:
 def column_renderer(name: str) -> Line:
     """Returns the function that renders a column: an atom, or a flag or metric named as in filters."""
     head = name.partition(":")[0]
-    return atom_renderer(name) if head in {*ATOMS, "flag", "metric"} else lambda run, _: value_text(look_up_value(run, name))
+    return (
+        atom_renderer(name)
+        if head in {*ATOMS, "flag", "metric"}
+        else lambda run, _: value_text(model.filters.look_up_value(run, name))
+    )
 
 
 def unknown_atom(name: str) -> UsageError:

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 from gitrun import model, store, views
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun, UnknownRun, UsageError
-from gitrun.model.filters import PROPERTIES, look_up_value, names_in_filter, parse_condition, parse_filter
 from gitrun.model.run import RUNNING
 from gitrun.model.settings import require_date
 from gitrun.store.index_rows import FLAG, METRIC
-from gitrun.store.resolve import find_run
 
 KEYS = ("file", "blob")
 """Keys of `mailmap.*` in git's configuration, for a mailmap outside of the working tree."""
@@ -133,7 +131,7 @@ def prefilter_of(question: Query) -> Prefilter:
     if question.batch:
         parts.append(prefilter_batch(question.batch, question.reused))
     if question.expression:
-        parts.append(store.filter_sql.prefilter(parse_condition(question.expression)))
+        parts.append(store.filter_sql.prefilter(model.filters.parse_condition(question.expression)))
     return store.filter_sql.all_of(parts)
 
 
@@ -159,7 +157,7 @@ def resolve_batch(git: Git, index: Index, question: Query) -> Query:
     if not question.batch:
         return question
     try:
-        batch = find_run(index, question.batch)
+        batch = store.resolve.find_run(index, question.batch)
     except UnknownRun:
         return question
     reused = frozenset[str]()
@@ -176,7 +174,7 @@ def ambiguity_notes(question: Query, is_both: Callable[[str], bool]) -> tuple[st
         for option, name in orders.items()
         if name and is_both(name)
     ]
-    names = names_in_filter(question.expression) if question.expression else ()
+    names = model.filters.names_in_filter(question.expression) if question.expression else ()
     notes += [
         f"note: {name!r} is a flag and a metric; --where uses the flag. To use the metric: metric:{name}"
         for name in dict.fromkeys(names)
@@ -187,7 +185,7 @@ def ambiguity_notes(question: Query, is_both: Callable[[str], bool]) -> tuple[st
 
 def is_flag_and_metric(runs: Iterable[Run], name: str) -> bool:
     """Tells whether a name without prefix is both a flag and a metric of these runs."""
-    if name in PROPERTIES or name.startswith(("flag:", "metric:")):
+    if name in model.filters.PROPERTIES or name.startswith(("flag:", "metric:")):
         return False
     has_flag = has_metric = False
     for run in runs:
@@ -216,7 +214,7 @@ def newest_first(index: Index) -> Iterator[Run]:
 
 def number_named(runs: Iterable[Run], name: str) -> str:
     """Returns the name for a comparison of numbers: `metric:NAME` if one of the runs has that metric, else as it is."""
-    if name in PROPERTIES or name.startswith(("flag:", "metric:")):
+    if name in model.filters.PROPERTIES or name.startswith(("flag:", "metric:")):
         return name
     return f"metric:{name}" if any(run.metrics.ask(name) is not None for run in runs) else name
 
@@ -233,7 +231,7 @@ def select_by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[i
             if first < 1 or not runs:
                 raise UnknownRun(f"no runs {name} in the list", "To list all runs: git run list --all")
         else:
-            run = find_run(index, name, git.prefix)
+            run = store.resolve.find_run(index, name, git.prefix)
             runs_by_id.setdefault(run.id, (index.number(run), run))
     return list(runs_by_id.values())
 
@@ -276,14 +274,20 @@ def in_order(runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int
         # the metrics of a running run can still change
         still = [RUNNING] if RUNNING not in question.statuses else []
         worth = [
-            (number, run) for number, run in matches if run.status not in still and can_be_extreme(look_up_value(run, name))
+            (number, run)
+            for number, run in matches
+            if run.status not in still and can_be_extreme(model.filters.look_up_value(run, name))
         ]
         require_known(matches, name)
         if matches and not worth:
             raise UnknownRun(
                 f"'{column}' is not a number in any of these runs", f"To see what they have: git run list --columns id,{column}"
             )
-        return [(min if question.least else max)(worth, key=lambda pair: look_up_value(pair[1], name))] if worth else []
+        return (
+            [(min if question.least else max)(worth, key=lambda pair: model.filters.look_up_value(pair[1], name))]
+            if worth
+            else []
+        )
     return sort_runs(matches, question.sort) if question.sort else matches
 
 
@@ -306,7 +310,7 @@ def conditions_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
     if question.batch:
         tests.append(lambda run: run.attempt.batch == question.batch or run.id in question.reused)
     if question.expression:
-        tests.append(parse_filter(question.expression))
+        tests.append(model.filters.parse_filter(question.expression))
     return tests + time_conditions(git, question)
 
 
@@ -359,22 +363,22 @@ def sort_runs(runs: Sequence[tuple[int, Run]], name: str) -> list[tuple[int, Run
         raise UsageError("--sort needs a name", "For example: --sort=-acc, --sort=started")
     require_known(runs, key)
     key = number_named((run for _, run in runs), key)
-    have = [(number, run) for number, run in runs if is_sortable(look_up_value(run, key))]
-    rest = [(number, run) for number, run in runs if not is_sortable(look_up_value(run, key))]
+    have = [(number, run) for number, run in runs if is_sortable(model.filters.look_up_value(run, key))]
+    rest = [(number, run) for number, run in runs if not is_sortable(model.filters.look_up_value(run, key))]
     # also with reverse, Python keeps the order of equal values
-    return sorted(have, key=lambda pair: sort_rank(look_up_value(pair[1], key)), reverse=down) + rest
+    return sorted(have, key=lambda pair: sort_rank(model.filters.look_up_value(pair[1], key)), reverse=down) + rest
 
 
 def require_known(runs: Sequence[tuple[int, Run]], name: str) -> None:
     """Raises UsageError if the name is not a property and none of the runs has a value for it."""
-    if runs and name not in PROPERTIES and not any(has_value(run, name) for _, run in runs):
+    if runs and name not in model.filters.PROPERTIES and not any(has_value(run, name) for _, run in runs):
         raise UsageError(f"no run has '{name}'", "To sort: a property, a flag or a metric")
 
 
 def unknown_name(index: Index, question: Query) -> str:
     """Returns the first name in the question's expression for which no run has a value; "" if there is none."""
-    names = names_in_filter(question.expression) if index.readable() and question.expression else []
-    return next((name for name in names if name not in PROPERTIES and not has_value_in_index(index, name)), "")
+    names = model.filters.names_in_filter(question.expression) if index.readable() and question.expression else []
+    return next((name for name in names if name not in model.filters.PROPERTIES and not has_value_in_index(index, name)), "")
 
 
 def has_value_in_index(index: Index, name: str) -> bool:
@@ -388,7 +392,7 @@ def has_value_in_index(index: Index, name: str) -> bool:
 
 def has_value(run: Run, name: str) -> bool:
     """Tells whether the run has a value for the name."""
-    return look_up_value(run, name) is not None
+    return model.filters.look_up_value(run, name) is not None
 
 
 def is_sortable(value: object) -> bool:

@@ -1,8 +1,9 @@
-"""gitrun beside Guild, DVC, DataLad and MLflow: `python tests/bench/peers.py --place DIR [--files N …] [--runs N]`.
+"""gitrun beside Guild, DVC, DataLad and MLflow: `peers.py --place DIR [--files N …] [--runs N] [--prints]`.
 
 Each tool is installed into a virtual environment of its own below DIR by `uv`, when it is not there yet; DataLad's git-annex
-comes with it. Then all of them do the same in turn, in repositories of their own: run a script that writes a file, run it
-again, skip it, list runs; push many; run a grid. CPU is user and system time of a command and all its children; medians.
+comes with it. Then all of them do the same in turn, in repositories of their own: run a script that writes a file (with
+`--prints`: only prints a line), run it again, skip it, list runs; push many; run a grid. CPU is user and system time of a
+command and all its children; medians.
 """
 
 # ruff: noqa: T201, RUF001 - a table is what it is for, and it says "times" as the guide does
@@ -30,17 +31,31 @@ PEERS = {
 PYTHON = "3.11"
 SCRIPT = 'import time\nx = 1\nprint("x", x)\nopen("out.txt", "w").write(f"{x} {time.time_ns()}\\n")\n'
 """Writes another file each time: DataLad records nothing else."""
+PRINTING = 'x = 1\nprint("x", x)\n'
+"""Leaves nothing: a run is what the tools themselves cost. DataLad records no run then, and has none to do again."""
 TRACKED = (
-    "import mlflow\nwith mlflow.start_run():\n    mlflow.log_param('x', 1)\n"
-    "    exec(open('job.py').read())\n    mlflow.log_artifact('job.py')\n    mlflow.log_artifact('out.txt')\n"
+    "import mlflow, os\nwith mlflow.start_run():\n    mlflow.log_param('x', 1)\n"
+    "    exec(open('job.py').read())\n    mlflow.log_artifact('job.py')\n"
+    "    if os.path.exists('out.txt'):\n        mlflow.log_artifact('out.txt')\n"
 )
 """The same for MLflow, which has no command that records a script: the script calls it."""
-STAGE = "stages:\n  job:\n    cmd: python job.py\n    deps: [job.py]\n    outs: [out.txt]\n"
+STAGE = "stages:\n  job:\n    cmd: python job.py\n    deps: [job.py]\n"
+OUTPUT = "    outs: [out.txt]\n"
 PUSHED, POINTS = 100, 50
 ACTIONS = ("run", "restart", "skip", "list")
 ONCE = (f"push of {PUSHED} runs", f"grid of {POINTS}")
 
 Action = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tool is tried: directory of its repository, of the virtual environments, number of files, and the script."""
+
+    directory: Path
+    venvs: Path
+    files: int
+    script: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +74,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, nargs="+", default=[20, 5_000])
     parser.add_argument("--runs", type=int, default=0, help="runs that each tool makes before it is measured")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--prints", action="store_true", help="a script that only prints")
     parser.add_argument("--once", action="store_true", help="also push and run a grid, which takes minutes")
     options = parser.parse_args()
     for name, packages in PEERS.items():
@@ -66,9 +82,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gitrun-peers-") as scratch:
         spine.live_in(Path(scratch))
         for files in options.files:
-            place = Path(scratch) / str(files)
-            place.mkdir()
-            peers = [make(place, options.place.resolve(), files) for make in (ours, guild, dvc, datalad, mlflow)]
+            place = Place(Path(scratch) / str(files), options.place.resolve(), files, PRINTING if options.prints else SCRIPT)
+            place.directory.mkdir()
+            peers = [make(place) for make in (ours, guild, dvc, datalad, mlflow)]
             for peer in peers:
                 for _ in range(options.runs):
                     peer.actions["run"]()
@@ -86,15 +102,15 @@ def install(place: Path, packages: tuple[str, ...]) -> None:
     (place / "complete").touch()
 
 
-def repository(place: Path, name: str, files: int) -> Path:
+def repository(place: Place, name: str) -> Path:
     """A repository of that many files with the script, and an empty remote."""
-    repo = place / name
-    spine.grow(repo, files - 1)
-    (repo / "job.py").write_text(SCRIPT)
+    repo = place.directory / name
+    spine.grow(repo, place.files - 1)
+    (repo / "job.py").write_text(place.script)
     spine.git(repo, "add", "job.py")
     spine.git(repo, "commit", "-qm", "job")
-    spine.git(place, "init", "-q", "--bare", f"{name}.git")
-    spine.git(repo, "remote", "add", "origin", str(place / f"{name}.git"))
+    spine.git(place.directory, "init", "-q", "--bare", f"{name}.git")
+    spine.git(repo, "remote", "add", "origin", str(place.directory / f"{name}.git"))
     return repo
 
 
@@ -115,9 +131,9 @@ def caller(repo: Path, first: Path, **variables: str) -> Callable[..., Action]:
     return action
 
 
-def ours(place: Path, _venvs: Path, files: int) -> Peer:
+def ours(place: Place) -> Peer:
     """Returns gitrun."""
-    call = caller(repository(place, "gitrun", files), Path(sys.executable).parent)
+    call = caller(repository(place, "gitrun"), Path(sys.executable).parent)
     call("git", "run", "job.py")()
     return Peer(
         "gitrun",
@@ -132,13 +148,14 @@ def ours(place: Path, _venvs: Path, files: int) -> Peer:
     )
 
 
-def guild(place: Path, venvs: Path, files: int) -> Peer:
+def guild(place: Place) -> Peer:
     """Returns Guild. It has no remote on the same disk: it copies its runs into a directory instead."""
-    (place / "guild-home").mkdir()
-    call = caller(repository(place, "guild", files), venvs / "guild" / "bin", GUILD_HOME=str(place / "guild-home"))
+    home = place.directory / "guild-home"
+    home.mkdir()
+    call = caller(repository(place, "guild"), place.venvs / "guild" / "bin", GUILD_HOME=str(home))
     call("guild", "run", "-y", "job.py")()
     # Guild takes no number there
-    run = next((place / "guild-home" / "runs").glob("[0-9a-f]*")).name
+    run = next((home / "runs").glob("[0-9a-f]*")).name
     return Peer(
         "Guild",
         {
@@ -148,18 +165,18 @@ def guild(place: Path, venvs: Path, files: int) -> Peer:
             "list": call("guild", "runs"),
         },
         {
-            ONCE[0]: call("guild", "export", "-y", str(place / "guild-copy")),
+            ONCE[0]: call("guild", "export", "-y", str(place.directory / "guild-copy")),
             ONCE[1]: call("guild", "run", "-y", "job.py", f"x=range[1:{POINTS}]"),
         },
     )
 
 
-def dvc(place: Path, venvs: Path, files: int) -> Peer:
+def dvc(place: Place) -> Peer:
     """Returns DVC with a stage. It has no restart, and its queue works in a process of its own."""
-    repo = repository(place, "dvc", files)
-    call = caller(repo, venvs / "dvc" / "bin", DVC_NO_ANALYTICS="1")
+    repo = repository(place, "dvc")
+    call = caller(repo, place.venvs / "dvc" / "bin", DVC_NO_ANALYTICS="1")
     call("dvc", "init", "-q")()
-    (repo / "dvc.yaml").write_text(STAGE)
+    (repo / "dvc.yaml").write_text(STAGE + (OUTPUT if place.script == SCRIPT else ""))
     spine.git(repo, "add", ".")
     spine.git(repo, "commit", "-qm", "dvc")
     call("dvc", "exp", "run", "-q")()
@@ -174,24 +191,25 @@ def dvc(place: Path, venvs: Path, files: int) -> Peer:
     )
 
 
-def datalad(place: Path, venvs: Path, files: int) -> Peer:
+def datalad(place: Place) -> Peer:
     """Returns DataLad. Its runs are commits of the branch; it has no list of them, and skips nothing."""
-    repo = repository(place, "datalad", files)
-    call = caller(repo, venvs / "datalad" / "bin")
+    repo = repository(place, "datalad")
+    call = caller(repo, place.venvs / "datalad" / "bin")
     call("datalad", "create", "--force", "-d", ".")()
     spine.git(repo, "push", "-q", "origin", "HEAD")
     run = call("datalad", "run", "-m", "job", "python job.py")
     run()
-    return Peer(
-        "DataLad", {"run": run, "restart": call("datalad", "rerun")}, {ONCE[0]: call("datalad", "push", "--to", "origin")}
-    )
+    again = {"restart": call("datalad", "rerun")} if place.script == SCRIPT else {}
+    return Peer("DataLad", {"run": run, **again}, {ONCE[0]: call("datalad", "push", "--to", "origin")})
 
 
-def mlflow(place: Path, venvs: Path, files: int) -> Peer:
+def mlflow(place: Place) -> Peer:
     """Returns MLflow's tracking, called by the script."""
-    repo = repository(place, "mlflow", files)
+    repo = repository(place, "mlflow")
     (repo / "tracked.py").write_text(TRACKED)
-    call = caller(repo, venvs / "mlflow" / "bin", MLFLOW_TRACKING_URI=str(repo / "mlruns"), MLFLOW_ALLOW_FILE_STORE="true")
+    call = caller(
+        repo, place.venvs / "mlflow" / "bin", MLFLOW_TRACKING_URI=str(repo / "mlruns"), MLFLOW_ALLOW_FILE_STORE="true"
+    )
     run = call("python", "tracked.py")
     run()
     return Peer("MLflow", {"run": run, "list": call("mlflow", "runs", "list", "--experiment-id", "0")}, {})
@@ -237,6 +255,8 @@ def print_table(files: int, runs: int, spent: dict[str, dict[str, float]], actio
     print("|---|---:|---:|" + "---:|" * len(names))
     bare = spent.get("pass", {}).get("gitrun")
     for what in actions:
+        if what not in spent:
+            continue
         row = spent[what]
         here = row["gitrun"]
         ratios = [f"× {row[name] / here:.1f}" if name in row else "" for name in names]
