@@ -44,7 +44,9 @@ def work(team, tmp_path):
     (run_id,) = tip(team.ann)
     environ = {**os.environ, "GATES": str(tmp_path)}
     worker = start(team.bob, "worker", "origin", "--once", run_id, program=("git-run",), env=environ)
-    until(lambda: any(name.startswith("refs/gitrun/progress/") for name in refs(team.remote)))
+    # the first report may be earlier than the first line
+    progress = f"refs/gitrun/progress/{run_id}"
+    until(lambda: progress in refs(team.remote) and team.remote.git("show", f"{progress}:output") == "first")
     yield run_id, worker, tmp_path
     worker.kill()
     worker.communicate()
@@ -98,3 +100,16 @@ def test_a_report_that_somebody_forged_is_escaped_on_a_terminal(team, work) -> N
     (gates / "go").touch()
     worker.communicate(timeout=30)
     assert b"\x1b]0" not in seen
+
+
+@pytest.mark.slow
+def test_a_report_that_lies_about_its_place_hides_no_output(team, work) -> None:
+    run_id, worker, gates = work
+    forged = Progress(tip(team.remote)[run_id], 10**9, b"forged\n")
+    publish_progress(Project(team.ann.path).git, "origin", run_id, forged)
+    watch = start(team.ann, "watch", "--remote", "origin", run_id, program=("git-run",))
+    assert watch.stdout.readline() == b"forged\n"
+    (gates / "go").touch()
+    rest, _ = watch.communicate(timeout=30)
+    assert rest == b"first\nsecond\n"
+    worker.communicate()
