@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
+from templates import made_once
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -42,10 +43,12 @@ QUIET = {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREA
 
 
 @pytest.fixture
-def project(empty_repo: Repo) -> Repo:
+@made_once
+def trained(empty_repo: Repo) -> tuple[Repo, CompletedProcess[str]]:
+    """A repository with a training that has run, and what it said."""
     empty_repo.write("train.py", TRAIN)
     empty_repo.commit("train")
-    return empty_repo
+    return empty_repo, empty_repo.run("train.py", check=True, env=QUIET)
 
 
 def train(repo: Repo, *words: str) -> float:
@@ -62,9 +65,9 @@ def run_id(repo: Repo) -> str:
     return repo.run("select", check=True).stdout.strip()
 
 
-def test_restart_of_the_first_training_gives_its_accuracy_again_whatever_the_script_has_become(project: Repo) -> None:
-    first_accuracy = train(project, "train.py")
-    first = run_id(project)
+def test_restart_of_the_first_training_gives_its_accuracy_again_whatever_the_script_has_become(trained) -> None:
+    project, done = trained
+    first_accuracy, first = accuracy(done), run_id(project)
     project.write("train.py", TRAIN.replace("images / 16", "(images > 8) * 1.0"))
     assert train(project, "train.py") != first_accuracy
     assert run_id(project) != first
@@ -72,9 +75,9 @@ def test_restart_of_the_first_training_gives_its_accuracy_again_whatever_the_scr
     assert run_id(project) == first
 
 
-def test_restarted_training_with_another_flag_differs_and_keeps_both_attempts(project: Repo) -> None:
-    first_accuracy = train(project, "train.py")
-    first = run_id(project)
+def test_restarted_training_with_another_flag_differs_and_keeps_both_attempts(trained) -> None:
+    project, done = trained
+    first_accuracy, first = accuracy(done), run_id(project)
     other_accuracy = train(project, "--restart", first, "C=0.001")
     assert other_accuracy != first_accuracy
     outputs = re.findall(r"\| accuracy: (\S+)", project.run("log", first, check=True).stdout)
@@ -82,16 +85,16 @@ def test_restarted_training_with_another_flag_differs_and_keeps_both_attempts(pr
     assert project.git("show", f"runs/{first}:.gitrun/flags.toml") == "C = 0.001\nmax_iter = 20"
 
 
-def test_needed_trains_once_for_the_same_flags_and_again_for_others(project: Repo) -> None:
-    train(project, "train.py", "C=0.5")
-    skipped = project.run("--needed", "train.py", "C=0.5", check=True, env=QUIET)
+def test_needed_trains_once_for_the_same_flags_and_again_for_others(trained) -> None:
+    project, _ = trained
+    skipped = project.run("--needed", "train.py", check=True, env=QUIET)
     assert skipped.stdout.startswith("Skipping because the following runs match this operation (--needed specified):\n")
     assert "accuracy" not in skipped.stdout
     assert train(project, "--needed", "train.py", "C=0.25") > 0.8
 
 
-def test_trained_model_is_a_file_of_the_run_and_predicts(project: Repo) -> None:
-    done = project.run("train.py", check=True, env=QUIET)
+def test_trained_model_is_a_file_of_the_run_and_predicts(trained) -> None:
+    project, done = trained
     assert "1 file: model.pkl. To get it: git run checkout" in done.stderr
     assert project.git("status", "--short") == ""
     project.run("checkout", check=True)

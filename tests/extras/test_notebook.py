@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import users_python
 from notebook import notebook
+from sampled import sampled
 
 HELLO = notebook("lr = 0.1\nepochs = 2", "for epoch in range(epochs):\n    print('loss:', lr / (epoch + 1))\nlr * 2")
 # a cell that says when it has begun, and does not end by itself
@@ -89,7 +90,7 @@ def test_kernel_that_dies_ends_the_run(empty_repo) -> None:
     assert [len(cell["outputs"]) for cell in executed(empty_repo)] == [1, 0, 0]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
+@pytest.mark.parametrize(("number", "status"), sampled(1, [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")]))
 def test_signal_interrupts_the_kernel_and_leaves_none(empty_repo, number, status) -> None:
     empty_repo.write("eda.ipynb", SLEEPER)
     process, kernel = begun(empty_repo)

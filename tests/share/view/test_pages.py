@@ -364,16 +364,18 @@ def test_pages_keep_the_rules_on_every_screen(look, address) -> None:
 
 def test_every_page_names_commands_that_work(gallery, look) -> None:
     server, _ = gallery
+    named: set[str] = set()
     for address in PAGES:
         commands = look(address).locator(".foot code").all_inner_texts()
         assert commands, address
-        for command in commands:
-            git, run, *words = shlex.split(command)
-            assert (git, run) == ("git", "run")
-            # to watch runs lasts until somebody ends it
-            done = server.run(*words) if words[0] != "watch" else server.run("list")
-            assert words[0] != "watch" or words[1] in server.run("watch", "-h").stdout
-            assert done.returncode in {0, 1}, (command, done.stderr)
+        named.update(commands)
+    for command in named:
+        git, run, *words = shlex.split(command)
+        assert (git, run) == ("git", "run")
+        # to watch runs lasts until somebody ends it
+        done = server.run(*words) if words[0] != "watch" else server.run("list")
+        assert words[0] != "watch" or words[1] in server.run("watch", "-h").stdout
+        assert done.returncode in {0, 1}, (command, done.stderr)
 
 
 def test_a_command_is_copied_by_its_button(look) -> None:
