@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gitrun.dataclass import dataclass
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import NoWorktree, UsageError
 from gitrun.extras.importers.dvc_experiments import TEMPORARY, Experiment, list_experiments
 from gitrun.extras.importers.dvc_files import (
@@ -84,6 +85,12 @@ class ExperimentReader:
         self.context, self.experiment, self.base, self.cache = context, experiment, base, cache
         self.tree, self.tree_before = GitTree(objects, experiment.commit), GitTree(objects, experiment.base)
         self.left_out: list[str] = []
+        names = context.git.run("ls-tree", "-r", "-z", "--full-tree", "--name-only", experiment.commit).split(b"\0")
+        self.paths = [path for path in map(os.fsdecode, names) if not base or path.startswith(f"{base}/")]
+
+    def named(self, ending: str) -> list[str]:
+        """Returns the paths of the project's files with this ending."""
+        return [path for path in self.paths if path.endswith(ending)][:MOST_FILES]
 
     def below(self, path: str) -> str:
         """Returns a path of the project below the top."""
@@ -96,8 +103,7 @@ class ExperimentReader:
         created = read_time(one.time)
         if created is None:
             return LeftOut(key, "its time is no time")
-        stages, document = self.stages()
-        listed = {key: [*map(self.below, named_paths(document.get(key)))] for key in ("params", "metrics", "plots")}
+        stages, listed = self.stages()
         files = list(dict.fromkeys([*(file for stage in stages for file in parameter_files(stage)), *listed["params"]]))
         files = files or [self.below(PARAMS)]
         flags, before = self.flags(files, self.tree), self.flags(files, self.tree_before)
@@ -112,7 +118,7 @@ class ExperimentReader:
             is_entry=bool(program.project_file), created=created, flags=flags,
             given=tuple(name for name, value in flags.items() if before.get(name, value) != value),
             source=(*program.project_file, *inputs, *self.lock_before()), source_tree=one.commit,
-            source_without=(self.below(TASKS), self.below(LOCK), *(file.path for file in stored)), base=one.base,
+            source_without=(self.below(TASKS), *self.locks(), *(file.path for file in stored)), base=one.base,
             status=ERROR if one.has_failed else COMPLETED, exit_status=int(ended[1]) if ended else int(one.has_failed),
             output=one.output, produced=tuple(produced),
             points=partial(read_metric_tables, metric_files(stages, listed["metrics"], produced)),
@@ -125,16 +131,24 @@ class ExperimentReader:
         data = self.tree.read(path, 1 << 20)
         return parse_yaml(data) if data else None
 
-    def stages(self) -> tuple[list[Stage], Mapping[str, Any]]:
-        """Returns the stages of dvc.yaml, and its document."""
-        path = self.below(PIPELINE)
-        if not isinstance(self.yaml(path), dict):
-            return [], {}
-        try:
-            document, stages = load_stages(self.tree, path)
-        except UsageError:
-            return [], {}
-        return stages, document
+    def locks(self) -> list[str]:
+        """Returns the paths of the files dvc.lock."""
+        return [path for path in self.named(LOCK) if posixpath.basename(path) == LOCK]
+
+    def stages(self) -> tuple[list[Stage], dict[str, list[str]]]:
+        """Returns the stages of all files dvc.yaml, and the paths below their keys params, metrics and plots."""
+        stages: list[Stage] = []
+        listed: dict[str, list[str]] = {"params": [], "metrics": [], "plots": []}
+        for path in self.named(PIPELINE):
+            if posixpath.basename(path) != PIPELINE or not isinstance(self.yaml(path), dict):
+                continue
+            with suppress(UsageError):
+                document, own = load_stages(self.tree, path)
+                # as DVC calls them: sub/dvc.yaml:train
+                stages += [replace(one, name=f"{path}:{one.name}") for one in own] if stages else own
+                for key, paths in listed.items():
+                    paths += [posixpath.join(posixpath.dirname(path), name) for name in named_paths(document.get(key))]
+        return stages, listed
 
     def flags(self, files: list[str], tree: GitTree) -> dict[str, Any]:
         """Returns the values of parameter files by their dotted names. The first file with a name counts."""
@@ -164,17 +178,17 @@ class ExperimentReader:
 
     def files_of_cache(self, stages: list[Stage], known: set[str]) -> tuple[list[ImportedFile], list[ImportedFile]]:
         """Returns files in DVC's cache: inputs, which no stage writes or a `.dvc` file names, and what stages write."""
-        directories = {stage.name: stage.directory for stage in stages}
+        directories = {(stage.base, stage.name.rpartition(":")[2]): stage.directory for stage in stages}
         outs: dict[str, Mapping[str, Any]] = {}
         deps: dict[str, Mapping[str, Any]] = {}
-        for name, stage in table_in(self.yaml(self.below(LOCK)), "stages").items():
-            # of a matrix, the lock has train@1
-            directory = directories.get(str(name).partition("@")[0], self.base)
-            outs |= entries_below(directory, table_in(stage).get("outs"))
-            deps |= entries_below(directory, table_in(stage).get("deps"))
-        listed = self.context.git.run("ls-tree", "-r", "-z", "--name-only", self.experiment.commit).split(b"\0")
-        pointers = [os.fsdecode(path) for path in listed if path.endswith(DVC.encode())]
-        for pointer in pointers[:MOST_FILES]:
+        for lock in self.locks():
+            for name, stage in table_in(self.yaml(lock), "stages").items():
+                above = posixpath.dirname(lock)
+                # of a matrix, the lock has train@1
+                directory = directories.get((above, str(name).partition("@")[0]), above)
+                outs |= entries_below(directory, table_in(stage).get("outs"))
+                deps |= entries_below(directory, table_in(stage).get("deps"))
+        for pointer in self.named(DVC):
             table = table_in(self.yaml(pointer))
             wdir = clean_text(table.get("wdir"), 1_000)
             deps |= entries_below(posixpath.join(posixpath.dirname(pointer), wdir), table.get("outs"))
@@ -205,6 +219,6 @@ class ExperimentReader:
         return Program(REPRO, definition.kind, words, (ImportedFile(GITRUN, text.encode()),))
 
     def lock_before(self) -> list[ImportedFile]:
-        """Returns the dvc.lock that the experiment began with: its own tells what came of it."""
-        data = self.tree_before.read(self.below(LOCK), 1 << 20)
-        return [ImportedFile(self.below(LOCK), data)] if data else []
+        """Returns each dvc.lock that the experiment began with: its own tells what came of it."""
+        contents = ((path, self.tree_before.read(path, 1 << 20)) for path in self.locks())
+        return [ImportedFile(path, data) for path, data in contents if data]

@@ -264,6 +264,30 @@ def test_project_below_the_top_is_read_with_its_cache_elsewhere(project, tmp_pat
     assert (ended.returncode, "DVC projects are in ml, other" in ended.stderr) == (129, True)
 
 
+def test_pipelines_in_several_directories_are_one_run(project) -> None:
+    for name in ("dvc.yaml", "params.yaml", "prepare.py", "train.py", ".gitignore"):
+        project.git("rm", "-q", name)
+    for name, value in (("a", 1), ("b", 2)):
+        project.write(f"{name}/train.py", f'open("out.txt", "w").write("{value}\\n")\n')
+        project.write(f"{name}/dvc.yaml", "stages:\n  train:\n    cmd: python train.py\n    outs: [out.txt]\n")
+        project.write(f"{name}/.gitignore", "/out.txt\n")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "two pipelines")
+    base = project.git("rev-parse", "HEAD")
+    for name, content in (("a", b"1\n"), ("b", b"2\n")):
+        lock = {"stages": {"train": {"cmd": "python train.py", "outs": [into_cache(project, "out.txt", content)]}}}
+        project.write(f"{name}/dvc.lock", json.dumps(lock))
+        project.git("add", f"{name}/dvc.lock")
+    commit = project.git("commit-tree", "-p", base, "-m", "dvc: commit experiment 1", project.git("write-tree"))
+    project.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/both", commit)
+    project.git("reset", "-q", "--hard", base)
+    project.run("import", "dvc", check=True)
+    (run,) = Project(project.path).list_runs()
+    assert {file.path for file in run.attempt.files} == {"a/out.txt", "b/out.txt"}
+    project.run("trust", "both", check=True)
+    assert "reproduced" in project.run("verify", "both", check=True).stdout
+
+
 def test_source_outside_of_the_repository_is_refused(project) -> None:
     ended = project.run("import", "dvc", "../elsewhere")
     assert (ended.returncode, "experiments of DVC are read from this repository" in ended.stderr) == (129, True)
