@@ -117,7 +117,7 @@ def at_the_end(tree: Path):
     paths = [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()]
     now = datetime.now(timezone.utc) - timedelta(hours=1)
     outcome = Outcome("completed", 0, now, now, 0.0, files=tuple(File(path, 0, "", "git") for path in paths))
-    return CollectedMetrics(tuple(gather_files(outcome, tree, print, Progress(print)))).metrics()
+    return CollectedMetrics(tuple(gather_files(outcome, (), tree, print, Progress(print)))).metrics()
 
 
 TABLE = "epoch,step,loss,acc\n" + "".join(f"{n // 3},{n},{1 / (n + 1)},\n{n // 3},{n},,{n}\n" for n in range(40))
