@@ -74,7 +74,7 @@ def test_the_word_about_failures_comes_once(empty_repo):
 
 
 def test_fail_fast_lets_running_trials_end(empty_repo):
-    empty_repo.write("train.py", "import sys, time\nn = 1\ntime.sleep(0.5 * (n == 1))\nsys.exit(n == 2)\n")
+    empty_repo.write("train.py", "import sys, time\nn = 1\ntime.sleep(1.5 * (n == 1))\nsys.exit(n == 2)\n")
     empty_repo.commit()
     ended = empty_repo.run("train.py", "n=[1,2,3,4]", "-j", "2", "--fail-fast")
     assert ended.returncode == 1
