@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from templates import made_once
 
 from gitrun import Project
 
 
 @pytest.fixture
+@made_once
 def noted(repo) -> Project:
     """A project with a run of the commit and one with a change."""
     project = Project(repo.path)

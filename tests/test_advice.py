@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 from keyboard import Terminal
+from templates import made_once
 from test_man import section
 
 
@@ -21,6 +22,7 @@ def advice() -> str:
 
 
 @pytest.fixture
+@made_once
 def two(repo):
     """A repository with a commit, a run, a deleted run, and notes about them."""
     for number in range(2):

@@ -11,6 +11,7 @@ import time
 import pytest
 import tomli
 from sampled import sampled_values
+from templates import made_once
 
 SLOW = "import time\nn = 1\ntime.sleep(60 if n > 1 else 0)\nprint('loss:', n)\n"
 """A program whose first trial ends at once; the others must be killed."""
@@ -72,6 +73,7 @@ SEARCH = ("fit.py", "x=[0:1.0]", "-o", "tpe", "--random-seed", "4", "--max-trial
 
 
 @pytest.fixture
+@made_once
 def repo(empty_repo):
     empty_repo.write("fit.py", LOSS)
     empty_repo.commit()

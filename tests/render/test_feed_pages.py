@@ -8,6 +8,7 @@ import pytest
 from batch_of_four import batch_of_four
 from pipelines import by_operation
 from sampled import sampled
+from templates import made_once
 
 from gitrun import Project
 from gitrun.errors import UnknownRun, UsageError
@@ -17,6 +18,7 @@ SCRIPT = "lr = 0.1\nname = 'a'\nprint(lr)\nopen('out.txt', 'w').write(str(lr))\n
 
 
 @pytest.fixture
+@made_once
 def project(repo) -> Project:
     """Two runs of a script, of which the second has uncommitted changes."""
     repo.write("train.py", SCRIPT)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from runs_made_up import made_up
+from templates import made_once
 
 from gitrun import Project
 from gitrun.model.filters import PROPERTIES, look_up_value
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+@made_once
 def project(repo: Repo) -> Project:
     """A project with three runs."""
     project = Project(repo.path)

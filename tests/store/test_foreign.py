@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from clones import clone, make_team, tip
 from sampled import sampled, sampled_values
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.model.validation_rules import credible_start
@@ -18,6 +19,7 @@ FAR = "9000-01-01T00:00:00.000000+00:00"
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     """Ann has a run of her own; Bob has made one that says it is of the year 9000, its commits of 2037, and pushed it."""
     made = make_team(tmp_path)

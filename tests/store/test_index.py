@@ -12,6 +12,7 @@ from forms import with_files
 from repository import Repo
 from runs_made_up import made_up
 from sampled import sampled
+from templates import made_once
 
 from gitrun import Project
 from gitrun.model.flags import Flags
@@ -23,6 +24,7 @@ from gitrun.store.refs import SETTLED
 
 
 @pytest.fixture
+@made_once
 def project(repo: Repo) -> Project:
     """A project with three runs."""
     project = Project(repo.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from templates import made_once
 from three_runs import listed, three_runs
 
 from gitrun.errors import RunIsRunning, StaleRun
@@ -13,6 +14,7 @@ from gitrun.store.refs import tips
 
 
 @pytest.fixture
+@made_once
 def project(repo):
     return three_runs(repo)
 

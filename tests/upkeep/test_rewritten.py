@@ -11,6 +11,7 @@ import pytest
 from clones import clone, tip
 from repository import Repo
 from sampled import sampled_values
+from templates import made_once
 
 from gitrun import Project
 
@@ -19,9 +20,10 @@ SCRIPT += "open('made', 'w').write(str(x))\nopen('big.ignored', 'w').write('kept
 
 
 @pytest.fixture
-def lived(tmp_path):
+@made_once
+def lived(empty_repo):
     """A repository with a secret in its history, a run of one attempt and one of two, with annotations and kept files."""
-    repo = Repo.create(tmp_path / "repo")
+    repo = empty_repo
     repo.write(".gitignore", "*.ignored\n")
     repo.write("t.py", SCRIPT)
     repo.write("secret.txt", "hunter2\n")
