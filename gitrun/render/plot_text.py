@@ -303,18 +303,20 @@ def legend_rows(plot: Plot, palette: Palette) -> Iterator[tuple[str, ...]]:
     if plot.form == SCATTER and len(plot.runs) > MARKED:
         return
     several = len({one.run.operation for one in plot.runs}) > 1
-    for index, one in enumerate(plot.runs):
-        traces = [(panel, trace) for panel in plot.panels for trace in panel.traces if trace.index == index]
-        if plot.form == HISTORY and plot.panels[0].best and plot.panels[0].best.index != index:
-            continue
-        key = "best" if plot.form == HISTORY else one.key
-        values = [*x_texts(plot, index), *(trace_text(plot, panel, trace, one) for panel, trace in traces)]
-        yield (
-            palette.cell(slot_of(index), key),
-            palette.cell("id", short_id(one.run.id)),
-            words_of(one, several=several),
-            *values,
-        )
+    best = plot.panels[0].best if plot.form == HISTORY else None
+    shown = [(at, one) for at, one in enumerate(plot.runs) if best is None or at == best.index]
+    values = {at: [*x_texts(plot, at), *(trace_text(plot, *pair, one) for pair in traces_of(plot, at))] for at, one in shown}
+    most = max(map(len, values.values()), default=0)
+    for at, one in shown:
+        key = palette.cell(slot_of(at), "best" if plot.form == HISTORY else one.key)
+        # before the words, of which a narrow terminal shows only the beginning
+        cells = [*values[at], *[""] * (most - len(values[at]))]
+        yield key, palette.cell("id", short_id(one.run.id)), *cells, words_of(one, several=several)
+
+
+def traces_of(plot: Plot, index: int) -> list[tuple[Panel, Trace]]:
+    """Returns the traces of a run, each with its panel."""
+    return [(panel, trace) for panel in plot.panels for trace in panel.traces if trace.index == index]
 
 
 def x_texts(plot: Plot, index: int) -> list[str]:

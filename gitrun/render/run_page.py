@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 MANY = 10
 """Paths of a kind that are listed; further ones are counted."""
+LINE, LEAST_CURVE, MOST_CURVE = 69, 8, 24
+"""Columns of a terminal beside the names of rows, and those of a curve of blocks."""
 LONGEST = 72
 TOP = 5
 """Best trials of a batch that are shown."""
@@ -188,12 +190,14 @@ def metric_rows(project: Project, run: Run) -> list[str]:
             f"min {number_text(summary.least)}",
             f"max {number_text(summary.most)}",
             f"{summary.count:,} values",
-            sparkline(drawn.get(name, ())),
         )
         for name, summary in first.items()
     ]
     widths = [max(map(count_columns, column)) for column in zip(*cells, strict=True)]
-    lines = [join_cells(row, widths, sys.maxsize) for row in cells]
+    # lines of usual names fit into a terminal of 80 columns
+    room = LINE - sum(widths) - len(GAP) * len(widths)
+    curves = [sparkline(drawn.get(name, ()), min(max(room, LEAST_CURVE), MOST_CURVE)) for name in first]
+    lines = [join_cells((*row, curve), [*widths, 0], sys.maxsize) for row, curve in zip(cells, curves, strict=True)]
     return lines + ([f"and {len(varied) - MANY:,} more (git run show --json {short_id(run.id)})"] if len(varied) > MANY else [])
 
 

@@ -44,8 +44,8 @@ def test_drawing_and_list_are_on_stdout(two) -> None:
         "0.1 +         bbbbbbaaaaa",
         "    +-------------------",
         "     0      step       3",
-        f"a  {ids[0]}  lr=0.2  loss=0.2",
-        f"b  {ids[1]}  lr=0.1  loss=0.1",
+        f"a  {ids[0]}  loss=0.2  lr=0.2",
+        f"b  {ids[1]}  loss=0.1  lr=0.1",
     ]
     assert ended.stderr == ""
 
@@ -131,7 +131,7 @@ def test_smoothing_weighs_the_values_before(two) -> None:
 def test_best_so_far_is_a_line_over_all_runs(two) -> None:
     shown = two.run("plot", "--best", "loss", "--maximize", "--ascii", check=True).stdout
     assert shown.startswith("loss by run, the line is the largest so far\n")
-    assert re.search(r"^best  [0-9a-f]{8}  lr=0.2  loss=0.2$", shown, flags=re.MULTILINE)
+    assert re.search(r"^best  [0-9a-f]{8}  loss=0.2  lr=0.2$", shown, flags=re.MULTILINE)
 
 
 def test_hostile_texts_of_runs_stay_text(evil) -> None:

@@ -145,8 +145,8 @@ def test_series_are_drawn_as_here(name: str, marks: Marks) -> None:
 
 def test_list_counts_the_values_that_have_no_place() -> None:
     series = [1, math.nan, math.inf, -math.inf, 0, -2, 1e308]
-    assert drawn(curves_plot(series)).legend[0][-1] == "loss=0 (1 nan, 1 inf, 1 -inf, 1 too large)"
-    assert drawn(curves_plot(series, log_y=True)).legend[0][-1] == "loss=0 (1 nan, 1 inf, 1 -inf, 2 not above 0, 1 too large)"
+    assert drawn(curves_plot(series)).legend[0][2] == "loss=0 (1 nan, 1 inf, 1 -inf, 1 too large)"
+    assert drawn(curves_plot(series, log_y=True)).legend[0][2] == "loss=0 (1 nan, 1 inf, 1 -inf, 2 not above 0, 1 too large)"
 
 
 def test_series_without_a_number_says_so() -> None:
@@ -186,7 +186,7 @@ def test_many_runs_of_a_scatter_are_dots_without_a_list() -> None:
 def test_history_names_the_best_run_alone() -> None:
     plot = drawn(points_plot([1, 2, 3, 4], [3.0, 1.0, 2.0, 1.0], form=HISTORY))
     assert plot.lines[0] == "loss by lr, the line is the smallest so far"
-    assert [(row[0], row[1], row[-1]) for row in plot.legend] == [("best", "00000000", "loss=1")]
+    assert [(row[0], row[1], row[2]) for row in plot.legend] == [("best", "00000000", "loss=1")]
     assert "".join(plot.lines).count("●") == 4
 
 

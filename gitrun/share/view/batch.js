@@ -57,11 +57,13 @@
     await gitrun.parts.watch(id, view, async run => {
       gitrun.router.title(`${short(id)} ${run.operation}`);
       const batch = await gitrun.data.get(`/api/batches/${encodeURIComponent(id)}`, { signal: view.signal });
-      const ranking = rank(batch), { metric, isLeast } = ranking;
+      const ranking = rank(batch), { metric, isLeast } = ranking, direction = `${isLeast ? '--min' : '--max'} ${text.quote(metric ?? '')}`;
+      // without an objective, the terminal is to be told the order
+      const order = batch.objective || !metric ? '' : ` ${direction}`;
       controller?.abort();
       controller = new AbortController();
       if (!head.isConnected) fill(view.main, element('h1', {}, run.operation, ' ', link(`/runs/${id}`, { class: 'id' }, short(id))), head, pictures, rows,
-        foot(`git run compare ${short(id)}`, ...metric ? [`git run select --batch ${short(id)} ${isLeast ? '--min' : '--max'} ${text.quote(metric)}`] : []));
+        foot(`git run compare ${short(id)}${order}`, ...metric ? [`git run select --batch ${short(id)} ${direction}`] : []));
       fill(head, element('p', {}, status(run), ' ', run.trials && counts(run.trials)), bestLine(batch, ranking), pairs([['sampler', batch.sampler], ...Object.entries(batch.space)]));
       fill(pictures, metric && batch.trials.length > 1 && charts(batch, ranking, AbortSignal.any([view.signal, controller.signal])));
       fill(rows, batch.trials.length ? trialTable(batch, ranking) : element('p', {}, 'No trial has started.'));
