@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+MISSES = 100
+"""Objects that are in no pack, after which packs are no longer searched first: each of them has libgit2 look for new packs."""
+# whoever reads very many objects reads nearly all of them once: keeping them takes libgit2 a seventh of its time
+pygit2.settings.enable_caching(False)  # noqa: FBT003 - its only argument
 
 
 class Odb:
@@ -24,14 +28,12 @@ class Odb:
     def __init__(self, git: Git) -> None:
         here, quarantine = str(git.common_dir / "objects"), git.environ.get("GIT_OBJECT_DIRECTORY")
         try:
-            whole = pygit2.Odb(here)
-            self._places = [whole]
-            # a push in quarantine is nearly all in one pack: searching only packs first saves a look for a loose file each time
+            whole, packs = pygit2.Odb(here), pygit2.Odb()
             if quarantine:
                 whole.add_disk_alternate(quarantine)
-                packs = pygit2.Odb()
-                packs.add_backend(pygit2.OdbBackendPack(quarantine), 1)
-                self._places = [packs, whole]
+            # very many objects are nearly all in packs: searching only packs first saves a look for a loose file each time
+            packs.add_backend(pygit2.OdbBackendPack(quarantine or here), 1)
+            self._places, self._misses = [packs, whole], 0
         except pygit2.GitError as error:
             raise NotARepository(f"libgit2 cannot open this repository: {error}") from error
 
@@ -89,5 +91,7 @@ class Odb:
                 kind, size = database.read_header(name)
                 return KINDS.get(kind, "?"), size, database.read(name)[1] if size <= limit else None
             except (KeyError, ValueError, pygit2.GitError):
-                continue
+                self._misses += 1
+                if self._misses > MISSES:
+                    self._places = self._places[-1:]
         return None

@@ -121,10 +121,9 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: 
     if not fresh:
         return received
 
-    with store.runs.local_reader(git) as reader:
+    with store.index.garbage_collector_off(), store.runs.local_reader(git) as reader:
         inspector = sharing.validate.Inspector(git, reader)
-        with store.index.garbage_collector_off():
-            chains = list(sound_chains(inspector, fresh, received.refused))
+        chains = list(sound_chains(inspector, fresh, received.refused))
         kept_runs = wish.keep(chains) if wish.keep else fresh.keys()
         there_now = ((chain, local_tips.get(chain.run)) for chain in chains if chain.run in kept_runs)
         edits = [edit for chain, ours in there_now if (edit := decide_incoming(git, inspector, chain, ours, received))]
