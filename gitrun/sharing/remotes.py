@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed, RemoteFailed, TooLarge, UsageError
 from gitrun.model.diagnostics import PROBE_REF
-from gitrun.model.run import ARCHIVE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref
+from gitrun.model.run import ARCHIVE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref, short_id
 from gitrun.model.text import hide_passwords
 from gitrun.sharing.quarantine import open_quarantine, remove_stale_quarantines
+from gitrun.store.archive_tips import archived_tips_of
+from gitrun.store.archives import PUBLIC, own_writers
 from gitrun.store.refs import RefEdit, archive_heads, read_ref, ref_store, refs_of_runs, tips, tips_of
 
 if TYPE_CHECKING:
@@ -299,13 +301,34 @@ def delete_on_remote(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
     lines = list(parse_porcelain(answer.data))
     if answer.status and not lines:
         raise GitFailed(*failure_text(answer, f"cannot delete on {remote}"))
-    return Pushed(
-        forward=tuple(run for flag, run, _ in lines if flag == "-"),
-        rejected=tuple(
-            (run, explain_refusal(refusals_of_hook(answer).get(run, reason))) for flag, run, reason in lines if flag == "!"
-        ),
-        messages=said_by_hooks(answer),
-    )
+    rejected = {run: explain_refusal(refusals_of_hook(answer).get(run, reason)) for flag, run, reason in lines if flag == "!"}
+    # git says the same of a ref that is not there
+    stale = [run for run, reason in rejected.items() if reason == REASONS["stale info"]]
+    rejected |= reasons_without_ref(git, remote, stale) if stale else {}
+    deleted = tuple(run for flag, run, _ in lines if flag == "-")
+    return Pushed(forward=deleted, rejected=tuple(rejected.items()), messages=said_by_hooks(answer))
+
+
+def reasons_without_ref(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
+    """Returns why those of the runs that have no refs on the remote cannot be deleted there: id -> reason. Raises GitFailed."""
+    there, heads = list_remote(git, remote, runs), archive_heads(git)
+    archived = archived_tips_of(git, heads, runs) if there.archives else {}
+    own = own_writers(git).get(PUBLIC, "")
+    mine = archived_tips_of(git, heads, runs, own) if own in there.archives else {}
+    reasons: dict[str, str] = {}
+    for run in runs:
+        if run in there.tips:
+            continue
+        name = short_id(run)
+        if run in mine:
+            reasons[run] = (
+                f"it is in an archive there. To delete it: git run rm {name}, git run purge {name}, then git run push"
+            )
+        elif run in archived:
+            reasons[run] = "it is in an archive there, which only the repository that wrote it can change"
+        else:
+            reasons[run] = REASONS["remote ref does not exist"]
+    return reasons
 
 
 def why_refused(git: Git, remote: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from archived_runs import archive, fold, refs, repository_of
+from clones import clone
 from repository import Repo
 
 from gitrun import Project
@@ -95,3 +96,18 @@ def test_later_folds_and_deletions_of_an_archive_are_pushed(ann) -> None:
     assert kept in tips(remote)
     assert deleted not in ann.git("-C", "../remote.git", "log", "--format=%P", archive(ann)[1])
     assert len(tips(remote)) == 6
+
+
+def test_deletion_on_a_remote_says_what_an_archive_there_keeps(ann) -> None:
+    ann.run("push", check=True)
+    run = ann.run("select", "2", check=True).stdout.strip()
+    mine = ann.run("rm", "--remote", "origin", run)
+    assert (mine.returncode, "To delete it: git run rm" in mine.stderr) == (1, True)
+    bob = clone(ann.path.parent / "remote.git", ann.path.parent / "bob")
+    bob.run("fetch", check=True)
+    theirs = bob.run("rm", "--remote", "origin", run)
+    assert (theirs.returncode, "only the repository that wrote it" in theirs.stderr) == (1, True)
+    # what the words for the writer say
+    for words in (("rm", run), ("purge", run), ("push",)):
+        ann.run(*words, check=True)
+    assert run not in tips(Project(ann.path.parent / "remote.git").git)
