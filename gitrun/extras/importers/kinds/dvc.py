@@ -10,10 +10,12 @@ import posixpath
 import re
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from gitrun.dataclass import dataclass, replace
+from gitrun.dataclass import replace
 from gitrun.errors import NoWorktree, UsageError
+from gitrun.extras.importers.drafts import directories_of
 from gitrun.extras.importers.dvc_experiments import TEMPORARY, Experiment, list_experiments
 from gitrun.extras.importers.dvc_files import (
     DVC,
@@ -32,7 +34,6 @@ from gitrun.git.trees import GitTree
 from gitrun.model.encode import dump_toml
 from gitrun.model.plan import GITRUN
 from gitrun.model.run import COMMAND, COMPLETED, ERROR, SCRIPT, Comment
-from gitrun.model.tree import REGULAR, TREE
 from gitrun.source.config_files import iterate_leaves, load_tables
 from gitrun.source.dvc_stages import draft_repro, load_stages, makers, parameter_files
 from gitrun.source.project_file import read_definitions
@@ -46,17 +47,7 @@ if TYPE_CHECKING:
 TOOL, REPRO, SAVE = "dvc", "dvc repro", "dvc exp save"
 ENDED = re.compile(rb"exited with ([1-9]\d{0,2})\s*$")
 LARGEST, MOST_FILES = 10 << 20, 5_000
-PIPELINE, LOCK, PARAMS, LIVE, TASKS = "dvc.yaml", "dvc.lock", "params.yaml", "dvclive", f"{DVC}/{TEMPORARY}"
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """The program of an experiment: operation, kind and command, and the project file that defines it if there is one."""
-
-    operation: str
-    kind: str
-    command: tuple[str, ...]
-    project_file: tuple[ImportedFile, ...]
+PIPELINE, LOCK, PARAMS, LIVE, TASKS = "/dvc.yaml", "/dvc.lock", "params.yaml", "dvclive", f"{DVC}/{TEMPORARY}"
 
 
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
@@ -71,11 +62,8 @@ def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     if not experiments:
         raise UsageError("no experiments of DVC in this repository", "To get those of a remote: dvc exp pull origin")
     with Objects(git) as objects:
-        for experiment in experiments:
-            if isinstance(experiment, LeftOut):
-                yield experiment
-                continue
-            yield ExperimentReader(context, experiment, objects, base, cache).read()
+        for one in experiments:
+            yield one if isinstance(one, LeftOut) else ExperimentReader(context, one, objects, base, cache).read()
 
 
 class ExperimentReader:
@@ -89,8 +77,8 @@ class ExperimentReader:
         self.paths = [path for path in map(os.fsdecode, names) if not base or path.startswith(f"{base}/")]
 
     def named(self, ending: str) -> list[str]:
-        """Returns the paths of the project's files with this ending."""
-        return [path for path in self.paths if path.endswith(ending)][:MOST_FILES]
+        """Returns the paths of the project's files with this ending: `.dvc`, or `/dvc.lock` for files of that name."""
+        return [path for path in self.paths if f"/{path}".endswith(ending)][:MOST_FILES]
 
     def below(self, path: str) -> str:
         """Returns a path of the project below the top."""
@@ -108,46 +96,40 @@ class ExperimentReader:
         files = files or [self.below(PARAMS)]
         flags, before = self.flags(files, self.tree), self.flags(files, self.tree_before)
         outs = {*makers(stages), *listed["metrics"], *listed["plots"], self.below(LIVE)}
-        stored = [file for out in sorted(outs) for file in self.files_below(out)]
+        stored = list(self.files_of(outs))
         inputs, cached = self.files_of_cache(stages, {file.path for file in stored})
         produced = [] if one.has_failed else [*stored, *cached]
-        program = self.program(stages)
         ended = ENDED.search(one.output) if one.has_failed else None
-        return ImportedRun(
-            key=key, tool=TOOL, operation=program.operation, kind=program.kind, command=program.command,
-            is_entry=bool(program.project_file), created=created, flags=flags,
+        run = ImportedRun(
+            key=key, tool=TOOL, operation=SAVE, kind=COMMAND, command=tuple(SAVE.split()), created=created, flags=flags,
             given=tuple(name for name, value in flags.items() if before.get(name, value) != value),
-            source=(*program.project_file, *inputs, *self.lock_before()), source_tree=one.commit,
-            source_without=(self.below(TASKS), *self.locks(), *(file.path for file in stored)), base=one.base,
+            source=(*inputs, *self.locks_before()), source_tree=one.commit, base=one.base,
+            source_without=(self.below(TASKS), *self.named(LOCK), *(file.path for file in stored)),
             status=ERROR if one.has_failed else COMPLETED, exit_status=int(ended[1]) if ended else int(one.has_failed),
             output=one.output, produced=tuple(produced),
             points=partial(read_metric_tables, metric_files(stages, listed["metrics"], produced)),
             label=one.name, comments=(Comment(one.message, "", created),) if one.message else (),
-            author=one.author if self.context.with_authors else None, left_out=tuple(dict.fromkeys(self.left_out)),
+            author=one.author if self.context.with_authors else None,
         )  # fmt: skip
+        return replace(self.with_program(run, stages), left_out=tuple(dict.fromkeys(self.left_out)))
 
     def yaml(self, path: str) -> Any:  # noqa: ANN401 - whatever a file has
         """Returns the value of a YAML file of the experiment; None without a valid one."""
         data = self.tree.read(path, 1 << 20)
         return parse_yaml(data) if data else None
 
-    def locks(self) -> list[str]:
-        """Returns the paths of the files dvc.lock."""
-        return [path for path in self.named(LOCK) if posixpath.basename(path) == LOCK]
-
     def stages(self) -> tuple[list[Stage], dict[str, list[str]]]:
         """Returns the stages of all files dvc.yaml, and the paths below their keys params, metrics and plots."""
         stages: list[Stage] = []
         listed: dict[str, list[str]] = {"params": [], "metrics": [], "plots": []}
-        for path in self.named(PIPELINE):
-            if posixpath.basename(path) != PIPELINE or not isinstance(self.yaml(path), dict):
-                continue
+        for path in (path for path in self.named(PIPELINE) if isinstance(self.yaml(path), dict)):
             with suppress(UsageError):
                 document, own = load_stages(self.tree, path)
                 # as DVC calls them: sub/dvc.yaml:train
                 stages += [replace(one, name=f"{path}:{one.name}") for one in own] if stages else own
                 for key, paths in listed.items():
-                    paths += [posixpath.join(posixpath.dirname(path), name) for name in named_paths(document.get(key))]
+                    names = named_paths(document.get(key))
+                    paths += [posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for name in names]
         return stages, listed
 
     def flags(self, files: list[str], tree: GitTree) -> dict[str, Any]:
@@ -163,25 +145,19 @@ class ExperimentReader:
                 self.left_out.append(f"parameters of {file}, which cannot be read")
         return flags
 
-    def files_below(self, path: str) -> Iterator[ImportedFile]:
-        """Yields the files of the experiment at or below a path."""
-        waiting, count = [path], 0
-        while waiting and count < MOST_FILES:
-            one, count = waiting.pop(), count + 1
-            mode = self.tree.mode(one)
-            if mode == TREE:
-                waiting += [f"{one}/{name}" for name in self.tree.names(one)]
-            elif mode in REGULAR:
-                data = self.tree.read(one, LARGEST)
-                if data is not None:
-                    yield ImportedFile(one, data)
+    def files_of(self, outs: set[str]) -> Iterator[ImportedFile]:
+        """Yields the files of the experiment at or below these paths."""
+        paths = (path for path in self.paths if not outs.isdisjoint((path, *directories_of(path))))
+        for path in islice(paths, MOST_FILES):
+            if (data := self.tree.read(path, LARGEST)) is not None:
+                yield ImportedFile(path, data)
 
     def files_of_cache(self, stages: list[Stage], known: set[str]) -> tuple[list[ImportedFile], list[ImportedFile]]:
         """Returns files in DVC's cache: inputs, which no stage writes or a `.dvc` file names, and what stages write."""
         directories = {(stage.base, stage.name.rpartition(":")[2]): stage.directory for stage in stages}
         outs: dict[str, Mapping[str, Any]] = {}
         deps: dict[str, Mapping[str, Any]] = {}
-        for lock in self.locks():
+        for lock in self.named(LOCK):
             for name, stage in table_in(self.yaml(lock), "stages").items():
                 above = posixpath.dirname(lock)
                 # of a matrix, the lock has train@1
@@ -200,11 +176,11 @@ class ExperimentReader:
         """Returns the files of DVC's cache that entries of dvc.lock point to."""
         return [file for entry in entries for file in self.cache.files(entry, self.left_out)]
 
-    def program(self, stages: list[Stage]) -> Program:
-        """Returns what ran, with a gitrun.toml that tells a restart what `dvc repro` runs, and where flags go."""
+    def with_program(self, run: ImportedRun, stages: list[Stage]) -> ImportedRun:
+        """Returns the run with what ran, and a gitrun.toml that tells a restart what `dvc repro` runs, and where flags go."""
         if not stages:
             self.left_out.append("what ran: dvc exp save and DVCLive record no command")
-            return Program(SAVE, COMMAND, tuple(SAVE.split()), ())
+            return run
         table = draft_repro(self.tree, stages)
         own = (self.tree.read(GITRUN, 1 << 20) or b"").decode(errors="replace")
         text = f"{own}\n" * bool(own) + dump_toml({"operations": {REPRO: table}})
@@ -214,11 +190,12 @@ class ExperimentReader:
             definition = None
         if definition is None:
             self.left_out.append("what its stages run: a restart starts dvc repro")
-            return Program(REPRO, COMMAND, tuple(REPRO.split()), ())
+            return replace(run, operation=REPRO, command=tuple(REPRO.split()))
         words = ("{python}", *definition.command) if definition.kind == SCRIPT else definition.command
-        return Program(REPRO, definition.kind, words, (ImportedFile(GITRUN, text.encode()),))
+        source = (ImportedFile(GITRUN, text.encode()), *run.source)
+        return replace(run, operation=REPRO, kind=definition.kind, command=words, is_entry=True, source=source)
 
-    def lock_before(self) -> list[ImportedFile]:
+    def locks_before(self) -> list[ImportedFile]:
         """Returns each dvc.lock that the experiment began with: its own tells what came of it."""
-        contents = ((path, self.tree_before.read(path, 1 << 20)) for path in self.locks())
+        contents = ((path, self.tree_before.read(path, 1 << 20)) for path in self.named(LOCK))
         return [ImportedFile(path, data) for path, data in contents if data]

@@ -183,7 +183,7 @@ def test_pipeline_that_only_dvc_unfolds_is_said(project) -> None:
 def test_experiment_without_stages_says_that_no_command_is_recorded(project) -> None:
     # as Live(save_dvc_exp=True) of DVCLive writes it
     project.write(
-        "dvc.yaml", "params: [dvclive/params.yaml]\nmetrics: [eval.json]\nplots:\n- dvclive/plots/metrics: {x: step}\n"
+        "dvc.yaml", "params: [dvclive/params.yaml]\nmetrics: [./eval.json]\nplots:\n- dvclive/plots/metrics: {x: step}\n"
     )
     project.write("dvclive/params.yaml", "lr: 0.25\n")
     project.write("dvclive/plots/metrics/train/loss.tsv", "step\ttrain/loss\n0\t0.5\n1\t0.25\n")
