@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from gitrun.model.text import COLOUR, hide_passwords, safe_text
+from gitrun.model.text import COLOUR, count_text, hide_passwords, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +61,7 @@ def answer_window(head: str, lines: Sequence[str], start: int) -> str:
         first = min(max(start, 1) - 1, count)
         end = first + count_fitting(lines[first:])
     if first == 0 and end == count:
-        return fence(f"{head} All {count:,} lines.", map(shorten_line, lines))
+        return fence(f"{head} Complete: {count_text(count, 'line')}.", map(shorten_line, lines))
     tail = f"Cut: {count - (end - first):,} of {count:,} lines are not shown."
     tail += f" To go on: start={end + 1}." if end < count else ""
     tail += " To read from the beginning: start=1." if first else ""

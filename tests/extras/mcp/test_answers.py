@@ -45,7 +45,8 @@ def test_negative_start_shows_the_end():
 
 def test_what_fits_is_not_called_cut():
     assert "Cut" not in answer_rows("2 runs.", ["a", "b"], "Hint.")
-    assert "All 2 lines." in answer_window("Output.", ["a", "b"], -200)
+    assert "Complete: 2 lines." in answer_window("Output.", ["a", "b"], -200)
+    assert "Complete: 1 line." in answer_window("Output.", ["a"], -200)
 
 
 def test_long_line_says_how_much_is_missing():
