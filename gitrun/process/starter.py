@@ -93,4 +93,8 @@ def fork_program(texts: list[bytes], count: int, streams: tuple[int, ...], mask:
 
 if __name__ == "__main__":
     os.set_inheritable(int(sys.argv[1]), False)  # noqa: FBT003 - it takes no name
-    carry_out_orders(_socket.socket(fileno=int(sys.argv[1])))
+    try:
+        carry_out_orders(_socket.socket(fileno=int(sys.argv[1])))
+    except ConnectionError:
+        # gitrun was killed before it had read an answer; stderr is that of the user
+        sys.exit(1)

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 from gitrun.process.pool import ProgramPool
 from gitrun.process.run import Command
 from gitrun.process.signals import Signals
-from gitrun.process.starting import open_starter
+from gitrun.process.starting import SCRIPT, open_starter
 from gitrun.process.streams import NoStream
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
@@ -29,7 +30,7 @@ sys.exit(3)
 """
 TIED = """
 import os, sys, time
-from gitrun.process.starting import open_starter
+from gitrun.process.starting import SCRIPT, open_starter
 starter = open_starter(lambda: None)
 child = starter.start_program(["sleep", "60"], "/", os.environ, (0, 1, 2))
 print(child.pid, flush=True)
@@ -125,3 +126,17 @@ def test_a_pool_that_is_entered_again_starts_programs(tmp_path):
                         ended = pool.wait(5)
                     statuses.append(ended[0].finish().exit_status)
     assert statuses == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_an_answer_that_nobody_reads_is_no_traceback(tmp_path):
+    with (tmp_path / "err").open("w+b") as err:
+        ours, theirs = socket.socketpair()
+        theirs.set_inheritable(True)
+        words = [sys.executable, "-I", "-S", str(SCRIPT), str(theirs.fileno())]
+        with subprocess.Popen(words, close_fds=False, stderr=err) as process:
+            theirs.close()
+            # what has arrived and is not read makes the other side see a reset
+            wait_until(lambda: len(ours.recv(64, socket.MSG_PEEK)) == 8)
+            ours.close()
+        assert process.returncode == 1
+        assert (tmp_path / "err").read_bytes() == b""
