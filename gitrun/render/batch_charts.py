@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.text import shorten
 from gitrun.render.axes import Axis, is_number, make_axis
+from gitrun.views.plots import LOGARITHMIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,18 +34,25 @@ def draw_batch(batch: RankedBatch, escape: Callable[[str], str]) -> list[tuple[s
     if len(drawn) < 2:
         return []
     metric = batch.metric
-    values = make_axis(metric, [value for _, value in drawn])
+    heights = make_axis(metric, [value for _, value in drawn])
     names = batch.flags[:FLAGS]
-    axes = {name: make_axis(name, [run.flags.get(name) for run, _ in drawn], log=name in batch.logs) for name in names}
+    tried = {name: [run.flags.get(name) for run, _ in drawn] for name in names}
+    axes = {name: make_axis(name, values, log=name in batch.logs or is_wide(values)) for name, values in tried.items()}
     minimize = batch.objective.minimize if batch.objective else None
-    charts = [(f"{metric} by trial", draw_history(drawn, values, escape, minimize=minimize))]
+    charts = [(f"{metric} by trial", draw_history(drawn, heights, escape, minimize=minimize))]
     if axes:
         fades = batch.objective is not None
-        charts.append(("parallel coordinates", draw_parallel(drawn, axes, values, escape, fades=fades)))
+        charts.append(("parallel coordinates", draw_parallel(drawn, axes, heights, escape, fades=fades)))
     for name, axis in axes.items():
-        points = [(axis.position_of(run.flags.get(name)), values.position_of(value)) for run, value in drawn]
-        charts.append((f"{metric} by {name}", draw_points(points, axis, values, escape)))
+        points = [(axis.position_of(run.flags.get(name)), heights.position_of(value)) for run, value in drawn]
+        charts.append((f"{metric} by {name}", draw_points(points, axis, heights, escape)))
     return charts
+
+
+def is_wide(values: Iterable[object]) -> bool:
+    """Returns whether positive numbers span two powers of ten, so that small ones need a logarithmic axis to be told apart."""
+    numbers = [value for value in values if isinstance(value, int | float) and is_number(value)]
+    return bool(numbers) and min(numbers) > 0 and max(numbers) / LOGARITHMIC >= min(numbers)
 
 
 def draw_history(drawn: Drawn, values: Axis, escape: Callable[[str], str], *, minimize: bool | None) -> str:

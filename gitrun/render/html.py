@@ -179,13 +179,15 @@ def render_batch(batch: RankedBatch) -> str:
     rows = "".join(render_trial(batch, place, row) for place, row in enumerate(shown))
     head = render_heading(trial_heading(batch))
     charts = "".join(
-        f"<h3>{render_code(clip_text(title, 60))}</h3>\n{chart}\n" for title, chart in draw_batch(batch, escape_text)
+        f"<section><h3>{render_code(clip_text(title, 60))}</h3>\n{chart}</section>\n"
+        for title, chart in draw_batch(batch, escape_text)
     )
     title = f"<h2>Trials of {link_run(batch.run)}, {batch.order}</h2>"
     left = len(batch.trials) - len(shown)
     caption = f"{len(shown):,} of {len(batch.trials):,} trials" if left else f"{len(shown):,} trials"
     table = f'<table class="trials"><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return f'{render_points(batch) if batch.points else ""}{title}\n<div class="scroll">{table}</div>\n{charts}'
+    pictures = f'<div class="charts">{charts}</div>' if charts else ""
+    return f'{render_points(batch) if batch.points else ""}{title}\n<div class="scroll">{table}</div>\n{pictures}'
 
 
 def render_heading(names: Sequence[str]) -> str:

@@ -434,6 +434,20 @@ def test_trials_are_folded_into_their_batch_until_asked_for(own_server, open_pag
     wait_until(lambda: page.url.endswith(f"/batches/{batch}"))
 
 
+def test_trials_of_a_grid_are_ranked_and_the_best_is_named(own_server, open_page) -> None:
+    own_server.run("train.py", "steps=[2,5,3]")
+    (batch,) = listed(own_server, "--op", "train.py+")
+    page = open_page(own_server, f"/batches/{batch}")
+
+    heads = page.locator("[aria-label='Trials, best first'] tbody th")
+    wait_until(lambda: heads.all_inner_texts() == ["2", "3", "1"])
+    best = own_server.run("select", "--batch", batch, "--min", "loss").stdout[:8]
+    assert f"Lowest loss 0.2 {best} trial 2" in page.locator("p.best").inner_text()
+    (command, _) = page.locator(".foot code").all_inner_texts()
+    ranked = own_server.run(*command.split()[2:], "--columns", "steps").stdout.split()
+    assert ranked == ["steps", "5", "3", "2"]
+
+
 def test_a_deleted_run_leaves_and_the_page_says_how_to_restore_it(own_server, open_page) -> None:
     page = open_page(own_server)
     runs = rows_of(page)
