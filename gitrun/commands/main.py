@@ -8,11 +8,12 @@ import os
 import sys
 from contextlib import nullcontext
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gitrun import commands
 from gitrun.commands import declared
 from gitrun.commands.verbs import LOOKING, MANUAL, PLUMBING, VERBS, load_command, load_verb, print_help
+from gitrun.dataclass import dataclass
 from gitrun.errors import GitrunError, UnknownOperation, joined
 from gitrun.model.text import escape_surrogates, hide_passwords, safe_text
 
@@ -172,7 +173,8 @@ def explain(error: GitrunError, words: list[str]) -> tuple[str, str]:
     return commands.usage_errors.explain_unknown_operation(error, words)
 
 
-class ErrorReport(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
     """An error to report: its kind for programs, message and hint for people, and the exit code."""
 
     kind: str

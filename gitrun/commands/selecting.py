@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from gitrun.process.streams import Stream
     from gitrun.views.select import Query
 
+    F = TypeVar("F", bound=Callable[..., Any])
+
 WIDTH = 30
 """Characters of the bar."""
 MANY = 2_000
 """Runs from which reading takes long enough for a bar."""
 
-
-F = TypeVar("F", bound="Callable[..., Any]")
 
 MOST = 10
 """Runs that are reported one by one; further ones are counted."""

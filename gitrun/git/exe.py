@@ -8,7 +8,7 @@ import re
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from gitrun import git
 from gitrun.dataclass import dataclass, field, replace
@@ -473,9 +473,6 @@ def keep_processes(git: Git) -> Iterator[Git]:
         return
     with KeptProcesses() as processes:
         yield replace(git, processes=processes)
-
-
-OneCoprocess = TypeVar("OneCoprocess", bound="Coprocess")
 
 
 class Coprocess:

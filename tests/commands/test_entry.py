@@ -98,3 +98,24 @@ def test_the_executable_is_found_through_links(repo, tmp_path):
 def test_the_installed_executable_is_the_one_of_the_package():
     installed = Path(sysconfig.get_path("scripts"), "git-run")
     assert installed.read_bytes() == (Path(__file__).parents[2] / "gitrun" / "share" / "bin" / "git-run").read_bytes()
+
+
+@pytest.mark.parametrize("waiting", ["atexit.register(say)", "threading.Thread(target=say).start()"])
+def test_a_call_ends_only_after_what_waits_for_its_end(repo, waiting):
+    code = (
+        "import atexit, sys, threading, time\n"
+        "def say(): time.sleep(0.3); sys.stdout.write('ended')\n"
+        f"{waiting}\nsys.argv = ['git-run', 'list']\nfrom gitrun.commands.entry import main\nmain()"
+    )
+    done = subprocess.run((sys.executable, "-c", code), cwd=repo.path, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("ended")
+
+
+def test_output_that_cannot_be_written_is_an_error(repo):
+    repo.run("echo.py", check=True)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            ("git", "run", "list"), cwd=repo.path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode != 0
+    assert "No space left" in done.stderr

@@ -11,7 +11,18 @@ import pytest
 
 from gitrun.errors import GitFailed
 from gitrun.git.exe import KeptProcesses, open_repository
-from gitrun.git.objects import LARGEST_KEPT, MOST_KEPT, Entry, Loose, Objects, TreeMaker, edit_tree, entry_at, tree_of_commit
+from gitrun.git.objects import (
+    LARGEST_KEPT,
+    MOST_KEPT,
+    Entry,
+    Loose,
+    Objects,
+    TreeMaker,
+    edit_tree,
+    entry_at,
+    read_loose_object,
+    tree_of_commit,
+)
 from gitrun.model.tree import FILE, LINK, TREE
 
 
@@ -125,3 +136,34 @@ def test_memory_is_bounded_and_keeps_what_is_read_again(remembering):
     assert len(memory._objects) == MOST_KEPT
     assert memory.get(large, 1 << 30) is None
     assert memory.get(first, 1 << 30).data == b"first"
+
+
+@pytest.mark.parametrize("name", ["", "^{tree}", ":echo.py", ":sub", ":sub/deep.txt", ":sub/none", ":none"])
+@pytest.mark.parametrize("limit", [0, 1 << 20])
+def test_loose_objects_are_what_git_says_without_a_git(repo, git, name, limit):
+    repo.write("sub/deep.txt", "x" * 10_000)
+    repo.commit()
+    head = repo.git("rev-parse", "HEAD")
+    with Objects(git) as objects:
+        read = objects.read(head + name, limit)
+        assert objects._process is None
+        assert read == objects._read_many([head + name], limit)[0]
+
+
+def test_a_damaged_loose_object_is_left_to_git(repo, git):
+    blob = repo.git("rev-parse", "HEAD:echo.py")
+    path = git.common_dir / "objects" / blob[:2] / blob[2:]
+    whole = path.read_bytes()
+    path.chmod(0o644)
+    for damaged in (b"", whole[: len(whole) // 2], b"x" + whole):
+        path.write_bytes(damaged)
+        assert read_loose_object(f"{git.common_dir}/objects/", blob, 1 << 20) is None
+
+
+def test_a_path_is_looked_up_on_disk_and_not_in_memory(repo, remembering):
+    writer = Loose(remembering)
+    blob = writer.write("blob", b"gone")
+    tree = writer.make({b"a": Entry(FILE, blob)})
+    (remembering.common_dir / "objects" / blob[:2] / blob[2:]).unlink()
+    with Objects(remembering) as objects:
+        assert objects.read(f"{tree}:a") is None
