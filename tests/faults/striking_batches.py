@@ -74,7 +74,9 @@ def finish(repo: Repo, *, looks_first: bool) -> int:
     for count in range(TRIES):
         batches = [run for run in Project(repo.path).list_runs() if run.operation.endswith("+")]
         assert len(batches) <= 1, batches
-        if batches and batches[0].status == "completed":
+        counts = batches[0].attempt.counts if batches else None
+        # a trial whose program alone was killed is terminated, and the batch goes on without it
+        if batches and batches[0].status == "completed" and counts and counts.completed == COUNT:
             return count
         words = ("--restart", batches[0].id) if batches else WORDS[1:]
         ended = repo.run(*words)
