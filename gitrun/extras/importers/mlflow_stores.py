@@ -197,8 +197,5 @@ def find_artifacts(directory: Path, uri: str, key: str) -> Path | None:
     location, top = Path(os.path.normpath(directory / unquote(parts.path))), Path(os.path.normpath(directory.absolute()))
     # <directory>/mlruns/1/<run>/artifacts
     inside = location.is_relative_to(top) and location.parts[-2:] == (key, "artifacts")
-    return (
-        location
-        if inside and not any(one.is_symlink() for one in (location, *location.parents) if one.is_relative_to(top))
-        else None
-    )
+    is_linked = any(one.is_symlink() for one in (location, *location.parents) if one.is_relative_to(top))
+    return location if inside and not is_linked else None

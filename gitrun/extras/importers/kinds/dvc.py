@@ -17,15 +17,7 @@ from gitrun.dataclass import replace
 from gitrun.errors import NoWorktree, UsageError
 from gitrun.extras.importers.drafts import directories_of
 from gitrun.extras.importers.dvc_experiments import TEMPORARY, Experiment, list_experiments
-from gitrun.extras.importers.dvc_files import (
-    DVC,
-    Cache,
-    entries_below,
-    find_cache,
-    find_project,
-    metric_files,
-    named_paths,
-)
+from gitrun.extras.importers.dvc_files import DVC, Cache, entries_below, find_cache, find_project, metric_files, named_paths
 from gitrun.extras.importers.foreign_files import clean_text, parse_yaml, table_in
 from gitrun.extras.importers.imported import ImportedFile, ImportedRun, LeftOut, read_time
 from gitrun.extras.importers.metric_tables import read_metric_tables

@@ -11,7 +11,7 @@ from guild_project import CANARY, GuildProject
 from repository import Repo
 
 from gitrun import Project
-from gitrun.extras.importers.kinds.guild import PLAIN_ATTRS
+from gitrun.extras.importers.guild_runs import PLAIN_ATTRS
 
 pytestmark = pytest.mark.slow
 
