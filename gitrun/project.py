@@ -492,10 +492,10 @@ class Project:
 
     def watch(self, run: Run, stream: Stream) -> Run:
         """Shows a run's output until it ends, or the recorded output. Returns the run afterwards."""
-        # the run may end before this process can follow it
+        # the run may end before this process can follow it; its output is then in a result that `run` does not know
         if not lifecycle.attach.follow_output(self.git, run.id, stream):
             with protect_terminal(stream) as protected:
-                protected.write(self.read_file(run, "output"))
+                protected.write(self.read_file(self.find(run.id), "output"))
         return self.find(run.id)
 
     def live_output(self, run: Run) -> LiveOutput:
