@@ -99,17 +99,21 @@ def test_programs_die_with_gitrun():
 
 
 def test_programs_start_without_a_starter_that_was_killed(tmp_path):
+    # it is killed when it has told that the program runs, and never this process
+    kill = f"sleep 0.5; test $PPID = {os.getpid()} && exit 5; kill -9 $PPID; sleep 60"
     with Signals() as signals, ProgramPool(signals) as pool:
-        words = ("exit 3", "kill -9 $PPID; sleep 60", "exit 4")
-        commands = [Command(("sh", "-c", each), tmp_path, os.environ, "t", stdin=False) for each in words]
-        statuses = []
-        for number, command in enumerate(commands):
-            pool.start(command, tmp_path / str(number), (NoStream(), NoStream()))
-            ended = []
-            while not ended:
-                ended = pool.wait(5)
-            statuses.append(ended[0].finish().exit_status)
+        statuses = [run_shell(pool, tmp_path / words[:6], words) for words in ("exit 3", kill, "exit 4")]
     assert statuses == [3, -signal.SIGKILL, 4]
+
+
+def run_shell(pool: ProgramPool, live: Path, words: str) -> int:
+    """Runs a shell in the pool. Returns its exit status."""
+    command = Command(("sh", "-c", words), live.parent, os.environ, "t", stdin=False)
+    pool.start(command, live, (NoStream(), NoStream()))
+    ended = []
+    while not ended:
+        ended = pool.wait(5)
+    return ended[0].finish().exit_status
 
 
 def test_a_pool_that_is_entered_again_starts_programs(tmp_path):
@@ -118,13 +122,7 @@ def test_a_pool_that_is_entered_again_starts_programs(tmp_path):
         pool = ProgramPool(signals)
         for number in range(4):
             with pool:
-                for again in range(2):
-                    command = Command(("sh", "-c", f"exit {number}"), tmp_path, os.environ, "t", stdin=False)
-                    pool.start(command, tmp_path / f"{number}.{again}", (NoStream(), NoStream()))
-                    ended = []
-                    while not ended:
-                        ended = pool.wait(5)
-                    statuses.append(ended[0].finish().exit_status)
+                statuses += [run_shell(pool, tmp_path / f"{number}.{again}", f"exit {number}") for again in range(2)]
     assert statuses == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
