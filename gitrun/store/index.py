@@ -538,10 +538,11 @@ class Index:
             git.objects.Objects(self._git) if len(names) < MANY else store.runs.reader_of_all(self._git)
         )
         with reading as reader, garbage_collector_off():
+            customs = store.foreign.ForeignRuns(self._git, reader)
             for start in range(0, len(names), ROUND):
                 some = dict(names[start : start + ROUND])
                 try:
-                    runs_read = store.runs.read_runs(self._git, reader, some, frozenset())
+                    runs_read = store.runs.read_runs(self._git, reader, some, frozenset(), customs)
                 except ObjectsGone:  # a truncated tree kills git cat-file, and with it the answers for other runs
                     with store.runs.local_reader(self._git) as steady:
                         runs_read = store.runs.read_runs(self._git, steady, some, frozenset())

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitrun.git.objects import Object, ObjectReader
     from gitrun.model.run import Attempt
     from gitrun.store.commits import Commit
+    from gitrun.store.foreign import ForeignRuns
 
 
 PARTS = (record_files.FLAGS, record_files.RUN, record_files.RESULT, record_files.NOTES)
@@ -59,10 +60,12 @@ class LastAttempt:
         return self.result or self.attempt
 
 
-def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: frozenset[str]) -> list[Run | BrokenRun]:
+def read_runs(
+    git: Git, objects: ObjectReader, names: Mapping[str, str], live: frozenset[str], customs: ForeignRuns | None = None
+) -> list[Run | BrokenRun]:
     """Reads the runs (id -> tip), newest attempt first. Unreadable ones come last, each with its reason.
 
-    `live` has the ids of running runs.
+    `live` has the ids of running runs. Who reads very many runs in rounds gives the same `customs` each time.
     """
     wrong = {run: why for run, tip in names.items() if (why := reason_not_a_run(run, tip))}
     sound = {run: tip for run, tip in names.items() if run not in wrong}
@@ -70,7 +73,7 @@ def read_runs(git: Git, objects: ObjectReader, names: Mapping[str, str], live: f
     # one question for the files of all runs
     parts = objects.read_many([name for tip in sound.values() for name in object_names(lasts.get(tip), tip)])
     runs: list[Run] = []
-    customs = store.foreign.ForeignRuns(git, objects)
+    customs = customs or store.foreign.ForeignRuns(git, objects)
     broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
     for position, (run, tip) in enumerate(sound.items()):
         contents = dict(zip(PARTS, parts[position * len(PARTS) : (position + 1) * len(PARTS)], strict=True))
