@@ -538,7 +538,7 @@ class Index:
             git.objects.Objects(self._git) if len(names) < MANY else store.runs.reader_of_all(self._git)
         )
         with reading as reader, garbage_collector_off():
-            customs = store.foreign.ForeignRuns(self._git, reader)
+            customs = store.foreign.ForeignRuns(self._git, reader) if names else None
             for start in range(0, len(names), ROUND):
                 some = dict(names[start : start + ROUND])
                 try:
