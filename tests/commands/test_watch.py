@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 
 from keyboard import Terminal
-from supervised import said, start
+from supervised import said, start, until
+
+from gitrun import Project
+from gitrun.process.streams import TextStream
 
 
 def test_watch_latest_follows_the_running_run_and_no_other(repo) -> None:
@@ -28,6 +32,16 @@ def test_watch_shows_what_a_run_writes_until_it_ends(repo):
     watching = start(repo, "watch", "1")
     assert watching.communicate(timeout=20)[0] == b"ready\ndone\n"
     process.communicate(timeout=20)
+
+
+def test_a_run_that_ended_meanwhile_is_watched_to_its_recorded_output(repo):
+    process = start(repo, "--", "sh", "-c", "echo ready; read line; echo done", stdin=subprocess.PIPE)
+    said(process)
+    project, shown = Project(repo.path), io.StringIO()
+    running = until(lambda: next((run for run in project.list_runs() if run.status == "running"), None))
+    process.communicate(b"\n", timeout=20)
+    assert project.watch(running, TextStream(lambda: shown)).status == "completed"
+    assert shown.getvalue() == "ready\ndone\n"
 
 
 def test_a_terminal_obeys_nothing_of_what_a_run_wrote(repo) -> None:

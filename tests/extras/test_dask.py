@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,13 @@ def permits():
     found.close()
 
 
-def await_permits(permits, count: int) -> None:
-    """Waits until so many permits are granted."""
+def await_permits(permits, count: int) -> int:
+    """Waits until so many permits are granted. Returns how many are."""
     granted = 0
     while granted < count:
         assert select.select([permits.descriptor], [], [], 30)[0], "no permit was granted"
         granted += permits.count_granted()
+    return granted
 
 
 def test_as_many_permits_are_granted_as_there_are_threads(permits) -> None:
@@ -57,13 +59,20 @@ def test_as_many_permits_are_granted_as_there_are_threads(permits) -> None:
 
 def test_two_clusters_share_a_machine(permits) -> None:
     other = start_local(1)
+    other.request({})
+    permits.request({})
+    assert (await_permits(other, 1), await_permits(permits, 1)) == (1, 1)
     other.close()
 
 
-def test_permits_that_nobody_takes_do_not_keep_a_cluster(permits) -> None:
+def test_permits_that_nobody_takes_do_not_keep_a_cluster() -> None:
+    permits = start_local(2)
     for _ in range(5):
         permits.request({})
-    await_permits(permits, 2)
+    assert await_permits(permits, 2) == 2
+    begun = time.monotonic()
+    permits.close()
+    assert time.monotonic() - begun < 20
 
 
 def wait(cluster, count: int):
