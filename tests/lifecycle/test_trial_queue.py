@@ -73,8 +73,8 @@ def test_a_search_varies_a_conditional_flag_only_where_it_exists(repo, optimizer
 NOISY = """
 import os
 n, lr = 1, 0.5
-noise = int(os.environ["GITRUN_SEED"]) % 97
-print("loss:", n + noise / 1000)
+noise = int(os.environ["GITRUN_SEED"]) % 999_983
+print("loss:", n + noise / 1_000_000)
 """
 
 
@@ -123,7 +123,9 @@ def test_a_deleted_repeat_is_started_again(noisy):
 
 
 def test_the_best_point_is_that_with_the_best_median(noisy):
-    noisy.write("noisy.py", NOISY.replace("n + noise / 1000", "n + noise / 1000 if n == 2 else 0.5 if noise == 3 else 5"))
+    noisy.write(
+        "noisy.py", NOISY.replace("n + noise / 1_000_000", "n + noise / 1_000_000 if n == 2 else 0.5 if noise == 3 else 5")
+    )
     ended = noisy.run("noisy.py", "n=[1,2]", "--repeat", "5", "--random-seed", "3", "--minimize", "loss", check=True)
     trials = trials_of(noisy)
     losses = {n: sorted(loss for _, other, loss in trials if other == n) for n in (1, 2)}
