@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun.dataclass import replace
 from gitrun.errors import BadProjectFile, UsageError
+from gitrun.model.encode import format_inline
 from gitrun.model.entry import ARGS, ENV, FILE_PREFIX, GLOBALS, Definition, Input, Need, Step
 from gitrun.model.flags import Flag, Typed, copy_value, is_flag_name, resolve_flags, same_value
 from gitrun.model.plan import GITRUN, PYPROJECT
@@ -28,6 +29,8 @@ STEP_OPTIONS = {
     "optimizer": "optimizer", "max-trials": "max_trials", "minimize": "minimize", "maximize": "maximize", "jobs": "jobs",
 }  # fmt: skip
 """Keys of a step that is a batch, and the options of a request that they stand for."""
+OF_A_SHELL = frozenset("|&;<>()$`*?~#\n")
+"""Characters by which a command line is likely to mean something that only a shell understands."""
 KINDS = ("any", "number", "int", "float", "str", "bool", "list")
 OPERATION = (
     "description", "script", "command", "notebook", "steps", "flags-to", "flags", "metrics", "needs", "resolve", "inputs",
@@ -233,11 +236,25 @@ def parse_body(item: Item) -> tuple[str, tuple[str, ...], tuple[Step, ...]]:
         steps = tuple(map(parse_step, item.list()))
         return STEPS, (), steps or item.fail("needs at least one step")
     if key == "command":
-        return COMMAND, item.several(), ()
+        words = item.several()
+        if isinstance(item.value, str) and len(item.value.split()) > 1:
+            item.fail("must be a list of words, not one text", f"For example: command = {split_command(item.value)}")
+        return COMMAND, words, ()
     path = item.inside()
     if key == "notebook":
         return NOTEBOOK, (path,), ()
     return (SCRIPT if path.endswith(".py") else PROGRAM), (path,), ()
+
+
+def split_command(text: str) -> str:
+    """Returns the list of gitrun.toml that runs a command line: its words, or `sh` where only a shell understands it."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = []
+    if not words or set(text) & OF_A_SHELL:
+        words = ["sh", "-c", text]
+    return f"[{', '.join(map(format_inline, words))}]"
 
 
 def parse_step(item: Item) -> Step:

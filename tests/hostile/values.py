@@ -164,6 +164,6 @@ def folders(forge: Forge, first: str) -> dict[str, Case]:
         "a .gitmodules that runs": named(forge.attempt([("100644", b".gitmodules", forge.blob(b'[submodule "x"]\npath = x\nurl = ext::touch owned\nupdate = !touch owned\n'))]), sound=True),
         "attributes of a megabyte": named(forge.attempt([("100644", b".gitattributes", forge.blob(b"* a=b\n" * 200_000))]), sound=True),
         "a gitrun.toml that cannot be read": named(forge.attempt([("100644", b"gitrun.toml", forge.blob(b"[" * 5000))]), sound=True),
-        "a gitrun.toml that runs": named(forge.attempt([("100644", b"gitrun.toml", forge.blob(b'[operations.x]\ncommand = "touch owned"\nflags = "import"\n'))]), sound=True),
+        "a gitrun.toml that runs": named(forge.attempt([("100644", b"gitrun.toml", forge.blob(b'[operations.x]\ncommand = ["touch", "owned"]\nflags = "import"\n'))]), sound=True),
         **{f"a file called {name}": named(forge.attempt([("100644", path, text)]), sound=True) for name, path in named_so.items()},
     }  # fmt: skip

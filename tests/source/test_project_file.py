@@ -45,6 +45,9 @@ BAD = {
     'script = "~/a.py"': "operations.a.script must be a path inside the repository",
     'script = "./"': "operations.a.script must be a path inside the repository",
     "command = []": "operations.a.command needs at least one text",
+    'command = "cat model.txt"': "operations.a.command must be a list of words, not one text",
+    'command = "a | b"': "operations.a.command must be a list of words, not one text",
+    "command = \"say 'it\"": "operations.a.command must be a list of words, not one text",
     'command = ["a", 1]': "operations.a.command must be text, not 1",
     'command = "a\\u0000"': "operations.a.command must be text, not ",
     "steps = []": "operations.a.steps needs at least one step",
@@ -123,6 +126,20 @@ def test_what_is_bad_is_named(body, said) -> None:
         one(body)
     assert caught.value.message.partition(": ")[2].startswith(said)
     assert caught.value.exit_code == 129
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cat model.txt", '["cat", "model.txt"]'), ("./run --name 'a b'", '["./run", "--name", "a b"]'),
+        ("sort a | uniq", '["sh", "-c", "sort a | uniq"]'), ('say "it', '["sh", "-c", "say \\"it"]'),
+    ],
+)  # fmt: skip
+def test_a_command_line_in_one_text_is_shown_as_a_list_of_words(text, words) -> None:
+    with pytest.raises(UsageError, match="must be a list of words, not one text") as caught:
+        one(f"command = {json.dumps(text)}")
+    assert caught.value.hint == f"For example: command = {words}"
+    assert one(f"command = {words}").command == tuple(json.loads(words))
 
 
 @pytest.mark.parametrize("body", BAD)
