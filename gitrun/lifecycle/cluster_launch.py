@@ -156,8 +156,11 @@ def start_by_workers(session: Session, request: Request, prompts: Prompts) -> St
 def refuse_options(request: Request) -> None:
     """Raises UsageError for options that do not apply elsewhere."""
     is_elsewhere = not (request.on or "").startswith(LOCAL)
+    # with a remote, staging is what happens anyway
+    starts = is_cluster(request.on or "")
     for option, is_given in (
-        ("--in-place", request.in_place), ("--background", request.background), ("--stage", request.stage),
+        ("--in-place", request.in_place), ("--background", request.background),
+        ("--stage", starts and request.stage), ("--stage-trials", starts and request.stage_trials),
         ("--bring", bool(request.bring)), ("--gpus", is_elsewhere and request.gpus is not None),
         ("--gpus-per-trial", is_elsewhere and request.gpus_per_trial is not None),
         ("--prune", is_elsewhere and bool(request.prune) and request.prune != "none"),

@@ -16,7 +16,9 @@ def list_runs(repo) -> list[dict]:
 
 
 @pytest.mark.parametrize(
-    "words", [["--gpus", "0"], ["--gpus-per-trial", "1"], ["--in-place"], ["--prune", "median"]], ids=" ".join
+    "words",
+    [["--gpus", "0"], ["--gpus-per-trial", "1"], ["--in-place"], ["--prune", "median"], ["--stage"], ["--stage-trials"]],
+    ids=" ".join,
 )
 def test_options_for_this_machine_are_refused_elsewhere(repo, words) -> None:
     ended = repo.run("echo.py", "x=[1.0,2.0]", "--on", "tcp://127.0.0.1:1", *words)
@@ -38,15 +40,17 @@ def team(tmp_path):
     return make_team(tmp_path)
 
 
-def test_a_run_for_plain_workers_is_staged_and_pushed(team) -> None:
-    ended = team.ann.run("echo.py", "x=7.0", "--on", "origin", check=True)
+@pytest.mark.parametrize("words", [[], ["--stage"]], ids=" ".join)
+def test_a_run_for_plain_workers_is_staged_and_pushed(team, words) -> None:
+    ended = team.ann.run("echo.py", "x=7.0", *words, "--on", "origin", check=True)
     (run_id,) = tip(team.remote)
     assert f"1 run handed out. To execute: git run worker origin --once {run_id}" in ended.stderr
     assert team.bob.run("worker", "origin", "--once", run_id, check=True).stdout == "7.0 2 'a'\n"
 
 
-def test_a_batch_for_plain_workers_is_pushed_with_its_trials(team) -> None:
-    ended = team.ann.run("echo.py", "x=[1.0,2.0,3.0]", "--on", "origin", check=True)
+@pytest.mark.parametrize("words", [[], ["--stage"], ["--stage-trials"]], ids=" ".join)
+def test_a_batch_for_plain_workers_is_pushed_with_its_trials(team, words) -> None:
+    ended = team.ann.run("echo.py", "x=[1.0,2.0,3.0]", *words, "--on", "origin", check=True)
     assert "3 runs handed out. To execute: git run worker origin --batch " in ended.stderr
     assert tip(team.remote) == tip(team.ann)
     (batch,) = {run["batch"] for run in list_runs(team.ann) if run["trial"]}
