@@ -22,6 +22,8 @@ BLOCKED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.
 PR_SET_PDEATHSIG = 1
 ANSWER = struct.Struct("<ii")
 """The answer to an order: process id (0: it could not be started) and error number, or the wait status and 0."""
+BEGUN = -1
+"""Stands in place of the error number in what a child sends before it becomes the program, with its process id."""
 DESCRIPTORS = struct.Struct("3i")
 LIBC = ctypes.CDLL(None)
 READY = ANSWER.pack(-1, 0)
@@ -36,7 +38,7 @@ def carry_out_orders(connection: _socket.socket) -> None:
     gc.disable()
     connection.send(READY)
     while True:
-        head, ancillary, _, _ = connection.recvmsg(4, _socket.CMSG_SPACE(DESCRIPTORS.size))
+        head, ancillary, _, _ = connection.recvmsg(4, _socket.CMSG_SPACE(DESCRIPTORS.size), _socket.MSG_CMSG_CLOEXEC)
         if len(head) < 4:
             return
         count, *texts = receive(connection, int.from_bytes(head, "little")).split(b"\0")
@@ -44,7 +46,7 @@ def carry_out_orders(connection: _socket.socket) -> None:
             connection.send(ANSWER.pack(os.waitpid(int(texts[0]), 0)[1], 0))
             continue
         streams = DESCRIPTORS.unpack(ancillary[0][2])
-        connection.send(ANSWER.pack(*fork_program(texts, int(count), streams, before)))
+        connection.send(ANSWER.pack(*fork_program(connection, texts, int(count), streams, before)))
         for descriptor in streams:
             os.close(descriptor)
 
@@ -57,7 +59,9 @@ def receive(connection: _socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-def fork_program(texts: list[bytes], count: int, streams: tuple[int, ...], mask: set[int | signal.Signals]) -> tuple[int, int]:
+def fork_program(
+    connection: _socket.socket, texts: list[bytes], count: int, streams: tuple[int, ...], mask: set[int | signal.Signals]
+) -> tuple[int, int]:
     """Starts a program: so many words, its directory, its variables. Returns its process id, or 0 and the error number."""
     words, directory = texts[:count], texts[count]
     environ = dict(text.split(b"=", 1) for text in texts[count + 1 :])
@@ -77,6 +81,8 @@ def fork_program(texts: list[bytes], count: int, streams: tuple[int, ...], mask:
             os.dup2(streams[2], 2)
             os.chdir(directory)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            # if this process is killed before it answers, gitrun knows that the program may have begun
+            connection.send(ANSWER.pack(os.getpid(), BEGUN))
             execute(words[0], words, environ)
         except OSError as error:
             number = error.errno or number

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from gitrun.process.starter import ANSWER, DESCRIPTORS, READY, receive
+from gitrun.process.starter import ANSWER, BEGUN, DESCRIPTORS, READY, receive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,9 +74,10 @@ class Starter:
     def start_program(
         self, words: Sequence[str], directory: Path, environ: Mapping[str, str], streams: tuple[int, int, int]
     ) -> Process | None:
-        """Starts a program with these descriptors as its first three. Returns None if the starter has ended.
+        """Starts a program with these descriptors as its first three. Returns None if the starter had ended before.
 
-        Raises OSError and ValueError as `subprocess.Popen` does.
+        If the starter ends while it starts the program, the program has begun: starting it again would run it twice. Raises
+        OSError and ValueError as `subprocess.Popen` does.
         """
         texts = (*words, str(directory), *(f"{name}={value}" for name, value in environ.items()))
         order = os.fsencode("\0".join((str(len(words)), *texts)))
@@ -87,9 +88,14 @@ class Starter:
             pid, number = self._ask(order, rights)
         except StarterEnded:
             return None
-        if number:
+        child = pid
+        if number == BEGUN:
+            # if the starter was killed after this, the kernel has killed the child too, perhaps in the midst of the program
+            with suppress(StarterEnded):
+                pid, number = self._read_answer()
+        if number > 0:
             raise OSError(number, os.strerror(number), words[0])
-        return StartedProcess(self, pid)
+        return StartedProcess(self, child)
 
     def reap(self, pid: int) -> int:
         """Returns the wait status of a program that has ended. Raises StarterEnded."""
@@ -100,6 +106,12 @@ class Starter:
         try:
             sent = self._socket.sendmsg([whole], rights)
             self._socket.sendall(whole[sent:])
+        except ConnectionError as error:
+            raise StarterEnded from error
+        return self._read_answer()
+
+    def _read_answer(self) -> tuple[int, int]:
+        try:
             answer = receive(self._socket, ANSWER.size)
         except ConnectionError as error:
             raise StarterEnded from error
@@ -121,7 +133,11 @@ class StartedProcess:
     def __init__(self, starter: Starter, pid: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._starter, self._descriptor = starter, os.pidfd_open(pid)
+        self._starter, self._descriptor = starter, -1
+        try:
+            self._descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:  # killed with the starter, and reaped by whoever adopted it
+            self.returncode = -signal.SIGKILL
 
     def poll(self) -> int | None:
         """Returns the exit status as in Python; None while it runs."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from gitrun.process import starting
 from gitrun.process.pool import ProgramPool
 from gitrun.process.run import Command
 from gitrun.process.signals import Signals
@@ -35,6 +36,21 @@ starter = open_starter(lambda: None)
 child = starter.start_program(["sleep", "60"], "/", os.environ, (0, 1, 2))
 print(child.pid, flush=True)
 os.kill(os.getpid(), 9)
+"""
+
+# the starter itself, which dies when the program has begun and nobody has been told
+DYING = """
+import os, signal, sys, time
+starter = {"__name__": "starter"}
+exec(open(%r).read(), starter)
+fork = starter["fork_program"]
+def fork_and_die(*words):
+    fork(*words)
+    while not os.path.exists(%r):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+starter["fork_program"] = fork_and_die
+starter["carry_out_orders"](starter["_socket"].socket(fileno=int(sys.argv[1])))
 """
 
 
@@ -104,6 +120,32 @@ def test_programs_start_without_a_starter_that_was_killed(tmp_path):
     with Signals() as signals, ProgramPool(signals) as pool:
         statuses = [run_shell(pool, tmp_path / words[:6], words) for words in ("exit 3", kill, "exit 4")]
     assert statuses == [3, -signal.SIGKILL, 4]
+
+
+def test_a_program_that_began_is_not_started_again_when_the_starter_dies(tmp_path, monkeypatch):
+    begun = tmp_path / "begun"
+    (tmp_path / "dying.py").write_text(DYING % (str(SCRIPT), str(begun)))
+    monkeypatch.setattr(starting, "SCRIPT", tmp_path / "dying.py")
+    once = f"echo begun >> {begun}; test $(wc -l < {begun}) -gt 1 || exec sleep 60"
+    with Signals() as signals, ProgramPool(signals) as pool:
+        statuses = [run_shell(pool, tmp_path / words[:6], words) for words in ("exit 3", once, "exit 4")]
+    assert statuses == [3, -signal.SIGKILL, 4]
+    assert begun.read_text() == "begun\n"
+
+
+def test_a_program_that_did_not_begin_is_started_when_the_starter_dies(tmp_path, monkeypatch):
+    (tmp_path / "dying.py").write_text(DYING.replace("fork(*words)", "") % (str(SCRIPT), str(tmp_path)))
+    monkeypatch.setattr(starting, "SCRIPT", tmp_path / "dying.py")
+    with Signals() as signals, ProgramPool(signals) as pool:
+        assert [run_shell(pool, tmp_path / words[-1], words) for words in ("exit 3", "exit 4")] == [3, 4]
+
+
+def test_a_program_inherits_no_descriptors_of_the_starter(starter, tmp_path):
+    with Path(os.devnull).open("rb") as nothing, (tmp_path / "out").open("w+b") as out:
+        streams = (nothing.fileno(), out.fileno(), out.fileno())
+        assert starter.start_program(["ls", "-l", "/proc/self/fd"], tmp_path, os.environ, streams).wait() == 0
+    leaked = [line for line in (tmp_path / "out").read_text().splitlines() if "socket:" in line or str(tmp_path) in line]
+    assert len(leaked) == 2  # its stdout and stderr
 
 
 def run_shell(pool: ProgramPool, live: Path, words: str) -> int:
