@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
     from typing import Any, AnyStr
+    from typing import Protocol as Protocol
+else:
+    Protocol = object
+    """What values have in common is for checkers of types. A plain class costs no import of typing."""
 
 
 def lazy_modules(package: str) -> Callable[[str], ModuleType]:

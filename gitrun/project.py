@@ -11,7 +11,6 @@ import sys
 from contextlib import contextmanager, suppress
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views, workspace
 from gitrun.dataclass import replace
@@ -24,8 +23,10 @@ from gitrun.process.environment import copy_environment
 from gitrun.process.streams import TextStream, close_open_line, protect_terminal
 from gitrun.store.live import recorded_runs
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, BinaryIO
 
     from gitrun.lifecycle.attach import LiveOutput
     from gitrun.lifecycle.batch_verify import BatchVerdict

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitrun import commands, views
 from gitrun.commands import declared
@@ -26,8 +25,10 @@ from gitrun.render.run_list import ListStyle, list_rows
 from gitrun.render.text import Shape, run_json
 from gitrun.views.listing import tell_apart
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from gitrun.project import Project
     from gitrun.render.palette import Palette

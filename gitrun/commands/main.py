@@ -8,7 +8,6 @@ import os
 import sys
 from contextlib import nullcontext
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
 
 from gitrun import commands
 from gitrun.commands import declared
@@ -17,6 +16,7 @@ from gitrun.dataclass import dataclass
 from gitrun.errors import GitrunError, UnknownOperation, joined
 from gitrun.model.text import escape_surrogates, hide_passwords, safe_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 

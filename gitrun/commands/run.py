@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
 
 from gitrun import commands, lifecycle, model, process, render, workspace
 from gitrun.commands import declared
@@ -18,7 +17,10 @@ from gitrun.model.run import PARENT, short_id
 from gitrun.model.settings import parse_duration
 from gitrun.model.text import count_text, ending_text, safe_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitrun.model.batch_events import BatchEvent
     from gitrun.model.plan import Outcome, StartedRun
     from gitrun.project import Project

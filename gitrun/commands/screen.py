@@ -7,7 +7,6 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitrun import git, process
 from gitrun.commands import declared
@@ -17,8 +16,10 @@ from gitrun.model.settings import get_bool
 from gitrun.render.palette import PLAIN, SLOTS, Palette
 from gitrun.render.text import Shape, column_widths, join_cells, json_safe, shrink_columns
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     import click
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitrun import model, render, views
 from gitrun.commands import declared
@@ -12,9 +11,11 @@ from gitrun.model.run import BATCH, STATUSES, BrokenRun, Run, short_id
 from gitrun.model.text import count_text, label_text, relative_text
 from gitrun.project import Project
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from typing import Any, TypeVar
 
     from gitrun.process.streams import Stream
     from gitrun.views.select import Query

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from gitrun import commands
 from gitrun.commands import declared
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import click
 

@@ -8,7 +8,6 @@ import re
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun import git
 from gitrun.dataclass import dataclass, field, replace
@@ -17,6 +16,7 @@ from gitrun.lazy import lazy_pattern
 from gitrun.model.object_format import FORMATS, SHA1
 from gitrun.process.child import run_child, start_talker, subprocess
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from gitrun.lazy import lazy_pattern
 from gitrun.process.environment import read_variable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
 

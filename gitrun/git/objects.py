@@ -7,13 +7,14 @@ import re
 import stat
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed, GitrunError, ObjectsGone
 from gitrun.git.exe import Coprocess
+from gitrun.lazy import Protocol
 from gitrun.model.tree import COMMIT, TREE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import IO

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed
 from gitrun.git.exe import failure_reason
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path

@@ -6,12 +6,12 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun.errors import ObjectsGone
 from gitrun.git.objects import Entry
 from gitrun.model.tree import ANY, EXECUTABLE, FILE, LINK, REGULAR, TREE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

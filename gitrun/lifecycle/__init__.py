@@ -1,7 +1,6 @@
 """The one road of a run: launch, decide, attempt, steps, verify, recover."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.lifecycle import attach as attach
     from gitrun.lifecycle import attempt as attempt

@@ -7,10 +7,9 @@ parts of this road.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gitrun.dataclass import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.lifecycle.executor import Execution, Executor
     from gitrun.model.plan import Outcome

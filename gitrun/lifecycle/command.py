@@ -6,7 +6,6 @@ import json
 import marshal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun import source
 from gitrun.dataclass import dataclass, replace
@@ -19,6 +18,7 @@ from gitrun.source.planning import fill_placeholders, flag_variables
 from gitrun.source.surroundings import find_surroundings, make_variables, move_words
 from gitrun.store.live import LAUNCH_SPEC, NOTEBOOK_SPEC
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.model.plan import Plan, Request
     from gitrun.source.interpreter import Interpreter

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.dataclass import dataclass, replace
@@ -28,6 +27,7 @@ from gitrun.source.snapshot import Snapshot, SnapshotOptions, find_outside, take
 from gitrun.source.source_tree import open_source
 from gitrun.source.typed_paths import below_top
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

@@ -14,11 +14,11 @@ import time
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from gitrun import lifecycle, source
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed
+from gitrun.lazy import Protocol
 from gitrun.lifecycle.command import command_for
 from gitrun.lifecycle.results import collect_results, hand_on_files, report_results
 from gitrun.model.plan import Outcome
@@ -38,6 +38,7 @@ from gitrun.workspace.metrics import Meter
 from gitrun.workspace.slots import lease_slot
 from gitrun.workspace.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager

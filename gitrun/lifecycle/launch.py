@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.dataclass import dataclass, replace
@@ -25,6 +24,7 @@ from gitrun.model.text import count_text
 from gitrun.source.operations import PYTHON
 from gitrun.source.snapshot import private_index
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 

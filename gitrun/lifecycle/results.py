@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import replace
 from gitrun.model.run import COMPLETED
@@ -16,6 +15,7 @@ from gitrun.workspace.metrics import collect_metrics
 from gitrun.workspace.slots import bind_content_git
 from gitrun.workspace.worktree_records import write_worktree_record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.model.plan import Outcome
     from gitrun.model.run import File

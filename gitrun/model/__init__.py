@@ -1,7 +1,6 @@
 """Values of a run, and decisions about them. No I/O."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.model import api_request as api_request
     from gitrun.model import batch as batch

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
 
 from gitrun import model
 from gitrun.dataclass import dataclass
@@ -32,8 +31,10 @@ from gitrun.model.run import (
 from gitrun.model.text import decode_path
 from gitrun.model.toml import parse_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from gitrun.model.run import Written
     from gitrun.model.trial_counts import TrialCounts

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 # CPython's own module, without OpenSSL; a Python that was built without it has hashlib alone
 try:
     from _sha1 import sha1 as _sha1  # type: ignore[import-not-found]
 except ImportError:
     from hashlib import sha1 as _sha1
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hashlib import _Hash
 

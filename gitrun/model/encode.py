@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitrun import model
 from gitrun.dataclass import asdict
@@ -14,8 +13,10 @@ from gitrun.model.record_files import FORMAT, MAX_RESULT, MAX_SHARED, RESULT_RES
 from gitrun.model.run import COMPLETED, ERROR, LATER_PARAMS
 from gitrun.model.text import encode_path, number_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, TypeVar
 
     from gitrun.model.batch import Trial
     from gitrun.model.flags import Flags, Value
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import File, Notes
 
-T = TypeVar("T")
+    T = TypeVar("T")
+
 MAX_SUBJECT = 72
 """Most characters of an attempt's subject."""
 

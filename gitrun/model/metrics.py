@@ -10,14 +10,14 @@ from heapq import merge
 from itertools import groupby, repeat
 from operator import itemgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import dataclass
 from gitrun.model.text import is_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     Packed: TypeAlias = dict[str, tuple[float, ...]]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gitrun import model
 from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadValue, UsageError
@@ -11,6 +9,7 @@ from gitrun.model.metrics import Metrics
 from gitrun.model.run import COMMAND, ENDED, Run, restart_needed, short_id, words_start
 from gitrun.model.text import is_text, safe_text, time_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime

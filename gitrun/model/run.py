@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 import unicodedata
 from datetime import timezone
-from typing import TYPE_CHECKING, Any, Protocol
 
 from gitrun import model
 from gitrun.dataclass import asdict, dataclass, replace
-from gitrun.lazy import lazy_pattern
+from gitrun.lazy import Protocol, lazy_pattern
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.text import duration_text, ending_text, metrics_text, time_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from gitrun.model.flags import Value
     from gitrun.model.trial_counts import TrialCounts

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gitrun.errors import AmbiguousRun, NoMatch, UnknownRun
 from gitrun.model.run import PREFIX, RUNS, is_id, short_id
 from gitrun.model.text import safe_text, time_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 

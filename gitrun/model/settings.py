@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitrun import model
 from gitrun.dataclass import dataclass
@@ -13,9 +12,10 @@ from gitrun.lazy import lazy_pattern
 from gitrun.model.run import STATUSES
 from gitrun.model.secrets import SECRET_FILES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import TypeAlias
+    from typing import Any, NoReturn, TypeAlias
 
     Config: TypeAlias = Mapping[str, tuple[str, ...]]
 

@@ -7,10 +7,10 @@ import re
 import signal
 import unicodedata
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING
 
 from gitrun.lazy import lazy_pattern
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
 
 from gitrun.lazy import lazy_pattern
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any, Final
 
 MAX_CACHED = 200
 """Longest statement, in characters, that is cached: most runs repeat the same few hundred."""

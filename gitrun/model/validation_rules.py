@@ -6,7 +6,6 @@ import os
 import re
 import unicodedata
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadRun
@@ -28,9 +27,11 @@ from gitrun.model.record_files import (
 from gitrun.model.submodules import outermost_modules
 from gitrun.model.text import decode_path
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
 MAX_COMMITS = 20_000
 """Most commits of one run: its attempts, results and annotations."""

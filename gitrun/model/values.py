@@ -6,15 +6,18 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable
 from numbers import Integral, Real
-from typing import TypeAlias
 
 from gitrun.errors import BadValue
 from gitrun.lazy import lazy_pattern
 
-Value: TypeAlias = bool | int | float | str | list["Value"]
-Plain: TypeAlias = Callable[[str], "Value | None"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+Value: TypeAlias = "bool | int | float | str | list[Value]"
+Plain: TypeAlias = "Callable[[str], Value | None]"
 
 # Python converts up to 640 digits whatever sys.set_int_max_str_digits() says; longer ints may fail to print.
 LONGEST_INT = 640

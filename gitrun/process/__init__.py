@@ -1,7 +1,6 @@
 """A supervised child process. Knows no git and no runs."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.process import child as child
     from gitrun.process import environment as environment

@@ -10,11 +10,11 @@ import os
 import select
 from contextlib import suppress
 from signal import SIGKILL, SIGPIPE, SIGXFSZ
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.lazy import LateModule
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType

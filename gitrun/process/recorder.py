@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
 
+from gitrun.lazy import Protocol
 from gitrun.process.output_lines import SWITCH
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

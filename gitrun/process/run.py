@@ -9,7 +9,6 @@ import signal
 import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import CannotRun, CannotStart
@@ -19,6 +18,7 @@ from gitrun.process.signals import INTERRUPTS, MESSAGES, ORDERS, RESIZES
 from gitrun.process.streams import open_channels
 from gitrun.process.tree import ChildProcesses, adopt_orphans, send_signal, tie_to_parent, with_descendants
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path

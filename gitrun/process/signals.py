@@ -9,11 +9,11 @@ import signal
 import struct
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
 
-from gitrun.lazy import threading
+from gitrun.lazy import Protocol, threading
 from gitrun.process.tree import is_single_threaded
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType

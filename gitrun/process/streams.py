@@ -8,12 +8,14 @@ import os
 import select
 import termios
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
 
+from gitrun.lazy import Protocol
 from gitrun.model.text import safe_lines
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TextIO
 
 
 class Stream(Protocol):

@@ -1,7 +1,6 @@
 """Runs as text, tables, JSON, Markdown, HTML and JUnit."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.render import assets as assets
     from gitrun.render import axes as axes

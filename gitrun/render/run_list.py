@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass, field
 from gitrun.model.run import RUNNING, short_id
@@ -11,6 +10,7 @@ from gitrun.model.text import age_text, count_columns, duration_text, label_text
 from gitrun.render.palette import PLAIN, Palette
 from gitrun.render.text import GAP, NARROWEST, Shape, broken_row, claim_text, counts_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime

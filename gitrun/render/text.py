@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import date, time
-from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import dataclass
 from gitrun.model.metrics import ASPECTS
@@ -24,9 +23,11 @@ from gitrun.model.text import (
 )
 from gitrun.render.palette import PLAIN, Cell
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
+    from typing import Any
 
     from gitrun.model.provenance import Basis
     from gitrun.model.run import Attempt, Run

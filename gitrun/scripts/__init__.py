@@ -1,7 +1,6 @@
 """Reads the flags of a script from its source. Pure: nothing is executed."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.scripts import absl_reader as absl_reader
     from gitrun.scripts import argparse_model as argparse_model

@@ -5,8 +5,6 @@ Only this package reads the source of user programs; they never execute it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gitrun import scripts
 from gitrun.dataclass import replace
 from gitrun.errors import BadValue, UnknownFlag
@@ -25,6 +23,7 @@ from gitrun.scripts.script import (
     locate_commands,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 

@@ -5,16 +5,16 @@ A word counts as a flag only if there is one way to read it. All others stay on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
-
 from gitrun.dataclass import dataclass, field
 from gitrun.lazy import lazy_pattern
 from gitrun.model.flags import Flag, Typed, Value
 from gitrun.model.values import parse_spelled, parse_value
 from gitrun.scripts.script import find_commands, locate_commands
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from gitrun.scripts.script import Script
 

@@ -1,7 +1,6 @@
 """Other repositories: remotes, quarantine, validation, hooks."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.sharing import archive_rules as archive_rules
     from gitrun.sharing import hook_files as hook_files

@@ -1,7 +1,6 @@
 """From words to a plan: snapshot, operations, flags, dependencies, environment."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.source import batch_planning as batch_planning
     from gitrun.source import batch_space as batch_space

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gitrun import model, source
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, UsageError
@@ -14,6 +12,7 @@ from gitrun.scripts.discover import ARGS, GLOBALS, Script
 from gitrun.source.operations import PYTHON, find_operation, read_notebook_at, restarted_operation, step_operation
 from gitrun.source.parameters import read_parameters, with_parameters
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -9,7 +9,6 @@ import json
 import os
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from gitrun.model.encode import encode_table
 from gitrun.model.text import is_text
@@ -17,6 +16,7 @@ from gitrun.model.tree import is_regular_file
 from gitrun.process.child import find_program
 from gitrun.source.interpreter import get_mtime, read_cache, write_cache
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path

@@ -6,7 +6,6 @@ import json
 import os
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import asdict
 from gitrun.git.locks import make_private_directory
@@ -14,9 +13,11 @@ from gitrun.model.flags import Flag
 from gitrun.scripts.discover import Command, Group, ParameterFile, Script, read_script
 from gitrun.scripts.script import NEAR
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import Any
 
     from gitrun.model.tree import Tree
 

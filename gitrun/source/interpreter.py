@@ -6,7 +6,6 @@ import _thread
 import json
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import asdict, dataclass
 from gitrun.errors import NoInterpreter
@@ -14,9 +13,11 @@ from gitrun.lazy import lazy_pattern
 from gitrun.process.child import find_program
 from gitrun.process.run import capture_output
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+    from typing import Any
 
 # sys.path has what .pth files add; MAPPING of setuptools' finders has editable packages (a.b -> /src/a/b).
 QUESTION = """

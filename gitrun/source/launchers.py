@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun import model
 from gitrun.dataclass import dataclass
@@ -19,6 +18,7 @@ from gitrun.process.run import capture_output
 from gitrun.source.interpreter import get_mtime, read_cache, write_cache
 from gitrun.source.prefixes import is_environment, list_names, site_directories
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 

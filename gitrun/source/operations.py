@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from gitrun import scripts, source
 from gitrun.dataclass import dataclass, replace
@@ -14,6 +13,7 @@ from gitrun.model.text import is_text, safe_text
 from gitrun.model.tree import EXECUTABLE, REGULAR, is_regular_file
 from gitrun.source.typed_paths import below_top
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.model.entry import Definition

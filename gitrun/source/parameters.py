@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from gitrun import source
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, UsageError
 from gitrun.scripts.discover import BESIDE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 

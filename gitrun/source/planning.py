@@ -6,7 +6,6 @@ import json
 import os
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from gitrun import model, source
 from gitrun.dataclass import dataclass, field, replace
@@ -41,9 +40,11 @@ from gitrun.source.reach import (
 )
 from gitrun.source.typed_paths import below_top
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from gitrun.git.exe import Git
     from gitrun.model.batch import CommitTree

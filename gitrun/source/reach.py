@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING
 
 from gitrun import scripts, source
 from gitrun.dataclass import dataclass, replace
@@ -16,6 +15,7 @@ from gitrun.source.declared_flags import merge_step_flags
 from gitrun.source.operations import PYTHON
 from gitrun.source.parameters import read_parameters, with_parameters
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 

@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed
@@ -19,6 +18,7 @@ from gitrun.model.run import DIRECTORY, Skipped
 from gitrun.model.secrets import is_secret_file
 from gitrun.model.text import count_text, encode_path, limit_text, safe_text, size_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gitrun import source
 from gitrun.dataclass import dataclass
 from gitrun.errors import FlagsUnknown
@@ -11,6 +9,7 @@ from gitrun.git.trees import GitTree
 from gitrun.model.tree import ANY, REGULAR, TREE
 from gitrun.source.flag_cache import DIRECTORY, read_script_cached
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path

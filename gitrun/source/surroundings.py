@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.git.objects import Objects
@@ -18,6 +17,7 @@ from gitrun.source.prefixes import find_prefixes, is_environment, list_names, si
 from gitrun.workspace.erase import erase
 from gitrun.workspace.slots import slot_directory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from gitrun.errors import NoWorktree, UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
 

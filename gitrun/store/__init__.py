@@ -1,7 +1,6 @@
 """Runs as they are in a repository: refs, attempts, annotations, index, trash, trust, notes."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.store import annotations as annotations
     from gitrun.store import archive_tips as archive_tips

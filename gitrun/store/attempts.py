@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun import model, store
 from gitrun.dataclass import dataclass, replace
@@ -32,10 +31,12 @@ from gitrun.store.publication import publish
 from gitrun.store.refs import RefEdit, read_loose, ref_store, tip_of
 from gitrun.store.trust import record_made_here, require_trusted, trust_file
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
+    from typing import TypeAlias
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import TreeWriter

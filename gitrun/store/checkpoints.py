@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
 from gitrun.git.objects import Entry, edit_tree, entry_at
@@ -11,6 +10,7 @@ from gitrun.model.run import DIRECTORY, is_id
 from gitrun.model.submodules import outermost_modules
 from gitrun.model.tree import COMMIT, TREE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.git.objects import Objects, TreeWriter
     from gitrun.model.run import Attempt

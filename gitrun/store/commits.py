@@ -6,7 +6,6 @@ import os
 import re
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import CannotSign
@@ -19,6 +18,7 @@ from gitrun.model.run import ID_DIGITS
 from gitrun.model.settings import get_bool
 from gitrun.model.tree import FILE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path

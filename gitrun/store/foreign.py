@@ -10,7 +10,6 @@ import os
 import time
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import replace
 from gitrun.errors import BadRun
@@ -22,6 +21,7 @@ from gitrun.store.commits import read_commit
 from gitrun.store.tree_size import Measurer
 from gitrun.store.trust import FEW, TrustedIds
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path

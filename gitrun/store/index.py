@@ -11,7 +11,6 @@ import os
 import sqlite3
 from contextlib import contextmanager, suppress
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
 
 from gitrun import git, model, store
 from gitrun.dataclass import dataclass, replace
@@ -35,10 +34,12 @@ from gitrun.store.index_rows import (
 from gitrun.store.live import live_runs, shown_metrics, shown_metrics_token
 from gitrun.store.refs import damaged_refs, ref_store, run_places
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
+    from typing import Any
 
     from gitrun.git.exe import Git
     from gitrun.git.objects import ObjectReader

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
 
 from gitrun import model
 from gitrun.dataclass import asdict
@@ -14,8 +13,10 @@ from gitrun.model.run import BATCH, COMMAND, ENDED, Attempt, BrokenRun, Comment,
 from gitrun.model.text import is_text
 from gitrun.store.outputs import Output
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from gitrun.git.exe import Git
     from gitrun.model.trial_counts import TrialCounts

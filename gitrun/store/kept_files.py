@@ -6,7 +6,6 @@ The copies in `.gitrun/kept/` of the result's tree travel with the run. result.t
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Objects, entry_at
@@ -15,6 +14,7 @@ from gitrun.model.record_files import KEPT
 from gitrun.model.run import is_safe
 from gitrun.model.tree import EXECUTABLE, FILE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path

@@ -37,7 +37,6 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun import model
 from gitrun.dataclass import asdict, dataclass, replace
@@ -47,6 +46,7 @@ from gitrun.git.locks import Lock, acquire, is_file_at
 from gitrun.lazy import shutil
 from gitrun.model.run import is_id, short_id
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.model.metrics import Metrics
     from gitrun.model.plan import Outcome

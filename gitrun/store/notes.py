@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING
 
 from gitrun import model, store
 from gitrun.dataclass import dataclass, field
@@ -27,6 +26,7 @@ from gitrun.store.commits import data_command, scratch_directory
 from gitrun.store.publication import protect_from_gc, require_present
 from gitrun.store.refs import RefEdit, read_ref, ref_store
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path

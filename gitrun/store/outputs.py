@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun import git, model
 from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun
 from gitrun.process.environment import copy_environment
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.git.objects import ObjectReader
     from gitrun.model.lent import Lent

@@ -6,7 +6,6 @@ Afterwards it looks whether a running gc has removed objects that it had found u
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import replace
 from gitrun.errors import ObjectsGone
@@ -16,6 +15,7 @@ from gitrun.git.objects import Objects, find_entries, fsync
 from gitrun.model.tree import COMMIT, TREE
 from gitrun.store.refs import RefEdit, ref_store
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 

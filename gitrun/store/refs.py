@@ -11,15 +11,15 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from gitrun import git, store
 from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import GitFailed, GitrunError, ObjectsGone, StaleRun
 from gitrun.git.exe import Coprocess, failure_reason, unwritable_message
-from gitrun.lazy import shutil
+from gitrun.lazy import Protocol, shutil
 from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, is_id, run_ref, short_id
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -61,15 +61,12 @@ class RefStore(Protocol):
 
     def tips(self, under: str = RUNS) -> dict[str, str]:
         """Returns the tip of each ref below `under` by the rest of its name, which is a run's id."""
-        ...
 
     def apply(self, edits: Sequence[RefEdit]) -> None:
         """Makes all edits, or none. Raises StaleRun if a ref is not where it is expected, ObjectsGone, GitFailed."""
-        ...
 
     def token(self) -> str:
         """Returns a text that changes whenever any tip of a run has. Empty: the next change might not show in it."""
-        ...
 
 
 def ref_store(git: Git) -> RefStore:

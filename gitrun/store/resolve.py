@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
 
 from gitrun.errors import BadRun
 from gitrun.model.run import INDEX, BrokenRun, Run, short_id
 from gitrun.model.run_names import LATEST, find_by_name, find_id, parse_id_prefix, require_latest, require_numbered, unknown_run
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.store.index import Index
 

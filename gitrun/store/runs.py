@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from gitrun import git, model, store
 from gitrun.dataclass import dataclass, replace
@@ -18,6 +17,7 @@ from gitrun.store.outputs import Output
 from gitrun.store.refs import tip_of
 from gitrun.store.trust import trusted_ids
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet

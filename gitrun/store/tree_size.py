@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun
 from gitrun.git.objects import find_entries
 from gitrun.model.validation_rules import MAX_DEPTH, MAX_ENTRIES, MAX_TREE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.git.objects import ObjectReader
 

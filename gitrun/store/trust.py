@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from gitrun import store
 from gitrun.errors import GitFailed, NotTrusted
@@ -18,6 +17,7 @@ from gitrun.lazy import lazy_pattern
 from gitrun.model.run import DIRECTORY, is_id, short_id
 from gitrun.model.text import safe_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path

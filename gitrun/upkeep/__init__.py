@@ -1,7 +1,6 @@
 """Finds and repairs damage, and frees space: doctor, fsck, gc."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.upkeep import archiving as archiving
     from gitrun.upkeep import deleted_runs as deleted_runs

@@ -1,7 +1,6 @@
 """Reading many runs: select, compare, diff, history, report."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.views import batches as batches
     from gitrun.views import code_changes as code_changes

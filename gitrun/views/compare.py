@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from gitrun import model
 from gitrun.dataclass import dataclass
 from gitrun.errors import UsageError
 from gitrun.model.flags import same_value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from gitrun.model.run import Run
 

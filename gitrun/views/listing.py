@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.model.flags import Flags
 from gitrun.model.run import BATCH, is_plumbing
 from gitrun.views.compare import differing_names
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 

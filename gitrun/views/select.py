@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from gitrun import model, store, views
 from gitrun.dataclass import dataclass, replace
@@ -25,6 +24,7 @@ AT_ONCE = (100, 10_000, -1)
 MOST_VALUES = 500
 """Values of a list in a question to sqlite, which takes no more than 999 in all before version 3.32."""
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 

@@ -1,7 +1,6 @@
 """The place in which a program runs: slots, lent files, outputs, metrics."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.workspace import beside as beside
     from gitrun.workspace import checkout as checkout

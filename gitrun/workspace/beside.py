@@ -10,7 +10,6 @@ import os
 import stat
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from gitrun.git.locks import make_private_directory
 from gitrun.lazy import shutil
@@ -18,6 +17,7 @@ from gitrun.model.run import PARENT, kept_name
 from gitrun.workspace.erase import erase, is_directory
 from gitrun.workspace.links import is_cache, make_parents
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path

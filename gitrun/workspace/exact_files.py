@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from gitrun import workspace
 from gitrun.errors import GitFailed
 from gitrun.workspace.erase import erase
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 

@@ -13,7 +13,6 @@ from collections import deque
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun import model, workspace
 from gitrun.dataclass import dataclass, field
@@ -21,9 +20,11 @@ from gitrun.model.digest import sha256
 from gitrun.model.secrets import is_secret_file
 from gitrun.workspace.links import choose_links, is_cache
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+    from typing import TypeAlias
 
     from gitrun.model.lent import Lent
     from gitrun.model.settings import Settings

@@ -12,7 +12,6 @@ import os
 import shlex
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from gitrun import workspace
 from gitrun.dataclass import dataclass, field, replace
@@ -21,6 +20,7 @@ from gitrun.model.text import safe_text, size_text
 from gitrun.workspace.lending import RACY, sha256_of, stamp_of
 from gitrun.workspace.links import link_path, make_parents
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 from gitrun import model
 from gitrun.dataclass import dataclass, field
@@ -18,6 +17,7 @@ from gitrun.model.metrics import STEP, MetricCollector, Steps, as_float
 from gitrun.process.output_lines import Lines, open_regular, read_pieces
 from gitrun.store.live import METRIC_RULES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path

@@ -10,7 +10,6 @@ import os
 import stat
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from gitrun import workspace
 from gitrun.model.metrics import MAX_POINTS, CollectedMetrics, MetricCollector, Metrics
@@ -18,6 +17,7 @@ from gitrun.process import output_lines
 from gitrun.workspace.logged_metrics import LoggedMetrics
 from gitrun.workspace.metric_lines import LineScanner, MetricRules, read_rules, scan_output
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path

@@ -8,7 +8,6 @@ import time
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
@@ -27,6 +26,7 @@ from gitrun.workspace.manifest import is_untouched
 from gitrun.workspace.ready_slots import find_extras, find_ready, remember, remembered_slots, status_without_changes
 from gitrun.workspace.slots import slot_directory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet

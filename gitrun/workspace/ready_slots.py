@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING
 
 from gitrun import workspace
 from gitrun.dataclass import dataclass, field
@@ -22,6 +21,7 @@ from gitrun.model.tree import FILE, TREE
 from gitrun.workspace.lending import RACY, stamp_of
 from gitrun.workspace.links import CACHES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path

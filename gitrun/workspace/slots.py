@@ -14,7 +14,6 @@ import os
 import stat
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed
@@ -39,6 +38,7 @@ from gitrun.workspace.ready_slots import (
 )
 from gitrun.workspace.worktree_records import worktree_record, write_atomically, write_worktree_record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 from gitrun.dataclass import replace
 from gitrun.git.locks import acquire
 from gitrun.store.refs import detach_head
 from gitrun.workspace.erase import erase, is_directory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
