@@ -79,13 +79,13 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
     held_back = {} if options["with_submodules"] else project.sharing.held_back(runs)
     report_held_back(project, held_back)
     runs = {run: tip for run, tip in runs.items() if run not in held_back}
+    there = project.sharing.commits_there(known or project.sharing.published_refs(remote), runs) if runs else frozenset[str]()
     # all runs may be held back
     if options["dry_run"] or not (runs or own.archived):
         report_some(project, f"would push to {remote}", runs)
         if runs:
-            report_commits(project, runs, frozenset(known.values()) or project.sharing.published(remote), remote)
+            report_commits(project, runs, there, remote)
         return int(bool(held_back))
-    there = frozenset(known.values()) or project.sharing.published(remote)
     if runs:
         report_commits(project, runs, there, remote)
     # what has been pushed once cannot be taken back

@@ -147,7 +147,7 @@ def require_publishable(session: Session, remote: str, tips: Mapping[str, str]) 
             f"run {short_id(run_id)} is not pushed: it contains files of submodule {safe_text(path)}",
             "To push them: git config gitrun.pushSubmodules true",
         )
-    secrets = sharing.secrets(tips, sharing.published(remote))
+    secrets = sharing.secrets(tips, sharing.published(remote, tips))
     if secrets:
         error = UsageError(
             f"nothing was pushed: {count_text(len(secrets), 'file')} in the runs may hold secrets",

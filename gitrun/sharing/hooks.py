@@ -248,7 +248,7 @@ def push_runs(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Se
     yield from ((held_text(one), True) for one in held_back.items())
     tips = {run.id: run.tip for run in runs.values() if run.id not in held_back}
     try:
-        there = {*sharing.published(remote), *pushed} if tips else set()
+        there = {*sharing.published(remote, tips), *pushed} if tips else set()
         # one search for all runs; a search for each only after a hit
         if tips and sharing.secrets(tips, there):
             for run, tip in list(tips.items()):

@@ -13,7 +13,7 @@ from gitrun.store import folding
 from gitrun.store.archive_tips import archived_tips_of, commits_since, tips_in_archive
 from gitrun.store.archives import PUBLIC, own_writers, read_archive
 from gitrun.store.publication import sync_to_disk
-from gitrun.store.refs import RefEdit, archive_heads, list_refs, ref_store, refs_of_runs
+from gitrun.store.refs import RefEdit, archive_heads, list_refs, missing_objects, ref_store, refs_of_runs
 from gitrun.store.trust import revoked_ids, trusted_ids
 
 if TYPE_CHECKING:
@@ -62,6 +62,23 @@ def own_runs(git: Git, index: Index, there: Mapping[str, str]) -> OwnRuns:
     others = trusted.difference(listed.keys(), listed.values())
     runs = made_here(index.with_attempts(names | others), trusted)
     return OwnRuns({run.id: run.tip for run in runs}, len(listed.keys() - names), bool(new))
+
+
+def archived_there(git: Git, runs: Iterable[str], there: Mapping[str, str]) -> frozenset[str]:
+    """Returns the tips of those of the runs that archives of a remote with these refs (ref -> object) list.
+
+    Git walks back in time. If only the head of an archive is excluded, it meets the tip of a run there after all newer runs.
+    """
+    heads, names = archive_heads(git), frozenset(runs)
+    tips: set[str] = set()
+    for writer, head in heads.items():
+        before = there.get(ARCHIVE + writer, "")
+        # of an archive that is not here as it is there, nothing is known
+        if before == head or (before and not missing_objects(git, [before])):
+            new = commits_since(git, before, head)
+            listed = names.difference(*(commit.tips for commit in new)) if new is not None else ()
+            tips.update(archived_tips_of(git, heads, listed, writer).values())
+    return frozenset(tips)
 
 
 def made_here(runs: Iterable[Run], trusted: Collection[str]) -> list[Run]:

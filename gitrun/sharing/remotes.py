@@ -58,6 +58,8 @@ REASONS = {
     "remote ref does not exist": "it does not exist there",
 }  # fmt: skip
 """Git's reasons for refusing a ref, and their meaning for a run."""
+NEGOTIATION = ("-c", "push.negotiate=true")
+"""Git asks first what the remote has below the pushed runs, and need not look for that in an archive. Since git 2.32."""
 # --no-follow-tags: push.followTags would publish the user's tags with the runs
 PUSH = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
 
@@ -257,6 +259,12 @@ def push_round(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool
         return push_refs(git, remote, [f"{prefix}*:{RUNS}*"], runs, progress=progress)
 
 
+def has_archived_state(git: Git, runs: Mapping[str, str]) -> bool:
+    """Returns whether one of the runs (id -> tip) goes on from a state that is in an archive."""
+    heads = archive_heads(git)
+    return bool(heads) and any(runs[run] != tip for run, tip in archived_tips_of(git, heads, runs).items())
+
+
 def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
     """Adds up the outcomes of two rounds."""
     messages = tuple(dict.fromkeys((*one.messages, *two.messages)))
@@ -267,8 +275,12 @@ def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
 
 def push_refs(git: Git, remote: str, specs: Sequence[str], runs: Mapping[str, str], *, progress: bool) -> Pushed:
     """Pushes the runs (id -> tip) by these refspecs. Raises GitFailed, TooLarge."""
-    words = (*mirror_off(git, remote), "push", *PUSH, "--progress" if progress else "--no-progress")
-    answer = git.run_remote(*words, "--", remote, *specs, progress=progress)
+    words = ("push", *PUSH, "--progress" if progress else "--no-progress", "--", remote, *specs)
+    negotiation = NEGOTIATION if len(runs) <= FEW and has_archived_state(git, runs) else ()
+    answer = git.run_remote(*mirror_off(git, remote), *negotiation, *words, progress=progress)
+    # the remote may have objects that it is about to prune, and not all that they need
+    if negotiation and answer.status and b"missing necessary objects" in answer.data:
+        answer = git.run_remote(*mirror_off(git, remote), *words, progress=progress)
     lines = list(parse_porcelain(answer.data))
     if answer.status and not any(
         flag == "!" for flag, _, _ in lines

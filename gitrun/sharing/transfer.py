@@ -133,9 +133,13 @@ class Sharing:
         """Returns the refs of a remote: ref -> object. Raises GitFailed."""
         return remotes.published_refs(self._git, remote)
 
-    def published(self, remote: str) -> frozenset[str]:
-        """Returns the commits that the refs of a remote point to. Raises GitFailed."""
-        return frozenset(self.published_refs(remote).values())
+    def published(self, remote: str, runs: Iterable[str]) -> frozenset[str]:
+        """Returns the commits that a remote has, as `commits_there` does. Raises GitFailed."""
+        return self.commits_there(self.published_refs(remote), runs)
+
+    def commits_there(self, refs: Mapping[str, str], runs: Iterable[str]) -> frozenset[str]:
+        """Returns what the refs (ref -> object) of a remote point to, and the states of these runs that archives there list."""
+        return frozenset(refs.values()) | outgoing_archives.archived_there(self._git, runs, refs)
 
     def unpublished(self, runs: Mapping[str, str], there: Collection[str]) -> list[str]:
         """Returns the user's commits below the runs that `there` lacks: short id and subject, newest first."""

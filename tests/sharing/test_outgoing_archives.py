@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from archived_runs import archive, fold, refs, repository_of
 from clones import clone
@@ -9,7 +11,12 @@ from repository import Repo
 
 from gitrun import Project
 from gitrun.model.run import ARCHIVE, RUNS
+from gitrun.store import folding
 from gitrun.store.refs import tips
+from gitrun.upkeep.archiving import archive_runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -25,6 +32,54 @@ def ann(tmp_path) -> Repo:
 
 def there(repo: Repo, under: str) -> list[str]:
     return [line.split()[1].removeprefix(under) for line in repo.git("ls-remote", "origin", f"{under}*").splitlines()]
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch) -> Repo:
+    """A repository with 300 runs in a pushed archive, 20 of them in each of its commits."""
+    monkeypatch.setattr(folding, "SIZE", 20)
+    repo = repository_of(tmp_path / "many", 300)
+    repo.git("init", "--quiet", "--bare", "../remote.git")
+    repo.git("remote", "add", "origin", "../remote.git")
+    project = Project(repo.path)
+    project.sharing.trust(list(refs(repo)))
+    archive_runs(project.git, project.list_runs()[::-1])
+    repo.run("push", "--no-scan", check=True)
+    # fetched and pushed objects are in packs, whose use git can log
+    repo.git("-C", "../remote.git", "repack", "-q", "-a", "-d")
+    return repo
+
+
+def reads(log: Path, place: str) -> int:
+    """How many objects git has read from packs of a repository."""
+    return sum(f"/{place}/" in line for line in log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_search_for_secrets_in_an_old_archived_run_reads_no_other_runs(many, monkeypatch, tmp_path) -> None:
+    oldest = Project(many.path).list_runs()[-1]
+    many.run("tag", "t", oldest.id, check=True)
+    tips = refs(many)
+    there = Project(many.path).sharing.published("origin", tips)
+    monkeypatch.setenv("GIT_TRACE_PACK_ACCESS", str(tmp_path / "log"))
+    sharing = Project(many.path).sharing
+    assert sharing.unpublished(tips, there) == sharing.secrets(tips, there) == []
+    assert 0 < reads(tmp_path / "log", "many") < 20
+
+
+def test_push_of_a_tag_on_an_old_archived_run_reads_no_other_runs(many, monkeypatch, tmp_path) -> None:
+    oldest = Project(many.path).list_runs()[-1]
+    many.run("tag", "t", oldest.id, check=True)
+    monkeypatch.setenv("GIT_TRACE_PACK_ACCESS", str(tmp_path / "log"))
+    assert "pushed 1 run" in many.run("push", "origin", oldest.id, check=True).stderr
+    assert reads(tmp_path / "log", "many") < 100
+
+
+def test_server_reads_only_newer_runs_when_a_tag_on_an_archived_run_is_pushed(many, monkeypatch, tmp_path) -> None:
+    recent = Project(many.path).list_runs()[5]
+    many.run("tag", "t", recent.id, check=True)
+    monkeypatch.setenv("GIT_TRACE_PACK_ACCESS", str(tmp_path / "log"))
+    many.run("push", check=True)
+    assert reads(tmp_path / "log", "remote.git") < 100
 
 
 def test_push_sends_one_ref_and_counts_runs(ann) -> None:
