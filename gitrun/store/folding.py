@@ -35,10 +35,11 @@ def fold_runs(repository: Git, runs: Mapping[str, str], content: str = PUBLIC) -
     """Moves runs (id -> tip) into this repository's archive of PUBLIC or PRIVATE runs. Returns the ids that have no ref now.
 
     Leaves out runs that are running, whose ref has moved, whose last commit is missing, or that were deleted before:
-    for those, the archive would not count. Raises GitFailed, StaleRun.
+    for those, the archive would not count. The runs come oldest first: git walks back in time, and when it looks for one of
+    them it waits with those of one commit, not with all. Raises GitFailed, StaleRun.
     """
     writer = own_writers(repository).get(content) or new_writer(repository, content)
-    names = sorted(runs)
+    names = list(runs)
     folded: list[str] = []
     for start in range(0, len(names), SIZE):
         folded += fold_round(repository, writer, {run: runs[run] for run in names[start : start + SIZE]})
@@ -160,7 +161,7 @@ def remove_from(repository: Git, writer: str, runs: Collection[str]) -> None:
 def rewrite(loose: Loose, chain: Iterable[ArchiveCommit], dead: Collection[str], previous: str | None = None) -> str | None:
     """Writes the commits of an archive that follow `previous`, oldest first, without the dead runs.
 
-    Returns the last one; `previous` if nothing is left.
+    Returns the last one; `previous` if nothing is left. Those that never had runs stay on top.
     """
     head = previous
     for commit in chain:
@@ -168,7 +169,7 @@ def rewrite(loose: Loose, chain: Iterable[ArchiveCommit], dead: Collection[str],
         gone = [run for run in commit.gone if run not in dead]
         if commit.previous == head and len(tips) == len(commit.tips) and len(gone) == len(commit.gone):
             head = commit.id
-        elif tips or gone:
+        elif tips or gone or (head != previous and not commit.tips and not commit.gone):
             head = write_archive_commit(loose, head, tips, gone).id
     return head
 

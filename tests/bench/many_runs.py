@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO
 
 MARKS = "marks"
+FIRST = 1_760_000_000
+"""The time of the first run's commits, in seconds since 1970."""
 OPERATIONS = ("train.py", "eval.py", "prepare.py")
 RUN = """format = 1
 operation = "{operation}"
@@ -54,7 +56,9 @@ def make(place: Path, count: int, trials: int = 0) -> Path:
     subprocess.run((*git, "init", "--quiet"), check=True)
     (place / "train.py").write_text("lr = 0.1\nepochs = 10\n")
     subprocess.run((*git, "add", "."), check=True)
-    subprocess.run((*git, "commit", "--quiet", "--message=base"), check=True)
+    # older than the runs that are made from it, as git expects when it walks back in time
+    dates = {f"GIT_{who}_DATE": f"{FIRST - 60} +0000" for who in ("AUTHOR", "COMMITTER")}
+    subprocess.run((*git, "commit", "--quiet", "--message=base"), check=True, env={**os.environ, **dates})
     said = subprocess.run((*git, "rev-parse", "HEAD", "HEAD^{tree}"), check=True, capture_output=True, text=True).stdout
     base, tree = said.split()
     marks = place / ".git" / MARKS
@@ -97,7 +101,7 @@ def write_run(stream: IO[bytes], number: int, source: tuple[str, str], operation
         "when": when, "number": number, "base": base, "tree": tree, "loss": luck.random(),
         "acc": luck.random(), "status": "error" if failed else "completed", "code": int(failed),
     }  # fmt: skip
-    head = f"commit refs/heads/scratch\nmark :{{}}\ncommitter A <a@example.org> {1_760_000_000 + 60 * number} +0000\n"
+    head = f"commit refs/heads/scratch\nmark :{{}}\ncommitter A <a@example.org> {FIRST + 60 * number} +0000\n"
     flags = f"epochs = {luck.randrange(1, 100)}\nlr = {luck.random():.4f}\n"
     stream.write(
         head.format(2 * number + 1).encode() + data(f"run {values['operation']}\n\nGitrun-Kind: attempt\nGitrun-Format: 1\n")

@@ -15,6 +15,7 @@ from gitrun.model.run import ARCHIVE, TRASH
 from gitrun.store import archives, folding
 from gitrun.store.purged import record_purged
 from gitrun.store.refs import RefEdit, ref_store, tip_of, tips
+from gitrun.upkeep.archiving import ArchiveRules, archive_runs, runs_to_archive
 
 
 def test_folded_runs_have_no_refs_and_are_all_there(tmp_path) -> None:
@@ -41,6 +42,27 @@ def test_a_commit_has_at_most_a_thousand_runs_and_names_its_parents(tmp_path, mo
     times = [int(repo.git("show", "--no-patch", "--format=%ct", name)) for name in (chain[0].id, *chain[0].tips.values())]
     assert times[0] == max(times)
     assert archives.tips_of(chain) == folded
+
+
+def test_oldest_runs_are_first_in_an_archive(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(folding, "SIZE", 5)
+    repo = repository_of(tmp_path / "repo", 12)
+    project = Project(repo.path)
+    oldest_first = [run.id for run in project.list_runs()[::-1]]
+    archive_runs(project.git, runs_to_archive(project.git, project.list_runs(), ArchiveRules()))
+    with Objects(project.git) as objects:
+        chain = archives.read_archive(objects, archive(repo)[1])
+    assert [sorted(commit.tips) for commit in chain[:3]] == [sorted(oldest_first[at : at + 5]) for at in (0, 5, 10)]
+
+
+def test_purged_archive_still_ends_with_commits_without_runs(twelve) -> None:
+    run = Project(twelve.path).list_runs()[3]
+    twelve.run("rm", run.id, check=True)
+    twelve.run("purge", run.id, check=True)
+    project = Project(twelve.path)
+    with Objects(project.git) as objects:
+        chain = archives.read_archive(objects, archive(twelve)[1])
+    assert [len(commit.tips) for commit in chain] == [11] + [0] * folding.SEALS
 
 
 def test_equal_sets_are_equal_commits(tmp_path) -> None:
