@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from forms import with_files
 from noted_runs import note
 from trial_lists import SUPERVISOR
 
@@ -140,6 +141,7 @@ def test_parallel_writers_lose_no_note(repo, project) -> None:
     assert all(note(repo, run) for run in runs)
 
 
+@with_files
 def test_failed_note_never_fails_a_run(repo, project) -> None:
     project.notes.rebuild()
     repo.git("update-ref", "refs/notes/runs", "HEAD")  # no notes at all

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from gitrun.git.exe import open_repository
 from gitrun.store.pushed import count_unpushed, pushed_commits, record_pushed
 
 
 def test_commits_are_recorded_once(repo, world) -> None:
-    git = open_repository(repo.path, {"PATH": "/usr/bin:/bin", "HOME": str(world)})
+    git = open_repository(repo.path, {"PATH": os.environ["PATH"], "HOME": str(world)})
     record_pushed(git, ["a" * 40, "b" * 40])
     size = (git.state / "pushed").stat().st_size
     record_pushed(git, ["b" * 40])

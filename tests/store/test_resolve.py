@@ -34,7 +34,7 @@ def test_ref_named_for_another_commit_is_no_run(repo) -> None:
     project = Project(repo.path)
     run = project.run("echo.py")
     again = project.run(restart=run.id, flags={"x": 2})
-    for name in ("b" * 40, again.attempt.id):
+    for name in ("b" * len(run.id), again.attempt.id):
         repo.git("update-ref", f"refs/runs/{name}", again.tip)
     assert project.list_runs() == [again]
     assert {broken.reason for broken in project.list_all()[1:]} == {"its name is not the id of its first attempt"}

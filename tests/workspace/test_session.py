@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from gitrun import Project
 
 
@@ -9,4 +11,4 @@ def test_a_session_has_the_environment_of_the_moment(repo, monkeypatch) -> None:
     project = Project(repo.path)
     monkeypatch.setenv("COLOUR", "red")
     assert project.session().git.environ["COLOUR"] == "red"
-    assert Project(repo.path, environ={"PATH": "/bin"}).session().git.environ.get("COLOUR") is None
+    assert Project(repo.path, environ={"PATH": os.environ["PATH"]}).session().git.environ.get("COLOUR") is None
