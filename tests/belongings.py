@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from repository import Repo
 
-OURS = ("refs/runs/", "refs/notes/runs", "gitrun/", "worktrees/", "objects/")
-"""What may appear or change below the common directory of git."""
+OURS = ("refs/runs/", "refs/notes/runs", "gitrun/", "worktrees/", "objects/", "reftable/")
+"""What may appear or change below the common directory of git; reftables have all refs in one list of files."""
 
 
 def belongings(repo: Repo, *more: Repo) -> dict[str, object]:

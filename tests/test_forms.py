@@ -48,13 +48,14 @@ def listed(repo: Repo) -> list[dict[str, Any]]:
 
 
 def users_own(repo: Repo) -> tuple[str, ...]:
-    """What git says of HEAD, branches, the index, the working tree and the configuration."""
+    """What git says of HEAD, branches, the index, the working tree, the configuration and reflogs."""
     asked = (
         ["rev-parse", "HEAD"],
         ["branch", "-a"],
         ["ls-files", "-s"],
         ["status", "--porcelain"],
         ["config", "--list", "--local"],
+        ["reflog", "show", "--all"],
     )
     return tuple(repo.git(*words) for words in asked)
 

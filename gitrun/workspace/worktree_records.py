@@ -76,8 +76,8 @@ def add_worktree(git: Git, attempt_id: str) -> None:
         erase(os.fsencode(record))
         erase(os.fsencode(fresh.parent))
         # git 2.48: relative paths would be a setting of the user's repository
-        words = ("-c", "worktree.useRelativePaths=false", "worktree", "add", "--quiet", "--detach", "--no-checkout")
-        whole.run(*words, "--", str(fresh), attempt_id)
+        settings = ("-c", "worktree.useRelativePaths=false", "-c", "core.logAllRefUpdates=false")
+        whole.run(*settings, "worktree", "add", "--quiet", "--detach", "--no-checkout", "--", str(fresh), attempt_id)
     (fresh / ".git").replace(tree / ".git")
     replace_file(os.fsencode(record) + b"/gitdir", f"{tree}/.git\n")
     erase(os.fsencode(fresh.parent))
