@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-import click
-
 from gitrun import upkeep
 from gitrun.commands import declared
-from gitrun.commands.screen import print_json
+from gitrun.commands.screen import ask, can_ask, print_json
 from gitrun.commands.selecting import open_project, report_runs
 from gitrun.dataclass import replace
 from gitrun.errors import BadValue
@@ -92,13 +89,15 @@ def ask_to_archive(project: Project, plan: GcPlan) -> GcPlan:
     is_known = any(name in project.config for name in ("gitrun.gc.archiveafter", "gitrun.gc.archivebeyond"))
     if is_known or project.upkeep.has_archive():
         return plan
-    count = count_text(len(plan.archived), "old run")
-    if not sys.stdin.isatty():
-        fact = f"note: {count} can be archived, which makes git fetch and push faster"
+    fact = f"note: {count_text(len(plan.archived), 'old run')} can be archived, which makes git fetch and push faster"
+    if not can_ask():
         project.say(f"{fact}. To allow that: git config gitrun.gc.archiveBeyond {project.settings.gc_archive_beyond}")
         return replace(plan, archived=())
-    question = f"gitrun: archive {count}? git fetch and push get faster, and you use the runs as before"
-    return plan if click.confirm(question, default=True, err=True) else replace(plan, archived=())
+    project.say(f"{fact}. You use archived runs as before")
+    if ask("archive them?", default=True):
+        return plan
+    project.say("archived no runs. To stop this question: git config gitrun.gc.archiveAfter never")
+    return replace(plan, archived=())
 
 
 def print_plan(project: Project, plan: GcPlan, would: str) -> None:

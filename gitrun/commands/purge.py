@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import click
-
 from gitrun.commands import declared
+from gitrun.commands.screen import can_ask, require_yes
 from gitrun.commands.selecting import add_deleted_trials, add_filters, build_query, open_project, report_runs
 from gitrun.errors import UsageError
 from gitrun.model.text import count_text
@@ -45,8 +44,10 @@ def command(runs: tuple[str, ...], older_than: str | None, *, everything: bool, 
         return 0
     # in a script nobody can answer
     if sys.stdin.isatty() and not yes:
+        if not can_ask():
+            raise UsageError("nothing was purged: the question would not be on the terminal", "To purge without it: --yes")
         report_runs(project, "to be purged:", selected)
-        click.confirm(f"gitrun: {count_text(len(selected), 'run')} will be deleted for good. Continue?", abort=True, err=True)
+        require_yes(f"{count_text(len(selected), 'run')} will be deleted for good. Continue?")
     project.trash.purge(selected)
     report_runs(project, "purged", selected)
     return 0

@@ -168,8 +168,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
 
 def start_request(project: Project, request: Request, *, assumes_yes: bool, as_json: bool) -> int:
     """Starts a run, or a batch that tells its events as JSON. Returns the program's exit code, or ours."""
-    # the question is asked on stderr, because stdout may be a pipe
-    asks = sys.stdin.isatty() and sys.stderr.isatty() and not assumes_yes
+    asks = commands.screen.can_ask() and not assumes_yes
     prompts = lifecycle.decide.Prompts(
         confirm if asks else lambda question: assume_yes(project, question),
         detach if request.background else None,
@@ -229,8 +228,7 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
 
 def confirm(question: str) -> bool:
     """Asks the user on the terminal. Returns the answer."""
-    is_confirmed: bool = declared.click_library().confirm(f"gitrun: {question}. Continue?", default=True, err=True)
-    return is_confirmed
+    return commands.screen.ask(f"{question}. Continue?", default=True)
 
 
 def assume_yes(project: Project, question: str) -> bool:

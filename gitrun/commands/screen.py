@@ -64,6 +64,28 @@ def is_read_by_person() -> bool:
     return sys.stdout.isatty() or os.environ.get(IN_USE, "").lower() in {"true", "yes", "on", "1"}
 
 
+def can_ask() -> bool:
+    """Returns whether somebody sees a question on stderr, since stdout may be a pipe, and can answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str, *, default: bool = False) -> bool:
+    """Asks the user a question that yes or no answers. Raises Abort after Ctrl-C and Ctrl-D."""
+    library = declared.click_library()
+    try:
+        is_yes: bool = library.confirm(f"gitrun: {question}", default=default, err=True)
+    except library.Abort:
+        library.echo(err=True)  # what comes next begins a line of its own
+        raise
+    return is_yes
+
+
+def require_yes(question: str) -> None:
+    """Asks the user a question. Raises Abort unless the answer is yes."""
+    if not ask(question):
+        raise declared.click_library().Abort
+
+
 def has_unicode() -> bool:
     """Returns whether the locale has characters beyond ASCII. Python writes UTF-8 also where the user asked for C."""
     coerced = "C.UTF-8" if sys.flags.utf8_mode else ""

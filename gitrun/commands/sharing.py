@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitrun.commands import declared
+from gitrun.commands.screen import can_ask, require_yes
 from gitrun.commands.selecting import MOST, build_query, describe_run, explain_no_match
 from gitrun.dataclass import replace
 from gitrun.errors import BadRun, NoMatch, UnknownRun, UsageError
@@ -67,12 +68,11 @@ def require_no_secrets(findings: Sequence[SecretFinding], verb: str) -> None:
     )
     error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in findings)
     # a script must not publish what may be a secret
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise error
     for line in error.detail.splitlines():
         click.echo(line, err=True)
-    question = f"gitrun: {count_text(len(findings), 'file')} in these runs may hold secrets. {verb.capitalize()} anyway?"
-    click.confirm(question, abort=True, err=True)
+    require_yes(f"{count_text(len(findings), 'file')} in these runs may hold secrets. {verb.capitalize()} anyway?")
 
 
 def build_order(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> FetchRequest:

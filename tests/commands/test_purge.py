@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from keyboard import Terminal
+
 from gitrun import Project
 
 
@@ -30,3 +33,22 @@ def test_trials_in_the_trash_go_with_their_batch(repo) -> None:
     assert kept.stderr.count("would purge run") == 1
     assert "purged 3 runs" in repo.run("purge", batch, check=True).stderr
     assert Project(repo.path).trash.list_runs() == []
+
+
+@pytest.mark.parametrize(("keys", "status"), [("y\r", 0), ("n\r", 130), ("\r", 130), ("\x04", 130)])
+def test_only_a_yes_on_a_terminal_purges(three, keys, status) -> None:
+    three.run("rm", "1", check=True)
+    with Terminal(three, "git-run", "purge", "--all") as terminal:
+        terminal.shows("1 run will be deleted for good. Continue? [y/N]:")
+        terminal.type(keys)
+        assert terminal.ends() == status
+    assert terminal.seen.endswith(b"\n")
+    assert len(Project(three.path).trash.list_runs()) == (status != 0)
+
+
+def test_nothing_is_purged_if_the_question_cannot_be_seen(three) -> None:
+    three.run("rm", "1", check=True)
+    with (three.path / "said").open("wb") as file, Terminal(three, "git-run", "purge", "--all", stderr=file) as terminal:
+        assert terminal.ends() == 129
+    assert "To purge without it: --yes" in (three.path / "said").read_text()
+    assert len(Project(three.path).trash.list_runs()) == 1
