@@ -62,7 +62,7 @@ def test_submodule_that_is_gone_from_the_working_tree_is_recorded(modules: Modul
 
 
 def test_submodule_without_its_commit_is_linked_with_a_note(modules: Modules) -> None:
-    other = "1" * 40
+    other = "1" * len(modules.lib.git("rev-parse", "HEAD"))
     modules.top.git("update-index", "--cacheinfo", f"160000,{other},lib")
     modules.top.git("commit", "--quiet", "-m", "unknown commit")
     done = modules.top.run("--at", "HEAD", "--", "cat", "lib/l.txt", check=True)

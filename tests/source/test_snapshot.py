@@ -63,7 +63,7 @@ def test_changed_and_untracked_files_are_in_and_ignored_ones_are_not(repo):
 
 
 def test_a_tree_before_the_first_commit_has_no_base(empty_repo):
-    assert source(empty_repo).tree == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    assert source(empty_repo).tree == empty_repo.git("hash-object", "-t", "tree", "/dev/null")
     empty_repo.write("a.py", "1\n")
     found = source(empty_repo)
     assert (found.base, found.branch, found.dirty) == (None, "main", True)
