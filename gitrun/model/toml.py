@@ -14,11 +14,12 @@ from gitrun.lazy import lazy_pattern
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, Final
+    from typing import Any
 
 MAX_CACHED = 200
 """Longest statement, in characters, that is cached: most runs repeat the same few hundred."""
-TABLE: Final = object()
+TABLE, ROW = object(), object()
+"""Values of the headers `[name]` and `[[name]]`."""
 # integers of 18 digits fit in 64 bits; longer ones, and times of other forms, are left to tomli
 PLAIN = lazy_pattern(
     r"""([A-Za-z0-9_-]+)[ ]=[ ](?:
@@ -26,12 +27,14 @@ PLAIN = lazy_pattern(
         | (?P<bool>true|false) | "(?P<str>[^"\\\x00-\x1f\x7f]*)"
         | (?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{6})?\+00:00)
         | (?P<list>\[.*\])
-    )|\[(?P<table>[A-Za-z0-9_-]+)\]""",
+    )|\[(?P<table>[A-Za-z0-9_-]+)\]|\[\[(?P<row>[A-Za-z0-9_-]+)\]\]""",
     re.VERBOSE | re.DOTALL,
 )
 READ: dict[str, Callable[[str], object]] = {
     "int": int, "float": float, "bool": lambda word: word == "true", "str": str, "time": datetime.fromisoformat,
 }  # fmt: skip
+ITEMS = frozenset({"int", "float", "bool", "str"})
+"""Kinds of items of a plain list. A list or table inside would be shared by all that read the cached statement."""
 
 
 def parse_text(text: str) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def parse_statements(text: str) -> dict[str, Any] | None:
     """Parses TOML statement by statement; None if one is not in plain form, or repeats a key."""
     document: dict[str, Any] = {}
     table = document
+    rows: dict[str, list[object]] = {}
     # splitlines would also split at U+2028 and others, which a text may hold
     lines = iter(text.split("\n"))
     for line in lines:
@@ -60,6 +64,13 @@ def parse_statements(text: str) -> dict[str, Any] | None:
         # tomli_w writes a list over several lines: `command = [`, an item on each, `]`
         whole = join_list(line, lines) if line[-1] == "[" else line
         name, value = parse_cached(whole) if len(whole) <= MAX_CACHED else parse_statement(whole)
+        if value is ROW:
+            # a key or a table of that name before it is an error
+            if document.setdefault(name, rows.setdefault(name, [])) is not rows[name]:
+                return None
+            table = {}
+            rows[name].append(table)
+            continue
         # a repeated key is an error in TOML, which tomli reports
         if name in (document if value is TABLE else table):
             return None
@@ -84,13 +95,13 @@ def join_list(line: str, lines: Iterator[str]) -> str:
 
 
 def parse_statement(text: str) -> tuple[str, Any]:
-    """Returns name and value of a statement: a list as a tuple, TABLE for a header. An empty name: not plain."""
+    """Returns name and value of a statement: a list as a tuple, TABLE or ROW for a header. An empty name: not plain."""
     match = PLAIN.fullmatch(text)
     if match is None:
         return "", None
     name, kind = match[1], match.lastgroup or ""
-    if kind == "table":
-        return match["table"], TABLE
+    if kind in {"table", "row"}:
+        return match[kind], TABLE if kind == "table" else ROW
     try:
         return name, parse_flat_list(text) if kind == "list" else READ[kind](match[kind])
     except (ValueError, RecursionError):  # a date that does not exist, an invalid list
@@ -101,10 +112,18 @@ parse_cached = lru_cache(maxsize=4096)(parse_statement)
 
 
 def parse_flat_list(text: str) -> tuple[object, ...]:
-    """Parses the one list in these lines with tomli. Raises ValueError if there is more, or items are not plain."""
+    """Parses the one list in these lines. Raises ValueError if there is more, or items are not plain."""
+    head, *lines = text.split("\n")
+    if head.endswith(" = []"):
+        return ()
+    # tomli_w writes `command = [`, each item in a line of its own, indented by four blanks, and `]`
+    if head.endswith(" = [") and lines[-1:] == ["]"]:
+        matches = [PLAIN.fullmatch(f"item = {line[4:-1]}") for line in lines[:-1] if line[:4] == "    " and line[-1] == ","]
+        items = [(match.lastgroup or "", match) for match in matches if match]
+        if len(items) == len(lines) - 1 and all(kind in ITEMS for kind, _ in items):
+            return tuple(READ[kind](match[kind]) for kind, match in items)
     # unpacking raises ValueError if these lines hold a second statement
-    ((_, items),) = load_toml(text).items()
-    # a list or table inside would be shared by all that read the cached statement
-    if any(type(item) not in {str, int, float, bool} for item in items):
+    ((_, values),) = load_toml(text).items()
+    if any(type(value) not in {str, int, float, bool} for value in values):
         raise ValueError("not a list of plain values")
-    return tuple(items)
+    return tuple(values)

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadRun
+from gitrun.lazy import lazy_pattern
 from gitrun.model import decode
 from gitrun.model.record_files import (
     BATCH,
@@ -58,11 +59,11 @@ MODES = frozenset({b"40000", b"100644", b"100755", b"100664", b"120000", b"16000
 IGNORED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 """Characters that HFS+ ignores in names (from git's utf8.c)."""
 # .git   git~1 (its short name)   .git. .   .git::$INDEX_ALLOCATION
-NTFS_GIT = re.compile(rb"(?:\.git|git~1)[ .]*(?:[\\:].*)?", re.IGNORECASE | re.DOTALL)
+NTFS_GIT = lazy_pattern(rb"(?:\.git|git~1)[ .]*(?:[\\:].*)?", re.IGNORECASE | re.DOTALL)
 # gitmod~1 and gi7eba~1 are short names that NTFS can give .gitmodules
-NTFS_MODULES = re.compile(rb"(?:\.gitmodules|gitmod~[1-4]|gi7eba~[1-9])[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
+NTFS_MODULES = lazy_pattern(rb"(?:\.gitmodules|gitmod~[1-4]|gi7eba~[1-9])[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
 # Gitrun-Format: 1, a trailer of each commit's message
-FORMAT = re.compile(rb"^Gitrun-Format: ([1-9][0-9]{0,8})$", re.MULTILINE)
+FORMAT = lazy_pattern(rb"^Gitrun-Format: ([1-9][0-9]{0,8})$", re.MULTILINE)
 # an attempt has its base, the tip before it, both or neither
 KINDS: Mapping[str, tuple[int, ...]] = {"attempt": (0, 1, 2), "result": (1,), "annotation": (1,), "merge": (2,)}
 """Allowed numbers of parents for each kind of commit."""

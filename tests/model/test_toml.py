@@ -22,8 +22,8 @@ VALUES = st.one_of(PLAIN, st.lists(PLAIN, max_size=3), st.lists(st.lists(PLAIN, 
 TABLES = st.dictionaries(NAMES, VALUES, max_size=4)
 DOCUMENTS = st.dictionaries(NAMES, st.one_of(VALUES, TABLES, st.lists(TABLES, max_size=2)), max_size=5)
 PIECES = st.sampled_from([
-    "[", "]", "[a]", "[[a]]", "a = 1", "b = ", "a.b = 1", '"', "'", "\\", "=", " ", "\t", "\n", "\r\n", "\r", "#", ",",
-    "0", "-", "_", "[t]", "e5", "inf", "nan", "true", "{}", "\x85", "\u2028", "[\n", "\n]\n",
+    "[", "]", "[a]", "[[a]]", "[[files]]", "a = 1", "b = ", "a.b = 1", '"', "'", "\\", "=", " ", "\t", "\n", "\r\n", "\r", "#",
+    ",", "0", "-", "_", "[t]", "e5", "inf", "nan", "true", "{}", "\x85", "\u2028", "[\n", "\n]\n",
     "2026-02-30 01:02:03+00:00", "2026-01-02 24:00:00+00:00",
 ])  # fmt: skip
 WRITTEN = """format = 1
@@ -40,6 +40,18 @@ worst = nan
 [source]
 dirty = true
 size = -3
+
+[[files]]
+path = "out.txt"
+stored = "git"
+
+[[files]]
+path = "model.bin"
+parts = [
+    1,
+    2.5,
+    true,
+]
 """
 
 
@@ -82,7 +94,19 @@ def test_what_we_write_needs_no_tomli() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a = 1\na = 2", "[t]\na = 1\n[t]", "t = 1\n[t]", "a = [\n1", 'a = "\\u0041"', "a.b = 1", "a = {}"]
+    "text",
+    [
+        "a = 1\na = 2",
+        "[t]\na = 1\n[t]",
+        "t = 1\n[t]",
+        "[t]\n[[t]]",
+        "[[t]]\n[t]",
+        "t = []\n[[t]]",
+        "a = [\n1",
+        'a = "\\u0041"',
+        "a.b = 1",
+        "a = {}",
+    ],
 )
 def test_what_is_not_plain_is_left_to_tomli(text) -> None:
     assert parse_statements(text) is None
