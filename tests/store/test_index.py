@@ -43,6 +43,22 @@ def test_new_runs_are_seen(project) -> None:
     assert listed(project) == [4, 3, 2, 1]
 
 
+def test_related_runs_are_counted_once_without_sorting_them(project) -> None:
+    asked: list[str] = []
+    with project.index() as found:
+        many = [made_up(f"{number:040x}", source="a" * 40, base="b" * 40) for number in range(50)]
+        many += [made_up(f"{number:040x}", source="c" * 40, base="b" * 40) for number in range(50, 60)]
+        found._base.executemany(index.PUT, [(*index_row(run), "") for run in many])
+        assert found.count_related(["b" * 40], []) == 60
+        assert found.count_related([], ["c" * 40]) == 10
+        found._base.set_trace_callback(asked.append)
+        assert found.count_related(["b" * 40], ["a" * 40]) == 60
+        found._base.set_trace_callback(None)
+        plan = [row[3] for row in found._base.execute(f"EXPLAIN QUERY PLAN {asked[0]}")]
+    # of a hundred thousand, sorting takes ten times as long as counting
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
 def test_newest_of_ten_thousand_matches_are_found_and_the_rest_only_counted(project, monkeypatch) -> None:
     read: list[str] = []
     monkeypatch.setattr(index, "decode_row", lambda git, run, *rest: read.append(run) or decode_row(git, run, *rest))
