@@ -40,6 +40,11 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "tag": ("a", ("tag", "t{number}", "1")),
     "list after tag": ("a", ("list",)),
     "tag of an archived run": ("a", ("tag", "t{number}", "{archived}")),
+    "push of that recent run": ("a", ("push",)),
+    "fetch of that recent run": ("b", ("fetch",)),
+    "tag of the oldest run": ("a", ("tag", "t{number}", "{oldest}")),
+    "push of that old run": ("a", ("push",)),
+    "fetch of that old run": ("b", ("fetch",)),
     "rm": ("a", ("rm", "1")),
     "list after rm": ("a", ("list",)),
     "rm of an archived run": ("a", ("rm", "{archived}")),
@@ -99,8 +104,10 @@ def prepare(top: Path, count: int) -> None:
 def one_round(top: Path, cost: dict[tuple[str, Path], list[float]], number: int) -> None:
     """Does each step once, and notes the seconds of each."""
     archived = git(top / "a", "run", "select", "30")
+    # another one in each round, which has no ref yet
+    oldest = git(top / "a", "run", "select", str(int(top.name) - 2 * number))
     for what, (clone, words) in STEPS.items():
-        asked = [word.format(number=number, archived=archived) for word in words]
+        asked = [word.format(number=number, archived=archived, oldest=oldest) for word in words]
         cost.setdefault((what, top), []).append(spent(top / clone, ("git", "run", *asked)).cpu)
 
 
