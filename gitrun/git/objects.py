@@ -16,7 +16,7 @@ from gitrun.model.tree import COMMIT, TREE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import IO
 
     from gitrun.git.exe import Git
@@ -346,7 +346,7 @@ class TreeMaker(Coprocess):
 class Loose:
     """Writes loose objects without a process, as durable as git's own. Can stand in for a TreeMaker.
 
-    `ids` are the objects so far, also those that existed.
+    `ids` are the objects so far, also those that existed. `packed` are those that `finish` has written as one pack.
     """
 
     def __init__(self, git: Git) -> None:
@@ -356,6 +356,7 @@ class Loose:
         self._durable = bool(git.durable)
         self._memory = object_memory(git)
         self.ids: list[str] = []
+        self.packed: Collection[str] = ()
 
     def make(self, tree: Mapping[bytes, Entry]) -> str:
         """Writes the tree with these entries and returns its id. Raises OSError."""
@@ -373,6 +374,13 @@ class Loose:
         if self._memory:
             self._memory.keep(Object(object_id, kind, len(data), data))
         return object_id
+
+    def finish(self) -> None:
+        """Writes the objects that wait in memory."""
+
+    def is_there(self) -> bool:
+        """Returns whether the objects of `packed` are still in the repository."""
+        return True
 
     def _write_whole(self, object_id: str, whole: bytes) -> None:
         """Writes an object with its header, unless it is there."""

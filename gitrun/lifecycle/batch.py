@@ -19,6 +19,7 @@ from gitrun import lifecycle, store
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed, GitrunError, OptimizerFailed, StaleRun, UsageError
 from gitrun.git.objects import Objects
+from gitrun.git.pack import keep_packs, merge_packs
 from gitrun.lifecycle.attempt import record_end
 from gitrun.lifecycle.batch_progress import Pace, describe_end, progress_parts
 from gitrun.lifecycle.batch_trials import (
@@ -161,6 +162,7 @@ class BatchExecutor:
                 session, stdout=line.wrap(session.stdout), stderr=line.wrap(session.stderr), say=line.wrap_say(session.say)
             )
         with self.decision.reader or nullcontext(), attempt.live.output.open("ab", buffering=0) as output, ExitStack() as stack:
+            stack.enter_context(keep_packs(session.git))
             if line:
                 stack.callback(line.erase)
             # trials have records of their own output; this one has what the terminal showed
@@ -248,6 +250,7 @@ class BatchRunner:
                 self.await_trials()
                 self.prune()
                 store.notes.add_waiting_notes(self.session.git)
+                merge_packs(self.session.git)
         self.pool.read_signals()
 
     def count_running(self) -> int:

@@ -24,7 +24,7 @@ from gitrun.model.run import BATCH, MAX_DEPTH, is_safe, run_ref
 from gitrun.model.secrets import is_secret_file
 from gitrun.model.settings import read_settings
 from gitrun.model.tree import EXECUTABLE, FILE
-from gitrun.store.commits import commit_signed, read_commit, signing_wanted, write_commit, write_files
+from gitrun.store.commits import commit_signed, open_writer, read_commit, signing_wanted, write_commit, write_files
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import RESULT, SHORTENED, hold_live
 from gitrun.store.publication import publish
@@ -150,13 +150,14 @@ def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes]) -> AttemptHand
     """
     files = {**plan_files(plan), **extra_files}
     with Objects(git) as objects:
-        writer = Loose(git)
+        writer = open_writer(git)
         tree = edit_tree(objects, writer, plan.source.whole, write_records(writer, files))
         run_id = commit_attempt(writer, tree, [plan.source.base], attempt_message(plan))
         # the id is new, so this lock is free: held first, it shows the run as running from the start
         live = hold_live(git.state, run_id)
         try:
-            publish(git, objects, run_ref(run_id), run_id, expected=None, base=plan.source.base, reason="start run")
+            ref, base = run_ref(run_id), plan.source.base
+            publish(git, objects, ref, run_id, expected=None, base=base, reason="start run", writer=writer)
         except BaseException:
             undo_begin(git, live, run_id, run_id, None)
             raise
@@ -261,7 +262,7 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
         # a gc is rare, so the first try goes without its lock
         holding = hold_off_gc(git) if wait else nullcontext()
         with holding, Objects(git) as objects:
-            writer = Loose(git)
+            writer = open_writer(git)
             tip = read_tip(objects, attempt.run_id)
             parent = parent if tip in broken else skip_broken_result(objects, tip)
             require_unmoved(objects, parent, attempt)
@@ -276,7 +277,7 @@ def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> C
                 # before the ref is set: readers treat a result that is not recorded here as foreign
                 record_made_here(git, result_id)
                 ref = run_ref(attempt.run_id)
-                publish(git, objects, ref, result_id, expected=tip, base=attempt.id, reason="record result")
+                publish(git, objects, ref, result_id, expected=tip, base=attempt.id, reason="record result", writer=writer)
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error
             except OSError as error:

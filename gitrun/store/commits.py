@@ -12,7 +12,7 @@ from gitrun.errors import CannotSign
 from gitrun.git.exe import failure_reason
 from gitrun.git.identity import format_identities
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import Entry, Objects, fsync
+from gitrun.git.objects import Entry, Loose, Objects, fsync
 from gitrun.lazy import lazy_pattern, shutil
 from gitrun.model.run import ID_DIGITS
 from gitrun.model.settings import get_bool
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Loose, Object
+    from gitrun.git.objects import Object
 
 
 LARGEST_HERE = 4 << 20
@@ -176,6 +176,15 @@ def write_commit(writer: Loose, tree: str, parents: Iterable[str | None], messag
         return commit_id
     head = f"tree {tree}\n" + "".join(f"parent {parent}\n" for parent in unique_parents)
     return writer.write("commit", head.encode() + who + b"\n" + message)
+
+
+def open_writer(git: Git) -> Loose:
+    """Returns the writer for the objects of an attempt or result: of a small pack in a batch, else of loose objects."""
+    packs = git.processes.packs if git.processes else None
+    # git makes the commits that are signed, or whose author it has to find out, and has to see their trees
+    if packs is None or signing_wanted(git) or format_identities(git) is None:
+        return Loose(git)
+    return packs.open_writer(git)
 
 
 def write_files(writer: Loose, paths: Iterable[Path]) -> list[str]:

@@ -16,14 +16,14 @@ from gitrun.dataclass import dataclass, field
 from gitrun.errors import GitFailed, GitrunError, StaleRun
 from gitrun.git.gc_lock import hold_off_gc
 from gitrun.git.locks import acquire, make_shared_directory
-from gitrun.git.objects import Entry, Loose, Objects, edit_tree, tree_of_commit
+from gitrun.git.objects import Entry, Objects, edit_tree, tree_of_commit
 from gitrun.model import record_files
 from gitrun.model.run import short_id
 from gitrun.model.settings import get_bool
 from gitrun.model.text import ending_text, metrics_text, safe_lines, safe_text
 from gitrun.model.tree import FILE
-from gitrun.store.commits import data_command, scratch_directory
-from gitrun.store.publication import protect_from_gc, require_present
+from gitrun.store.commits import data_command, open_writer, scratch_directory
+from gitrun.store.publication import protect_from_gc, require_written
 from gitrun.store.refs import RefEdit, read_ref, ref_store
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from gitrun.git.exe import Git
     from gitrun.git.locks import Lock
+    from gitrun.git.objects import Loose
     from gitrun.model.plan import Outcome, Plan
     from gitrun.model.run import Attempt, Run
     from gitrun.store.index import Index
@@ -264,7 +265,7 @@ class NotesWriting:
 
     git: Git
     objects: Objects
-    loose: Loose
+    writer: Loose
     before: str | None
 
 
@@ -278,15 +279,16 @@ def replace_notes(git: Git, write: Callable[[NotesWriting], str]) -> str:
     problem: GitFailed | None = None
     for holding in (nullcontext(), hold_off_gc(git)):
         with holding, Objects(git) as objects:
-            writing = NotesWriting(git, objects, Loose(git), before)
+            writing = NotesWriting(git, objects, open_writer(git), before)
             try:
                 commit_id = write(writing)
+                writing.writer.finish()
                 if commit_id != now:
                     ref_store(git).apply([RefEdit(NOTES, commit_id, now, "notes of runs")])
                     now = commit_id
                 # packed first: objects that are present afterwards are safe from this gc
                 protect_from_gc(git, [commit_id], [before])
-                require_present(objects, [commit_id, *writing.loose.ids])
+                require_written(objects, writing.writer, [commit_id, *writing.writer.ids])
             except GitFailed as error:
                 problem = error
             else:
@@ -301,16 +303,16 @@ def commit_notes(writing: NotesWriting, notes: Mapping[str, str]) -> str:
 
     The commit has no parents.
     """
-    objects, loose, before = writing.objects, writing.loose, writing.before
+    objects, writer, before = writing.objects, writing.writer, writing.before
     # the flat layout of `git notes` for few notes
     changes: dict[bytes, Entry | None] = {os.fsencode(commit): None for commit in notes}
-    changes |= {note_path(commit): Entry(FILE, loose.write("blob", text.encode())) for commit, text in notes.items()}
-    tree = edit_tree(objects, loose, f"{before}^{{tree}}" if before else None, changes)
+    changes |= {note_path(commit): Entry(FILE, writer.write("blob", text.encode())) for commit, text in notes.items()}
+    tree = edit_tree(objects, writer, f"{before}^{{tree}}" if before else None, changes)
     tree_before = objects.read(f"{before}^{{tree}}", limit=0) if before else None
     if before and tree_before and tree_before.id == tree:
         return before
     who = f"{WHO} {int(time.time())} +0000"
-    return loose.write("commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\n".encode() + MESSAGE)
+    return writer.write("commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\n".encode() + MESSAGE)
 
 
 def import_notes(git: Git, notes: Iterable[tuple[str, str]]) -> str:

@@ -20,28 +20,41 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Object
+    from gitrun.git.objects import Loose, Object
 
 MOST_TREES = 200
 """Trees above which git compares two commits."""
+MOST_SYNCED = 10_000
+"""Loose objects that a batch keeps in mind as synced, such as the changed files of its source."""
 
 
 def publish(  # noqa: PLR0913 - a move of a ref, and the two readers it needs
-    git: Git, objects: Objects, ref: str, new: str, *, expected: str | None, base: str | None, reason: str
+    git: Git,
+    objects: Objects,
+    ref: str,
+    new: str,
+    *,
+    expected: str | None,
+    base: str | None,
+    reason: str,
+    writer: Loose | None = None,
 ) -> None:
     """Moves a run's ref from `expected` (None: it does not exist) to commit `new`. `base` is a commit that is here whole.
 
-    Afterwards all objects of `new` are in the repository and safe from a running gc. Raises StaleRun if the ref was
-    elsewhere. Raises ObjectsGone, with the ref moved, if a gc removed objects first.
+    `writer` has written the new objects, or still has them in memory. Afterwards all objects of `new` are in the repository
+    and safe from a running gc. Raises StaleRun if the ref was elsewhere. Raises ObjectsGone, with the ref moved, if a gc
+    removed objects first.
     """
     # objects before the ref: after a power cut it must not lead to missing ones
+    if writer:
+        writer.finish()
     needed = new_objects(git, objects, new, base)
     if git.durable:
-        sync_to_disk(git, needed)
+        sync_new(git, [one for one in needed if not (writer and one in writer.packed)])
     ref_store(git).apply([RefEdit(ref, new, expected, reason)])
     # packed first: objects that are present afterwards are safe from this gc
     protect_from_gc(git, [new], [base])
-    require_present(objects, needed)
+    require_written(objects, writer, needed)
 
 
 def publish_many(git: Git, objects: Objects, edits: Sequence[RefEdit], needed: Sequence[str]) -> None:
@@ -116,12 +129,30 @@ def list_changes(new: bytes, old: bytes, id_size: int) -> list[tuple[str, str, s
     ]
 
 
+def sync_new(git: Git, object_ids: Sequence[str]) -> None:
+    """Syncs as `sync_to_disk`, but not again what this process has synced for another trial of a batch."""
+    packs = git.processes.packs if git.processes else None
+    new = [one for one in object_ids if packs is None or one not in packs.synced]
+    if new:
+        sync_to_disk(git, new)
+    if packs:
+        if len(packs.synced) > MOST_SYNCED:
+            packs.synced.clear()
+        packs.synced.update(new)
+
+
 def sync_to_disk(git: Git, object_ids: Sequence[str]) -> None:
     """Syncs the directory entries of these loose objects. Git has synced their contents (core.fsync)."""
     store = os.fspath(git.common_dir) + "/objects"
     for start in sorted({object_id[:2] for object_id in object_ids}):
         fsync(f"{store}/{start}")
     fsync(store)
+
+
+def require_written(objects: Objects, writer: Loose | None, object_ids: Sequence[str]) -> None:
+    """Raises ObjectsGone unless all these objects are in the repository, many of them in the pack of the writer."""
+    is_there = writer is not None and writer.is_there()
+    require_present(objects, [one for one in object_ids if not (is_there and writer and one in writer.packed)])
 
 
 def require_present(objects: Objects, object_ids: Sequence[str]) -> None:

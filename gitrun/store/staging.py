@@ -39,8 +39,7 @@ def stage_many(git: Git, plans: Sequence[Plan], extra_files: Mapping[str, bytes]
             run_ids.append(
                 commit_signed(git, tree, parents, message) if is_signed else write_commit(writer, tree, parents, message)
             )
-        if isinstance(writer, PackWriter):
-            writer.finish()
+        writer.finish()
         # before a ref leads to them: a kill in between must not make our own runs foreign ones
         append_lines(git, run_ids)
         edits = [RefEdit(run_ref(run_id), run_id, None, "stage run") for run_id in run_ids]

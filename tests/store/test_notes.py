@@ -166,7 +166,7 @@ def test_settings_of_log_do_not_disturb(repo, project) -> None:
 def collecting(writing, text, *, keeps=()):
     """Writes a note and has a gc remove its objects before a ref leads to them, but for the kinds to keep."""
     made = commit_notes(writing, {writing.git.run("rev-parse", "HEAD").decode().strip(): text})
-    kept = {name: writing.objects.read(name, limit=1 << 20) for name in writing.loose.ids} if keeps else {}
+    kept = {name: writing.objects.read(name, limit=1 << 20) for name in writing.writer.ids} if keeps else {}
     writing.git.run("gc", "--quiet", "--prune=now")
     again = Loose(writing.git)
     for one in kept.values():
