@@ -25,6 +25,16 @@ LOSSES = (0.5, 0.25, None, 0.75)
 """Losses of the trials; the third ends with an error."""
 LOSS = (Objective("loss"),)
 
+NOISY = """
+x = 1
+from pathlib import Path
+count = Path("%s", str(x))
+with count.open("a") as lines:
+    lines.write("x")
+print("loss:", {1: [1, 9, 9], 2: [4, 5, 6]}[x][count.stat().st_size - 1])
+"""
+"""A program whose lowest loss is not that of the point with the lowest median: `%s` is a directory for its counts."""
+
 
 def record(project: Project, plan: Plan, outcome: Outcome | None) -> str:
     """Records a run as the runner does; without an outcome it is pending. Returns its id."""

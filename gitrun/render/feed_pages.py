@@ -25,6 +25,7 @@ from gitrun.model.run import BATCH, as_json, attempt_as_json, rfc3339_text
 from gitrun.model.text import encode_path
 from gitrun.render.diff_json import change_list, compare_environments, differences_json
 from gitrun.render.feed import find_run, read_number
+from gitrun.render.report_json import point_json
 from gitrun.render.run_page import sampler_text
 from gitrun.render.text import json_safe
 from gitrun.views.contents import PARTS
@@ -145,11 +146,16 @@ def lineage_answer(project: Project, run_id: str, query: Query | None = None) ->
 
 
 def batch_answer(project: Project, run_id: str, query: Query | None = None) -> dict[str, Any]:  # noqa: ARG001
-    """Returns what a batch searches for, its best trials (ids), and its trials by number. Raises BadRun, UnknownRun."""
+    """Returns what a batch searches for, its best trials (ids), and its trials by number. Raises BadRun, UnknownRun.
+
+    A batch that tries points several times has these too, the best median first, and its best trials are those of the best
+    points.
+    """
     run = find_run(project, run_id)
     definition = project.runs.read_definition(run)
     ranked = project.runs.rank_batch(run)
     objective = definition.objectives[0] if len(definition.objectives) == 1 else None
+    points, best = (ranked.points, ranked.best) if ranked else ((), ())
     value: dict[str, Any] = json_safe(
         {
             "run": run.id,
@@ -158,7 +164,8 @@ def batch_answer(project: Project, run_id: str, query: Query | None = None) -> d
             "objective": {"metric": objective.metric, "minimize": objective.minimize} if objective else None,
             "flags": list(ranked.flags) if ranked else [],
             "metrics": list(ranked.shown_metrics) if ranked else [],
-            "best": [trial.id for trial in ranked.best] if ranked else [],
+            "best": [trial.id for trial in ([run for point in points for run in point.trials] or best)],
+            "points": list(map(point_json, points)),
             "trials": [brief_json(trial) for trial in ranked.trials] if ranked else [],
         }
     )

@@ -11,7 +11,7 @@ from gitrun.render.report_text import report_verdict
 from gitrun.render.text import json_safe, run_json
 
 if TYPE_CHECKING:
-    from gitrun.views.batches import RankedBatch
+    from gitrun.views.batches import RankedBatch, RepeatedPoint
     from gitrun.views.diff import Differing
     from gitrun.views.history import Commit
     from gitrun.views.report import Detail, Report
@@ -50,10 +50,14 @@ def batch_json(batch: RankedBatch) -> dict[str, Any]:
         "objective": {"metric": objective.metric, "minimize": objective.minimize} if objective else None,
         "flags": list(batch.flags), "best": first.id if first else None,
         "trials": [{**run_json(trial), "value": batch.value(trial)} for trial in batch.ranked],
-        "points": [
-            {"trials": [run.id for run in one.trials], "median": one.median, "mean": one.mean, "sd": one.deviation}
-            for one in batch.points
-        ],
+        "points": list(map(point_json, batch.points)),
+    }  # fmt: skip
+
+
+def point_json(point: RepeatedPoint) -> dict[str, Any]:
+    """Returns a point that a batch tries several times: the ids of its completed trials, median, mean and deviation."""
+    return {
+        "trials": [run.id for run in point.trials], "median": point.median, "mean": point.mean, "sd": point.deviation,
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from batch_of_four import batch_of_four
+from batch_of_four import NOISY, batch_of_four
 from pipelines import by_operation
 from sampled import sampled
 from templates import made_once
@@ -127,7 +127,25 @@ def test_a_batch_lists_trials_with_the_best_first(repo) -> None:
     assert found["objective"] == {"metric": "loss", "minimize": True}
     assert found["best"] == [trials[1], trials[0], trials[3]]
     assert [trial["id"] for trial in found["trials"]] == trials
-    assert (found["flags"], found["metrics"]) == (["x"], ["loss"])
+    assert (found["flags"], found["metrics"], found["points"]) == (["x"], ["loss"], [])
+
+
+def test_repeated_points_rank_by_their_medians(repo, tmp_path) -> None:
+    (tmp_path / "counts").mkdir()
+    repo.write("noisy.py", NOISY % (tmp_path / "counts"))
+    repo.run("noisy.py", "x=[1,2]", "--repeat", "3", "--minimize", "loss", check=True)
+    project = Project(repo.path)
+    found = feed_pages.batch_answer(project, project.find("1").id)
+    losses = {trial["id"]: (trial["flags"]["x"], trial["metrics"]["loss"]) for trial in found["trials"]}
+
+    assert [(point["median"], point["mean"], point["sd"]) for point in found["points"]] == [
+        (5, 5, 1), (9, pytest.approx(19 / 3), pytest.approx(4.6188021)),
+    ]  # fmt: skip
+    assert [sorted(losses[one] for one in point["trials"]) for point in found["points"]] == [
+        [(2, 4), (2, 5), (2, 6)], [(1, 1), (1, 9), (1, 9)],
+    ]  # fmt: skip
+    assert found["best"] == [trial for point in found["points"] for trial in point["trials"]]
+    assert [trial["trial"] for trial in found["trials"]] == [1, 2, 3, 4, 5, 6]
 
 
 def test_commits_have_their_runs_with_and_without_changes(project) -> None:

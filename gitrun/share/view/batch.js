@@ -16,11 +16,23 @@
     return { metric, isLeast, best: ids };
   }
 
-  /** The line about the best trial, as on the page of runs. */
+  /** The mean of a point's trials with their standard deviation, as `report` writes it. */
+  const spread = ({ mean, sd }) => `${text.number(mean)} ± ${sd === null ? '-' : text.number(sd)}`;
+
+  /** The trials of a point: [trial, …]. */
+  const trialsOf = (batch, point) => batch.trials.filter(({ id }) => point.trials.includes(id));
+
+  /** Links to the trials of a point, by their numbers. */
+  const links = (batch, point) => trialsOf(batch, point).map(({ id, trial }, at) => [at > 0 && ', ', link(`/runs/${id}`, { class: 'id' }, `#${trial}`)]);
+
+  /** The line about the best trial, as on the page of runs; of a batch that repeats points, about the best point. */
   function bestLine(batch, { metric, isLeast, best }) {
-    const trial = batch.trials.find(({ id }) => id === best[0]), few = best.slice(0, 5);
-    return trial && element('p', { class: 'best' }, element('strong', {}, `${isLeast ? 'Lowest' : 'Highest'} ${metric} `),
-      element('span', { class: 'value' }, text.number(trial.metrics[metric])), ' ', link(`/runs/${trial.id}`, { class: 'id' }, short(trial.id)), ` trial ${trial.trial}`,
+    const trial = batch.trials.find(({ id }) => id === best[0]), [point] = batch.points;
+    const few = batch.points.length ? batch.points.slice(0, 5).map(({ trials }) => trials[0]) : best.slice(0, 5);
+    const head = isLeast ? 'Lowest' : 'Highest', value = number => element('span', { class: 'value' }, text.number(number));
+    return trial && element('p', { class: 'best' },
+      point ? [element('strong', {}, `${head} median ${metric} `), value(point.median), ` mean ${spread(point)} of trials `, links(batch, point)]
+        : [element('strong', {}, `${head} ${metric} `), value(trial.metrics[metric]), ' ', link(`/runs/${trial.id}`, { class: 'id' }, short(trial.id)), ` trial ${trial.trial}`],
       batch.flags.filter(name => (trial.flags[name] ?? null) !== null).map(name => [' ', element('code', {}, `${name}=${text.value(trial.flags[name])}`)]),
       ' ', link(`/runs/${trial.id}?tab=code`, {}, 'its code'), ' ', few.length > 1 && link(gitrun.router.address('/compare', { r: few.map(short).join(',') }), {}, `compare the best ${few.length}`));
   }
@@ -31,7 +43,9 @@
     const slots = trials.map((_, at) => at).reverse();
     const axis = (name, read) => ({ name, read: slot => read(trials[slot]) ?? null });
     const y = axis(metric, trial => trial.metrics[metric]);
-    const marked = new Map(best.length ? [[trials.findIndex(trial => trial.id === best[0]), 0]] : []);
+    // all trials of the best point are marked
+    const winners = batch.points.length ? batch.points[0].trials : best.slice(0, 1);
+    const marked = new Map(winners.map(id => [trials.findIndex(trial => trial.id === id), 0]));
     const history = gitrun.charts.scatter(signal, slot => gitrun.router.go(`/runs/${trials[slot].id}`));
     const describe = slot => `trial ${trials[slot].trial}, ${metric} ${text.number(trials[slot].metrics[metric])}`;
     history.show({ x: null, y, slots, marked, isLeast, describe });
@@ -46,9 +60,19 @@
     const order = [...batch.trials].sort((a, b) => (ranks.get(a.id) ?? Infinity) - (ranks.get(b.id) ?? Infinity) || a.trial - b.trial);
     const rows = order.slice(0, MOST).map(trial => [trial.trial, link(`/runs/${trial.id}`, { class: 'id' }, short(trial.id)), status(trial),
       ...batch.metrics.map(name => trial.metrics[name] ?? null), ...batch.flags.map(name => trial.flags[name] ?? null), text.duration(trial.duration)]);
-    const shown = table(best.length ? 'Trials, best first' : 'Trials', ['trial', 'run', 'status', ...batch.metrics, ...batch.flags, 'duration'], rows);
-    if (best.length) shown.querySelector('tbody tr').classList.add('winner');
+    const title = batch.points.length ? 'Trials, by their points' : best.length ? 'Trials, best first' : 'Trials';
+    const shown = table(title, ['trial', 'run', 'status', ...batch.metrics, ...batch.flags, 'duration'], rows);
+    if (best.length && !batch.points.length) shown.querySelector('tbody tr').classList.add('winner');
     return [shown, order.length > MOST && element('p', { class: 'remark' }, `${text.count(order.length - MOST, 'trial')} more`)];
+  }
+
+  /** Shows the points that are tried several times, the best median first. */
+  function pointTable(batch, { metric }) {
+    const rows = batch.points.slice(0, MOST).map((point, at) => [at + 1, point.median, spread(point), element('span', {}, links(batch, point)),
+      ...batch.flags.map(name => trialsOf(batch, point)[0]?.flags[name] ?? null)]);
+    const shown = table('Points, best first', ['rank', `median ${metric}`, 'mean ± sd', 'trials', ...batch.flags], rows);
+    shown.querySelector('tbody tr').classList.add('winner');
+    return [shown, batch.points.length > MOST && element('p', { class: 'remark' }, `${text.count(batch.points.length - MOST, 'point')} more`)];
   }
 
   gitrun.router.page('/batches/:id', async view => {
@@ -63,10 +87,10 @@
       controller?.abort();
       controller = new AbortController();
       if (!head.isConnected) fill(view.main, element('h1', {}, run.operation, ' ', link(`/runs/${id}`, { class: 'id' }, short(id))), head, pictures, rows,
-        foot(`git run compare ${short(id)}${order}`, ...metric ? [`git run select --batch ${short(id)} ${direction}`] : []));
+        foot(`git run compare ${short(id)}${order}`, ...metric && !batch.points.length ? [`git run select --batch ${short(id)} ${direction}`] : []));
       fill(head, element('p', {}, status(run), ' ', run.trials && counts(run.trials)), bestLine(batch, ranking), pairs([['sampler', batch.sampler], ...Object.entries(batch.space)]));
       fill(pictures, metric && batch.trials.length > 1 && charts(batch, ranking, AbortSignal.any([view.signal, controller.signal])));
-      fill(rows, batch.trials.length ? trialTable(batch, ranking) : element('p', {}, 'No trial has started.'));
+      fill(rows, batch.points.length > 0 && pointTable(batch, ranking), batch.trials.length ? trialTable(batch, ranking) : element('p', {}, 'No trial has started.'));
     });
   });
 

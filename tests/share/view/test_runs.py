@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from batch_of_four import NOISY
 from bench.many_runs import make
 from browser import serving, wait_until
 from filter_table import EXPRESSIONS
@@ -446,6 +447,29 @@ def test_trials_of_a_grid_are_ranked_and_the_best_is_named(own_server, open_page
     (command, _) = page.locator(".foot code").all_inner_texts()
     ranked = own_server.run(*command.split()[2:], "--columns", "steps").stdout.split()
     assert ranked == ["steps", "5", "3", "2"]
+
+
+def test_points_that_are_repeated_are_ranked_by_their_medians(own_server, open_page, tmp_path) -> None:
+    (tmp_path / "counts").mkdir()
+    own_server.repo.write("noisy.py", NOISY % (tmp_path / "counts"))
+    own_server.run("noisy.py", "x=[1,2]", "--repeat", "3", "--minimize", "loss")
+    (batch,) = listed(own_server, "--op", "noisy.py+")
+    page = open_page(own_server, f"/batches/{batch}")
+
+    points = page.locator("[aria-label='Points, best first'] tbody tr")
+    wait_until(lambda: points.count() == 2)
+    told = own_server.run("report", batch, "--json").stdout
+    report = json.loads(told)["batches"][0]["points"]
+    shown = [row.locator("td").all_inner_texts() for row in points.all()]
+    assert [float(median) for median, *_ in shown] == [point["median"] for point in report] == [5, 9]
+    assert [row.locator("a").evaluate_all("links => links.map(one => one.pathname.slice(-40))") for row in points.all()] == [
+        point["trials"] for point in report
+    ]
+    assert shown[0][1:] == ["5 ± 1", "#4, #5, #6", "2"]
+    assert "Lowest median loss 5 mean 5 ± 1 of trials #4, #5, #6 x=2" in page.locator("p.best").inner_text()
+    trials = page.locator("[aria-label='Trials, by their points'] tbody th").all_inner_texts()
+    compared = own_server.run("compare", batch, "--columns", "trial").stdout.split()[1:]
+    assert trials == compared == ["4", "5", "6", "1", "2", "3"]
 
 
 def test_a_deleted_run_leaves_and_the_page_says_how_to_restore_it(own_server, open_page) -> None:
