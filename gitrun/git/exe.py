@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from gitrun.git.pack import GeometricPacks
     from gitrun.model.object_format import ObjectFormat
     from gitrun.process.child import Child, Ended
 
@@ -423,13 +422,12 @@ class KeptProcesses:
     """Git processes that wait between two uses. They end at the end of the `with`, or by `end_all`.
 
     `remembered` is what their users know of the repository, if more than one run is to come; None for a single one.
-    `objects` is the memory of objects, by its class. `packs` are those that new runs are written to; None: they are loose.
+    `objects` is what is kept of objects, by its class: the memory of them, and the packs that new ones are written to.
     """
 
     def __init__(self) -> None:
         self.remembered: dict[object, object] | None = None
         self.objects: dict[object, object] = {}
-        self.packs: GeometricPacks | None = None
         self._waiting: dict[object, list[Child]] = {}
         self._pid = os.getpid()
 

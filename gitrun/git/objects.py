@@ -421,6 +421,26 @@ class Loose:
         return os.open(path, flags, 0o444 & self._mode)
 
 
+class SmallPacks:
+    """The packs of a process that writes many runs, as `git.pack.GeometricPacks` keeps them.
+
+    `synced` are loose objects of earlier runs whose names are on disk.
+    """
+
+    def __init__(self) -> None:
+        self.synced: set[str] = set()
+
+    def open_writer(self, git: Git) -> Loose:
+        """Returns a writer of the next pack."""
+        return Loose(git)
+
+
+def small_packs(git: Git) -> SmallPacks | None:
+    """Returns the packs that this process writes runs to; None if it writes loose objects."""
+    packs = git.processes.objects.get(SmallPacks) if git.processes else None
+    return packs if isinstance(packs, SmallPacks) else None
+
+
 def object_kind(mode: str) -> bytes:
     """Returns the kind of object that a tree entry's mode implies."""
     return {TREE: b"tree", COMMIT: b"commit"}.get(mode, b"blob")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
 from gitrun.git.gc_lock import is_gc_running
-from gitrun.git.objects import Loose, fsync
+from gitrun.git.objects import Loose, SmallPacks, fsync, small_packs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +35,8 @@ LARGEST_PACKED = 1 << 18
 """Bytes of an object above which a small pack leaves it loose: merging would copy it again and again."""
 FACTOR = 40
 """Packs of one size that are merged into one: fewer than make `git gc --auto` repack (gc.autoPackLimit)."""
+LARGEST_KEPT = 1 << 16
+"""Bytes of a small pack that is kept in memory until it is merged."""
 MOST_MERGED = 32 << 20
 """Bytes of packs that are merged, in memory. Larger packs stay as they are."""
 
@@ -56,7 +58,7 @@ class PackWriter(Loose):
         if entries:
             self._path, self.packed = write_pack(self.git, entries), entries.keys()
             if self._packs:
-                self._packs.add(self._path)
+                self._packs.add(self._path, entries)
 
     def is_there(self) -> bool:
         """Returns whether no gc has deleted the pack since `finish`."""
@@ -71,23 +73,25 @@ class PackWriter(Loose):
         self._entries[object_id] = entry_header(TYPES[kind.decode()], int(size)) + zlib.compress(data, 1)
 
 
-class GeometricPacks:
+class GeometricPacks(SmallPacks):
     """The packs that a batch writes, merged whenever there are FACTOR of one size."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._levels: list[list[str]] = []
+        self._small: dict[str, Mapping[str, bytes]] = {}
         self._merged: list[str] = []
-        self.synced: set[str] = set()
-        """Loose objects of earlier trials whose names are on disk."""
 
     def open_writer(self, git: Git) -> PackWriter:
         """Returns a writer of the next pack."""
         return PackWriter(git, self, LARGEST_PACKED)
 
-    def add(self, path: str, level: int = 0) -> None:
+    def add(self, path: str, entries: Mapping[str, bytes], level: int = 0) -> None:
         """Adds a pack, without its ending, that is as large as FACTOR of the level below."""
         self._levels += [[] for _ in range(level + 1 - len(self._levels))]
         self._levels[level].append(path)
+        if not level and sum(map(len, entries.values())) <= LARGEST_KEPT:
+            self._small[path] = entries
 
     def merge(self, git: Git) -> None:
         """Merges packs of one size if there are FACTOR of them."""
@@ -95,7 +99,7 @@ class GeometricPacks:
             if len(paths) >= FACTOR:
                 # packs that were merged a while ago: nobody who listed the packs before is about to open one
                 self._delete_merged()
-                self._merge(git, paths, level + 1)
+                self._merge(git, list(paths), level + 1)
 
     def finish(self, git: Git) -> None:
         """Merges all packs into one."""
@@ -109,9 +113,9 @@ class GeometricPacks:
 
     def _merge(self, git: Git, paths: Sequence[str], level: int) -> None:
         """Merges packs into one of this level; leaves them all if a gc runs, they are too large, or that fails."""
-        paths = list(paths)
         for one in self._levels:
             one[:] = [path for path in one if path not in paths]
+        small = {path: self._small.pop(path, None) for path in paths}
         # git's own processes keep what they know of each pack that they have seen
         if git.processes and level != 1:
             git.processes.end_all()
@@ -123,31 +127,30 @@ class GeometricPacks:
                 return
             entries: dict[str, bytes] = {}
             for path in paths:
-                entries |= read_entries(path, git.object_format)
+                entries |= small[path] or read_entries(path, git.object_format)
             whole = write_pack(git, entries)
             self._merged += [path for path in paths if path != whole]
-            self.add(whole, level)
+            self.add(whole, entries, level)
 
 
 @contextmanager
 def keep_packs(git: Git) -> Iterator[None]:
     """Until the `with` ends, writers of runs write small packs, if the repository keeps processes. Merges them at its end."""
-    processes = git.processes
-    if processes is None or processes.packs:
+    if git.processes is None or small_packs(git):
         yield
         return
-    processes.packs = packs = GeometricPacks()
+    git.processes.objects[SmallPacks] = packs = GeometricPacks()
     try:
         yield
     finally:
-        processes.packs = None
+        del git.processes.objects[SmallPacks]
         packs.finish(git)
 
 
 def merge_packs(git: Git) -> None:
     """Merges the small packs of this process if there are many. Call it while no object is being read or written."""
-    if git.processes and git.processes.packs:
-        git.processes.packs.merge(git)
+    if isinstance(packs := small_packs(git), GeometricPacks):
+        packs.merge(git)
 
 
 def pack_directory(git: Git) -> str:

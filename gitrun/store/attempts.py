@@ -26,7 +26,7 @@ from gitrun.model.settings import read_settings
 from gitrun.model.tree import EXECUTABLE, FILE
 from gitrun.store.commits import commit_signed, open_writer, read_commit, signing_wanted, write_commit, write_files
 from gitrun.store.kept_files import kept_directory, restore_kept
-from gitrun.store.live import RESULT, SHORTENED, hold_live
+from gitrun.store.live import SHORTENED, hold_live
 from gitrun.store.publication import publish
 from gitrun.store.refs import RefEdit, read_loose, ref_store, tip_of
 from gitrun.store.trust import record_made_here, require_trusted, trust_file
@@ -329,16 +329,15 @@ def result_entries(writer: Loose, attempt: AttemptHandle, outcome: Outcome) -> d
     """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
     git, live = attempt.git, attempt.live
     output = shorten_output(live.output, attempt.kept / record_files.OUTPUT, live.directory / SHORTENED)
-    result = live.directory / RESULT
-    result.write_bytes(encode.encode_result(outcome))
-    files = {record_files.OUTPUT: output, record_files.RESULT: result}
+    entries = write_records(writer, {record_files.RESULT: encode.encode_result(outcome)})
+    files = {record_files.OUTPUT: output}
     if outcome.metrics:
         files[record_files.METRICS] = live.series
     files |= (ignored := select_ignored(git, attempt.kept, outcome.files))
     ids = write_files(writer, files.values())
     runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}
     modes = (EXECUTABLE if name in runnable else FILE for name in files)
-    return {os.fsencode(name): Entry(mode, blob_id) for name, mode, blob_id in zip(files, modes, ids, strict=True)}
+    return entries | {os.fsencode(name): Entry(mode, blob_id) for name, mode, blob_id in zip(files, modes, ids, strict=True)}
 
 
 def select_ignored(git: Git, directory: Path, files: Iterable[File]) -> dict[str, Path]:

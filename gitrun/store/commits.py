@@ -12,7 +12,7 @@ from gitrun.errors import CannotSign
 from gitrun.git.exe import failure_reason
 from gitrun.git.identity import format_identities
 from gitrun.git.locks import make_private_directory
-from gitrun.git.objects import Entry, Loose, Objects, fsync
+from gitrun.git.objects import Entry, Loose, Objects, fsync, small_packs
 from gitrun.lazy import lazy_pattern, shutil
 from gitrun.model.run import ID_DIGITS
 from gitrun.model.settings import get_bool
@@ -180,7 +180,7 @@ def write_commit(writer: Loose, tree: str, parents: Iterable[str | None], messag
 
 def open_writer(git: Git) -> Loose:
     """Returns the writer for the objects of an attempt or result: of a small pack in a batch, else of loose objects."""
-    packs = git.processes.packs if git.processes else None
+    packs = small_packs(git)
     # git makes the commits that are signed, or whose author it has to find out, and has to see their trees
     if packs is None or signing_wanted(git) or format_identities(git) is None:
         return Loose(git)

@@ -23,7 +23,7 @@ the lock. The next command finishes the attempt from it (`lifecycle/recover.py`)
 | `asked.soft` | `git run stop --soft` | the supervisor of a batch or pipeline, before it starts more | removed unread |
 | `ended` | blanks with `owner`; the end of the program over them | recovery | blanks: the supervisor died first |
 | `series.jsonl` | the supervisor, after the program | the result | written again |
-| `shortened`, `result.toml` | the recording of the result | the result | written again |
+| `shortened` | the recording of the result | the result | written again |
 
 `owner.new` and `metrics.new` are renamed to files without `.new`. The supervisor can rebuild `lock`, `owner`, `output`,
 `metrics.jsonl` and `ended` if somebody removes them while it runs (`Live.renew`).
@@ -65,7 +65,7 @@ LOGGED_METRICS, SHOWN_METRICS, METRIC_SERIES = "metrics.jsonl", "metrics.json", 
 METRIC_RULES, PATTERN_MATCHES = "rules.json", "found.jsonl"
 INDEX, JOURNAL, TRIALS = "index", "steps.jsonl", "trials.jsonl"
 LAUNCH_SPEC, NOTEBOOK_SPEC = "launch.spec", "notebook.json"
-RESULT, SHORTENED = "result.toml", "shortened"
+SHORTENED = "shortened"
 OWNER_NEW, SHOWN_METRICS_NEW = "owner.new", "metrics.new"
 
 

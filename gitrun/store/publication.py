@@ -11,7 +11,7 @@ from gitrun.dataclass import replace
 from gitrun.errors import ObjectsGone
 from gitrun.git.exe import failure_reason
 from gitrun.git.gc_lock import is_gc_running
-from gitrun.git.objects import Objects, find_entries, fsync
+from gitrun.git.objects import Objects, find_entries, fsync, small_packs
 from gitrun.model.tree import COMMIT, TREE
 from gitrun.store.refs import RefEdit, ref_store
 
@@ -131,7 +131,7 @@ def list_changes(new: bytes, old: bytes, id_size: int) -> list[tuple[str, str, s
 
 def sync_new(git: Git, object_ids: Sequence[str]) -> None:
     """Syncs as `sync_to_disk`, but not again what this process has synced for another trial of a batch."""
-    packs = git.processes.packs if git.processes else None
+    packs = small_packs(git)
     new = [one for one in object_ids if packs is None or one not in packs.synced]
     if new:
         sync_to_disk(git, new)

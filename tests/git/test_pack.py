@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gitrun.errors import GitFailed
 from gitrun.git.exe import keep_processes, open_repository
-from gitrun.git.objects import Entry
+from gitrun.git.objects import Entry, small_packs
 from gitrun.git.pack import FACTOR, LARGEST_PACKED, PackWriter, keep_packs, merge_packs, read_entries, write_pack
 from gitrun.model.tree import FILE
 
@@ -62,7 +62,7 @@ def test_many_objects_are_one_pack(repo, git) -> None:
 
 def written(git, content: bytes) -> str:
     """The id of a blob in a small pack of its own."""
-    writer = git.processes.packs.open_writer(git)
+    writer = small_packs(git).open_writer(git)
     object_id = writer.write("blob", content)
     writer.finish()
     assert writer.is_there()
@@ -99,7 +99,7 @@ def test_packs_that_another_git_uses_are_not_merged(git, obstacle) -> None:
 
 def test_large_objects_stay_out_of_small_packs(git) -> None:
     with keep_processes(git) as kept, keep_packs(kept):
-        writer = kept.processes.packs.open_writer(kept)
+        writer = small_packs(kept).open_writer(kept)
         large = writer.write("blob", os.urandom(LARGEST_PACKED))
         small = writer.write("blob", b"small")
         writer.finish()
