@@ -22,7 +22,7 @@ from gitrun.lifecycle.attempt import record_end
 from gitrun.lifecycle.batch import BatchExecutor
 from gitrun.lifecycle.batch_trials import objective_values
 from gitrun.lifecycle.decide import Decision, Prompts, stamp_now
-from gitrun.lifecycle.executor import Execution
+from gitrun.lifecycle.executor import Execution, interrupted_before_start
 from gitrun.log import append_line
 from gitrun.model.batch import Trial
 from gitrun.model.plan import Outcome, Request
@@ -179,6 +179,8 @@ class Search:
         with runner.signals:
             runner.run_trials()
         runner.tasks = rest
+        if runner.pool.ends and self._is_asked_to_end and not runner.trials[task.number].run_id:
+            record_unstarted(runner, task)
         trial = runner.trials[task.number]
         if runner.pool.ends:
             self._end_caller(runner.pool.ends[-1])
@@ -239,9 +241,14 @@ class Search:
             self._stopped = number
         return bool(self._stopped)
 
+    @property
+    def _is_asked_to_end(self) -> bool:
+        """Returns whether `git run stop` asked this search to end, and not its caller."""
+        return self._attempt is not None and self._attempt.live.is_asked_to_end
+
     def _end_caller(self, number: int) -> None:
         """Records the batch, and gives a signal that ended a trial its usual effect on this process."""
-        is_ours = self._attempt is not None and self._attempt.live.is_asked_to_end
+        is_ours = self._is_asked_to_end
         self._is_done = True
         self.close()
         if number == signal.SIGINT:
@@ -260,6 +267,15 @@ def decide_task(runner: BatchRunner, task: Task) -> Decision:
         sampler=task.point.attrs, given=decision.plan.given, clean=False,
     )  # fmt: skip
     return Decision(plan, decision.snapshot, task.run)
+
+
+def record_unstarted(runner: BatchRunner, task: Task) -> None:
+    """Records a trial that `git run stop` came before: its caller waits for a run."""
+    begun = lifecycle.launch.begin_trial(runner.launch, decide_task(runner, task))
+    outcome = replace(interrupted_before_start(), exit_status=-runner.pool.ends[-1])
+    with begun.attempt as attempt:
+        record_end(attempt, Execution(outcome, runner.signals, lambda: Collected(outcome, {})))
+    runner.trials[task.number] = replace(runner.trials[task.number], run_id=attempt.run_id, status=outcome.status)
 
 
 def value_plan(plan: Plan) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from notebook import notebook
 import gitrun
 from gitrun import Project
 from gitrun.errors import BadValue, CannotRun, CannotVerify, UsageError
+from gitrun.lifecycle.batch import BatchRunner
 from gitrun.lifecycle.verify import VerifyRules
+from gitrun.store.live import ask_to_end
 
 TRAIN = "lr = 0.1\nn = 3\nprint('loss:', lr * n)\n"
 SPACE = {"lr": gitrun.uniform(0.0, 1.0)}
@@ -226,6 +229,24 @@ def test_stop_ends_the_search_and_not_its_caller(project) -> None:
     words = [sys.executable, "-c", STOPPED]
     done = subprocess.run(words, cwd=project.git.worktree, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["after terminated True"]), done.stderr
+
+
+def test_a_stop_that_comes_before_a_trial_starts_ends_it_unstarted(project, monkeypatch) -> None:
+    search, run_trials = project.search("train.py", {"lr": [1, 2, 3]}), BatchRunner.run_trials
+    search.ask().run()
+    trial = search.ask()
+
+    def stop_first(runner: BatchRunner) -> None:
+        ask_to_end(project.git.state, search.id)
+        os.kill(os.getpid(), signal.SIGTERM)
+        run_trials(runner)
+
+    monkeypatch.setattr(BatchRunner, "run_trials", stop_first)
+    run = trial.run()
+
+    assert (run.status, run.attempt.trial, run.flags["lr"]) == ("terminated", 2, 2)
+    assert search.ask() is None
+    assert (search.batch.status, [one.status for one in search.batch.trials]) == ("terminated", ["completed", "terminated"])
 
 
 INTERRUPTED = """
