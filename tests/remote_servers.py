@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -61,10 +62,17 @@ class Backend(BaseHTTPRequestHandler):
         pass
 
 
+PORTS = iter(range(20_000 + os.getpid() * 37 % 12_000, 32_768))
+"""Ports to try: below those that Linux gives to connections, and others in each process that runs tests."""
+
+
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Returns a port that nobody has, and that nobody gets unless it is asked for."""
+    for port in PORTS:
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @pytest.fixture

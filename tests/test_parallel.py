@@ -68,10 +68,13 @@ def test_a_restart_of_a_running_run_is_refused(repo):
 
 
 def test_of_many_restarts_in_the_same_instant_one_wins_and_the_others_say_why(repo):
-    repo.write("count.py", COUNT + "import time\nif n == 1: time.sleep(4)\n")
+    gate = repo.path.parent / "gate"
+    repo.write("count.py", COUNT + f"import os, time\nwhile n == 1 and not os.path.exists({str(gate)!r}): time.sleep(.02)\n")
     repo.run("count.py", check=True)
     run = last(repo)["id"]
     processes = [start(repo, "--restart", run, "n=1") for _ in range(8)]
+    until(lambda: sum(process.poll() is not None for process in processes) == 7, 100)
+    gate.touch()
     ends = [(process.communicate(timeout=120), process.returncode) for process in processes]
     words = [err.decode() for (_, err), code in ends if code]
     assert [out for (out, _), code in ends if not code] == [b"number 1\n"]

@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import pytest
+from supervised import until
 
 from gitrun import Project
 
@@ -157,13 +158,19 @@ def test_restarted_run_is_the_newest(repo) -> None:
 
 
 def test_restart_of_a_run_in_the_same_instant_is_refused_once(repo) -> None:
-    repo.write("a.py", "import time\nprint('ran', flush=True)\ntime.sleep(1)\n")
+    gate = repo.path.parent / "gate"
+    gate.touch()
+    wait = f"while not os.path.exists({str(gate)!r}):\n    time.sleep(.02)\n"
+    repo.write("a.py", f"import os, time\nprint('ran', flush=True)\n{wait}")
     repo.run("a.py", check=True)
     run = newest(repo)["id"]
+    gate.unlink()
     both = [
         subprocess.Popen(["git", "run", "--restart", run], cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(2)
     ]
+    until(lambda: any(process.poll() is not None for process in both))
+    gate.touch()
     said = sorted((process.communicate(timeout=30), process.returncode) for process in both)
     assert [code for _, code in said] == [128, 0]
     assert said[0][0][0] == b""

@@ -195,7 +195,7 @@ def test_link_keeps_untracked_data_out_of_the_source_and_brings_it_on_restart(re
 def test_env_and_stop_after_of_an_entry_hold_and_the_option_wins(repo) -> None:
     project(
         repo,
-        '[operations.a]\ncommand = ["sh", "-c", "echo $A; exec sleep 30"]\nstop-after = "0.3s"\nenv = { A = "from entry" }\n',
+        '[operations.a]\ncommand = ["sh", "-c", "echo $A; exec sleep 30"]\nstop-after = "1s"\nenv = { A = "from entry" }\n',
     )
     done = repo.run("a", env={"A": "mine"}, timeout=20)
     assert (done.returncode, done.stdout) == (143, "from entry\n")

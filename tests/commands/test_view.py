@@ -40,7 +40,7 @@ def test_server_ends_at_a_signal(repo, number, status) -> None:
     with serve_view(repo) as server, server.open("/"):
         before = time.monotonic()
         assert server.end(number) == status
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < 10
 
 
 def test_ctrl_c_in_a_terminal_ends_the_server(repo) -> None:

@@ -28,7 +28,7 @@ time.sleep(60)
 def test_a_program_behind_a_shell_that_is_stopped_has_the_whole_grace(repo, how):
     repo.write("c.py", SAVER)
     words = "python3 c.py & wait" if how == "ctrl-c" else "python3 c.py; echo done"
-    process = start(repo, *(["--stop-after", "1s"] if how == "--stop-after" else []), "--", "sh", "-c", words)
+    process = start(repo, *(["--stop-after", "2s"] if how == "--stop-after" else []), "--", "sh", "-c", words)
     said(process)
     if how == "stop":
         repo.run("stop", "1", check=True)

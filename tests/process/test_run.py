@@ -262,8 +262,8 @@ def test_stop_after_ends_the_program_and_says_so(repo):
 
 
 def test_time_that_is_over_after_the_program_has_ended_changes_nothing(repo):
-    process = start(repo, "--stop-after", "1s", "--", "sh", "-c", "head -c 12000 /dev/zero", bufsize=0, pipesize=4096)
-    time.sleep(2.5)
+    process = start(repo, "--stop-after", "2s", "--", "sh", "-c", "head -c 12000 /dev/zero", bufsize=0, pipesize=4096)
+    time.sleep(3.5)
     assert len(process.communicate(timeout=20)[0]) == 12000
     assert (process.returncode, last(repo)["status"]) == (0, "completed")
 

@@ -89,7 +89,7 @@ def test_open_streams_end_with_the_server(repo, server) -> None:
         assert next(changes).name == "live"
         before = time.monotonic()
         assert server.end() == 143
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < 10
     repo.run("stop", run, check=True)
 
 
