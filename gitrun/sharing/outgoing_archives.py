@@ -10,14 +10,14 @@ from gitrun.git.objects import Loose, Objects
 from gitrun.model.run import ARCHIVE, RUNS, is_id
 from gitrun.sharing import remotes
 from gitrun.store import folding
-from gitrun.store.archive_tips import archived_tips_of, commits_since, tips_in_archive
+from gitrun.store.archive_tips import archived_tips_of, commits_since, count_archived, tips_in_archive
 from gitrun.store.archives import PUBLIC, own_writers, read_archive
 from gitrun.store.publication import sync_to_disk
 from gitrun.store.refs import RefEdit, archive_heads, list_refs, missing_objects, ref_store, refs_of_runs
-from gitrun.store.trust import revoked_ids, trusted_ids
+from gitrun.store.trust import TrustedIds, revoked_ids, trusted_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from gitrun.git.exe import Git
     from gitrun.model.run import Run
@@ -49,19 +49,26 @@ def own_runs(git: Git, index: Index, there: Mapping[str, str]) -> OwnRuns:
 
     Runs in the part of this repository's archive that the remote has need no look, unless they have refs here or there.
     """
-    trusted = trusted_ids(git)
     writer, heads = own_writers(git).get(PUBLIC, ""), archive_heads(git)
     new = commits_since(git, there[ARCHIVE + writer], heads[writer]) if writer in heads and ARCHIVE + writer in there else None
     # a run that is no longer trusted is in the archive, and not to be pushed
     if new is None or archived_tips_of(git, heads, revoked_ids(git), writer):
+        trusted = trusted_ids(git)
         return OwnRuns({run.id: run.tip for run in made_here(index.with_attempts(trusted), trusted)})
-    listed = tips_in_archive(git, heads, writer)
     remote_tips = {ref.removeprefix(RUNS): tip for ref, tip in there.items() if ref.startswith(RUNS)}
-    looked_at = list_refs(git, RUNS).keys() | {RUNS + run for run, tip in remote_tips.items() if listed.get(run, tip) != tip}
+    listed = archived_tips_of(git, heads, remote_tips, writer)
+    looked_at = list_refs(git, RUNS).keys() | {RUNS + run for run, tip in listed.items() if remote_tips[run] != tip}
     names = {ref.removeprefix(RUNS) for ref in looked_at}.union(*(commit.tips for commit in new))
-    others = trusted.difference(listed.keys(), listed.values())
-    runs = made_here(index.with_attempts(names | others), trusted)
-    return OwnRuns({run.id: run.tip for run in runs}, len(listed.keys() - names), bool(new))
+    others = trusted_elsewhere(git, heads, writer) if len(heads) > 1 else frozenset[str]()
+    runs = made_here(index.with_attempts(names | others), TrustedIds(git))
+    archived = count_archived(git, heads, writer) - len(archived_tips_of(git, heads, names, writer))
+    return OwnRuns({run.id: run.tip for run in runs}, archived, bool(new))
+
+
+def trusted_elsewhere(git: Git, heads: Mapping[str, str], writer: str) -> frozenset[str]:
+    """Returns the ids of attempts and results that were made here or are trusted, except those of this writer's archive."""
+    listed = tips_in_archive(git, heads, writer)
+    return trusted_ids(git).difference(listed.keys(), listed.values())
 
 
 def archived_there(git: Git, runs: Iterable[str], there: Mapping[str, str]) -> frozenset[str]:
@@ -81,7 +88,7 @@ def archived_there(git: Git, runs: Iterable[str], there: Mapping[str, str]) -> f
     return frozenset(tips)
 
 
-def made_here(runs: Iterable[Run], trusted: Collection[str]) -> list[Run]:
+def made_here(runs: Iterable[Run], trusted: Container[str]) -> list[Run]:
     """Returns the finished runs whose first or last attempt is among the ids made here or `trusted`."""
     return [run for run in runs if run.attempt.stopped and (run.id in trusted or run.attempt.id in trusted)]
 

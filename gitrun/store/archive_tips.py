@@ -64,6 +64,13 @@ def tips_in_archive(git: Git, heads: Mapping[str, str], writer: str) -> dict[str
         return dict(base.execute("SELECT id, tip FROM tips WHERE writer = ?", (writer,)).fetchall())
 
 
+def count_archived(git: Git, heads: Mapping[str, str], writer: str) -> int:
+    """Returns the number of runs in one of these archives (writer -> head commit)."""
+    with archived_runs(git, heads) as base:
+        (count,) = base.execute("SELECT count(*) FROM tips WHERE writer = ?", (writer,)).fetchone()
+    return int(count)
+
+
 def archive_faults(git: Git, heads: Mapping[str, str]) -> dict[str, str]:
     """Returns the reason of each archive (writer -> head commit) that cannot be read. None of its runs is known."""
     with archived_runs(git, heads) as base:

@@ -26,7 +26,8 @@ NAME = "pushed"
 
 def record_pushed(git: Git, commits: Iterable[str]) -> None:
     """Records commits that a remote has. Ignores failures: the push itself has succeeded."""
-    fresh = sorted(set(commits) - pushed_commits(git.state))
+    names = set(commits)
+    fresh = sorted(names - pushed_commits(git.state)) if names else []
     if not fresh:
         return
     # a line end first: the file may end in a line that a full disk cut short

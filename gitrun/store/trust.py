@@ -14,7 +14,7 @@ from gitrun import store
 from gitrun.errors import GitFailed, NotTrusted
 from gitrun.git.locks import make_shared_directory
 from gitrun.lazy import lazy_pattern
-from gitrun.model.run import DIRECTORY, is_id, short_id
+from gitrun.model.run import DIRECTORY, ID_DIGITS, is_id, short_id
 from gitrun.model.text import safe_text
 
 TYPE_CHECKING = False
@@ -31,6 +31,7 @@ FEW = 40
 """Questions that a search of the file answers; more of them are worth a table."""
 MANY = 10
 """Changed files named to a person who is to trust a run; further ones are counted."""
+ID_LINE = lazy_pattern(rf"(?m)^{ID_DIGITS}$")
 FINGERPRINT = lazy_pattern(r"SHA256:[A-Za-z0-9+/=]{43,44}|[0-9A-F]{40}|[0-9A-F]{64}")
 
 
@@ -102,18 +103,22 @@ def trusted_signers(git: Git) -> list[str]:
 
 def trusted_ids(git: Git) -> frozenset[str]:
     """Returns the ids of attempts and results that were made here or are trusted."""
-    # the last mention of an id replaces earlier ones
-    last = {line.removeprefix(BACK): line for line in read_trust_file(git).splitlines()}
-    return frozenset(line for line in last.values() if is_id(line))
+    text = read_trust_file(git)
+    ids = frozenset(ID_LINE.findall(text))
+    return ids - revoked_in(text) if f"\n{BACK}" in text else ids
 
 
 def revoked_ids(git: Git) -> frozenset[str]:
     """Returns the ids of attempts and results that were made here or trusted, and no longer are."""
     text = read_trust_file(git)
-    if f"\n{BACK}" not in text:
-        return frozenset()
-    names = {line.removeprefix(BACK) for line in text.splitlines() if line.startswith(BACK)}
-    return frozenset(name for name in names if is_id(name) and last_revokes(text, name))
+    return revoked_in(text) if f"\n{BACK}" in text else frozenset()
+
+
+def revoked_in(text: str) -> frozenset[str]:
+    """Returns the ids whose last mention in the text of the trust file revokes trust."""
+    # the last mention of an id replaces earlier ones
+    last = {line.removeprefix(BACK): line for line in text.splitlines()}
+    return frozenset(name for name, line in last.items() if line.startswith(BACK) and is_id(name))
 
 
 class TrustedIds:
