@@ -129,8 +129,8 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: 
         edits = [edit for chain, ours in there_now if (edit := decide_incoming(git, inspector, chain, ours, received))]
         if wish.merge:
             edits += merge_diverged(git, inspector, chains, local_tips, received)
-    # before the refs move, so that readers find these runs dated and checked
-    record_arrival(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
+        # before the refs move, so that readers find these runs dated and checked
+        record_arrival(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
     for stale in move_to_runs(git, edits):
         received.refused[stale] = "it changed here at the same moment. Try again"
         for runs in (received.fresh, received.forward, received.merged):

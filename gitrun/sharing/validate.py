@@ -73,15 +73,18 @@ class Shape:
     """The names and modes of a tree, checked. Trees that differ only in object ids share one.
 
     `size` is the length of such a tree in bytes, `entries` the number of its entries. `directories` and `folder` are byte
-    offsets of object ids: of its subdirectories, and of its `.gitrun`. If the tree is a `.gitrun`, `ours` has path, mode and
-    offset of the files that gitrun writes there.
+    offsets of object ids: of its subdirectories, and of its `.gitrun`. If the tree is a `.gitrun`, `ours` has path and
+    offset of the files that gitrun writes there, and `no_file` is the first of these paths that is no file. `leaf` is the
+    measure of a tree without subdirectories.
     """
 
     size: int
     entries: int
     directories: tuple[int, ...]
     folder: int | None
-    ours: tuple[tuple[str, bytes, int], ...]
+    ours: tuple[tuple[str, int], ...]
+    no_file: str
+    leaf: Measure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ class Inspector:
         """Returns a commit of a run. Raises BadRun if gitrun did not make it, or its parents do not fit its kind."""
         data = self._object(name, "commit", MAX_COMMIT)
         commit = read_commit(Object(name, "commit", len(data), data))
-        if commit is None or not all(len(one) == self._format.digits for one in (commit.tree, *commit.parents)):
+        if commit is None or {self._format.digits} != {len(commit.tree), *map(len, commit.parents)}:
             raise BadRun(f"commit {name[:8]} was not made by gitrun")
         if not FORMAT.search(data):
             raise BadRun(f"commit {name[:8]} has no Gitrun-Format")
@@ -237,8 +240,9 @@ class Inspector:
             own, old = self._records(commit.tree), self._records(before.tree)
             if record_files.RESULT in old:
                 raise BadRun(f"result {commit.id[:8]} is a second result of its attempt")
-            if any(own.get(name) != old.get(name) for name in FIXED):
-                raise BadRun(f"result {commit.id[:8]} changes records of its attempt")
+            for name in FIXED:
+                if own.get(name) != old.get(name):
+                    raise BadRun(f"result {commit.id[:8]} changes records of its attempt")
         elif self._without(commit.tree, NOTED) != self._without(before.tree, NOTED):
             raise BadRun(f"{commit.kind} {commit.id[:8]} changes more than {record_files.NOTES}")
 
@@ -281,6 +285,19 @@ class Inspector:
         A tree of 11 objects can unfold to 10^10 files, so subtrees are counted before any is unfolded.
         """
         measures = self._trees
+        if tree in measures:
+            return measures[tree]
+        # most trees are a .gitrun beside what is measured
+        top = self._tree(tree)
+        for position in top.shape.directories:
+            child = top.at(position)
+            if child not in measures and (leaf := self._tree(child).shape.leaf):
+                measures[child] = leaf
+        return self._measure_all(tree)
+
+    def _measure_all(self, tree: str) -> Measure:
+        """Returns the unfolded size of a tree, whose subtrees may be unmeasured, as `measure` does."""
+        measures = self._trees
         # an explicit stack: a hostile tree can be deeper than Python recurses
         stack = [tree]
         open_now: set[str] = set()
@@ -305,10 +322,11 @@ class Inspector:
 
     def _sum(self, own: int, below: list[str]) -> Measure:
         """Returns the size of a directory with `own` entries and measured subdirectories. Raises BadRun if nested too deep."""
-        if not below:
-            return Measure(own, 1)
-        entries = own + sum(self._trees[child].entries for child in below)
-        depth = 1 + max((self._trees[child].depth for child in below), default=0)
+        entries, depth = own, 1
+        for child in below:
+            measure = self._trees[child]
+            entries += measure.entries
+            depth = max(depth, 1 + measure.depth)
         if depth > MAX_DEPTH:
             raise BadRun(f"its tree has more than {MAX_DEPTH} nested directories")
         # capped, so that the numbers of a hostile tree stay small
@@ -324,29 +342,32 @@ class Inspector:
         folder = top.at(top.shape.folder)
         if folder not in self._folders:
             inner = self._tree(folder)
-            records = {path: inner.at(position) for path, _, position in inner.shape.ours}
-            for path, mode, _ in inner.shape.ours:
-                if reason := self._wrong_file(mode, path, records[path]):
+            if inner.shape.no_file:
+                raise BadRun(f"{inner.shape.no_file} is not a file")
+            data, size = inner.data, self._format.size
+            records = {path: data[start : start + size].hex() for path, start in inner.shape.ours}
+            for record in records.items():
+                # most files of a result are those of its attempt
+                reason = self._files.get(record)
+                if reason is None:
+                    reason = self._files[record] = self._file_fault(*record)
+                if reason:
                     raise BadRun(reason)
             self._folders[folder] = records
         self._tops[tree] = folder
         return self._folders[folder]
 
-    def _wrong_file(self, mode: bytes, path: str, blob: str) -> str:
-        """Returns the reason why this blob cannot be the file at `path`; empty if it can. Caches reasons and claims."""
-        if mode not in {b"100644", b"100755"}:
-            return f"{path} is not a file"
-        if (path, blob) not in self._files:
-            try:
-                # nobody parses other files than these tables, so only their sizes are asked for
-                data = self._object(blob, "blob", MAX_SIZES[path], with_data=path in TABLES)
-                table = parse_record(data, path) if path in TABLES else {}
-                self._files[path, blob] = ""
-                if path == record_files.RUN:
-                    self._claims[blob] = read_claim(table)
-            except BadRun as error:
-                self._files[path, blob] = f"{path}: {error.message}"
-        return self._files[path, blob]
+    def _file_fault(self, path: str, blob: str) -> str:
+        """Returns the reason why this blob cannot be the file at `path`; empty if it can. Stores the claim of a run.toml."""
+        try:
+            # nobody parses other files than these tables, so only their sizes are asked for
+            data = self._object(blob, "blob", MAX_SIZES[path], with_data=path in TABLES)
+            table = parse_record(data, path) if path in TABLES else {}
+            if path == record_files.RUN:
+                self._claims[blob] = read_claim(table)
+        except BadRun as error:
+            return f"{path}: {error.message}"
+        return ""
 
     def _tree(self, name: str) -> Tree:
         """Returns a tree whose names and modes are checked. Raises BadRun."""
@@ -415,7 +436,7 @@ def check_shape(heads: Sequence[bytes], tree: str, id_size: int) -> Shape:
     Each head is the mode and name of an entry, behind which its id takes `id_size` bytes.
     """
     folders, ours, names, position = [], [], set(), 0
-    folder = None
+    folder, no_file = None, ""
     for head in heads:
         mode, _, name = head.partition(b" ")
         if reason := name_fault(name) or mode_fault(mode, name):
@@ -428,8 +449,10 @@ def check_shape(heads: Sequence[bytes], tree: str, id_size: int) -> Shape:
         path = f"{DIRECTORY}/{name.decode(errors='replace')}"
         names.add(name)
         if path in MAX_SIZES:
-            ours.append((path, mode, position))
+            ours.append((path, position))
+            no_file = no_file or ("" if mode in {b"100644", b"100755"} else path)
         position += id_size
     if len(names) < len(heads):
         raise BadRun(f"tree {tree[:8]} contains a name twice")
-    return Shape(position, len(heads), tuple(folders), folder, tuple(ours))
+    leaf = None if folders else Measure(len(heads), 1)
+    return Shape(position, len(heads), tuple(folders), folder, tuple(ours), no_file, leaf)
