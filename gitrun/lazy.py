@@ -46,15 +46,23 @@ class LateModule:
 
 if TYPE_CHECKING:
     # ruff: noqa: PLC0414 - these names are for others
+    import array as array
     import copy as copy
     import glob as glob
+    import heapq as heapq
     import importlib.util
+    import numbers as numbers
+    import shlex as shlex
     import shutil as shutil
+    import termios as termios
     import threading as threading
+    import unicodedata as unicodedata
 
     importlib_util = importlib.util
 else:
     copy, glob, importlib_util, shutil, threading = map(LateModule, ("copy", "glob", "importlib.util", "shutil", "threading"))
+    array, heapq, numbers, shlex = map(LateModule, ("array", "heapq", "numbers", "shlex"))
+    termios, unicodedata = map(LateModule, ("termios", "unicodedata"))
 
 
 class LazyPattern:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from datetime import datetime, timezone
 
@@ -11,6 +10,7 @@ from gitrun.commands import declared
 from gitrun.commands.verbs import EPILOG
 from gitrun.dataclass import asdict
 from gitrun.errors import UsageError
+from gitrun.lazy import shlex
 from gitrun.model.flags import Typed, split_assignment
 from gitrun.model.plan import Request, Skip
 from gitrun.model.run import PARENT, short_id

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 
-from gitrun.lazy import lazy_pattern
 from gitrun.process.environment import read_variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
-# git cuts such characters off both ends, and drops brackets and line ends (ident.c)
-PLAIN = lazy_pattern(r"[^\x00-\x20.,:;<>\"\\'](?:[^\x00\n<>]*[^\x00-\x20.,:;<>\"\\'])?")
+CUT_OFF = frozenset([*map(chr, range(0x21)), *".,:;<>\"\\'"])
+"""What git cuts off both ends of a name or an address (ident.c)."""
+DROPPED = "\0\n<>"
+"""What git drops within."""
 
 
 def format_identities(git: Git) -> bytes | None:
@@ -27,13 +28,18 @@ def format_identities(git: Git) -> bytes | None:
     lines, fallback, now = [], git.identity(), format_now()
     for role in ("author", "committer"):
         name, email = (identity_part(git, fallback, role, part) for part in ("name", "email"))
-        if not (PLAIN.fullmatch(name) and PLAIN.fullmatch(email)):
+        if not (is_plain(name) and is_plain(email)):
             return None
         lines.append(f"{role} {name} <{email}> {now}\n")
     try:
         return "".join(lines).encode()
     except UnicodeEncodeError:
         return None
+
+
+def is_plain(text: str) -> bool:
+    """Returns whether git writes a name or an address as it is."""
+    return bool(text) and CUT_OFF.isdisjoint((text[0], text[-1])) and not any(char in text for char in DROPPED)
 
 
 def identity_part(git: Git, fallback: dict[str, str], role: str, part: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from gitrun.dataclass import dataclass
 from gitrun.errors import GitFailed, GitrunError, ObjectsGone
 from gitrun.git.exe import Coprocess
-from gitrun.lazy import Protocol
+from gitrun.lazy import Protocol, lazy_pattern
 from gitrun.model.tree import COMMIT, TREE
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ENTRY = rb"([0-7]+) ([^\0]+)\0(.{%d})"
 """An entry in the bytes of a tree object; in place of %d, the bytes of an id."""
-TREE_LINE = re.compile(rb"tree ([0-9a-f]+)\n")
+TREE_LINE = lazy_pattern(rb"tree ([0-9a-f]+)\n")
 
 
 KINDS = frozenset({b"commit", b"tree", b"blob", b"tag"})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
 
 from gitrun.dataclass import replace
+from gitrun.lazy import shlex
 from gitrun.model.run import COMPLETED
 from gitrun.model.text import safe_text, size_text
 from gitrun.source.snapshot import name_first_paths

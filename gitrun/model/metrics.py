@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import merge
 from itertools import groupby, repeat
 from operator import itemgetter
 from types import MappingProxyType
 
 from gitrun.dataclass import dataclass
+from gitrun.lazy import array, heapq
 from gitrun.model.text import is_text
 
 TYPE_CHECKING = False
@@ -152,7 +151,7 @@ class Series:
 
     def __init__(self) -> None:
         # 24 bytes a point: lists of Python's numbers take several times that
-        self.rows, self.steps, self.values = array("q"), array("d"), array("d")
+        self.rows, self.steps, self.values = array.array("q"), array.array("d"), array.array("d")
         # every number is below the first least and above the first most
         self.first, self.last, self.least, self.most = math.nan, math.nan, math.inf, -math.inf
         self.count, self.stride, self.row, self.step = 0, 1, -1, 0.0
@@ -312,7 +311,7 @@ class MetricCollector:
             series.thin(limit or self._limit)
         points = [series.points(name) for name, series in told_of.items()]
         # each series is in the order of its rows, so merging needs no sort
-        for _, row in groupby(merge(*points, key=itemgetter(0)), key=itemgetter(0)):
+        for _, row in groupby(heapq.merge(*points, key=itemgetter(0)), key=itemgetter(0)):
             batch_names = list(row)
             yield json.dumps(
                 {STEP: as_step_number(batch_names[0][1]), **{name: as_json_number(value) for _, _, name, value in batch_names}}

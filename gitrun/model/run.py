@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-import unicodedata
 from datetime import timezone
 
 from gitrun import model
 from gitrun.dataclass import asdict, dataclass, replace
-from gitrun.lazy import Protocol, lazy_pattern
+from gitrun.lazy import Protocol, lazy_pattern, shlex, unicodedata
 from gitrun.model.flags import Flags
 from gitrun.model.metrics import Metrics
 from gitrun.model.text import duration_text, ending_text, metrics_text, time_text
@@ -428,7 +426,7 @@ def run_ref(run_id: str) -> str:
 
 def is_id(text: str) -> bool:
     """Returns whether `text` is a full object id, of SHA-1 or SHA-256."""
-    return ID.fullmatch(text) is not None
+    return len(text) in {40, 64} and not text.strip("0123456789abcdef")
 
 
 def short_id(run_id: str) -> str:

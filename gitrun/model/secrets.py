@@ -7,11 +7,10 @@ GitHub's templates for .gitignore; shapes of keys follow gitleaks and GitHub's s
 from __future__ import annotations
 
 import re
-import shlex
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from gitrun.lazy import lazy_pattern
+from gitrun.lazy import lazy_pattern, shlex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ TEXT_TOKENS = frozenset({
     "padding", "unknown", "max", "min", "num", "n", "per", "new", "by", "boi", "eoi", "bot", "eot", "think",
 })  # fmt: skip
 """Words that make a following `token` a piece of text."""
-QUICK_TEST = lazy_pattern("pass|secret|token|key|cred|pwd|pw|auth|bearer|pat", re.IGNORECASE)
+QUICK_TEST = ("pass", "secret", "token", "key", "cred", "pwd", "pw", "auth", "bearer", "pat")
 """A quick test: every name of a secret contains one of these."""
 SWITCHES = frozenset({
     "no", "without", "ask", "show", "hide", "is", "has", "have", "require", "requires", "enable", "disable", "skip", "check",
@@ -221,7 +220,8 @@ def with_literal_parts(patterns: tuple[str, ...]) -> tuple[tuple[str, str], ...]
 
 def is_secret_name(name: str) -> bool:
     """Returns whether a name is one of a password, key or token: `hf_token`, `--api-key`, `clientSecret`."""
-    if not QUICK_TEST.search(name):
+    lower = name.lower()
+    if not any(part in lower for part in QUICK_TEST):
         return False
     words = name_words(name)
     # `ask_password` and `no_auth` are switches
@@ -314,7 +314,8 @@ def option_and_value(word: str, following: Sequence[str]) -> tuple[str, str]:
     if equals and re.fullmatch(r"-{0,2}[A-Za-z_][\w.-]*", name):
         return name, value
     # `--key --other` gives no value
-    if re.fullmatch(r"--?[A-Za-z_][\w.-]*", word) and following and not following[0].startswith("-"):
+    gives_value = word.startswith("-") and following and not following[0].startswith("-")
+    if gives_value and re.fullmatch(r"--?[A-Za-z_][\w.-]*", word):
         return word, following[0]
     return ("-u", word[2:]) if word.startswith("-u") and len(word) > 2 else ("", "")
 
@@ -334,7 +335,7 @@ def names_owner_program(words: Sequence[str]) -> bool:
 
 def split_shell_command(word: str) -> list[str]:
     """Splits a word that holds a shell command into words; returns none if it is a single word."""
-    if not re.search(r"[\s;&|]", word):
+    if not any(char.isspace() or char in ";&|" for char in word):
         return []
     try:
         parts = shlex.split(word.replace(";", " ").replace("&", " ").replace("|", " "))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 import signal
-import unicodedata
 from itertools import islice, pairwise
 
-from gitrun.lazy import lazy_pattern
+from gitrun.lazy import lazy_pattern, unicodedata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def shorten(text: str, room: int) -> str:
 
 def safe_lines(text: str) -> list[str]:
     """Returns the lines of a program's output, each escaped, with tabs expanded and colours removed."""
-    return [safe_text(line.expandtabs()) for line in COLOUR.sub("", text).splitlines()]
+    return [safe_text(line.expandtabs()) for line in (COLOUR.sub("", text) if "\x1b" in text else text).splitlines()]
 
 
 def encode_path(path: str) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
-from numbers import Integral, Real
 
 from gitrun.errors import BadValue
-from gitrun.lazy import lazy_pattern
+from gitrun.lazy import lazy_pattern, numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ _INT = lazy_pattern(r"[-+]?(?:0|[1-9][0-9]*)")
 # 1.   .5   1e-3   -inf; not 1_000, which Python's float accepts
 _FLOAT = lazy_pattern(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf|nan")
 # 'it''s'   "a \"b\" \u00e9"
-QUOTED = lazy_pattern(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+QUOTED = lazy_pattern(r"""(?s)'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""")
 BARE = lazy_pattern(r"[^,\]]+")
 LIST_START = lazy_pattern(r"\[\s*")
 COMMA = lazy_pattern(r"\s*,\s*")
@@ -136,9 +134,9 @@ def _copy(value: object, depth: int = 1) -> Value:
 def _plain(value: object) -> Value:
     """Converts a number of another library, such as numpy, or a path to a plain Python value. Raises TypeError."""
     # numpy registers its numbers with these classes, though its integers are no int
-    if isinstance(value, Integral):
+    if isinstance(value, numbers.Integral):
         return int(value)
-    if isinstance(value, Real):
+    if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)

@@ -6,10 +6,9 @@ import codecs
 import fcntl
 import os
 import select
-import termios
 from contextlib import contextmanager
 
-from gitrun.lazy import Protocol
+from gitrun.lazy import Protocol, termios
 from gitrun.model.text import safe_lines
 
 TYPE_CHECKING = False

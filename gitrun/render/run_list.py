@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-
 from gitrun.dataclass import dataclass, field
+from gitrun.lazy import shlex
 from gitrun.model.run import RUNNING, short_id
 from gitrun.model.text import age_text, count_columns, duration_text, label_text, number_text, safe_text, time_text
 from gitrun.render.palette import PLAIN, Palette

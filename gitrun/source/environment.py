@@ -171,13 +171,16 @@ def read_version(path: str) -> str:
     return version[1].decode(errors="replace") if version else ""
 
 
+IN_NAMES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+IN_VERSIONS = IN_NAMES | frozenset(".+!() ")
+"""Characters of bare keys in TOML, and of versions that need no escapes there."""
+
+
 def encode_packages(packages: Mapping[str, str] | None) -> bytes:
     """Returns the table of packages. Plain names and versions take a fast path around the TOML writer."""
     if not packages:
         return b""
-    # such names are bare keys in TOML, and such versions need no escapes
-    simple = all(re.fullmatch(r"[\w.+!() -]*", version, re.ASCII) for version in packages.values())
-    if not simple or not all(re.fullmatch(r"[\w-]+", name, re.ASCII) for name in packages):
+    if not (IN_NAMES.issuperset("".join(packages)) and IN_VERSIONS.issuperset("".join(packages.values())) and all(packages)):
         return b"\n" + encode_table({"packages": dict(packages)})
     return ("\n[packages]\n" + "".join(f'{name} = "{version}"\n' for name, version in packages.items())).encode()
 

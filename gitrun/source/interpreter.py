@@ -163,7 +163,7 @@ def map_to_slot(path: str, top: Path, slot: Path) -> str | None:
         return None
     # an environment can name the worktree through a link
     real, whole = os.path.realpath(path), os.path.realpath(top)
-    if match := SLOT.search(real):
+    if "/gitrun/slots/" in real and (match := SLOT.search(real)):
         inner = (match["inner"] + "/").removeprefix(f"/{top.parent.name}/{top.name}/").removeprefix(f"/{top.name}/")
         return os.path.normpath(slot / inner.strip("/"))
     # as text, /home/ann/x-old begins with /home/ann/x too

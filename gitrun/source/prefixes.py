@@ -118,7 +118,8 @@ def site_directories(prefix: str) -> Iterator[str]:
                 if prefix.startswith("/usr"):  # Debian's own name for it
                     yield os.path.join(above, name, "dist-packages")
     config = read_first_bytes(os.path.join(prefix, "pyvenv.cfg"), 4096).decode(errors="replace")
-    if re.search(r"(?im)^include-system-site-packages\s*=\s*true", config):
+    lines = [line.lower().partition("=") for line in config.split("\n")]
+    if any(name.strip() == "include-system-site-packages" and value.strip() == "true" for name, _, value in lines):
         # home = /usr/bin
         home = re.search(r"(?m)^home\s*=\s*(/.*?)/bin\s*$", config)
         yield from site_directories(home[1]) if home and home[1] != prefix else ()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from gitrun import scripts, source
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import UnknownFlag, UsageError
+from gitrun.lazy import shlex
 from gitrun.model.flags import Flags, Typed, default_values, format_value, same_value
 from gitrun.model.run import COMMAND, NOTEBOOK, PROGRAM, STEPS
 from gitrun.scripts.discover import ARGS, GLOBALS, place_arguments, read_words
@@ -44,7 +44,7 @@ class Route:
 def flag_variable(name: str) -> str:
     """Returns the environment variable that holds the value of a flag."""
     # names of shell variables have only letters, digits and underscores
-    return f"FLAG_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
+    return f"FLAG_{''.join(char if char.isascii() and char.isalnum() else '_' for char in name).upper()}"
 
 
 def is_mentioned(name: str, words: Iterable[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from contextlib import contextmanager, suppress
 
@@ -13,6 +12,7 @@ from gitrun.git.exe import failure_reason
 from gitrun.git.locks import make_shared_directory
 from gitrun.git.objects import TreeMaker, edit_tree, parse_tree_ids, tree_of_commit
 from gitrun.git.status import WorktreeStatus, copy_index, read_status
+from gitrun.lazy import lazy_pattern
 from gitrun.model.plan import Source
 from gitrun.model.run import DIRECTORY, Skipped
 from gitrun.model.secrets import is_secret_file
@@ -34,7 +34,7 @@ MOST = 64
 """The most directories searched: the top and those in it. Searching all would be a second walk over the tree."""
 
 # H 100644 <id> 0\ta.txt: S is skip-worktree, lower case assume-unchanged; mode 160000 is a submodule
-PECULIAR = re.compile(rb"\0([^H]|H(?= 160000)) ([0-7]+) [0-9a-f]+ [0-3]\t([^\0]+)")
+PECULIAR = lazy_pattern(rb"\0([^H]|H(?= 160000)) ([0-7]+) [0-9a-f]+ [0-3]\t([^\0]+)")
 PLAIN_INDEX = "plain-index"
 """File in the local state with the stamp of an index without submodules and without paths whose changes git ignores."""
 ABSENT = {

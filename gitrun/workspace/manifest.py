@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shlex
 import time
 from contextlib import suppress
 
 from gitrun import workspace
 from gitrun.dataclass import dataclass, field, replace
 from gitrun.errors import CannotRun
+from gitrun.lazy import shlex
 from gitrun.model.text import safe_text, size_text
 from gitrun.workspace.lending import RACY, sha256_of, stamp_of
 from gitrun.workspace.links import link_path, make_parents
