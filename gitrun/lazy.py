@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
 
 TYPE_CHECKING = False  # importing typing for its constant takes longer than a prompt may wait
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable
     from types import ModuleType
     from typing import Any, AnyStr
@@ -74,7 +74,7 @@ class LazyPattern:
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
-        value: object = getattr(re.compile(*self._source), name)
+        value: object = getattr(import_module("re").compile(*self._source), name)
         # the next use of the same method finds it without this function
         setattr(self, name, value)
         return value
