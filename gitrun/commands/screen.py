@@ -8,13 +8,11 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from gitrun import git, process
+from gitrun import git, process, render
 from gitrun.commands import declared
 from gitrun.errors import BadSetting, BadValue
 from gitrun.lazy import shutil
 from gitrun.model.settings import get_bool
-from gitrun.render.palette import PLAIN, SLOTS, Palette
-from gitrun.render.text import Shape, column_widths, join_cells, json_safe, shrink_columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
 
     from gitrun.model.batch_events import BatchEvent
     from gitrun.project import Project
+    from gitrun.render.palette import Palette
+    from gitrun.render.text import Shape
 
 
 WHEN = ("always", "never", "auto")
@@ -101,12 +101,12 @@ def print_line(text: str) -> None:
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
     """Prints the value as ASCII JSON, indented for people. Not-a-number and infinities become texts."""
-    print_line(json.dumps(json_safe(value), indent=2 if is_read_by_person() else None, allow_nan=False))
+    print_line(json.dumps(render.text.json_safe(value), indent=2 if is_read_by_person() else None, allow_nan=False))
 
 
 def print_json_line(value: Any) -> None:  # noqa: ANN401 - whatever a verb shows
     """Prints the value as a line of ASCII JSON, at once: a program may wait for it."""
-    print_line(json.dumps(json_safe(value), allow_nan=False))
+    print_line(json.dumps(render.text.json_safe(value), allow_nan=False))
     sys.stdout.flush()
 
 
@@ -120,12 +120,12 @@ def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
 
     A cell of more than WIDEST columns does not widen its column.
     """
-    shape = shape or Shape()
+    shape = shape or render.text.Shape()
     room = room_on_stdout()
-    fitted = [[escape_for_stdout(cell) for cell in row] for row in shrink_columns(rows, shape, room)]
-    widths = column_widths(fitted)
+    fitted = [[escape_for_stdout(cell) for cell in row] for row in render.text.shrink_columns(rows, shape, room)]
+    widths = render.text.column_widths(fitted)
     for row in fitted:
-        print_line(join_cells(row, widths, room, shape.right, cut=escape_for_stdout("…")))
+        print_line(render.text.join_cells(row, widths, room, shape.right, cut=escape_for_stdout("…")))
 
 
 def room_on_stdout() -> int:
@@ -143,8 +143,8 @@ def escape_for_stdout(text: str) -> str:
 def read_palette(project: Project) -> Palette:
     """Returns the colours for stdout. Raises UsageError for a colour that git does not know."""
     if not is_on(project.config):
-        return PLAIN
-    return Palette({slot: read_colour(project, slot, default) for slot, default in SLOTS.items()})
+        return render.palette.PLAIN
+    return render.palette.Palette({slot: read_colour(project, slot, default) for slot, default in render.palette.SLOTS.items()})
 
 
 def read_colour(project: Project, slot: str, default: str) -> str:
