@@ -9,7 +9,6 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # importing typing for its constant takes longer than a prompt may wait
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable
     from types import ModuleType
     from typing import Any, AnyStr
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     import heapq as heapq
     import importlib.util
     import numbers as numbers
+    import re as re
     import shlex as shlex
     import shutil as shutil
     import termios as termios
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     importlib_util = importlib.util
 else:
     copy, glob, importlib_util, shutil, threading = map(LateModule, ("copy", "glob", "importlib.util", "shutil", "threading"))
-    array, heapq, numbers, shlex = map(LateModule, ("array", "heapq", "numbers", "shlex"))
+    array, heapq, numbers, re, shlex = map(LateModule, ("array", "heapq", "numbers", "re", "shlex"))
     termios, unicodedata = map(LateModule, ("termios", "unicodedata"))
 
 
@@ -74,7 +74,7 @@ class LazyPattern:
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
-        value: object = getattr(import_module("re").compile(*self._source), name)
+        value: object = getattr(re.compile(*self._source), name)
         # the next use of the same method finds it without this function
         setattr(self, name, value)
         return value
