@@ -106,3 +106,11 @@ def test_batches_and_reports_cost_other_verbs_no_import(repo, words):
     modules = imported(repo, words)
     assert modules & {f"gitrun.model.{name}" for name in ("batch", "batch_record", "space", "trial_counts")} == set()
     assert modules & {"gitrun.views.report", "gitrun.views.gates", "gitrun.views.batches"} == set()
+
+
+@pytest.mark.parametrize("words", [["run", "echo.py"], ["--restart", "1"], ["list"]], ids=" ".join)
+def test_what_few_runs_need_is_imported_by_those_alone(repo, words):
+    repo.run("echo.py", check=True)
+    modules = imported(repo, words)
+    assert modules & {"typing", "shlex", "numbers", "heapq", "termios"} == set()
+    assert words == ["list"] or modules & {"gitrun.scripts.passthrough", "gitrun.render.text", "gitrun.render.palette"} == set()

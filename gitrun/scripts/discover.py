@@ -10,7 +10,6 @@ from gitrun.dataclass import replace
 from gitrun.errors import BadValue, UnknownFlag
 from gitrun.model.flags import Flag, Value, find_nested_name, format_value, same_value
 from gitrun.model.tree import MemoryTree
-from gitrun.scripts.passthrough import read_words
 from gitrun.scripts.script import (
     ARGS,
     BESIDE,
@@ -18,6 +17,7 @@ from gitrun.scripts.script import (
     Command,
     Group,
     ParameterFile,
+    ReadWords,
     Script,
     find_commands,
     locate_commands,
@@ -46,6 +46,14 @@ __all__ = [
     "unchecked_warning",
     "unsure_warning",
 ]
+
+
+def read_words(script: Script | None, words: Sequence[str]) -> ReadWords:
+    """Returns the flags that the words after `--` give the script, and the words that stay."""
+    # a script of constants gets no flags from its words
+    if script is None or script.style != ARGS or not words:
+        return ReadWords({}, tuple(words))
+    return scripts.passthrough.read_given_words(script, words)
 
 
 def read_script(source: bytes, name: str, tree: Tree | None = None) -> Script:

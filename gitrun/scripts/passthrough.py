@@ -9,16 +9,14 @@ from gitrun.dataclass import dataclass, field
 from gitrun.lazy import lazy_pattern
 from gitrun.model.flags import Flag, Typed, Value
 from gitrun.model.values import parse_spelled, parse_value
-from gitrun.scripts.script import find_commands, locate_commands
+from gitrun.scripts.script import ReadWords, find_commands, locate_commands
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import TypeAlias
 
-    from gitrun.scripts.script import Script
+    from gitrun.scripts.script import Given, Script
 
-Given: TypeAlias = "Value | Typed | None"
 ASSIGNING = ("hydra", "omegaconf", "sacred")
 """The front ends whose words are `name=value`. Sacred expects them after `with`."""
 # argparse takes --learn for --learning-rate
@@ -46,23 +44,8 @@ class Unclear(Exception):
     """Raised for a word that has no single meaning."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadWords:
-    """The result of reading words: the values of flags by name, and the words that stay, in order.
-
-    `unsure` names the flags whose value one of the words that stay may change.
-    """
-
-    flags: Mapping[str, Given]
-    rest: tuple[str, ...]
-    unsure: frozenset[str] = frozenset()
-
-
-def read_words(script: Script | None, words: Sequence[str]) -> ReadWords:
-    """Returns the flags that the words after `--` give the script, and the words that stay."""
-    # a script of constants gets no flags from its words
-    if script is None or script.style != "args" or not words:
-        return ReadWords({}, tuple(words))
+def read_given_words(script: Script, words: Sequence[str]) -> ReadWords:
+    """Returns the flags that words give a script with options, and the words that stay."""
     if script.frontend in ASSIGNING:
         return read_assignments(script, words)
     return WordReader(script, words).read()

@@ -8,9 +8,11 @@ from gitrun.model.flags import Typed, parse_value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
     from gitrun.model.flags import Flag, Value
 
+Given: TypeAlias = "Value | Typed | None"
 GLOBALS = "globals"
 ARGS = "args"
 CONFIG = "config"
@@ -150,6 +152,18 @@ class Script:
                 flags.setdefault(flag.name, flag)
             queue += command.commands
         return tuple(flags.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWords:
+    """The result of reading words: the values of flags by name, and the words that stay, in order.
+
+    `unsure` names the flags whose value one of the words that stay may change.
+    """
+
+    flags: Mapping[str, Given]
+    rest: tuple[str, ...]
+    unsure: frozenset[str] = frozenset()
 
 
 def find_commands(script: Script, words: Sequence[str]) -> list[Command]:
