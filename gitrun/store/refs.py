@@ -454,7 +454,11 @@ def detach_head(git: Git, commit_id: str) -> None:
     words = ("-c", "core.logAllRefUpdates=false", "update-ref", "--no-deref", "-z", "--stdin")
     # without an expected value: a program left HEAD anywhere, and the lease keeps others away
     line = f"update HEAD\0{commit_id}\0\0".encode()
-    if not git.processes or not FileRefs(git)._transact_kept(words, line, hooks=False):  # noqa: SLF001 - of this module
+    if git.processes and FileRefs(git)._transact_kept(words, line, hooks=False):  # noqa: SLF001 - of this module
+        return
+    if git.attempt(*words, stdin=line).returncode:
+        # git waits a tenth of a second for a lock; one that is held longer was left by a git that was killed
+        (git.git_dir / TABLES_LOCK).unlink(missing_ok=True)
         git.run(*words, stdin=line)
 
 

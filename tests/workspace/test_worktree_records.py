@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from forms import Form
+from killed_runs import killed
 from repository import ECHO, Repo
 
 if TYPE_CHECKING:
@@ -53,3 +54,13 @@ def test_relative_paths_of_worktrees_change_no_setting(tables):
     before = (tables.path / ".git/config").read_bytes()
     tables.run("echo.py", check=True)
     assert (tables.path / ".git/config").read_bytes() == before
+
+
+def test_a_lock_that_a_killed_git_left_on_the_head_of_a_slot_holds_up_nothing(tables):
+    lock = tables.path / ".git/worktrees/gitrun-0/reftable/tables.list.lock"
+    killed(tables)
+    lock.touch()
+    assert tables.run("list", "--json", check=True).stdout.count('"status": "terminated"') == 1
+    lock.touch()
+    tables.run("echo.py", check=True)
+    assert not lock.exists()
