@@ -14,10 +14,10 @@ from gitrun.model.text import hide_passwords
 from gitrun.sharing.quarantine import open_quarantine, remove_stale_quarantines
 from gitrun.store.archive_tips import archived_tips_of
 from gitrun.store.archives import PUBLIC, own_writers
-from gitrun.store.refs import RefEdit, archive_heads, read_ref, ref_store, refs_of_runs, tips, tips_of
+from gitrun.store.refs import RefEdit, archive_heads, missing_objects, read_ref, ref_store, refs_of_runs, tips, tips_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from gitrun.git.exe import Git, RemoteAnswer
 
@@ -148,9 +148,10 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, p
     if fresh or archives:
         specs = [f"{RUNS}{name}:{prefix}{name}" for name in (fresh if len(fresh) <= FEW else patterns)]
         specs += [f"{ARCHIVE}{writer}:{prefix}archive/{writer}" for writer in archives]
-        fetched = git.run_remote(
-            "fetch", *FETCH, *(("--progress",) if progress else ()), "--", remote, *specs, progress=progress
-        )
+        # an archive that has moved is to be found by its head
+        known = () if archives or len(fresh) > FEW else name_archived_runs(git, fresh, prefix)
+        words = ("fetch", *FETCH, *known, *(("--progress",) if progress else ()), "--", remote, *specs)
+        fetched = git.run_remote(*words, progress=progress)
         if fetched.status:
             raise GitFailed(*failure_text(fetched, f"cannot fetch from {remote}"))
         pin_commits(git, [*(there.tips[run] for run in fresh), *archives.values()], prefix)
@@ -163,11 +164,29 @@ def fetch_named(git: Git, remote: str, runs: Sequence[str], prefix: str) -> dict
     Returns None if that is not possible, for example because the remote lacks one of them.
     """
     specs = [f"{RUNS}{run}:{prefix}{run}" for run in runs]
-    words = ("-c", "core.logAllRefUpdates=false", "fetch", *FETCH_TO_REFS, "--", remote, *specs)
+    known = name_archived_runs(git, runs, prefix)
+    words = ("-c", "core.logAllRefUpdates=false", "fetch", *FETCH_TO_REFS, *known, "--", remote, *specs)
     if git.run_remote(*words, progress=False).status:
         return None
     remote_tips = {run: tip for run in runs if (tip := read_ref(git, prefix + run))}
     return remote_tips if len(remote_tips) == len(runs) else None
+
+
+def name_archived_runs(git: Git, runs: Collection[str], prefix: str) -> tuple[str, ...]:
+    """Gives those of the runs that are archived refs below `prefix`. Returns options for git fetch that tell the remote of them.
+
+    Without either, git looks on both sides for the archived state of a run in all that its archive has, newest run first.
+    """
+    heads = archive_heads(git)
+    archived = archived_tips_of(git, heads, runs) if heads else {}
+    passed_over = {*refs_of_runs(git, archived), *missing_objects(git, archived.values())}
+    tips = {run: tip for run, tip in archived.items() if passed_over.isdisjoint((run, tip))}
+    if not tips:
+        return ()
+    ref_store(git).apply([RefEdit(f"{prefix}known/{run}", tip, None, "fetch") for run, tip in tips.items()])
+    # the remote is told only of these, so what runs are based on is among them
+    words = ("for-each-ref", f"--count={FEW}", "--sort=-committerdate", "--format=%(objectname)", "refs/heads", "refs/remotes")
+    return tuple(f"--negotiation-tip={tip}" for tip in (*tips.values(), *git.run(*words).decode().split()))
 
 
 def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:

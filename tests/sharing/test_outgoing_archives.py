@@ -10,7 +10,7 @@ from clones import clone
 from repository import Repo
 
 from gitrun import Project
-from gitrun.model.run import ARCHIVE, RUNS
+from gitrun.model.run import ARCHIVE, INCOMING, RUNS
 from gitrun.store import folding
 from gitrun.store.refs import tips
 from gitrun.upkeep.archiving import archive_runs
@@ -80,6 +80,22 @@ def test_server_reads_only_newer_runs_when_a_tag_on_an_archived_run_is_pushed(ma
     monkeypatch.setenv("GIT_TRACE_PACK_ACCESS", str(tmp_path / "log"))
     many.run("push", check=True)
     assert reads(tmp_path / "log", "remote.git") < 100
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_fetch_of_a_tag_on_an_old_archived_run_reads_no_other_runs(many, monkeypatch, tmp_path, is_named) -> None:
+    bob = clone(tmp_path / "remote.git", tmp_path / "bob")
+    bob.run("fetch", check=True)
+    oldest = Project(many.path).list_runs()[-1].id
+    many.run("tag", "t", oldest, check=True)
+    many.run("push", check=True)
+    monkeypatch.setenv("GIT_TRACE_PACK_ACCESS", str(tmp_path / "log"))
+    words = ("fetch", "origin", oldest) if is_named else ("fetch",)
+    assert "updated: run" in bob.run(*words, check=True).stderr
+    assert reads(tmp_path / "log", "bob") < 100
+    assert reads(tmp_path / "log", "remote.git") < 100
+    assert refs(bob) == refs(many)
+    assert refs(bob, INCOMING) == {}
 
 
 def test_push_sends_one_ref_and_counts_runs(ann) -> None:
