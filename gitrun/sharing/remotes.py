@@ -173,7 +173,7 @@ def fetch_named(git: Git, remote: str, runs: Sequence[str], prefix: str) -> dict
 
 
 def name_archived_runs(git: Git, runs: Collection[str], prefix: str) -> tuple[str, ...]:
-    """Gives those of the runs that are archived refs below `prefix`. Returns options for git fetch that tell the remote of them.
+    """Gives refs below `prefix` to those of the runs that are archived. Returns options for git fetch, to tell the remote.
 
     Without either, git looks on both sides for the archived state of a run in all that its archive has, newest run first.
     """
