@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clones import clone, make_team, run
-from templates import made_once
+from templates import made_once, place_made_once
 
 from gitrun import Project
 
@@ -49,6 +49,7 @@ def test_trust_takes_filters_and_ranges(three, tmp_path) -> None:
 
 
 @pytest.fixture
+@place_made_once
 def batches(tmp_path):
     """A team whose Ann has pushed a batch of which a trial has been restarted in it, and labelled."""
     team = make_team(tmp_path)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from archived_runs import archive, fold, refs, repository_of
-from clones import clone
+from clones import Team, clone
+from repository import Repo
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.git.objects import Loose
@@ -14,7 +16,8 @@ from gitrun.store.refs import tips
 
 
 @pytest.fixture
-def two(tmp_path):
+@place_made_once
+def archive_team(tmp_path):
     """A bare repository with an archive of eight runs that Ann has pushed; Ann, who trusts them; and Bob, who has fetched."""
     ann = repository_of(tmp_path / "ann", 8)
     ann.git("init", "--quiet", "--bare", "../remote.git")
@@ -28,7 +31,12 @@ def two(tmp_path):
         repo.git("config", "user.name", "x")
         repo.git("config", "user.email", "x@example.org")
     bob.run("fetch", check=True)
-    return ann, bob
+    return Team(Repo(tmp_path / "remote.git"), ann, bob)
+
+
+@pytest.fixture
+def two(archive_team):
+    return archive_team.ann, archive_team.bob
 
 
 def known(repo) -> dict[str, str]:

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 from clones import clone, make_team, tip
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.errors import CannotRun, NotTrusted
@@ -21,8 +22,10 @@ def team(tmp_path):
 
 
 @pytest.fixture
-def fetched(team):
+@place_made_once
+def fetched(tmp_path):
     """Bob has a run that Ann made with a change of hers."""
+    team = make_team(tmp_path)
     team.ann.write("echo.py", "x = 1.0\nprint('ann', x)\n")
     Project(team.ann.path).run("echo.py")
     team.ann.run("push", check=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from supervised import until
+from templates import made_once
 from view_server import serve_view
 
 if TYPE_CHECKING:
@@ -17,11 +18,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def server(repo):
-    """A server of a repository with three runs."""
+@made_once
+def three(repo):
+    """A repository with three runs."""
     for x in (1, 2, 3):
         repo.run("echo.py", f"x={x}", check=True)
-    with serve_view(repo) as server:
+    return repo
+
+
+@pytest.fixture
+def server(three):
+    """A server of that repository."""
+    with serve_view(three) as server:
         yield server
 
 
