@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import struct
 from dataclasses import fields, replace
 from functools import wraps
+from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, Any
 
 from repository import ECHO, Repo
@@ -73,7 +76,7 @@ def place_made_once(make: Callable[[Path], Any]) -> Callable[[Path], Any]:
             config = repo.path / (".git/config" if (repo.path / ".git").is_dir() else "config")
             config.write_text(config.read_text().replace(str(template), str(tmp_path)))
             if config.parent != repo.path:
-                repo.git("update-index", "-q", "--refresh")
+                refresh_index(repo)
         return replace(result, **repos)
 
     return fixture
@@ -100,8 +103,49 @@ def copy(template: Path, path: Path) -> Repo:
     """A copy of a repository, whose index knows the files of the copy."""
     shutil.copytree(template, path, symlinks=True, ignore=left_out)
     repo = Repo(path)
-    repo.git("update-index", "-q", "--refresh")
+    refresh_index(repo)
     return repo
+
+
+def refresh_index(repo: Repo) -> None:
+    """Tells the index of a copy which files it has now, as `git update-index --refresh` does in ten times the time.
+
+    Files whose time or size differ from those in the index are left to git.
+    """
+    path = repo.path / ".git" / "index"
+    data = bytearray(path.read_bytes()) if path.exists() else bytearray()
+    digest = next((digest for digest in (sha1, sha256) if is_whole(data, digest)), None)
+    if digest is None or data[:8] != b"DIRC\0\0\0\2":
+        repo.git("update-index", "-q", "--refresh")
+        return
+    (count,) = struct.unpack_from(">L", data, 8)
+    head, at = 42 + digest().digest_size, 12
+    for _ in range(count):
+        end = data.index(0, at + head)
+        is_same, found = compare_entry(data, at, os.fsencode(repo.path) + b"/" + data[at + head : end])
+        if is_same:
+            struct.pack_into(">LLLLLL", data, at, *found)
+        at += (end - at + 8) // 8 * 8
+    path.write_bytes(data[: -digest().digest_size] + digest(data[: -digest().digest_size]).digest())
+
+
+def is_whole(data: bytes, digest: Callable[..., Any]) -> bool:
+    """Returns whether an index ends with this digest of what is before."""
+    size = digest().digest_size
+    return digest(data[:-size]).digest() == data[-size:]
+
+
+def compare_entry(data: bytes, at: int, path: bytes) -> tuple[bool, tuple[int, ...]]:
+    """Returns whether a file has the time and size of its entry in an index, and with which words the entry begins then."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False, ()
+    times = [part & 0xFFFFFFFF for ns in (status.st_ctime_ns, status.st_mtime_ns) for part in divmod(ns, 10**9)]
+    is_same = struct.unpack_from(">LL", data, at + 8) == (*times[2:],) and struct.unpack_from(">L", data, at + 36) == (
+        status.st_size & 0xFFFFFFFF,
+    )
+    return is_same, (*times, status.st_dev & 0xFFFFFFFF, status.st_ino & 0xFFFFFFFF)
 
 
 def left_out(directory: str, names: list[str]) -> set[str]:
