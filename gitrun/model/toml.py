@@ -21,14 +21,15 @@ MAX_CACHED = 200
 TABLE, ROW = object(), object()
 """Values of the headers `[name]` and `[[name]]`."""
 # integers of 18 digits fit in 64 bits; longer ones, and times of other forms, are left to tomli
+# re.VERBOSE would take half as long again to compile
 PLAIN = lazy_pattern(
-    r"""([A-Za-z0-9_-]+)[ ]=[ ](?:
-        (?P<int>-?(?:0|[1-9][0-9]{0,17})) | (?P<float>-?(?:(?:0|[1-9][0-9]*)\.[0-9]+(?:e[-+]?[0-9]+)?|inf)|nan)
-        | (?P<bool>true|false) | "(?P<str>[^"\\\x00-\x1f\x7f]*)"
-        | (?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{6})?\+00:00)
-        | (?P<list>\[.*\])
-    )|\[(?P<table>[A-Za-z0-9_-]+)\]|\[\[(?P<row>[A-Za-z0-9_-]+)\]\]""",
-    re.VERBOSE | re.DOTALL,
+    r"([A-Za-z0-9_-]+) = (?:"
+    r"(?P<int>-?(?:0|[1-9][0-9]{0,17}))|(?P<float>-?(?:(?:0|[1-9][0-9]*)\.[0-9]+(?:e[-+]?[0-9]+)?|inf)|nan)"
+    r'|(?P<bool>true|false)|"(?P<str>[^"\\\x00-\x1f\x7f]*)"'
+    r"|(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{6})?\+00:00)"
+    r"|(?P<list>\[.*\])"
+    r")|\[(?P<table>[A-Za-z0-9_-]+)\]|\[\[(?P<row>[A-Za-z0-9_-]+)\]\]",
+    re.DOTALL,
 )
 READ: dict[str, Callable[[str], object]] = {
     "int": int, "float": float, "bool": lambda word: word == "true", "str": str, "time": datetime.fromisoformat,

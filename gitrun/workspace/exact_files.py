@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 
-def may_convert(user: Git, attributes: bytes) -> bool:
-    """Returns whether git may check out other bytes than it was given. `attributes` holds its paths, each ended by NUL."""
+def may_convert(user: Git, tracked: Iterable[bytes]) -> bool:
+    """Returns whether git may check out other bytes than it was given, among them files of attributes."""
     # checked with settings and file names alone, because most repositories convert nothing
     line_ends = user.config.get("core.autocrlf", ("false",))[-1].lower()
     if line_ends in {"true", "input", "yes", "on", "1"} or "core.attributesfile" in user.config:
@@ -26,9 +26,7 @@ def may_convert(user: Git, attributes: bytes) -> bool:
     home = user.environ.get("XDG_CONFIG_HOME") or os.path.join(user.environ.get("HOME", ""), ".config")
     if (user.common_dir / "info" / "attributes").exists() or os.path.exists(os.path.join(home, "git", "attributes")):
         return True
-    return (
-        attributes.startswith(b".gitattributes\0") or b"/.gitattributes\0" in attributes or b"\0.gitattributes\0" in attributes
-    )
+    return b"/.gitattributes\0" in b"/" + b"\0/".join(tracked) + b"\0"
 
 
 def list_differing(user: Git, slot: Git, tracked: Iterable[bytes]) -> list[bytes]:

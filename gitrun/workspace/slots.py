@@ -31,6 +31,7 @@ from gitrun.workspace.manifest import Manifest, keep_wanted, lend_files, read_ma
 from gitrun.workspace.ready_slots import (
     describe_slot,
     find_ready,
+    list_index,
     read_attempt_tree,
     remember,
     replace_in_index,
@@ -294,8 +295,8 @@ def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tu
     if is_sparse(slot.git):
         check_out_hidden(slot.content, state.attempt)
     manifest = read_manifest(slot.directory)
-    listing = slot.git.run("ls-files", "-z")
-    tracked = frozenset(listing[:-1].split(b"\0"))
+    listing = list_tracked(slot)
+    tracked = frozenset(listing)
     manifest_wanted = keep_wanted(manifest, lending) if lending else manifest
     kept_paths = remove_foreign(slot, tracked, manifest_wanted, frozenset(map(os.fsencode, caches or ())))
     for path in lending.bare if lending else ():
@@ -319,6 +320,12 @@ def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tu
     remember(
         slot.user, slot.directory, describe_slot(slot.git, state.attempt, tracked, lending, kept_paths) if is_plain else None
     )
+
+
+def list_tracked(slot: Slot) -> list[bytes]:
+    """Returns the paths in the slot's index, which git has just written. Raises GitFailed, OSError."""
+    paths = list_index((slot.directory / "index").read_bytes(), slot.git.object_format)
+    return slot.git.run("ls-files", "-z")[:-1].split(b"\0") if paths is None else paths
 
 
 def place_worktree(tree: Path) -> None:

@@ -168,3 +168,58 @@ def test_loose_refs_of_runs_are_counted(git, commits) -> None:
     refs.pack_refs(git)
     assert refs.count_loose_refs(git) == 0
     assert tips(git) == {"a" * 40: commits[0]}
+
+
+def read_here(git) -> dict[str, str] | None:
+    """The refs of runs and archives as they are read without git."""
+    return refs.read_few_refs(git, refs.ARCHIVE, refs.RUNS)
+
+
+def asked_of_git(git) -> dict[str, str]:
+    return refs.FileRefs(git).list_refs(refs.ARCHIVE, refs.RUNS)
+
+
+@with_files
+def test_few_refs_are_read_as_git_lists_them(repo, git, commits) -> None:
+    first, second = commits
+    assert read_here(git) == asked_of_git(git) == {}
+    ref_store(git).apply([create("a", first), create("b", first)])
+    repo.git("pack-refs", "--all")
+    ref_store(git).apply([RefEdit(ref("b"), second, first, "x"), create("c", second)])
+    repo.git("update-ref", "refs/gitrun/archive/w1", first)
+    (git.common_dir / f"{ref('d')}.lock").touch()
+    assert read_here(git) == asked_of_git(git)
+    assert list(read_here(git) or ()) == list(asked_of_git(git)) == ["refs/gitrun/archive/w1", *map(ref, "abc")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["ref: refs/heads/main\n", "", "1234\n", "g" * 40 + "\n", "0" * 40 + "\n", "0" * 80 + "\n", "\u00e9\n", "x" * (1 << 16)],
+    ids=lambda content: content[:10].strip(),
+)
+@with_files
+def test_odd_contents_of_a_ref_are_left_to_git(git, commits, content) -> None:
+    ref_store(git).apply([create("a", commits[0])])
+    (git.common_dir / ref("b")).write_text(content)
+    assert read_here(git) is None
+
+
+@with_files
+def test_links_directories_and_odd_names_of_refs_are_left_to_git(git, commits) -> None:
+    ref_store(git).apply([create("a", commits[0])])
+    place = git.common_dir / "refs" / "runs"
+    odd = place / "b-c"
+    for make in (odd.mkdir, lambda: odd.symlink_to(place / ("a" * 40)), lambda: odd.write_text(f"{commits[0]}\n")):
+        make()
+        assert read_here(git) is None
+        odd.rmdir() if odd.is_dir() else odd.unlink()
+    assert read_here(git) == asked_of_git(git)
+
+
+@with_files
+def test_many_refs_are_left_to_git(git, commits, monkeypatch) -> None:
+    monkeypatch.setattr(refs, "FEW_FILES", 2)
+    ref_store(git).apply([create(digit, commits[0]) for digit in "ab"])
+    assert len(read_here(git) or ()) == 2
+    ref_store(git).apply([create("c", commits[0])])
+    assert read_here(git) is None
