@@ -64,11 +64,13 @@ def test_a_long_script_is_read_fast() -> None:
     body = "".join(f"def f{n}(a):\n" + "    b = g(a, 1)\n" * 19 for n in range(500))
     source = IMPORTS["argparse"] + body + "p.add_argument('--lr', type=float, default=0.1)\n"
     floor, times = [], []
-    for _ in range(3):
+    for _ in range(9):
         begun = time.process_time()
         ast.parse(source)
         parsed = time.process_time()
         assert kinds(read(source)) == {"lr": (0.1, "float")}
         floor.append(parsed - begun)
         times.append(time.process_time() - parsed)
+        if min(times) < 1.6 * min(floor):  # beside other work single times are long
+            break
     assert min(times) < 1.6 * min(floor)  # ten thousand lines: hardly more than Python itself takes to parse them
