@@ -8,7 +8,7 @@ import random
 import sys
 
 import pytest
-from faults.striking import can_trace
+from faults.striking import can_trace, strike
 from faults.striking_batches import BatchPlace, check, finish, strike_at
 from sampled import sampled
 
@@ -54,6 +54,23 @@ def test_a_full_disk_in_the_middle_is_said_and_keeps_the_trials(place) -> None:
     finish(here.repo, looks_first=False)
     check(here.repo)
     assert before <= {run["id"] for run in trials(here.repo)}
+
+
+def test_a_trial_flushes_the_disk_eleven_times_at_most(empty_repo) -> None:
+    if not can_trace():
+        pytest.skip("programs cannot be traced here: that needs Linux on x86-64, and ptrace allowed")
+    empty_repo.git("config", "gitrun.notes", "false")  # they are written by the clock
+    flushes = {
+        count: strike(
+            empty_repo,
+            ("git-run", f"n=range[1:{count}]", "--", "sh", "-c", "echo {n}"),
+            within=str(empty_repo.path),
+            flushes=True,
+        ).points
+        for count in (2, 6)
+    }
+    # for attempt and result each: a pack, its index, the directory of packs, a ref and the directory of refs
+    assert flushes[6] - flushes[2] <= 4 * 11, flushes
 
 
 def trials(repo):

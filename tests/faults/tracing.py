@@ -21,6 +21,7 @@ CALLS = {
     "renameat": 264, "linkat": 265, "symlinkat": 266, "renameat2": 316,
 }  # fmt: skip
 WRITES = {"write": 1, "pwrite64": 18, "fsync": 74, "fdatasync": 75}
+FLUSHES = {"fsync": 74, "fdatasync": 75}
 NAMES = {number: name for name, number in (CALLS | WRITES).items()}
 RAX, RDX, RSI, RDI, ORIG_RAX = 10, 12, 13, 14, 15
 """Places in user_regs_struct (sys/user.h)."""
@@ -64,7 +65,7 @@ class Tracer:
     def __init__(self, wish, words):
         self.at, self.victim, self.error = wish.get("at", 0), wish.get("victim", "all"), wish.get("error", 0)
         self.within, self.lasts = wish.get("within", ""), wish.get("lasts", False)
-        self.calls = WRITES if wish.get("writes") else CALLS
+        self.calls = FLUSHES if wish.get("flushes") else WRITES if wish.get("writes") else CALLS
         self.points, self.struck = 0, ""
         self.top = os.fork()
         if not self.top:
