@@ -84,6 +84,19 @@ def test_all_finished_runs_survive_a_power_cut(image, tmp_path) -> None:
         assert repo.run("doctor").returncode == 0
 
 
+def test_trials_of_a_batch_survive_a_power_cut(image, tmp_path) -> None:
+    def act(repo):
+        # enough that their packs are merged, and the small ones deleted
+        repo.run("p.py", "x=range[1:25]", check=True)
+
+    with after_power_cut(image, tmp_path, act) as repo:
+        listed = repo.run("list", "--all", "--flat", "--format=%(status) %(flag:x) %(id)", check=True).stdout.splitlines()
+        assert [line.split(" ")[0] for line in listed] == ["completed"] * 26
+        (last,) = [line.split(" ")[-1] for line in listed if line.startswith("completed 25 ")]
+        assert repo.run("cat", "--path", "made", last, check=True).stdout == "25" * 100
+        sound(repo)
+
+
 def test_what_is_said_of_runs_and_their_deletion_survive_a_power_cut(image, tmp_path) -> None:
     def act(repo):
         for words in (("p.py",), ("p.py", "x=2"), ("label", "fine", "1"), ("rm", "2"), ("--restart", "1", "x=3")):
