@@ -192,6 +192,13 @@ def test_few_refs_are_read_as_git_lists_them(repo, git, commits) -> None:
     assert list(read_here(git) or ()) == list(asked_of_git(git)) == ["refs/gitrun/archive/w1", *map(ref, "abc")]
 
 
+@with_files
+def test_a_repository_that_is_gone_has_no_few_refs(repo, git) -> None:
+    assert read_here(git) == {}
+    (repo.path / ".git" / "HEAD").rename(repo.path / "HEAD.away")
+    assert read_here(git) is None
+
+
 @pytest.mark.parametrize(
     "content",
     ["ref: refs/heads/main\n", "", "1234\n", "g" * 40 + "\n", "0" * 40 + "\n", "0" * 80 + "\n", "\u00e9\n", "x" * (1 << 16)],
