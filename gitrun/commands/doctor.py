@@ -21,21 +21,24 @@ ANY = "(the one that git would take)"
 
 @declared.command(add_help_option=False)
 @declared.option("--fix", is_flag=True, help="Repair what can be repaired without losing anything.")
+@declared.option("--all", "is_full", is_flag=True, help="Read archived runs again, to find damaged or missing objects of them.")
 @declared.option("--remote", metavar="NAME", is_flag=False, flag_value=ANY, help="Also ask a remote whether it accepts runs.")
 @declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(*, fix: bool, remote: str | None, as_json: bool) -> int:
+def command(*, fix: bool, is_full: bool, remote: str | None, as_json: bool) -> int:
     r"""Finds problems: leftovers of killed commands, damaged objects and runs, harmful settings.
 
     Prints a line for each, with what to do. Exits with 1 if there are problems (with --fix: if any are left).
+    Archived runs were read when the index took them. They are read again with --all.
 
     \b
       git run doctor
+      git run doctor --all
       git run doctor --fix
       git run doctor --remote origin
     """
     project = open_project()
     remote_name = project.sharing.default_remote(push=True) if remote == ANY else remote
-    report = project.upkeep.examine(project.upkeep.trash_expiry(), remote_name, mend=fix)
+    report = project.upkeep.examine(project.upkeep.trash_expiry(), remote_name, mend=fix, is_full=is_full)
     if as_json:
         print_json([finding_json(one, fixed=one in report.mended) for one in (*report.mended, *report.findings)])
     else:
@@ -51,10 +54,22 @@ def print_report(project: Project, report: Report, *, fix: bool) -> None:
         print_line(joined(safe_text(one.words), safe_text(one.hint)))
     for note in report.notes:
         project.say(note)
+    limits = describe_limits(report.passed_over)
     if not report.findings:
-        project.say(f"no problems found in {count_text(report.runs, 'run')}")
-    elif any(one.cure for one in report.findings) and not fix:
+        project.say(f"no problems found in {count_text(report.runs, 'run')}{'; ' if limits else ''}{limits}")
+        return
+    if any(one.cure for one in report.findings) and not fix:
         project.say("To repair what can be repaired without loss: git run doctor --fix")
+    if limits:
+        project.say(f"note: {limits}")
+
+
+def describe_limits(passed_over: int) -> str:
+    """Says that so many archived runs were not read again, and how to read them; empty for none."""
+    if not passed_over:
+        return ""
+    was, them = ("was", "it") if passed_over == 1 else ("were", "them")
+    return f"{count_text(passed_over, 'archived run')} {was} not read again. To read {them}: git run doctor --all"
 
 
 def finding_json(one: Diagnostic, *, fixed: bool) -> dict[str, object]:

@@ -64,11 +64,13 @@ def tips_in_archive(git: Git, heads: Mapping[str, str], writer: str) -> dict[str
         return dict(base.execute("SELECT id, tip FROM tips WHERE writer = ?", (writer,)).fetchall())
 
 
-def count_archived(git: Git, heads: Mapping[str, str], writer: str) -> int:
-    """Returns the number of runs in one of these archives (writer -> head commit)."""
+def count_archived(git: Git, heads: Mapping[str, str], writer: str = "") -> int:
+    """Returns the number of runs in these archives (writer -> head commit), or in one of them."""
+    # several archives may list one run, but to look for these takes sqlite ten times as long
+    question = f"SELECT count({'DISTINCT id' if len(heads) > 1 else '*'}) FROM tips"  # noqa: S608 - ours
     with archived_runs(git, heads) as base:
-        (count,) = base.execute("SELECT count(*) FROM tips WHERE writer = ?", (writer,)).fetchone()
-    return int(count)
+        rows = base.execute(f"{question} WHERE writer = ?", (writer,)) if writer else base.execute(question)
+        return int(rows.fetchone()[0])
 
 
 def archive_faults(git: Git, heads: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gitrun.upkeep import maintenance as maintenance
     from gitrun.upkeep import rewritten as rewritten
     from gitrun.upkeep import run_notes as run_notes
+    from gitrun.upkeep import scope as scope
 else:
     from gitrun.lazy import lazy_modules
 

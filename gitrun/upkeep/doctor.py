@@ -26,6 +26,7 @@ from gitrun.store.live import DIRECTORY as LIVE
 from gitrun.store.live import directory_of
 from gitrun.store.refs import ref_lock_files, repair_ref
 from gitrun.upkeep import fsck, gc, rewritten
+from gitrun.upkeep.scope import choose_runs
 from gitrun.workspace.slots import TREE, read_state
 
 if TYPE_CHECKING:
@@ -42,16 +43,23 @@ ROUNDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of an examination: faults found, faults repaired, the number of readable runs, and what is no fault."""
+    """The result of an examination: faults found, faults repaired, the number of readable runs, and what is no fault.
+
+    `passed_over` archived runs were not read again, because the index holds them as readable.
+    """
 
     findings: tuple[Diagnostic, ...]
     mended: tuple[Diagnostic, ...] = ()
     runs: int = 0
     notes: tuple[str, ...] = ()
+    passed_over: int = 0
 
 
-def examine(session: Session, expire: float | None, remote: str | None = None) -> Report:
-    """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none)."""
+def examine(session: Session, expire: float | None, remote: str | None = None, *, is_full: bool = False) -> Report:
+    """Returns what is wrong here and at a remote. Writes nothing. `expire`: runs deleted before it may go (None: none).
+
+    Archived runs that the index holds as readable are read again only if `is_full` is set.
+    """
     git, now = session.git, time.time()
     # stale locks come first: cures run in this order, and git writes no ref that is locked
     diagnostics = list(stale_locks.find_stale_locks(git, ref_lock_files(git)))
@@ -59,16 +67,18 @@ def examine(session: Session, expire: float | None, remote: str | None = None) -
     diagnostics += [*fsck.check_file_system(git), *check_version(version), *check_settings(git.config)]
     diagnostics += [*fsck.check_live(git), *check_slots(git), *fsck.check_temporary_refs(git), *check_leftovers(git, now)]
     diagnostics += [*check_hooks(git), *find_stray_installs(git), *fsck.check_refs(git)]
-    diagnostics += [*fsck.check_archives(git), *fsck.check_objects(git)]
-    of_runs, runs = fsck.check_runs(git, fsck.to_utc(now))
-    diagnostics += [*of_runs, *fsck.check_trash(git, expire), *fsck.check_notes(git, runs)]
+    diagnostics += fsck.check_archives(git)
+    scope = choose_runs(git, fsck.to_utc(now), is_full=is_full)
+    diagnostics += fsck.check_objects(git, scope)
+    of_runs, runs = fsck.check_runs(git, fsck.to_utc(now), scope)
+    diagnostics += [*of_runs, *fsck.check_trash(git, expire), *fsck.check_notes(git, scope, runs)]
     diagnostics += check_remote(git, remote) if remote else ()
-    return Report(tuple(diagnostics), runs=runs, notes=tuple(note_migration(git, version)))
+    return Report(tuple(diagnostics), runs=runs, notes=tuple(note_migration(git, version)), passed_over=scope.passed_over)
 
 
-def repair(session: Session, expire: float | None, remote: str | None = None) -> Report:
+def repair(session: Session, expire: float | None, remote: str | None = None, *, is_full: bool = False) -> Report:
     """Repairs what can be repaired without loss. Returns the repaired faults and those left."""
-    report = examine(session, expire)
+    report = examine(session, expire, is_full=is_full)
     mended: list[Diagnostic] = []
     for _ in range(ROUNDS):
         tried = [finding for finding in report.findings if finding.cure]
@@ -80,13 +90,13 @@ def repair(session: Session, expire: float | None, remote: str | None = None) ->
             with suppress(GitrunError, OSError):
                 apply_cure(session, *cure)
         # without the remote, which is slow to ask and which no cure changes
-        before, report = report, examine(session, expire)
+        before, report = report, examine(session, expire, is_full=is_full)
         repaired = [one for one in tried if one not in report.findings]
         mended += repaired
         if not repaired and before.findings == report.findings:
             break
     remaining = (*report.findings, *(check_remote(session.git, remote) if remote else ()))
-    return Report(remaining, tuple(mended), report.runs, report.notes)
+    return Report(remaining, tuple(mended), report.runs, report.notes, report.passed_over)
 
 
 def apply_cure(session: Session, cure: str, target: str) -> None:

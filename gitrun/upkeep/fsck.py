@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import zlib
 from contextlib import closing, suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from gitrun.errors import GitFailed
+from gitrun.errors import BadRun, GitFailed, ObjectsGone
 from gitrun.git.lock_state import is_held
-from gitrun.git.objects import parse_tree_ids
+from gitrun.git.objects import Objects, parse_tree_ids
 from gitrun.model.diagnostics import Diagnostic
 from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.text import count_text, safe_text
 from gitrun.store import trash
 from gitrun.store.archive_tips import archive_faults
+from gitrun.store.archives import read_archive_commit
 from gitrun.store.commits import read_commit
-from gitrun.store.foreign import received_times
+from gitrun.store.foreign import ReceivedTimes
 from gitrun.store.index import Index, garbage_collector_off
 from gitrun.store.index_rows import VERSION, encode_row
 from gitrun.store.live import is_live, is_still_supervised, recorded_runs
-from gitrun.store.notes import NOTES, notes_exist, notes_wanted
+from gitrun.store.notes import NOTES, notes_exist, notes_wanted, read_note
 from gitrun.store.refs import archive_heads, damaged_refs, ref_store, tips
 from gitrun.store.runs import is_partial, local_reader, read_runs, reader_of_all
-from gitrun.store.trust import trusted_ids
-from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, runs_on_replaced_commits
+from gitrun.store.trust import TrustedIds
+from gitrun.upkeep.rewritten import ORIGINAL, is_rewritten, runs_on_commits
+from gitrun.upkeep.scope import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -34,11 +37,10 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.git.objects import ObjectReader
     from gitrun.model.object_format import ObjectFormat
+    from gitrun.upkeep.scope import Scope
 
 WHOLE = 1 << 20
 """Bytes up to which a loose object is verified in full; of a larger one only the header is."""
-AHEAD = timedelta(hours=1)
-"""Tolerated clock difference to other machines."""
 # prefixes, since Linux has nfs4 and smb3 too
 NETWORKED = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "lustre", "glusterfs")
 MANY = 10
@@ -47,12 +49,11 @@ NAMED = 3
 """Runs named in other findings; further ones are counted."""
 
 
-def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
-    """Checks the refs and records of all runs, and the index. Returns the findings and the number of readable runs."""
-    token, run_tips = ref_store(git).token(), tips(git)
+def check_runs(git: Git, now: datetime, scope: Scope) -> tuple[list[Diagnostic], int]:
+    """Checks the refs and records of the runs, and the index. Returns the findings and the number of readable runs."""
     diagnostics: list[Diagnostic] = []
     with garbage_collector_off(), reader_of_all(git) as reader:
-        runs = read_runs(git, reader, run_tips, frozenset())
+        runs = read_runs(git, reader, scope.tips, frozenset())
         originals = runs_in_original(git, reader, {run.id for run in runs if isinstance(run, BrokenRun)})
         for run in runs:
             if isinstance(run, BrokenRun):
@@ -72,8 +73,8 @@ def check_runs(git: Git, now: datetime) -> tuple[list[Diagnostic], int]:
                 earlier = f"git log runs/{short_id(run.id)} -- .gitrun/notes.toml"
                 hint = f"To see earlier ones: {earlier}. To start new ones: git run label"
                 diagnostics.append(Diagnostic("annotations", words, hint, run.id))
-        diagnostics += check_index(git, run_tips, runs, token)
-        diagnostics += check_purged_history(git, [run for run in runs if isinstance(run, Run)])
+        diagnostics += check_index(git, scope, runs)
+        diagnostics += check_purged_history(git, [run for run in runs if isinstance(run, Run)], scope.replaced)
     return diagnostics, sum(isinstance(run, Run) for run in runs)
 
 
@@ -88,13 +89,26 @@ def check_refs(git: Git) -> Iterator[Diagnostic]:
 
 
 def check_archives(git: Git) -> Iterator[Diagnostic]:
-    """Yields archives that cannot be read: none of their runs is known here."""
+    """Yields archives that cannot be read, or whose last commit no longer can."""
     heads = archive_heads(git)
-    for writer, fault in (archive_faults(git, heads) if heads else {}).items():
+    faults = head_faults(git, heads) | archive_faults(git, heads) if heads else {}
+    for writer, fault in faults.items():
         words = f"archive {safe_text(writer)} cannot be read: {fault}"
         yield Diagnostic(
             "archive", words, f"To fetch it again: git run fetch. To look at it: git log {ARCHIVE}{writer}", writer
         )
+
+
+def head_faults(git: Git, heads: Mapping[str, str]) -> dict[str, str]:
+    """Reads the last commit of each archive (writer -> head commit). Returns the reason of each that cannot be read."""
+    faults: dict[str, str] = {}
+    for writer, head in sorted(heads.items()):
+        try:
+            with Objects(git) as objects:
+                read_archive_commit(objects, head)
+        except (BadRun, ObjectsGone) as error:
+            faults[writer] = error.message
+    return faults
 
 
 def tip_in_index(git: Git, run: str) -> str:
@@ -109,7 +123,9 @@ def tip_in_index(git: Git, run: str) -> str:
 
 def runs_in_original(git: Git, reader: ObjectReader, broken: Collection[str]) -> frozenset[str]:
     """Returns those of the broken runs that are readable under `refs/original/`, where git filter-branch left them."""
-    originals = tips(git, ORIGINAL + RUNS) if broken else {}
+    if not broken:
+        return frozenset()
+    originals = tips(git, ORIGINAL + RUNS)
     runs = read_runs(git, reader, {run: tip for run, tip in originals.items() if run in broken}, frozenset())
     return frozenset(run.id for run in runs if isinstance(run, Run))
 
@@ -123,9 +139,9 @@ def describe_rewritten(run: BrokenRun, is_saved: bool) -> Diagnostic:  # noqa: F
     return Diagnostic("rewritten", words, hint + back, run.id, "rewritten")
 
 
-def check_purged_history(git: Git, runs: Iterable[Run]) -> Iterator[Diagnostic]:
-    """Yields a finding if runs keep commits alive that were rewritten on branches only."""
-    alive = runs_on_replaced_commits(git, runs)
+def check_purged_history(git: Git, runs: Iterable[Run], replaced: frozenset[str]) -> Iterator[Diagnostic]:
+    """Yields a finding if runs keep commits alive that were `replaced` on branches only."""
+    alive = runs_on_commits(git, runs, replaced)
     if alive:
         names = " ".join(map(short_id, alive[:MANY])) + (f" and {len(alive) - MANY:,} more" if len(alive) > MANY else "")
         whose = f"because {count_text(len(alive), 'run')} use{'s' * (len(alive) == 1)} it: {names}"
@@ -143,11 +159,11 @@ def describe_broken(run: BrokenRun) -> Diagnostic:
     return Diagnostic("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
 
 
-def check_index(git: Git, run_tips: Mapping[str, str], runs: Iterable[Run | BrokenRun], token: str) -> Iterator[Diagnostic]:
-    """Yields a finding if the index disagrees with the refs (id -> tip) and the runs that were read.
+def check_index(git: Git, scope: Scope, runs: Iterable[Run | BrokenRun]) -> Iterator[Diagnostic]:
+    """Yields a finding if the index disagrees with the refs and the runs that were read.
 
-    `token` is that of the refs before they were read: refs that have moved since are no fault of the index.
-    An index that is absent, of another version, or being written is passed over: it is a cache.
+    Refs that have moved since the scope was chosen are no fault of the index. An index that is absent, of another version,
+    or being written is passed over: it is a cache.
     """
     path = git.state / "index.sqlite"
     if not os.path.exists(path):
@@ -158,10 +174,9 @@ def check_index(git: Git, run_tips: Mapping[str, str], runs: Iterable[Run | Brok
             # an index of another version is rebuilt by the next look at the runs
             if base.execute("PRAGMA user_version").fetchone() != (VERSION,):
                 return
-            (sound,) = base.execute("PRAGMA integrity_check(1)").fetchone()
-            rows = {
-                run: (tip, text) for run, tip, text in base.execute("SELECT id, tip, record FROM runs WHERE broken IS NULL")
-            }
+            # the whole file was checked when archived runs were passed over
+            (sound,) = base.execute("PRAGMA integrity_check(1)").fetchone() if scope.rows is None else ("ok",)
+            rows = {run: (tip, text) for run, tip, text in rows_in_index(base, scope.rows)}
             stamp = dict(base.execute("SELECT name, value FROM state").fetchall()).get("stamp")
     except sqlite3.OperationalError:  # another process is writing it
         return
@@ -169,15 +184,24 @@ def check_index(git: Git, run_tips: Mapping[str, str], runs: Iterable[Run | Brok
         yield Diagnostic("index", f"cannot read the index: {error}", hint, str(path), "remove")
         return
     fresh = {run.id: (run.tip, encode_row(run)) for run in runs if isinstance(run, Run)}
-    wrong = {run for run, row in rows.items() if run_tips.get(run) == row[0] and fresh.get(run) != row}
+    wrong = {run for run, row in rows.items() if scope.tips.get(run) == row[0] and fresh.get(run) != row}
     # only an index that claims to be up to date must have exactly these runs, each with its present tip
-    if stamp and stamp == token == ref_store(git).token():
+    if stamp and stamp == scope.token == ref_store(git).token():
         sound_rows = rows.keys() - damaged_refs(git).keys()
         wrong |= fresh.keys() ^ sound_rows
         wrong |= {run for run in fresh.keys() & sound_rows if rows[run][0] != fresh[run][0]}
     if wrong or sound != "ok":
         reason = f"of {name_some(sorted(wrong))}" if wrong else f": {sound}"
         yield Diagnostic("index", f"the index differs from the refs{' ' if wrong else ''}{reason}", hint, str(path), "remove")
+
+
+def rows_in_index(base: sqlite3.Connection, runs: frozenset[str] | None) -> list[tuple[str, str, str]]:
+    """Returns id, tip and record of the readable runs in an index; of these runs, if given."""
+    question = "SELECT id, tip, record FROM runs WHERE broken IS NULL"
+    if runs is None:
+        return base.execute(question).fetchall()
+    asked = f"{question} AND id IN (SELECT value FROM json_each(?))"  # noqa: S608 - ours
+    return base.execute(asked, (json.dumps(sorted(runs)),)).fetchall()
 
 
 def check_live(git: Git) -> Iterator[Diagnostic]:
@@ -215,16 +239,24 @@ def check_trash(git: Git, before: float | None) -> Iterator[Diagnostic]:
         )
 
 
-def check_notes(git: Git, runs: int) -> Iterator[Diagnostic]:
+def check_notes(git: Git, scope: Scope, runs: int) -> Iterator[Diagnostic]:
     """Yields a finding if notes exist, but are unreadable or lack runs made here. `runs` is the number of readable runs."""
     if not notes_wanted(git) or not notes_exist(git):
         return
+    trusted, received = TrustedIds(git), ReceivedTimes(git)
+    # a run whose tip is its first attempt has no result yet
+    begun = [run for run, tip in scope.tips.items() if tip != run]
+    # nobody writes notes of runs that come from elsewhere, trusted or not
+    own = [run for run in begun if run in trusted and received.get(run) is None]
+    ended = {run for run in own if not is_live(git.state, run)}
+    if scope.passed_over:  # the notes of these are far more than those of the others
+        with suppress(ObjectsGone), Objects(git) as objects:
+            ended = {run for run in ended if not read_note(objects, NOTES, run)}
+        if not ended:
+            return
     result = git.attempt("ls-tree", "-r", "--name-only", NOTES)
     # git spreads notes over directories: ab/cdef…, ab/cd/ef…
     noted = {line.replace("/", "") for line in result.stdout.decode(errors="replace").splitlines()}
-    own = trusted_ids(git) - received_times(git).keys()  # nobody writes notes of runs that come from elsewhere, trusted or not
-    # a run whose tip is its first attempt has no result yet
-    ended = {run for run, tip in tips(git).items() if run in own and tip != run and not is_live(git.state, run)}
     missing = list_unnoted(git, ended - noted, noted) if runs else []
     if result.returncode or missing:
         words = f"{NOTES} lacks {name_some(missing)}" if missing else f"{NOTES} cannot be read"
@@ -263,12 +295,12 @@ def file_system_type(path: str) -> str:
     return mounted[1]
 
 
-def check_objects(git: Git) -> Iterator[Diagnostic]:
-    """Yields loose objects that are empty or damaged, and missing objects that runs need."""
-    store, run_tips = git.common_dir / "objects", tips(git)
+def check_objects(git: Git, scope: Scope) -> Iterator[Diagnostic]:
+    """Yields loose objects that are empty or damaged, and missing objects that the runs need."""
+    store = git.common_dir / "objects"
     form = git.object_format
     bad = {name: size for name, size in loose_objects(git) if not is_intact(store / name[:2] / name[2:], name, size, form)}
-    hurts = runs_needing(git, run_tips, frozenset(bad))
+    hurts = runs_needing(git, frozenset(bad))
     for name, size in bad.items():
         runs = hurts.get(name, [])
         words = (
@@ -284,8 +316,8 @@ def check_objects(git: Git) -> Iterator[Diagnostic]:
         yield Diagnostic("object", words if runs else words.partition(";")[0], hint, path, "set aside" if size else "remove")
     if bad:  # git fails at the first damaged object, so missing ones are looked for only without any
         return
-    missing = missing_objects_of_runs(git)
-    hurts = runs_needing(git, run_tips, missing)
+    missing = missing_objects_of_runs(git, scope)
+    hurts = runs_needing(git, missing)
     for name in sorted(missing):
         runs = hurts.get(name, [])
         words = f"object {short_id(name)} is missing, so {name_some(runs)} cannot be read completely"
@@ -293,12 +325,13 @@ def check_objects(git: Git) -> Iterator[Diagnostic]:
         yield Diagnostic("missing", words, hint, name)
 
 
-def missing_objects_of_runs(git: Git) -> frozenset[str]:
+def missing_objects_of_runs(git: Git, scope: Scope) -> frozenset[str]:
     """Returns the objects of runs that are missing. The branch history that runs were made from is not checked."""
+    globs = (f"--glob={RUNS}*", *((f"--glob={ARCHIVE}*",) if scope.rows is None else ()))
     if is_partial(git):  # git fetches them when they are read
         return frozenset()
     with suppress(GitFailed):  # an unreadable commit is reported with its run
-        commits = git.run("rev-list", f"--glob={RUNS}*", f"--glob={ARCHIVE}*", "--not", "--branches", "--tags", "--remotes")
+        commits = git.run("rev-list", *globs, "--not", "--branches", "--tags", "--remotes")
         # ?<id> stands for a missing object
         lines = git.run("rev-list", "--objects", "--missing=print", "--no-walk", "--stdin", stdin=commits).splitlines()
         return frozenset(line[1:].decode() for line in lines if line.startswith(b"?"))
@@ -334,14 +367,14 @@ def is_intact(path: os.PathLike[str], name: str, size: int, object_format: Objec
     return object_format.hash(unpacked).hexdigest() == name
 
 
-def runs_needing(git: Git, run_tips: Mapping[str, str], bad: frozenset[str]) -> dict[str, list[str]]:
-    """Maps each bad object to the ids of the runs (id -> tip) that reach it."""
+def runs_needing(git: Git, bad: frozenset[str]) -> dict[str, list[str]]:
+    """Maps each bad object to the ids of the runs that reach it, archived ones too."""
     needing: dict[str, list[str]] = {}
     if not bad:
         return needing
     sound = set[str]()
     with local_reader(git) as reader:
-        for run, tip in run_tips.items():
+        for run, tip in tips(git).items():
             commits, front = set[str](), [tip] if is_id(tip) else []
             while front:
                 name = front.pop()

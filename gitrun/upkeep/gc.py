@@ -22,7 +22,7 @@ from gitrun.model.run import PENDING, RUNNING, STAGED, TRASH, is_id
 from gitrun.sharing import quarantine
 from gitrun.store import folding, purged, trash
 from gitrun.store.live import is_live, recorded_runs
-from gitrun.store.refs import count_loose_refs, pack_refs, tips
+from gitrun.store.refs import count_loose_refs, pack_refs, run_places, tips
 from gitrun.upkeep import archiving
 from gitrun.upkeep.archiving import NEVER, ArchiveRules, runs_to_archive
 from gitrun.workspace.erase import erase
@@ -218,7 +218,9 @@ def orphaned_files(git: Git) -> tuple[Garbage, ...]:
     ids = [name for name in names_in(git.state / "files") if is_id(name)]
     if not ids:
         return ()
-    run_ids = tips(git).keys() | tips(git, TRASH).keys() | set(recorded_runs(git.state))
+    places = run_places(git)
+    run_ids = places.refs.keys() | places.archived_tips_of(ids).keys()
+    run_ids |= tips(git, TRASH).keys() | set(recorded_runs(git.state))
     return tuple(measure_garbage(git.state / "files" / name) for name in ids if name not in run_ids)
 
 

@@ -48,9 +48,12 @@ class Maintenance:
         """Removes what `survey` found. Raises GitrunError."""
         upkeep.gc.collect_garbage(self._session().git, plan)
 
-    def examine(self, expire: float | None = None, remote: str | None = None, *, mend: bool = False) -> Report:
+    def examine(
+        self, expire: float | None = None, remote: str | None = None, *, mend: bool = False, is_full: bool = False
+    ) -> Report:
         """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
 
-        See `upkeep.doctor`.
+        Unless `is_full` is set, archived runs that the index holds as readable are not read again. See `upkeep.doctor`.
         """
-        return (upkeep.doctor.repair if mend else upkeep.doctor.examine)(self._session(), expire, remote)
+        act = upkeep.doctor.repair if mend else upkeep.doctor.examine
+        return act(self._session(), expire, remote, is_full=is_full)

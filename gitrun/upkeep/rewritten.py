@@ -204,9 +204,13 @@ def move_kept_files(git: Git, names: tuple[str, str], attempts: Mapping[str, str
             (new / before).rename(new / now)
 
 
-def runs_on_replaced_commits(git: Git, runs: Iterable[Run]) -> list[str]:
-    """Returns the ids of runs based on commits that a rewrite of the branches replaced."""
-    replaced = {old for old, new in commit_map(git).items() if old != new} | set(replaced_by_filter_branch(git))
+def replaced_commits(git: Git) -> frozenset[str]:
+    """Returns the commits that a rewrite of the branches replaced."""
+    return frozenset(old for old, new in commit_map(git).items() if old != new) | frozenset(replaced_by_filter_branch(git))
+
+
+def runs_on_commits(git: Git, runs: Iterable[Run], replaced: frozenset[str]) -> list[str]:
+    """Returns the ids of those of the runs that are based on one of these commits."""
     if not replaced:
         return []
     with Objects(git) as objects:

@@ -17,6 +17,7 @@ from supervised import runs, state
 
 from gitrun import Project
 from gitrun.upkeep.fsck import check_runs
+from gitrun.upkeep.scope import choose_runs
 
 
 def test_a_healthy_repository_has_nothing_to_say_and_is_not_written_to(lived) -> None:
@@ -119,7 +120,8 @@ def test_a_run_that_was_staged_first_lacks_no_note(lived) -> None:
 
 
 def test_a_run_from_the_future_is_named(lived) -> None:
-    found, _ = check_runs(Project(lived.path).git, datetime(2000, 1, 1, tzinfo=timezone.utc))
+    git, now = Project(lived.path).git, datetime(2000, 1, 1, tzinfo=timezone.utc)
+    found, _ = check_runs(git, now, choose_runs(git, now))
     assert [one.kind for one in found] == ["future", "future"]
 
 

@@ -150,7 +150,7 @@ class ArchivedRuns(RuleBasedStateMachine):
     def teardown(self) -> None:
         for name in self.projects:
             Repo(self.place / name).git("fsck", "--strict", "--no-dangling")
-            found = {finding.kind for finding in self.projects[name].upkeep.examine().findings}
+            found = {finding.kind for finding in self.projects[name].upkeep.examine(is_full=True).findings}
             assert found <= {"no-fsync", "trash"}, found
 
 
