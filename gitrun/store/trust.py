@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from gitrun.store.commits import Signature
 
 SIGNER, BACK = "signer ", "-"
-FEW = 40
-"""Questions that a search of the file answers; more of them are worth a table."""
+FEW = 80
+"""Names for which the file is searched; more of them are worth a table."""
 MANY = 10
 """Changed files named to a person who is to trust a run; further ones are counted."""
 ID_LINE = lazy_pattern(rf"(?m)^{ID_DIGITS}$")
@@ -76,7 +76,8 @@ def is_trusted_signer(git: Git, signature: Signature | None) -> bool:
 def last_grants(text: str, line: str) -> bool:
     """Returns whether the last mention of the line grants trust."""
     # line ends on both sides: an entry must not match inside a longer line
-    return text.rfind(f"\n{line}\n") > text.rfind(f"\n{BACK}{line}\n")
+    granted = text.rfind(f"\n{line}\n")
+    return granted >= 0 and text.find(f"\n{BACK}{line}\n", granted) < 0
 
 
 def last_revokes(text: str, line: str) -> bool:
@@ -124,19 +125,22 @@ def revoked_in(text: str) -> frozenset[str]:
 class TrustedIds:
     """The ids of attempts and results that were made here or are trusted: `name in TrustedIds(git)`.
 
-    The first FEW questions search the text, which for one run among very many takes a hundredth of the time of a table.
+    Questions about the first FEW names search the text, which for one run among very many takes a hundredth of the time of a
+    table.
     """
 
     def __init__(self, git: Git) -> None:
         self._git = git
         self._text = read_trust_file(git)
-        self._asked = 0
+        self._answers: dict[object, bool] = {}
         self._ids: frozenset[str] = frozenset()
 
     def __contains__(self, name: object) -> bool:
-        self._asked += 1
-        if self._asked <= FEW:
-            return isinstance(name, str) and is_id(name) and last_grants(self._text, name)
+        if name in self._answers:
+            return self._answers[name]
+        if len(self._answers) < FEW:
+            self._answers[name] = isinstance(name, str) and is_id(name) and last_grants(self._text, name)
+            return self._answers[name]
         if self._text:
             self._ids, self._text = trusted_ids(self._git), ""
         return name in self._ids
