@@ -386,8 +386,7 @@ class Reftables(FileRefs):
 def read_few_refs(git: Git, *prefixes: str) -> dict[str, str] | None:
     """Returns the refs below the prefixes from git's files: ref -> object. None if git should list them.
 
-    That is so for many refs, where there is no repository any more, and for what git treats specially: symbolic refs,
-    directories, malformed names and contents.
+    That is so for many refs, without a repository, and for what git treats specially: symbolic refs, directories, bad content.
     """
     refs: dict[str, str] = {}
     try:
@@ -401,8 +400,7 @@ def read_few_refs(git: Git, *prefixes: str) -> dict[str, str] | None:
                     refs[prefix + path.name] = content.removesuffix("\n")
         # after the loose refs: one that git packed in between is there
         packed = read_short(git.common_dir / "packed-refs") or ""
-        # without HEAD this is no repository: it was moved away, or its disk was
-        if read_short(git.common_dir / "HEAD") is None:
+        if read_short(git.common_dir / "HEAD") is None:  # the repository was moved away, or its disk was
             return None
     except (OSError, ValueError):
         return None
