@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gitrun.git.gc_lock import is_gc_alive
 from gitrun.git.lock_state import is_held
 from gitrun.model.diagnostics import Diagnostic
+from gitrun.model.text import shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,10 +34,10 @@ def find_stale_locks(git: Git, locks_of_refs: Iterable[Path]) -> Iterator[Diagno
     gc = git.common_dir / "gc.pid"
     if gc.exists() and not is_gc_alive(gc):
         words = "gc.pid says that git gc is running, but it is not"
-        yield Diagnostic("lock", words, f"rm '{gc}'", str(gc), "remove")
+        yield Diagnostic("lock", words, f"rm {shell_word(gc)}", str(gc), "remove")
     paths = [path for path in (*list_lock_files(git), *locks_of_refs) if is_abandoned(git, path)]
     for path in paths:
-        name, hint = os.path.relpath(path, git.common_dir), f"If no git is running here: rm '{path}'"
+        name, hint = os.path.relpath(path, git.common_dir), f"If no git is running here: rm {shell_word(path)}"
         if is_users_index(git, path):
             yield Diagnostic("lock", f"no git that can be seen from here holds {name}", hint, str(path))
         else:

@@ -18,6 +18,7 @@ from gitrun.lifecycle.results import collect_results, hand_on_files
 from gitrun.model.plan import Outcome
 from gitrun.model.record_files import BATCH, RESULT
 from gitrun.model.run import TERMINATED, run_ref, short_id
+from gitrun.model.text import shell_word
 from gitrun.process.tree import kill_tagged
 from gitrun.store import notes
 from gitrun.store.attempts import AttemptHandle, Collected
@@ -113,7 +114,7 @@ def restore_ref(session: Session, run_id: str) -> None:
         commit = read_commit(objects.read(owner.attempt))
     if commit is None or commit.kind != "attempt":
         directory = directory_of(session.git.state, run_id)
-        raise Unfinished(f"it is no longer in the repository. To delete what it left: rm -r '{directory}'")
+        raise Unfinished(f"it is no longer in the repository. To delete what it left: rm -r {shell_word(directory)}")
     ref_store(session.git).apply([RefEdit(run_ref(run_id), owner.attempt, None, "recover run")])
     session.say(
         f"note: run {short_id(run_id)} was deleted while it ran, and gitrun restored it. "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import signal
 from itertools import islice, pairwise
 
-from gitrun.lazy import lazy_pattern, unicodedata
+from gitrun.lazy import lazy_pattern, shlex, unicodedata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +49,19 @@ def safe_text(text: str) -> str:
         parts.append(escape_char(char) if is_hidden else char)
         before = char
     return "".join(parts)
+
+
+def shell_word(text: str | os.PathLike[str]) -> str:
+    r"""Returns a word as a shell reads it back. What is not printable is written for bash and zsh: `$'a\xff'`."""
+    word = os.fspath(text)
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(char if char.isprintable() and char not in "\\'" else escape_bytes(char) for char in word) + "'"
+
+
+def escape_bytes(char: str) -> str:
+    r"""Returns the bytes of a character, each as `\xff`."""
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
 
 
 def label_text(label: str) -> str:

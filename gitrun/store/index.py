@@ -503,11 +503,11 @@ class Index:
         # rows first, refs second: a row that another process writes after this is no older than the refs we read
         if archives:
             before = self._rows("SELECT id, tip, broken FROM runs WHERE broken IS NOT NULL OR id IN (SELECT id FROM refs)")
-            places = run_places(self._git)
+            places = list_places(self._git)
             moved = places.moved_since(archives)
             if moved:
                 before |= self._rows(THESE, moved)
-                places, first = run_places(self._git), places
+                places, first = list_places(self._git), places
                 moved = moved if places.archives == first.archives else None
             if moved is not None:
                 new = places.refs.keys() - before.keys() - moved
@@ -517,7 +517,7 @@ class Index:
                 if all((listed.get(run), None) == row for run, row in rows.items()):
                     return before | rows, places, listed | dict(places.refs)
         before = self._rows("SELECT id, tip, broken FROM runs")
-        places = run_places(self._git)
+        places = list_places(self._git)
         return before, places, places.tips()
 
     def _rows(self, question: str, runs: Iterable[str] | None = None) -> dict[str, tuple[str, str | None]]:
@@ -559,6 +559,14 @@ class Index:
                     self._told(min(start + ROUND, len(names)), len(names))
         self._base.executescript(INDEXES)
         return count
+
+
+def list_places(git: Git) -> RunPlaces:
+    """Returns where runs are kept now, but for refs whose names are not UTF-8, which sqlite cannot store: doctor names them."""
+    places = run_places(git)
+    if all(map(str.isascii, places.refs)):
+        return places
+    return replace(places, refs={run: tip for run, tip in places.refs.items() if is_text(run)})
 
 
 def boot_id() -> str:

@@ -16,7 +16,7 @@ from gitrun.git.locks import make_private_directory
 from gitrun.lifecycle.recover import recover
 from gitrun.model.diagnostics import Diagnostic, check_settings, check_version, parse_version
 from gitrun.model.run import RUNS, is_id, short_id
-from gitrun.model.text import hide_passwords
+from gitrun.model.text import hide_passwords, shell_word
 from gitrun.sharing import quarantine, remotes
 from gitrun.sharing.hook_files import OUTDATED, Hooks
 from gitrun.source.stray_installs import find_stray_installs
@@ -213,7 +213,10 @@ def check_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
         if not is_id(name):
             directory = git.state / LIVE / name
             yield Diagnostic(
-                "leftover", f"live/{name} belongs to no run", f"If you do not need it: rm -r '{directory}'", str(directory)
+                "leftover",
+                f"live/{name} belongs to no run",
+                f"If you do not need it: rm -r {shell_word(directory)}",
+                str(directory),
             )
 
 

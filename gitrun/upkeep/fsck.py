@@ -15,7 +15,7 @@ from gitrun.git.lock_state import is_held
 from gitrun.git.objects import Objects, parse_tree_ids
 from gitrun.model.diagnostics import Diagnostic
 from gitrun.model.run import ARCHIVE, INCOMING, OUTBOX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
-from gitrun.model.text import count_text, safe_text
+from gitrun.model.text import count_text, safe_text, shell_word
 from gitrun.store import trash
 from gitrun.store.archive_tips import archive_faults
 from gitrun.store.archives import read_archive_commit
@@ -84,7 +84,7 @@ def check_refs(git: Git) -> Iterator[Diagnostic]:
         tip = tip_in_index(git, run)
         where = f"it was at {short_id(tip)}" if tip else "its old position is unknown"
         words = f"the ref of run {short_id(run)} is damaged, perhaps by a power cut; {where}"
-        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm '{path}'"
+        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm {shell_word(path)}"
         yield Diagnostic("broken-ref", words, hint, run, "ref")
 
 
@@ -156,7 +156,7 @@ def describe_broken(run: BrokenRun) -> Diagnostic:
         hint = f"To fetch it: git fetch --refetch REMOTE refs/runs/{run.id}. To delete it: git run rm {short_id(run.id)}"
         return Diagnostic("unreadable", f"run {short_id(run.id)} cannot be read: {run.reason}", hint, run.id)
     ref = RUNS + run.id
-    return Diagnostic("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d '{ref}'", ref)
+    return Diagnostic("not-a-run", f"{ref} is not a run: {run.reason}", f"git update-ref --no-deref -d {shell_word(ref)}", ref)
 
 
 def check_index(git: Git, scope: Scope, runs: Iterable[Run | BrokenRun]) -> Iterator[Diagnostic]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import unicodedata
 
 import pytest
@@ -22,6 +24,7 @@ from gitrun.model.text import (
     numbers_text,
     safe_lines,
     safe_text,
+    shell_word,
     size_text,
 )
 
@@ -154,3 +157,13 @@ def test_letters_that_people_write_are_shown(text):
 def test_a_long_label_is_shown_by_its_ends(label):
     assert count_columns(label_text(label)) <= MAX_LABEL
     assert label_text("best") == "best"
+
+
+@pytest.mark.parametrize(
+    "word", ["plain", "a b", "it's; touch owned", "a';touch${IFS}owned;'", "é", "a\x1b[1m'\\b", "a\udcffb", "\u202eb"]
+)
+def test_a_shell_reads_back_the_word(word) -> None:
+    quoted = shell_word(word)
+    assert quoted.isprintable()
+    read = subprocess.run(["bash", "-c", f"printf %s {quoted}"], stdout=subprocess.PIPE, check=True).stdout
+    assert read == os.fsencode(word)

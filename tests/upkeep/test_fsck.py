@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 import zlib
 
@@ -70,12 +71,18 @@ def test_a_run_that_does_not_read_is_named_with_its_reason(lived) -> None:
     assert any(line.startswith(f"run {run[:8]} cannot be read: ") and f"git run rm {run[:8]}" in line for line in lines)
 
 
-def test_a_ref_that_is_no_run_is_named_with_the_command_that_takes_it_away(lived) -> None:
-    lived.git("update-ref", "refs/runs/main", "HEAD")
+@pytest.mark.parametrize(
+    "name", [b"main", b"a';touch${IFS}owned;'", b"a\xffb", "é".encode()], ids=["plain", "quote", "bytes", "é"]
+)
+def test_a_ref_that_is_no_run_is_named_with_the_command_that_takes_it_away(lived, name) -> None:
+    listed = runs(lived)
+    subprocess.run(["git", "update-ref", b"refs/runs/" + name, "HEAD"], cwd=lived.path, check=True)
     (line,), code = doctor(lived)
-    assert (code, line.startswith("refs/runs/main is not a run: its name is not an object id. ")) == (1, True)
-    lived.git(*line.partition("Try: git ")[2].replace("'", "").split())
-    assert doctor(lived) == ([], 0)
+    assert (code, " is not a run: its name is not an object id. " in line) == (1, True)
+    assert [run for run in runs(lived) if run.get("status")] == listed
+    subprocess.run(["bash", "-c", line.partition("Try: ")[2]], cwd=lived.path, check=True)
+    assert (doctor(lived), runs(lived)) == (([], 0), listed)
+    assert not (lived.path / "owned").exists()
 
 
 @pytest.mark.parametrize("looked", [True, False])
