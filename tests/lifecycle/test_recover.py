@@ -202,7 +202,7 @@ def test_a_run_that_is_gone_with_its_attempt_keeps_what_it_left_and_that_is_said
     (repo.path / ".git" / "worktrees" / "gitrun-0" / "HEAD").write_text(repo.head() + "\n")
     repo.git("reflog", "expire", "--expire=now", "--all")
     repo.git("gc", "--quiet", "--prune=now")
-    assert f"To delete what it left: rm -r '{place}'" in repo.run("list").stderr
+    assert f"To delete what it left: rm -r {place}" in repo.run("list").stderr
     assert (place / "output").read_bytes() == b"ready\n"
 
 
