@@ -184,7 +184,7 @@ def name_archived_runs(git: Git, runs: Collection[str], prefix: str) -> tuple[st
     if not tips:
         return ()
     ref_store(git).apply([RefEdit(f"{prefix}known/{run}", tip, None, "fetch") for run, tip in tips.items()])
-    # the remote is told only of these, so what runs are based on is among them
+    # the remote learns of no other commits, so tips of branches are named too: runs are based on them
     words = ("for-each-ref", f"--count={FEW}", "--sort=-committerdate", "--format=%(objectname)", "refs/heads", "refs/remotes")
     return tuple(f"--negotiation-tip={tip}" for tip in (*tips.values(), *git.run(*words).decode().split()))
 
