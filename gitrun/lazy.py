@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     # ruff: noqa: PLC0414 - these names are for others
     import array as array
     import copy as copy
+    import difflib as difflib
     import glob as glob
     import heapq as heapq
     import importlib.util
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     importlib_util = importlib.util
 else:
     copy, glob, importlib_util, shutil, threading = map(LateModule, ("copy", "glob", "importlib.util", "shutil", "threading"))
+    difflib = LateModule("difflib")
     array, heapq, numbers, re, shlex = map(LateModule, ("array", "heapq", "numbers", "re", "shlex"))
     termios, unicodedata = map(LateModule, ("termios", "unicodedata"))
 

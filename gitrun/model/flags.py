@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gitrun.dataclass import dataclass, field
 from gitrun.errors import BadValue, UnknownFlag, UsageError
+from gitrun.lazy import difflib
 from gitrun.model.values import (
     Value,
     copy_value,
@@ -50,6 +51,10 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "list": ("a list such as [1, 2]", (list,)),
 }
 _FORCE = "To pass it anyway: --force-flags"
+NEAR = 0.75
+"""Similarity of two names, from 0 to 1, above which one is taken for a typo of the other."""
+MANY = 40
+"""Flags of an operation that an error names; of more, `git run ops` tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,11 @@ class Flags(Mapping[str, Value]):
 
     def text(self, first: Iterable[str] = ()) -> str:
         """Returns `x=1.0 y=2 z=a`: the words that give these flags, those named `first` before the others."""
-        return " ".join(f"{name}={format_value(self._values[name])}" for name in self.order(first))
+        return " ".join(self.words(first))
+
+    def words(self, first: Iterable[str] = ()) -> list[str]:
+        """Returns the words that give these flags, those named `first` before the others."""
+        return [f"{name}={format_value(self._values[name])}" for name in self.order(first)]
 
     def order(self, first: Iterable[str]) -> list[str]:
         """Returns the names, those named `first` before the others."""
@@ -188,8 +197,9 @@ def default_values(declared: Iterable[Flag]) -> dict[str, Value]:
 
 def describe_names(declared: Sequence[Flag]) -> str:
     """Returns a sentence that names the declared flags."""
-    names = ", ".join(flag.name for flag in declared)
-    return f"Its flags: {names}" if names else "It has no flags"
+    names = ", ".join(flag.name for flag in declared[:MANY])
+    more = f" and {len(declared) - MANY} more" if len(declared) > MANY else ""
+    return f"Its flags: {names}{more}" if names else "It has no flags"
 
 
 def find_nested_name(declared: Iterable[Flag], name: str) -> str:
@@ -198,10 +208,15 @@ def find_nested_name(declared: Iterable[Flag], name: str) -> str:
     return matches.pop() if len(matches) == 1 else ""
 
 
+def find_similar_name(declared: Iterable[Flag], name: str) -> str:
+    """Returns the declared flag of which this name may be a typo; "" without one."""
+    return next(iter(difflib.get_close_matches(name, [flag.name for flag in declared], 1, NEAR)), "")
+
+
 def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
     """Returns a hint for a flag that is not declared."""
     longer = [flag.name for flag in declared if flag.name.replace("-", "_").startswith(name.replace("-", "_"))]
-    meant = find_nested_name(declared, name) or (longer[0] if len(longer) == 1 else "")
+    meant = find_nested_name(declared, name) or (longer[0] if len(longer) == 1 else find_similar_name(declared, name))
     return f"To set {meant}: {meant}=VALUE" if meant else describe_names(declared)
 
 

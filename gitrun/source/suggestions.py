@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import replace
 from gitrun.errors import UnknownOperation, UsageError
+from gitrun.model.flags import NEAR
 from gitrun.model.run import INTERPRETERS, short_id
 from gitrun.model.text import either_text, is_text, safe_text
 from gitrun.model.tree import EXECUTABLE
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Request, Source
 
 FEW = 3
-NEAR = 0.75
-"""Similarity of two names, from 0 to 1, above which one is taken for a typo of the other."""
 SCRIPTS = frozenset({".py", ".ipynb", *INTERPRETERS})
 
 

@@ -164,6 +164,21 @@ def test_an_unknown_flag_is_refused_with_the_known_ones() -> None:
         resolve_flags([], {"a": 1}, operation="echo.py")
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("seeed", "seed"), ("sed", "seed"), ("lrr", "lr"), ("bach_size", "batch-size")])
+def test_a_mistyped_flag_is_answered_with_the_one_that_was_meant(typed, meant) -> None:
+    declared = [Flag(name) for name in ("lr", "seed", "batch-size", "epochs")]
+    with pytest.raises(UsageError) as caught:
+        resolve_flags(declared, {typed: 1}, operation="t.py")
+    assert caught.value.hint == f"To set {meant}: {meant}=VALUE. To pass it anyway: --force-flags"
+
+
+def test_an_error_does_not_name_hundreds_of_flags() -> None:
+    declared = [Flag(f"flag_{number}") for number in range(200)]
+    with pytest.raises(UsageError, match="flag_38, flag_39 and 160 more") as caught:
+        resolve_flags(declared, {"zzz": 1}, operation="t.py")
+    assert "flag_40" not in str(caught.value.hint)
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "takes"),
     [
