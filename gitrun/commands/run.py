@@ -303,11 +303,12 @@ def print_plan(project: Project, request: Request, *, as_json: bool) -> int:
     base = short_id(plan.source.base) if plan.source.base else "no commit"
     rows = [
         ("operation", plan.operation), ("command", " ".join(plan.words)), ("directory", plan.cwd or "."),
-        ("flags", plan.flags.text(plan.given)), ("options", " ".join(plan.params.words())),
+        *render.text.label_first("flags", render.text.fold_words(plan.flags.words(plan.given))),
+        ("options", " ".join(plan.params.words())),
         ("source", f"{plan.source.tree[:8]} on {base}"),
         *render.text.basis_rows(plan.basis), ("steps", ", ".join(steps)), ("link", ", ".join(links)),
     ]  # fmt: skip
     rows = [row for row in rows if row[1] or row[0] in ALWAYS]
     for name, text in rows:
-        commands.screen.print_line(f"{name + ':':<11}{safe_text(text)}".rstrip())
+        commands.screen.print_line(f"{render.text.row_head(name)}{safe_text(text)}".rstrip())
     return 0

@@ -73,5 +73,4 @@ def print_run(project: Project, run: Run, colours: Palette) -> None:
     """Prints the rows about a run."""
     slots = {"run": "id", "status": run.attempt.shown_status, "label": "label"}
     for name, text in render.run_page.run_rows(project, run, project.attempts(run), datetime.now(timezone.utc)):
-        head = f"{name + ':' if name else '':<11}"
-        print_line(colours.paint("heading", head) + colours.paint(slots.get(name, ""), text))
+        print_line(colours.paint("heading", render.text.row_head(name)) + colours.paint(slots.get(name, ""), text))

@@ -22,7 +22,18 @@ from gitrun.model.text import (
     shorten,
     size_text,
 )
-from gitrun.render.text import GAP, basis_rows, counts_text, join_cells, sparkline, status_text, when_text
+from gitrun.render.text import (
+    GAP,
+    LINE,
+    basis_rows,
+    counts_text,
+    fold_words,
+    join_cells,
+    label_first,
+    sparkline,
+    status_text,
+    when_text,
+)
 from gitrun.views.contents import ADDED, CHANGED, DELETED, LOCAL, PRODUCED
 
 if TYPE_CHECKING:
@@ -40,8 +51,8 @@ if TYPE_CHECKING:
 
 MANY = 10
 """Paths of a kind that are listed; further ones are counted."""
-LINE, LEAST_CURVE, MOST_CURVE = 69, 8, 24
-"""Columns of a terminal beside the names of rows, and those of a curve of blocks."""
+LEAST_CURVE, MOST_CURVE = 8, 24
+"""Columns of a curve of blocks."""
 LONGEST = 72
 TOP = 5
 """Best trials of a batch that are shown."""
@@ -76,11 +87,12 @@ def head_rows(project: Project, run: Run, now: datetime) -> Rows:
     yield "status", status_text(attempt, now)
     if attempt.kind == VALUE:
         yield "value", "computed by the program that asked for the trial; gitrun ran nothing"
-    yield "flags", attempt.flags_text
+    yield from label_first("flags", fold_words(attempt.flags.words(attempt.given)))
     yield "words", shlex.join(attempt.words_behind)
     yield "options", shlex.join(attempt.params.words())
     yield from batch_rows(project, run)
-    yield "metrics", GAP.join(f"{name}={number_text(value)}" for name, value in attempt.metrics.items())
+    metrics = [f"{name}={number_text(value)}" for name, value in attempt.metrics.items()]
+    yield from label_first("metrics", fold_words(metrics, GAP))
     yield from (("", line) for line in metric_rows(project, run))
     yield "started", when_text(attempt.started, now) if attempt.started else ""
     yield "author", project.runs.read_author(attempt)
@@ -132,12 +144,6 @@ def refused_texts(project: Project, run: Run) -> list[str]:
             if trial.reason:
                 reasons.setdefault(trial.reason, []).append(f"#{trial.number}")
     return [f"{' '.join(numbers)}: {reason}" for reason, numbers in reasons.items()]
-
-
-def label_first(name: str, lines: Iterable[str]) -> Rows:
-    """Yields rows of which the first has the name."""
-    for number, line in enumerate(lines):
-        yield "" if number else name, line
 
 
 def describe_trial(run: Run, metric: str) -> str:

@@ -25,7 +25,7 @@ from gitrun.render.palette import PLAIN, Cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 GAP = "  "
+LINE = 69
+"""Columns of a terminal of usual width, beside the names of rows."""
 WIDEST = 500
 """Columns up to which a cell widens its column; longer cells stick out."""
 NARROWEST = 12
@@ -83,6 +85,29 @@ def shrink_columns(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Se
     rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.gives] + shape.spare
     most = min(room // 3, max(room - rest, NARROWEST))
     return [[shorten(cell, most) if at == shape.gives else cell for at, cell in enumerate(row)] for row in rows]
+
+
+def fold_words(words: Iterable[str], gap: str = " ") -> Iterator[str]:
+    """Yields the words in lines of at most LINE columns. A longer word has a line of its own."""
+    line = ""
+    for word in words:
+        if line and count_columns(line + gap + word) > LINE:
+            yield line
+            line = word
+        else:
+            line += gap + word if line else word
+    yield line
+
+
+def row_head(name: str) -> str:
+    """Returns the first column of a row of `git run show`; blanks without a name."""
+    return f"{name + ':' if name else '':<11}"
+
+
+def label_first(name: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields rows of which the first has the name."""
+    for number, line in enumerate(lines):
+        yield "" if number else name, line
 
 
 def join_cells(row: Sequence[str], widths: Sequence[int], room: int, right: Collection[int] = (), *, cut: str = "…") -> str:

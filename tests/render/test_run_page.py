@@ -29,6 +29,21 @@ def test_many_files_and_changes_are_counted(repo) -> None:
     assert "           2 files more (git run ls " in said
 
 
+def test_many_flags_and_metrics_stand_in_lines_of_usual_width(repo) -> None:
+    constants = {f"setting_{number}": f"'a b {number}'" for number in range(30)} | {"long": repr("x" * 90)}
+    values = "".join(f"print('value_{number}:', {number})\n" for number in range(30))
+    repo.write("many.py", "".join(f"{name} = {value}\n" for name, value in constants.items()) + values)
+    planned = repo.run("--dry-run", "many.py", "setting_7=8", check=True).stdout
+    repo.run("many.py", "setting_7=8", check=True)
+    for text in (planned, repo.run("show", check=True).stdout):
+        rows = text[text.index("flags:") : text.index("source:")].splitlines()
+        assert rows[0].startswith("flags:     setting_7='8'")
+        assert [row.strip() for row in rows if len(row) > 80] == ["long=" + "x" * 90]
+        shown = " ".join(row[11:] for row in rows)
+        assert all(f"{name}={value}" in shown for name, value in constants.items() if name not in {"setting_7", "long"})
+    assert all(f"value_{number}={number}" in shown for number in range(30))
+
+
 def test_run_whose_commit_is_not_here_is_shown(shown_run) -> None:
     run = shown_run.run("select").stdout.strip()
     base = shown_run.git("rev-parse", f"{run}^")
