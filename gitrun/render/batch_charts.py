@@ -38,8 +38,7 @@ def draw_batch(batch: RankedBatch, escape: Callable[[str], str]) -> list[tuple[s
     names = batch.flags[:FLAGS]
     tried = {name: [run.flags.get(name) for run, _ in drawn] for name in names}
     axes = {name: make_axis(name, values, log=name in batch.logs or is_wide(values)) for name, values in tried.items()}
-    minimize = batch.objective.minimize if batch.objective else None
-    charts = [(f"{metric} by trial", draw_history(drawn, heights, escape, minimize=minimize))]
+    charts = [(f"{metric} by trial", draw_history(drawn, batch, heights, escape))]
     if axes:
         fades = batch.objective is not None
         charts.append(("parallel coordinates", draw_parallel(drawn, axes, heights, escape, fades=fades)))
@@ -55,22 +54,22 @@ def is_wide(values: Iterable[object]) -> bool:
     return bool(numbers) and min(numbers) > 0 and max(numbers) / LOGARITHMIC >= min(numbers)
 
 
-def draw_history(drawn: Drawn, values: Axis, escape: Callable[[str], str], *, minimize: bool | None) -> str:
-    """Draws the value of each trial as a point, and the best value so far as a line, if there is a best one."""
-    values_by_trial = sorted((run.attempt.trial or 0, value) for run, value in drawn)
-    numbers = make_axis("trial", [number for number, _ in values_by_trial])
-    points = [(numbers.position_of(number), values.position_of(value)) for number, value in values_by_trial]
-    if minimize is None:
+def draw_history(drawn: Drawn, batch: RankedBatch, values: Axis, escape: Callable[[str], str]) -> str:
+    """Draws the value of each trial as a point, and the best value or median so far as a line, if there is a best one."""
+    heights_by_trial = {run.attempt.trial or 0: values.position_of(value) for run, value in drawn}
+    numbers = make_axis("trial", list(heights_by_trial))
+    points = [(numbers.position_of(number), height) for number, height in heights_by_trial.items()]
+    if batch.objective is None:
         return draw_points(points, numbers, values, escape)
-    line, best = [], values_by_trial[0][1]
-    for (number, value), (x, _) in zip(values_by_trial, points, strict=True):
-        before, best = best, min(best, value) if minimize else max(best, value)
+    line, best = list[tuple[float | None, float | None]](), None
+    for number, value in batch.milestones:
+        if number not in heights_by_trial:
+            continue
+        x = numbers.position_of(number)
         # a step: the old best value lasts until this trial
-        line += (
-            [(x, values.position_of(before)), (x, values.position_of(best))]
-            if number != values_by_trial[0][0]
-            else [(x, values.position_of(best))]
-        )
+        line += [(x, values.position_of(best))] if best is not None else []
+        best = value if best is None else min(best, value) if batch.objective.minimize else max(best, value)
+        line.append((x, values.position_of(best)))
     return draw_points(points, numbers, values, escape, draw_lines(line, 1.0))
 
 

@@ -180,6 +180,17 @@ class RankedBatch:
         return (*self.best, *(run for run in self.trials if run.id not in ranked_ids))
 
     @property
+    def milestones(self) -> list[tuple[int, float]]:
+        """Returns the values among which the best is looked for, each after the number of the trial that made it known.
+
+        These are the finite values of the trials, or the finite medians of the points.
+        """
+        if self.points:
+            finite = (point for point in self.points if math.isfinite(point.median))
+            return sorted((max(run.attempt.trial or 0 for run in point.trials), point.median) for point in finite)
+        return sorted((run.attempt.trial or 0, value) for run in self.trials if (value := self.value(run)) is not None)
+
+    @property
     def order(self) -> str:
         """Returns how the trials are ordered."""
         if self.points:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs_made_up import made_up
 
+from gitrun.dataclass import replace
 from gitrun.model.batch import Objective
 from gitrun.model.metrics import Metrics
 from gitrun.render.batch_charts import draw_batch
 from gitrun.render.html import escape_text
-from gitrun.views.batches import RankedBatch, best_first
+from gitrun.views.batches import RankedBatch, best_first, summarize_point
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXT, st.lists(TEXT, max_size=2))
@@ -59,6 +60,27 @@ def test_history_falls_to_the_best_value_so_far() -> None:
     line = ET.fromstring(charts["loss by trial"]).find("polyline")
     heights = [float(pair.split(",")[1]) for pair in line.get("points").split()]
     assert heights == [122.0, 122.0, 122.0, 122.0, 216.0]
+
+
+def test_history_of_points_falls_to_the_best_median_so_far() -> None:
+    rows = [
+        (0.0, {"x": 1}),
+        (1.0, {"x": 1}),
+        (0.75, {"x": 1}),
+        (0.25, {"x": 2}),
+        (0.5, {"x": 2}),
+        (0.5, {"x": 2}),
+        (0.25, {"x": 3}),
+    ]
+    single = ranked(rows)
+    groups = [single.trials[:3], single.trials[3:6], single.trials[6:]]
+    points = tuple(summarize_point(group, [run.metrics["loss"] for run in group]) for group in groups)
+    infinite = summarize_point((made_up("f" * 40, trial=2),), [float("inf")])
+    charts = dict(draw_batch(replace(single, points=(points[2], points[1], points[0], infinite)), escape_text))
+    line = ET.fromstring(charts["loss by trial"]).find("polyline")
+    places = [tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
+    # medians 0.75, 0.5 and 0.25 are known after the trials 3, 6 and 7 of seven
+    assert places == [(240.0, 75.0), (480.0, 75.0), (480.0, 122.0), (560.0, 122.0), (560.0, 169.0)]
 
 
 def test_one_trial_makes_no_chart() -> None:

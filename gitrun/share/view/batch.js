@@ -37,6 +37,12 @@
       ' ', link(`/runs/${trial.id}?tab=code`, {}, 'its code'), ' ', few.length > 1 && link(gitrun.router.address('/compare', { r: few.map(short).join(',') }), {}, `compare the best ${few.length}`));
   }
 
+  /** The axis of the medians of points that are tried several times, each known after the last trial of its point. */
+  function medians(batch, metric) {
+    const known = new Map(batch.points.map(({ trials, median }) => [Math.max(...trials.map(id => batch.trials.findIndex(trial => trial.id === id))), median]));
+    return { name: `median ${metric}`, read: slot => known.get(slot) ?? null };
+  }
+
   function charts(batch, { metric, isLeast, best }, signal) {
     const { trials } = batch;
     // the charts ask for the newest first
@@ -48,10 +54,10 @@
     const marked = new Map(winners.map(id => [trials.findIndex(trial => trial.id === id), 0]));
     const history = gitrun.charts.scatter(signal, slot => gitrun.router.go(`/runs/${trials[slot].id}`));
     const describe = slot => `trial ${trials[slot].trial}, ${metric} ${text.number(trials[slot].metrics[metric])}`;
-    history.show({ x: null, y, slots, marked, isLeast, describe });
+    history.show({ x: null, y, slots, marked, isLeast, describe, ...batch.points.length && { best: medians(batch, metric) } });
     const lines = gitrun.charts.coordinates(signal, () => {});
     lines.show({ axes: [...batch.flags.map(name => axis(name, trial => trial.flags[name])), y], slots, marked });
-    return element('div', { class: 'tiles' }, section(`${metric} by trial, and the best so far`, history.node), section('Parallel coordinates', lines.node));
+    return element('div', { class: 'tiles' }, section(`${metric} by trial, and the best ${batch.points.length ? 'median ' : ''}so far`, history.node), section('Parallel coordinates', lines.node));
   }
 
   /** Shows the trials, best first; those without a value follow by number. */

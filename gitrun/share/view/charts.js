@@ -4,7 +4,8 @@
  *                         numbers under the picture are those at the cursor, the largest first
  *   coordinates(signal, brush)   { node, show({ axes, slots, marked }) } axes: [{ name, read }]; brush(name, low, high) tells
  *                         of a range that the user drew on an axis; of text axes low and high are texts of the axis
- *   scatter(signal, pick) { node, show({ x, y, slots, marked, isLeast }) } x and y as axes; x null: the order of the runs
+ *   scatter(signal, pick) { node, show({ x, y, slots, marked, isLeast, best }) } x and y as axes; x null: the order of the
+ *                         runs; best: an axis of the values among which the best is looked for (default: y)
  *   hue(at), dash(at)     colour and dashes of the line at this place: 8 hues times 4 dashes
  *   spark(values)         a small line as SVG
  * marked: a Map of slots to hues, drawn over the others.
@@ -330,8 +331,8 @@ gitrun.charts = (() => {
     const picture = canvas(height, paint, signal);
     const tip = element('p', { class: 'soft tip' });
     const readX = slot => shown.x ? shown.x.read(slot) : shown.positions.get(slot);
-    const place = (width, slot) => {
-      const x = scales.x.at(readX(slot)), y = scales.y.at(shown.y.read(slot));
+    const place = (width, slot, axis = shown.y) => {
+      const x = scales.x.at(readX(slot)), y = scales.y.at(axis.read(slot));
       if (x === null || y === null) return null;
       return [PAD.left + 6 + x * (width - PAD.left - PAD.right - 12), height - PAD.bottom - 4 - y * (height - PAD.top - PAD.bottom - 8)];
     };
@@ -375,7 +376,7 @@ gitrun.charts = (() => {
     function drawMarked(context, width) {
       context.strokeStyle = colour('text');
       context.lineWidth = 1.5;
-      const path = shown.best.map(slot => place(width, slot)).filter(Boolean);
+      const path = shown.line.map(slot => place(width, slot, shown.best)).filter(Boolean);
       context.beginPath();
       path.forEach(([x, y], at) => {
         if (at && !shown.x) context.lineTo(x, path[at - 1][1]);
@@ -385,7 +386,7 @@ gitrun.charts = (() => {
       context.stroke();
       for (const [slot, at] of shown.marked) dot(context, place(width, slot), colour(hue(at)));
       if (shown.top !== null) {
-        const at = place(width, shown.top);
+        const at = place(width, shown.top, shown.best);
         if (at) { context.beginPath(); context.arc(at[0], at[1], 7, 0, 7); context.stroke(); }
       }
       context.lineWidth = 1;
@@ -416,11 +417,12 @@ gitrun.charts = (() => {
     }, { signal });
 
     function show(given) {
-      shown = { ...given, positions: new Map(given.slots.map((slot, at) => [slot, given.slots.length - at])) };
+      shown = { best: given.y, ...given, positions: new Map(given.slots.map((slot, at) => [slot, given.slots.length - at])) };
       Object.assign(shown, findBest(shown, readX));
       scales = { x: scale(given.slots.map(readX)), y: scale(given.slots.map(given.y.read)) };
       const name = given.x ? given.x.name : 'the order of the runs';
-      shown.words = shown.top === null ? '' : `best: ${given.describe(shown.top)}`;
+      const tellBest = slot => given.best ? `${given.best.name} ${number(given.best.read(slot))}` : given.describe(slot);
+      shown.words = shown.top === null ? '' : `best: ${tellBest(shown.top)}`;
       picture.node.setAttribute('aria-label', `Scatter of ${given.y.name} over ${name}, ${gitrun.text.count(given.slots.length, 'run')}. ${shown.words}`);
       tell(null);
       picture.request();
@@ -429,23 +431,23 @@ gitrun.charts = (() => {
   }
 
   /** Finds the best run, and a line of best runs: so far, in the order of the runs; or for each of few values of x. */
-  function findBest({ x, y, slots, isLeast }, readX) {
+  function findBest({ x, best: { read }, slots, isLeast }, readX) {
     const better = (a, b) => isLeast ? a < b : a > b;
-    const sorted = slots.filter(slot => isNumber(y.read(slot)));
+    const sorted = slots.filter(slot => isNumber(read(slot)));
     if (!x) sorted.reverse();
     let top = null;
     const line = [], each = new Map();
     for (const slot of sorted) {
-      const value = y.read(slot);
-      if (top === null || better(value, y.read(top))) { top = slot; line.push(slot); }
+      const value = read(slot);
+      if (top === null || better(value, read(top))) { top = slot; line.push(slot); }
       if (!x || each.size > 12) continue;
       const key = gitrun.text.value(readX(slot));
-      if (!each.has(key) || better(value, y.read(each.get(key)))) each.set(key, slot);
+      if (!each.has(key) || better(value, read(each.get(key)))) each.set(key, slot);
     }
-    if (!x) return { top, best: line };
+    if (!x) return { top, line };
     // with a run or two for each value, the line would only join the points
     const few = each.size > 12 || each.size * 2 > sorted.length ? [] : [...each.values()];
-    return { top, best: few.sort((a, b) => readX(a) < readX(b) ? -1 : 1) };
+    return { top, line: few.sort((a, b) => readX(a) < readX(b) ? -1 : 1) };
   }
 
   return { curves, coordinates, scatter, hue, dash, spark, swatch };

@@ -57,8 +57,9 @@ def fill(repo: Repo) -> dict[str, str]:
     repo.run("tag", "paper", "1", check=True)
     repo.run("comment", "1", "-m", "Good.\nKeep it.", check=True)
     repo.run("train", "lr=[0.1,0.4]", "optimizer=[sgd,adam]", "--minimize", "loss", check=True)
+    repo.run("train", "lr=[0.6,0.5]", "--repeat", "2", "--minimize", "loss", check=True)
     listed = json.loads(repo.run("list", "--json", check=True).stdout)
-    return dict(zip(("batch", "best", "failed", "first", "prepared"), [run["id"] for run in listed], strict=True))
+    return dict(zip(("repeated", "batch", "best", "failed", "first", "prepared"), [run["id"] for run in listed], strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +326,16 @@ def test_a_batch_is_ordered_as_compare_orders_it(gallery, look) -> None:
     best = table.locator("tbody th").first.inner_text()
     assert f"best: trial {best}, loss" in page.get_attribute("canvas[aria-label^='Scatter of loss']", "aria-label")
     assert page.locator("canvas[aria-label^='Parallel coordinates of 4 runs']").count() == 1
+
+
+def test_history_of_a_batch_that_repeats_its_points_draws_their_medians(gallery, look) -> None:
+    page = look("/batches/{repeated}")
+    points = json.loads(gallery[0].run("report", gallery[1]["repeated"], "--json").stdout)["batches"][0]["points"]
+
+    assert page.get_attribute("canvas[aria-label^='Scatter of loss']", "aria-label").endswith(
+        f"4 runs. best: median loss {points[0]['median']:.6g}"
+    )
+    assert page.locator("h2:has-text('loss by trial, and the best median so far')").count() == 1
 
 
 def test_commits_have_the_runs_of_log(gallery, look) -> None:
