@@ -143,7 +143,7 @@ def blind_moves(module: Module) -> Iterable[str]:
 
 def refs_elsewhere(module: Module) -> Iterable[str]:
     """A ref that is moved, packed or looked for in git's files outside the ref store: archives and reftables have none."""
-    if module.is_one_of("store/refs.py"):
+    if module.is_one_of("store/refs.py", "store/packed_refs.py"):
         return
     for call, _ in calls(module):
         words = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]

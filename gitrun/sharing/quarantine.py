@@ -224,9 +224,11 @@ def merge_diverged(
 def move_to_runs(git: Git, edits: Sequence[RefEdit]) -> list[str]:
     """Moves the refs of runs. Returns the ids of runs whose ref was not where it was expected."""
     refs = ref_store(git if len(edits) <= FEW else unsynced(git))
+    # a file for each of ten thousand refs costs more than their checks
+    rest = edits if len(edits) <= FEW else store.packed_refs.create_refs(git, edits)
     stale: list[str] = []
-    for start in range(0, len(edits), ROUND):
-        some = edits[start : start + ROUND]
+    for start in range(0, len(rest), ROUND):
+        some = rest[start : start + ROUND]
         try:
             refs.apply(some)
         except StaleRun:

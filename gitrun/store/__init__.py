@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitrun.store import live as live
     from gitrun.store import notes as notes
     from gitrun.store import outputs as outputs
+    from gitrun.store import packed_refs as packed_refs
     from gitrun.store import publication as publication
     from gitrun.store import purged as purged
     from gitrun.store import pushed as pushed
