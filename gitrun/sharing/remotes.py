@@ -118,7 +118,7 @@ class RemoteRuns:
 def list_remote(git: Git, remote: str, patterns: Sequence[str]) -> RemoteRuns:
     """Returns the remote's runs whose ids match the patterns (`*`, `3fa2*`), and all its archives. Raises GitFailed."""
     words = (*(RUNS + pattern for pattern in patterns), f"{ARCHIVE}*")
-    answer = git.run_remote("ls-remote", "--quiet", "--", remote, *words, progress=False)
+    answer = git.run_remote("ls-remote", "--quiet", "--refs", "--", remote, *words, progress=False)
     if answer.status:
         raise GitFailed(*failure_text(answer, f"cannot fetch from {remote}"))
     lines = [line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines()]
@@ -194,7 +194,7 @@ def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
     patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
     tips_found = []
     for place in push_places(git, remote):
-        answer = git.run_remote("ls-remote", "--quiet", "--", place, *patterns, progress=False)
+        answer = git.run_remote("ls-remote", "--quiet", "--refs", "--", place, *patterns, progress=False)
         if answer.status:
             raise GitFailed(*failure_text(answer, f"cannot ask {place}"))
         lines = (line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines())

@@ -51,6 +51,18 @@ def test_private_refs_are_gone_afterwards(team) -> None:
         assert not list((repo.path / ".git" / "gitrun" / "tokens").glob("*"))
 
 
+@pytest.mark.parametrize("directory", ["refs/runs", "refs/gitrun/archive"])
+def test_tag_where_a_run_belongs_keeps_nobody_from_fetching(team, directory) -> None:
+    run(team.ann)
+    team.ann.run("push", check=True)
+    team.ann.git("tag", "--annotate", "--message", "x", "v1", "HEAD")
+    tag = team.ann.git("rev-parse", "v1")
+    team.ann.git("push", "--quiet", "origin", f"{tag}:{directory}/{tag}")
+    assert f"{directory}/{tag}^{{}}" in team.ann.git("ls-remote", "origin")
+    team.bob.run("fetch")
+    assert tip(team.bob) == tip(team.ann)
+
+
 def test_hooks_of_the_user_are_left_alone(team) -> None:
     run(team.ann)
     hook = team.ann.path / ".git" / "hooks" / "pre-push"
