@@ -17,6 +17,7 @@ from gitrun.model.tree import COMMIT, TREE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
     from typing import IO
 
     from gitrun.git.exe import Git
@@ -460,6 +461,19 @@ def fsync(path: str | os.PathLike[str]) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def sync_tables(git: Git, directory: Path) -> None:
+    """Syncs the reftables in a directory, but those that this process synced before, and their names. Raises OSError.
+
+    Git 2.45 to 2.52 syncs a table before it writes the footer. If one lacks its footer, no ref of the repository can be read.
+    """
+    kept: dict[object, object] = git.processes.objects if git.processes else {}
+    synced, tables = kept.get(directory), frozenset((directory / "tables.list").read_text().split())
+    for name in tables - synced if isinstance(synced, frozenset) else tables:
+        fsync(directory / name)
+    fsync(directory)
+    kept[directory] = tables
 
 
 def edit_tree(objects: Objects, maker: TreeWriter, tree_id: str | None, changes: Mapping[bytes, Entry | None]) -> str:

@@ -288,13 +288,13 @@ class FileRefs:
             for edit in remaining:
                 remove_old_lock(self.git, edit.ref)
             time.sleep(waits.pop(0))
-        if self.git.durable:  # git synced the content of the refs; this syncs their names
-            for directory in self._directories(edit.ref for edit in edits if belongs_to_run(edit.ref)):
-                git.objects.fsync(self.git.common_dir / directory)
+        if self.git.durable:
+            self._sync(edit.ref for edit in edits)
 
-    def _directories(self, refs: Iterable[str]) -> Iterable[str]:
-        """Returns the directories whose names change when these refs move."""
-        return sorted({ref.rpartition("/")[0] for ref in refs})
+    def _sync(self, refs: Iterable[str]) -> None:
+        """Syncs the names of these refs. Git synced their content."""
+        for directory in sorted({ref.rpartition("/")[0] for ref in refs if belongs_to_run(ref)}):
+            git.objects.fsync(self.git.common_dir / directory)
 
     def _transact(self, edits: Sequence[RefEdit]) -> str:
         """Runs one transaction. Returns git's reason if it fails, else an empty text."""
@@ -372,8 +372,9 @@ class Reftables(FileRefs):
 
     __slots__ = ()
 
-    def _directories(self, refs: Iterable[str]) -> Iterable[str]:
-        return ("reftable",) if any(refs) else ()
+    def _sync(self, refs: Iterable[str]) -> None:
+        if any(refs):
+            git.objects.sync_tables(self.git, self.git.common_dir / "reftable")
 
     def _place_of_archives(self) -> Path:
         return self.git.common_dir / "reftable" / "tables.list"
@@ -477,8 +478,8 @@ def display_name(ref: str) -> str:
 
 
 def unsynced(git: Git) -> Git:
-    """Returns the repository with writes that git syncs no more than it is configured to: for what can be made again."""
-    return replace(git, config={**git.config, "gitrun.fsync": ("false",)})
+    """Returns the repository with unsynced writes, for what can be made again; as it is with reftables, which hold all refs."""
+    return git if git.has_reftables else replace(git, config={**git.config, "gitrun.fsync": ("false",)})
 
 
 def missing_objects(git: Git, object_ids: Collection[str]) -> list[str]:
@@ -503,14 +504,13 @@ def delete_temporary_refs(git: Git, prefix: str) -> None:
 
 
 def detach_head(git: Git, commit_id: str) -> None:
-    """Points HEAD of a leased slot's worktree to a commit, and to no branch. Raises GitFailed."""
+    """Points HEAD of a leased slot's worktree to a commit, and to no branch. Syncs nothing. Raises GitFailed."""
     # a reflog would keep deleted runs reachable
-    words = ("-c", "core.logAllRefUpdates=false", "update-ref", "--no-deref", "-z", "--stdin")
+    words = ("-c", "core.logAllRefUpdates=false", "-c", "core.fsync=none", "update-ref", "--no-deref", "-z", "--stdin")
     # without an expected value: a program left HEAD anywhere, and the lease keeps others away
     line = f"update HEAD\0{commit_id}\0\0".encode()
-    if git.processes and FileRefs(git)._transact_kept(words, line, hooks=False):  # noqa: SLF001 - of this module
-        return
-    if git.attempt(*words, stdin=line).returncode:
+    kept = git.processes and FileRefs(git)._transact_kept(words, line, hooks=False)  # noqa: SLF001 - of this module
+    if not kept and git.attempt(*words, stdin=line).returncode:
         # git waits a tenth of a second for a lock; one that is held longer was left by a git that was killed
         (git.git_dir / TABLES_LOCK).unlink(missing_ok=True)
         git.run(*words, stdin=line)
@@ -523,11 +523,7 @@ def pack_refs(git: Git) -> None:
 
 def count_loose_refs(git: Git) -> int:
     """Returns the number of loose refs of runs, deleted ones included."""
-    count = 0
-    for prefix in (RUNS, TRASH):
-        with suppress(OSError):
-            count += sum(1 for _ in (git.common_dir / prefix).iterdir())
-    return count
+    return sum(1 for prefix in (RUNS, TRASH) for _ in (git.common_dir / prefix).glob("*"))
 
 
 def damaged_refs(git: Git) -> Mapping[str, Path]:

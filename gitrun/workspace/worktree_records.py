@@ -12,6 +12,7 @@ from contextlib import nullcontext
 
 from gitrun.dataclass import replace
 from gitrun.git.locks import acquire
+from gitrun.git.objects import fsync, sync_tables
 from gitrun.store.refs import detach_head
 from gitrun.workspace.erase import erase, is_directory
 
@@ -62,6 +63,8 @@ def write_worktree_record(git: Git, attempt_id: str) -> None:
     (record / "locked").unlink(missing_ok=True)
     if git.has_reftables:
         detach_head(git, attempt_id)
+        if git.durable:
+            sync_tables(git, record / "reftable")
 
 
 def add_worktree(git: Git, attempt_id: str) -> None:
@@ -78,6 +81,8 @@ def add_worktree(git: Git, attempt_id: str) -> None:
         # git 2.48: relative paths would be a setting of the user's repository
         settings = ("-c", "worktree.useRelativePaths=false", "-c", "core.logAllRefUpdates=false")
         whole.run(*settings, "worktree", "add", "--quiet", "--detach", "--no-checkout", "--", str(fresh), attempt_id)
+    for name in ("HEAD", "commondir") if git.durable else ():
+        fsync(record / name)  # git fsck ends at a record whose gitdir a power cut left, but not its commondir
     (fresh / ".git").replace(tree / ".git")
     replace_file(os.fsencode(record) + b"/gitdir", f"{tree}/.git\n")
     erase(os.fsencode(fresh.parent))

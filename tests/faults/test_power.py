@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 from faults.striking import PROGRAM, deleted, sound
+from forms import Form
 from repository import Repo
 
 RUNS = 20
@@ -94,6 +95,14 @@ def test_trials_of_a_batch_survive_a_power_cut(image, tmp_path) -> None:
         assert [line.split(" ")[0] for line in listed] == ["completed"] * 26
         (last,) = [line.split(" ")[-1] for line in listed if line.startswith("completed 25 ")]
         assert repo.run("cat", "--path", "made", last, check=True).stdout == "25" * 100
+        sound(repo)
+
+
+def test_refs_in_reftables_survive_a_power_cut(image, tmp_path, monkeypatch) -> None:
+    Form(refs="reftable").apply(monkeypatch)
+    with after_power_cut(image, tmp_path, lambda repo: repo.run("p.py", check=True)) as repo:
+        assert statuses(repo) == ["completed"]
+        assert repo.git("log", "--format=%s", "main")
         sound(repo)
 
 
