@@ -10,7 +10,7 @@ import pytest
 import tomli
 from repository import ECHO, Repo
 
-ID = re.compile(r"[0-9a-f]{40}")
+ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def only_run(repo: Repo) -> str:

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from forms import asked_form
 from repository import Repo
 from supervised import ended, last, live, output, runs, start, state, until, whole
 
@@ -205,18 +206,20 @@ def test_a_run_that_reports_success_is_on_the_disk(repo, tmp_path):
     base = repo.head()
     objects = repo.git("rev-list", "--objects", "--no-object-names", f"refs/runs/{run}", f"^{base}").split()
     assert len(objects) >= 8
-    assert f"refs/runs/{run}.lock>" in trace, "git flushes a ref under the name of its lock"
-    assert "/refs/runs>" in trace, "the name of the ref is not on the disk"
+    directory, lock = ("refs/runs", run) if asked_form().refs == "files" else ("reftable", "tables.list")
+    assert f"/{directory}/{lock}.lock>" in trace, "git flushes a ref under the name of its lock"
+    assert f"/{directory}>" in trace, "the name of the ref is not on the disk"
     for name in objects:
         assert f"/objects/{name[:2]}>" in trace, f"the name of {name} is not on the disk"
     # the content of an object is flushed under its own name, or under the one it had before
-    contents = [line for line in trace.splitlines() if "/tmp_obj" in line or re.search("/objects/../[0-9a-f]{38}>", line)]
+    contents = [line for line in trace.splitlines() if "/tmp_obj" in line or re.search("/objects/../[0-9a-f]{38,62}>", line)]
     assert len(contents) >= len(objects)
 
 
 def test_without_gitrun_fsync_nothing_waits_for_the_disk(repo, tmp_path):
     repo.git("config", "gitrun.fsync", "false")
-    assert synced(repo, tmp_path, "echo.py").count("refs/runs") == 0
+    trace = synced(repo, tmp_path, "echo.py")
+    assert ("/refs/runs" in trace, "/reftable>" in trace) == (False, False)
 
 
 def test_the_descriptors_and_memory_of_a_host_do_not_grow_with_its_runs(repo):

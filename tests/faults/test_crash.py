@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from faults.striking import FAULTS, FOLDED, SCENES, Before, Place, afterwards, can_trace, runs, strike, strike_at
+from forms import asked_form
 from sampled import sampled
 
 from gitrun import Project
@@ -67,7 +68,7 @@ def test_a_strike_is_felt(place) -> None:
 def test_a_disk_that_refuses_the_ref_of_an_attempt_leaves_no_run_half_begun(place, scene) -> None:
     here = place()
     before = Before.of(here.repo)
-    refs = str(here.repo.path / ".git" / "refs" / "runs")
+    refs = str(here.repo.path / ".git" / ("refs/runs" if asked_form().refs == "files" else "reftable"))
     points = strike(here.repo, SCENES[scene], within=refs, **FAULTS["EIO"]).points
     assert points > 2
     for at in range(1, points // 2 + 1):  # behind them come those of the result

@@ -7,14 +7,15 @@ that it must come alone (`poison`).
 
 from __future__ import annotations
 
-import hashlib
+import subprocess
 import unicodedata
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from values import values
+from forms import asked_form
+from values import FORMAT, values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +25,8 @@ RUN = b'format = 1\noperation = "train.py"\nkind = "script"\ncommand = ["{python
 CREATED = b"created = 2026-01-02T03:04:05.000000+00:00\n"
 RESULT = b'format = 1\nstatus = "completed"\nexit_status = 0\n'
 WHO = "A <a@example.org> 1760000000 +0000"
-MISSING = "d" * 40
-EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+MISSING = "d" * FORMAT.digits
+EMPTY = FORMAT.empty_tree
 Entries = list[tuple[str, bytes, str]]
 
 
@@ -48,7 +49,7 @@ class Forge:
     def object(self, kind: str, data: bytes) -> str:
         """Writes an object as git would, thousands of times faster than a git for each."""
         whole = b"%s %d\0%s" % (kind.encode(), len(data), data)
-        object_id = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+        object_id = FORMAT.hash(whole).hexdigest()
         file = self.path / "objects" / object_id[:2] / object_id[2:]
         if not file.exists():
             file.parent.mkdir(exist_ok=True)
@@ -127,7 +128,14 @@ GOOD_TABLES = {
 
 
 def place(repository: Path, cases: dict[str, Case]) -> None:
-    """Sets the refs of the cases, past all that git would say about them."""
+    """Sets the refs of the cases instead of those set before, in files past all that git would say about them."""
+    if asked_form().refs == "reftable":
+        refs, before = {f"refs/runs/{case.ref}": case.tip for case in cases.values()}, repository / "placed"
+        gone = set(before.read_text().split()) - refs.keys() if before.exists() else set()
+        lines = "".join([*(f"delete {ref}\n" for ref in gone), *(f"update {ref} {tip}\n" for ref, tip in refs.items())])
+        subprocess.run(["git", "update-ref", "--stdin"], cwd=repository, input=lines, text=True, check=True)
+        before.write_text("\n".join(refs))
+        return
     lines = "".join(f"{case.tip} refs/runs/{case.ref}\n" for case in sorted(cases.values(), key=lambda case: case.ref))
     (repository / "packed-refs").write_text(f"# pack-refs with: peeled fully-peeled sorted \n{lines}")
 
@@ -172,7 +180,7 @@ def modes(forge: Forge) -> dict[str, Case]:
         "a name twice": named(forge.attempt([("100644", b"a", text), ("100644", b"a", outside)])),
         "out of order": named(forge.attempt([("100644", b"z", text), ("100644", b"a", outside)]), sound=True),
         "a symlink out": named(forge.attempt([("120000", b"link", outside)]), sound=True),
-        "a submodule": named(forge.attempt([("160000", b"module", "1" * 40)]), sound=True),
+        "a submodule": named(forge.attempt([("160000", b"module", "1" * FORMAT.digits)]), sound=True),
         "a filter": named(forge.attempt([("100644", b".gitattributes", forge.blob(b"* filter=lfs diff=evil\n"))]), sound=True),
         "an .lfsconfig": named(forge.attempt([("100644", b".lfsconfig", forge.blob(b"[lfs]\nurl=http://127.0.0.1:9/\n"))]), sound=True),
         "like a repository": named(forge.attempt(look_alike), sound=True),
@@ -212,7 +220,9 @@ def tables(forge: Forge) -> dict[str, Case]:
     found["run.toml is a directory"] = named(forge.attempt(records=forge.tree([("40000", b"run.toml", forge.tree([]))])))
     folder: Entries = [("120000", b".gitrun", text)]
     found[".gitrun is a symlink"] = named(forge.commit(forge.tree(folder), (), words("attempt")))
-    found[".gitrun is a submodule"] = named(forge.commit(forge.tree([("160000", b".gitrun", "1" * 40)]), (), words("attempt")))
+    found[".gitrun is a submodule"] = named(
+        forge.commit(forge.tree([("160000", b".gitrun", "1" * FORMAT.digits)]), (), words("attempt"))
+    )
     found["no .gitrun"] = named(forge.commit(forge.tree([]), (), words("attempt")))
     return found
 
@@ -258,9 +268,9 @@ def refs(forge: Forge) -> dict[str, Case]:
     return {
         "the id of another": Case(other, first),
         "a name that is no id": Case("best", first),
-        "an id in capitals": Case("A" * 40, first),
+        "an id in capitals": Case("A" * FORMAT.digits, first),
         "an id with a folder": Case(f"{first}x/{first}", first),
-        "an id of nothing": Case("e" * 40, first),
+        "an id of nothing": Case("e" * FORMAT.digits, first),
         "a blob": named(blob),
         "a tree": named(forge.tree([])),
         "a tag": Case(tag, tag),

@@ -5,15 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from forms import asked_form
+
+from gitrun.model.object_format import FORMATS
+
 if TYPE_CHECKING:
     from corpus import Case, Forge
 
+FORMAT = FORMATS[asked_form().objects]
 ESC = "\\u001b]52;c;eA==\\u0007\\u202e"
 HUGE = "9" * 400
 SOURCES = {
     "an option for a tree": '[source]\ntree = "--all"\nbase = "--output=owned"\nbranch = "-D main"\n',
     "names for ids": '[source]\ntree = "HEAD"\nbase = "refs/heads/main"\n',
-    "ids of nothing": f'[source]\ntree = "{"d" * 40}"\nbase = "{"e" * 40}"\n',
+    "ids of nothing": f'[source]\ntree = "{"d" * FORMAT.digits}"\nbase = "{"e" * FORMAT.digits}"\n',
     "a path for a branch": '[source]\nbranch = "../../etc/passwd"\n',
     "left out, outside": '[[source.skipped]]\npath = "../../etc/passwd"\nsize = -1\nreason = "' + ESC + '"\n',
     "carried, outside": '[source]\ncarried = ["../../etc/passwd", "/etc/passwd", ".git/config"]\n',
@@ -66,7 +71,7 @@ NOTES = {
     "a label of a megabyte": 'label = "' + "a" * 1_000_000 + '"\n',
     "ten thousand tags": "tags = [" + '"a",' * 10_000 + "]\n",
     "comments at the end of time": '[[comments]]\ntext = "x"\nauthor = "y"\ntime = 9999-12-31T23:59:59-23:59\n',
-    "a label like an id": f'label = "{"a" * 40}"\n',
+    "a label like an id": f'label = "{"a" * FORMAT.digits}"\n',
     "a label like a number": 'label = "1"\n',
     "a label that is an option": 'label = "--all"\n',
 }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
-from gitrun.model.digest import sha1, sha256
+from gitrun.model.digest import sha256
+from gitrun.model.object_format import format_of
 
 
-def test_sha1_names_objects_as_git_does(repo) -> None:
-    data = (repo.path / "echo.py").read_bytes()
-    assert sha1(b"blob %d\0" % len(data) + data).hexdigest() == repo.git("rev-parse", "HEAD:echo.py")
+def test_digest_of_an_object_is_its_name_in_git(repo) -> None:
+    data, blob = (repo.path / "echo.py").read_bytes(), repo.git("rev-parse", "HEAD:echo.py")
+    assert format_of(blob).hash(b"blob %d\0" % len(data) + data).hexdigest() == blob
 
 
 def test_sha256_grows_with_the_data() -> None:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from forms import asked_form
 from supervised import until
 from templates import made_once
 from view_server import serve_view
@@ -132,7 +133,7 @@ def test_server_outlives_a_repository_that_is_gone_for_a_while(repo, server) -> 
         stamp = next(stream).value["stamp"]
         head = repo.path / ".git" / "HEAD"
         head.rename(repo.path / "HEAD.away")
-        os.utime(repo.path / ".git" / "refs" / "runs")
+        os.utime(repo.path / ".git" / ("refs/runs" if asked_form().refs == "files" else "reftable/tables.list"))
         failed = until(lambda: (answer := server.get(f"/api/changes?since={stamp}")).status == 500 and answer)
         assert failed.json["kind"] == "git-failed"
         assert server.get("/api/events").status == 500
