@@ -20,13 +20,13 @@ from gitrun.lazy import copy
 from gitrun.model.settings import read_settings, require_valid
 from gitrun.model.text import align_columns, hide_passwords, safe_text
 from gitrun.process.environment import copy_environment
-from gitrun.process.streams import TextStream, close_open_line, protect_terminal
+from gitrun.process.streams import TextStream, as_stream, close_open_line, protect_terminal
 from gitrun.store.live import recorded_runs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any, BinaryIO
+    from typing import Any, BinaryIO, TextIO
 
     from gitrun.lifecycle.attach import LiveOutput
     from gitrun.lifecycle.batch_verify import BatchVerdict
@@ -60,8 +60,8 @@ class Project:
     """A git repository and its runs, from any directory of it.
 
     `environ` is the environment of programs (default: that of this process when they start). Programs and messages write to
-    `stdout` and `stderr` (default: those of this process). `on_progress` is called with the number of runs read and the number
-    of all runs while the index is built. Raises NotARepository.
+    `stdout` and `stderr`, which may be text streams (default: those of this process). `on_progress` is called with the number
+    of runs read and the number of all runs while the index is built. Raises NotARepository.
 
     Decides nothing itself. A method gives its work to one function of a package, with what this object holds: repository,
     settings, streams, index. So a package is loaded on first use, and its functions can be called and tested without a Project.
@@ -72,16 +72,16 @@ class Project:
         directory: str | Path = ".",
         *,
         environ: Mapping[str, str] | None = None,
-        stdout: Stream | None = None,
-        stderr: Stream | None = None,
+        stdout: Stream | TextIO | None = None,
+        stderr: Stream | TextIO | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.git = open_repository(Path(directory).absolute(), copy_environment() if environ is None else environ)
         self._is_given = environ is not None
         self.settings = read_settings(self.git.config)
         # sys.stdout is looked up at each write: notebooks and test runners replace it
-        self.stdout: Stream = stdout or TextStream(lambda: sys.stdout)
-        self.stderr: Stream = stderr or TextStream(lambda: sys.stderr)
+        self.stdout: Stream = TextStream(lambda: sys.stdout) if stdout is None else as_stream(stdout)
+        self.stderr: Stream = TextStream(lambda: sys.stderr) if stderr is None else as_stream(stderr)
         self._on_progress = on_progress
 
     def run(self, operation: str | Path | None = None, **options: Any) -> Run:  # noqa: ANN401 - each has a type of its own

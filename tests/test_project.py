@@ -54,6 +54,14 @@ def test_run_prints_what_the_program_prints_and_nothing_else(project, capsys) ->
     assert (run.status, run.exit_status, run.output, run.flags) == ("completed", 0, "1.0 2 'é'\n", {"x": 1.0, "y": 2, "z": "é"})
 
 
+def test_output_can_go_to_text_streams(repo, tmp_path, capsys) -> None:
+    repo.write("both.py", "import sys\nprint('öut')\nprint('err', file=sys.stderr)\n")
+    with (tmp_path / "out").open("w", encoding="latin-1") as out:
+        Project(repo.path, stdout=out, stderr=(err := io.StringIO())).run("both.py")
+    assert ((tmp_path / "out").read_bytes().decode(), err.getvalue()) == ("öut\n", "err\n")
+    assert capsys.readouterr() == ("", "")
+
+
 def test_stdout_of_the_moment_is_used(project, repo) -> None:
     repo.write("both.py", "import sys\nprint('out')\nprint('err', file=sys.stderr)\n")
     with redirect_stdout(io.StringIO()) as out:

@@ -14,7 +14,7 @@ from gitrun.model.text import safe_lines
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import TextIO
+    from typing import Any, TextIO
 
 
 class Stream(Protocol):
@@ -135,6 +135,12 @@ class TextStream:
 
     def descriptor(self) -> None:
         """Returns None: a library does not take the terminal."""
+
+
+def as_stream(given: Any) -> Stream:  # noqa: ANN401 - Stream or TextIO
+    """Returns a stream that shows output where it is given, which may be a text stream of Python, such as an open file."""
+    stream: Stream = given if hasattr(given, "descriptor") else TextStream(lambda: given)
+    return stream
 
 
 def write_text(stream: TextIO, text: str) -> None:
