@@ -8,7 +8,7 @@ import os
 import posixpath
 import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import compress
 from pathlib import Path
 
@@ -83,6 +83,7 @@ class Project:
         self.stdout: Stream = TextStream(lambda: sys.stdout) if stdout is None else as_stream(stdout)
         self.stderr: Stream = TextStream(lambda: sys.stderr) if stderr is None else as_stream(stderr)
         self._on_progress = on_progress
+        self._entered = list[ExitStack]()
 
     def run(self, operation: str | Path | None = None, **options: Any) -> Run:  # noqa: ANN401 - each has a type of its own
         """Runs an operation, or another attempt of a run (`restart=`), to its end. Returns the run.
@@ -338,6 +339,20 @@ class Project:
         """Opens an index of all runs at this moment; use it in a `with`."""
         self.recover()
         return store.index.Index(self.git, self._on_progress)
+
+    def __enter__(self) -> Project:
+        """Until the `with` ends, git processes wait for the next run, and a workspace that has not changed is used as it is."""
+        stack, git_before = ExitStack(), self.git
+        kept = stack.enter_context(git.exe.keep_processes(self.git))
+        if kept.processes:
+            stack.enter_context(kept.processes.remembering(together=False))
+        stack.callback(setattr, self, "git", git_before)
+        self.git = kept
+        self._entered.append(stack)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._entered.pop().close()
 
     @contextmanager
     def keep_processes(self) -> Iterator[Project]:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 
 import pytest
 
@@ -156,15 +156,61 @@ def test_print_runs_aligns_its_columns_on_stdout_of_the_moment(project, repo, ca
     assert capsys.readouterr().out == "echo.py\n"
 
 
-def test_run_works_from_threads(project, repo) -> None:
+def test_runs_in_a_with_share_git_processes(repo, tmp_path) -> None:
+    project = Project(repo.path, environ={**os.environ, "GIT_TRACE2_EVENT": str(tmp_path)})
+
+    def gits_of_run(x: int) -> int:
+        before = len(list(tmp_path.iterdir()))
+        run = project.run("echo.py", flags={"x": x})
+        # a kill must not lose the note
+        assert f"| {x} 2" in repo.git("notes", "--ref=runs", "show", run.attempt.id)
+        return len(list(tmp_path.iterdir())) - before
+
+    gits_of_run(1)
+    outside = gits_of_run(2)
+    with project, project:
+        gits_of_run(3)
+        inside = gits_of_run(4)
+        assert project.batch("echo.py", flags={"x": [5, 6]}).counts.completed == 2
+        gits_of_run(7)
+        assert gits_of_run(8) == inside
+    assert (inside, outside) == (1, gits_of_run(9))
+    assert outside > 5
+    with project, pytest.raises(UnknownRun):
+        project.find("nothing")
+    assert project.git.processes is None
+
+
+def test_runs_in_a_with_see_what_changes_between_them(repo) -> None:
+    repo.write(".gitignore", "data.txt\n")
+    repo.write("shared.py", "WORD = 'a'\n")
+    repo.write("read.py", "import shared\nprint(shared.WORD, open('data.txt').read())\n")
+    outputs, digests = [], []
+    with Project(repo.path) as project:
+        for step, word in enumerate("aabb"):
+            # the sizes stay the same
+            repo.write("data.txt", str(step))
+            repo.write("shared.py", f"WORD = '{word}'\n")
+            run = project.run("read.py")
+            outputs.append(run.output)
+            digests += [entry.digest for entry in project.lent(run)[0] if entry.path == "data.txt"]
+    assert outputs == ["a 0\n", "a 1\n", "b 2\n", "b 3\n"]
+    assert len(set(digests)) == 4
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_run_works_from_threads(project, repo, keeps) -> None:
     repo.run("echo.py", check=True)
     found: list[gitrun.Run] = []
-    threads = [threading.Thread(target=lambda x=x: found.append(project.run("echo.py", flags={"x": x}))) for x in (1, 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(run.output for run in found) == ["1 2 'a'\n", "2 2 'a'\n"]
+    numbers = range(1, 5)
+    with project if keeps else nullcontext():
+        threads = [threading.Thread(target=lambda x=x: found.append(project.run("echo.py", flags={"x": x}))) for x in numbers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert sorted(run.output for run in found) == [f"{x} 2 'a'\n" for x in numbers]
+    assert len(repo.git("notes", "--ref=runs", "list").splitlines()) == 6
 
 
 def test_run_works_inside_a_running_event_loop(project) -> None:

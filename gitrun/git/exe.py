@@ -421,12 +421,14 @@ def recommended_command(stderr: bytes) -> str:
 class KeptProcesses:
     """Git processes that wait between two uses. They end at the end of the `with`, or by `end_all`.
 
-    `remembered` is what their users know of the repository, if more than one run is to come; None for a single one.
+    `remembered` is what their users know of the repository, if more than one run is to come; None for a single one. Runs that
+    come `together` are parts of one: they share looks at the machine, and write notes together.
     `objects` is what is kept of objects, by its class: the memory of them, and the packs that new ones are written to.
     """
 
     def __init__(self) -> None:
         self.remembered: dict[object, object] | None = None
+        self.together = False
         self.objects: dict[object, object] = {}
         self._waiting: dict[object, list[Child]] = {}
         self._pid = os.getpid()
@@ -436,6 +438,16 @@ class KeptProcesses:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.end_all()
+
+    @contextmanager
+    def remembering(self, *, together: bool) -> Iterator[None]:
+        """Until the `with` ends, more than one run is to come."""
+        before = self.remembered, self.together
+        self.remembered, self.together = {}, together
+        try:
+            yield
+        finally:
+            self.remembered, self.together = before
 
     def take(self, key: object) -> Child | None:
         """Returns a waiting process that was kept with this key; None if there is none."""

@@ -163,16 +163,13 @@ class BatchExecutor:
             )
         with self.decision.reader or nullcontext(), attempt.live.output.open("ab", buffering=0) as output, ExitStack() as stack:
             stack.enter_context(keep_packs(session.git))
+            if session.git.processes:
+                stack.enter_context(session.git.processes.remembering(together=True))
             if line:
                 stack.callback(line.erase)
             # trials have records of their own output; this one has what the terminal showed
             both = replace(session, stdout=Tee(session.stdout, output), stderr=Tee(session.stderr, output))
-            try:
-                yield replace(self, launch=replace(self.launch, session=both)).make_runner(attempt, signals, line)
-            finally:
-                if session.git.processes:
-                    # the runs of a pipeline's later steps write their notes at once again
-                    session.git.processes.remembered = None
+            yield replace(self, launch=replace(self.launch, session=both)).make_runner(attempt, signals, line)
 
     def make_runner(self, attempt: AttemptHandle, signals: Signals, line: StatusLine | None) -> BatchRunner:
         """Returns the loop of the batch."""

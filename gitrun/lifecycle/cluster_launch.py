@@ -55,8 +55,6 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
                 if begun.decision.plan.kind == BATCH:
                     lifecycle.launch.introduce(begun)
                     executor = ClusterBatchExecutor(begun.launch, begun.decision, lifecycle.launch.start_trial, place)
-                    if begun.launch.session.git.processes:
-                        begun.launch.session.git.processes.remembered = {}
                     outcome = lifecycle.attempt.perform(attempt, executor)
                     # workers in other clones cannot write the notes of the trials
                     store.notes.add_note_of_run(session.git, attempt.run_id)

@@ -188,7 +188,8 @@ def recent_surroundings(session: Session, request: Request, decision: Decision) 
 
     Trials that start within a second share one look.
     """
-    remembered = session.git.processes.remembered if session.git.processes else None
+    processes = session.git.processes
+    remembered = processes.remembered if processes and processes.together else None
     plan, now = decision.plan, time.monotonic()
     if remembered is None:
         return look_around(session, request, decision, ())
@@ -297,8 +298,6 @@ def executor_for(begun: BegunAttempt) -> Executor:
     if decision.plan.kind == STEPS:
         return lifecycle.steps.StepsExecutor(launch, decision, start)
     if decision.plan.kind == BATCH:
-        if launch.session.git.processes:
-            launch.session.git.processes.remembered = {}
         return lifecycle.batch.BatchExecutor(launch, decision, start_trial)
     return executor_of_program(begun)
 

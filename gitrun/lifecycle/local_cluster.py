@@ -46,8 +46,6 @@ def start(session: Session, request: Request, prompts: Prompts) -> StartedRun | 
                 if begun.decision.plan.kind != BATCH:
                     await_permit(permits, read_amounts(begun.decision.plan.params.resources))
                     return StartedRun(attempt.run_id, lifecycle.launch.run_attempt(begun))
-                if begun.launch.session.git.processes:
-                    begun.launch.session.git.processes.remembered = {}
                 lifecycle.launch.introduce(begun)
                 executor = LocalClusterExecutor(begun.launch, begun.decision, lifecycle.launch.start_trial, permits)
                 outcome = lifecycle.attempt.perform(attempt, executor)

@@ -119,7 +119,7 @@ def open_worker(session: Session, request: WorkerRequest, gits: WorkerGits | Non
     """Yields a worker. Its git processes serve all its runs. With `gits`, they serve the next worker too."""
     with keep_processes(replace(session.git, processes=gits) if gits else session.git) as git:
         if git.processes and git.processes.remembered is None:
-            git.processes.remembered = {}
+            git.processes.remembered, git.processes.together = {}, True
         try:
             yield Worker(replace(session, git=git), request)
         finally:

@@ -121,7 +121,7 @@ def add_note(git: Git, note: Note) -> bool:
     The notes of short trials are written together, by `add_waiting_notes`: a kill before that leaves them to the recovery of
     the batch.
     """
-    remembered = git.processes.remembered if git.processes else None
+    remembered = git.processes.remembered if git.processes and git.processes.together else None
     waiting = None if remembered is None else remembered.setdefault(WaitingNotes, WaitingNotes())
     if not isinstance(waiting, WaitingNotes):
         return add_notes(git, [note])
