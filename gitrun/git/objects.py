@@ -34,6 +34,8 @@ LARGEST_KEPT, MOST_KEPT = 1 << 16, 256
 """Bytes of an object, and number of objects, that a process which executes attempts keeps in memory."""
 FEW = 20
 """Objects above which git reads faster than this process."""
+SMALL_WINDOW = 12
+"""Base 2 logarithm of the bytes that zlib looks back in a small object."""
 HEADER = 1 << 12
 """Bytes of a loose object's file that hold at least its kind and size."""
 
@@ -396,8 +398,7 @@ class Loose:
         descriptor = self._create(directory, fresh)
         try:
             try:
-                # level 1 is git's default for loose objects
-                rest = memoryview(zlib.compress(whole, 1))
+                rest = memoryview(deflate(whole))
                 while rest:
                     rest = rest[os.write(descriptor, rest) :]
                 if self._durable:
@@ -440,6 +441,15 @@ def small_packs(git: Git) -> SmallPacks | None:
     """Returns the packs that this process writes runs to; None if it writes loose objects."""
     packs = git.processes.objects.get(SmallPacks) if git.processes else None
     return packs if isinstance(packs, SmallPacks) else None
+
+
+def deflate(data: bytes) -> bytes:
+    """Returns the data compressed with level 1, git's default for loose objects."""
+    if len(data) > 1 << SMALL_WINDOW:
+        return zlib.compress(data, 1)
+    # for a window of 32 KiB, zlib allocates and clears more than it takes to compress so little
+    packer = zlib.compressobj(1, zlib.DEFLATED, SMALL_WINDOW, 4)
+    return packer.compress(data) + packer.flush()
 
 
 def object_kind(mode: str) -> bytes:

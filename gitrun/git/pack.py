@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.errors import GitFailed
 from gitrun.git.gc_lock import is_gc_running
-from gitrun.git.objects import Loose, SmallPacks, fsync, small_packs
+from gitrun.git.objects import Loose, SmallPacks, deflate, fsync, small_packs
+from gitrun.model.digest import load_openssl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ LARGEST_PACKED = 1 << 18
 """Bytes of an object above which a small pack leaves it loose: merging would copy it again and again."""
 FACTOR = 40
 """Packs of one size that are merged into one: fewer than make `git gc --auto` repack (gc.autoPackLimit)."""
+MANY = 20
+"""Packs after which a process hashes enough for faster hashes to pay."""
 LARGEST_KEPT = 1 << 16
 """Bytes of a small pack that is kept in memory until it is merged."""
 MOST_MERGED = 32 << 20
@@ -70,7 +73,7 @@ class PackWriter(Loose):
             return
         header, _, data = whole.partition(b"\0")
         kind, _, size = header.partition(b" ")
-        self._entries[object_id] = entry_header(TYPES[kind.decode()], int(size)) + zlib.compress(data, 1)
+        self._entries[object_id] = entry_header(TYPES[kind.decode()], int(size)) + deflate(data)
 
 
 class GeometricPacks(SmallPacks):
@@ -81,9 +84,13 @@ class GeometricPacks(SmallPacks):
         self._levels: list[list[str]] = []
         self._small: dict[str, Mapping[str, bytes]] = {}
         self._merged: list[str] = []
+        self._count = 0
 
     def open_writer(self, git: Git) -> PackWriter:
         """Returns a writer of the next pack."""
+        self._count += 1
+        if self._count == MANY:
+            load_openssl()
         return PackWriter(git, self, LARGEST_PACKED)
 
     def add(self, path: str, entries: Mapping[str, bytes], level: int = 0) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -18,6 +20,7 @@ from gitrun.git.objects import (
     Loose,
     Objects,
     TreeMaker,
+    deflate,
     edit_tree,
     entry_at,
     read_loose_object,
@@ -167,3 +170,11 @@ def test_a_path_is_looked_up_on_disk_and_not_in_memory(repo, remembering):
     (remembering.common_dir / "objects" / blob[:2] / blob[2:]).unlink()
     with Objects(remembering) as objects:
         assert objects.read(f"{tree}:a") is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 300, 4096, 4097, 100_000])
+def test_what_is_compressed_reads_the_same_for_zlib_and_git(repo, git, size):
+    data = bytes(random.Random(size).choices(b"abc = 0.1\n", k=size))
+    assert zlib.decompress(deflate(data)) == data
+    assert repo.git("cat-file", "blob", Loose(git).write("blob", data)) == data.decode().removesuffix("\n")
+    repo.git("fsck", "--strict")
