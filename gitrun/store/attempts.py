@@ -329,10 +329,11 @@ def result_entries(writer: Loose, attempt: AttemptHandle, outcome: Outcome) -> d
     """Writes result.toml, output, metrics and small ignored files. Returns their tree entries by path."""
     git, live = attempt.git, attempt.live
     output = shorten_output(live.output, attempt.kept / record_files.OUTPUT, live.directory / SHORTENED)
-    entries = write_records(writer, {record_files.RESULT: encode.encode_result(outcome)})
-    files = {record_files.OUTPUT: output}
+    records = {record_files.RESULT: encode.encode_result(outcome)}
     if outcome.metrics:
-        files[record_files.METRICS] = live.series
+        records[record_files.METRICS] = live.series
+    entries = write_records(writer, records)
+    files = {record_files.OUTPUT: output}
     files |= (ignored := select_ignored(git, attempt.kept, outcome.files))
     ids = write_files(writer, files.values())
     runnable = {name for name, source in ignored.items() if os.access(source, os.X_OK)}

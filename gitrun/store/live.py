@@ -22,7 +22,6 @@ the lock. The next command finishes the attempt from it (`lifecycle/recover.py`)
 | `asked` | `git run stop`, before its signal | the supervisor, before it ends | removed unread |
 | `asked.soft` | `git run stop --soft` | the supervisor of a batch or pipeline, before it starts more | removed unread |
 | `ended` | blanks with `owner`; the end of the program over them | recovery | blanks: the supervisor died first |
-| `series.jsonl` | the supervisor, after the program | the result | written again |
 | `shortened` | the recording of the result | the result | written again |
 
 `owner.new` and `metrics.new` are renamed to files without `.new`. The supervisor can rebuild `lock`, `owner`, `output`,
@@ -61,7 +60,7 @@ DIRECTORY = "live"
 LOCK, OWNER, EARLIER, ENDED = "lock", "owner", "earlier", "ended"
 ASKED, ASKED_SOFTLY = "asked", "asked.soft"
 OUTPUT, STREAMS = "output", "output.streams"
-LOGGED_METRICS, SHOWN_METRICS, METRIC_SERIES = "metrics.jsonl", "metrics.json", "series.jsonl"
+LOGGED_METRICS, SHOWN_METRICS = "metrics.jsonl", "metrics.json"
 METRIC_RULES, PATTERN_MATCHES = "rules.json", "found.jsonl"
 INDEX, JOURNAL, TRIALS = "index", "steps.jsonl", "trials.jsonl"
 LAUNCH_SPEC, NOTEBOOK_SPEC = "launch.spec", "notebook.json"
@@ -94,12 +93,13 @@ class Live:
     """The live record of one run, locked by this process. Use it in a `with`.
 
     Not a frozen value but a handle, as an open file is one: leaving it releases the lock, and the record of the owner and the
-    files held open change while the program runs.
+    files held open change while the program runs. `series` are the points of all metrics for the result, a JSON line each.
     """
 
     def __init__(self, directory: Path, lock: Lock) -> None:
         self.directory = directory
         self._lock = lock
+        self.series = b""
         self._owner: Owner | None = None
         self._kept: dict[Path, int] = {}
 
@@ -130,11 +130,6 @@ class Live:
     def metrics(self) -> Path:
         """Path of the file to which the program logs metrics: a JSON line for each step."""
         return self.directory / LOGGED_METRICS
-
-    @property
-    def series(self) -> Path:
-        """Path of the file with the points of all metrics, merged at the end."""
-        return self.directory / METRIC_SERIES
 
     @property
     def index(self) -> Path:

@@ -107,7 +107,7 @@ class Meter:
     def finish(self, outcome: Outcome, tree: Path | None, say: Callable[[str], None]) -> Metrics:
         """Reads the rest of the log and the output, and the files of the attempt below `tree` (None: there are no files).
 
-        Writes the points to `live.series`. Says what could not be read and what is not recorded. Returns the metrics. A
+        Keeps the points in `live.series`. Says what could not be read and what is not recorded. Returns the metrics. A
         second call returns the same.
         """
         # the result is collected again if a gc removed its objects
@@ -151,7 +151,7 @@ class Meter:
         return self._search
 
     def _record(self, gathered: CollectedMetrics, say: Callable[[str], None]) -> Metrics:
-        """Writes the points to `live.series`. Returns the summary of all metrics."""
+        """Keeps the points in `live.series`. Returns the summary of all metrics."""
         if self._logged.is_cut:
             say("warning: only the first 256 MiB of logged metrics are recorded")
         if self._search and self._search.problem:
@@ -160,8 +160,7 @@ class Meter:
         if gathered.is_full:
             say(f"warning: only the first {len(values):,} metrics are recorded: there are too many")
         if values:
-            with self._live.series.open("w") as file:
-                file.writelines(f"{line}\n" for line in gathered.lines())
+            self._live.series = "".join(f"{line}\n" for line in gathered.lines()).encode()
         lines, count = gathered.counts()
         if count < lines:
             say(
@@ -190,7 +189,7 @@ class Progress:
 def collect_metrics(
     live: Live, outcome: Outcome, tree: Path | None, say: Callable[[str], None], meter: Meter | None = None
 ) -> Metrics:
-    """Returns the metrics of an attempt, and writes their points to `live.series`.
+    """Returns the metrics of an attempt, and keeps their points in `live.series`.
 
     `tree` has the files of the attempt (None: there are none). `meter` is the one that was fed while the program ran.
     """
