@@ -132,8 +132,10 @@ def copy_index(source: Path, target: Path) -> None:
     """
     with source.open("rb") as file:
         status = os.fstat(file.fileno())
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        # not emptied first: ext4 would begin to write at once when the file is closed
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as copy:
             copy.write(file.read())
+            copy.truncate()
             os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

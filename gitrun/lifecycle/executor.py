@@ -177,7 +177,7 @@ class LocalExecutor:
         def release(collected: Collected) -> None:
             report_results(lasting(), workspace, collected)
             if slot and collected.status is not None:
-                slot.end(attempt.id, collected.status, session.settings.lend_keep)
+                slot.end(collected.status, session.settings.lend_keep)
 
         return Execution(ended, signals, lambda: collect_results(lasting(), attempt, workspace, ended, prepared.meter), release)
 

@@ -30,7 +30,7 @@ from gitrun.store.runs import last_attempts
 from gitrun.store.trash import deleted_tips
 from gitrun.workspace.manifest import read_manifest
 from gitrun.workspace.metrics import collect_metrics
-from gitrun.workspace.slots import bind_git, read_state, slot_directory
+from gitrun.workspace.slots import IDLE, bind_git, slot_directory
 from gitrun.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def record_death(session: Session, run_id: str, attempt: Commit, live: Live) -> 
         outcome = lifecycle.batch_trials.with_trials(session, run_id, outcome, live.trials)
     started = AttemptHandle(session.git, run_id, attempt.id, live, earlier=live.earlier)
     with ExitStack() as stack:
-        workspace = lock_workspace(session, run_id, owner, stack)
+        workspace = lock_workspace(session, owner, stack)
 
         def collect() -> Collected:
             if workspace is None:
@@ -169,7 +169,7 @@ def record_death(session: Session, run_id: str, attempt: Commit, live: Live) -> 
         started.finish(collect)
 
 
-def lock_workspace(session: Session, run_id: str, owner: Owner | None, stack: ExitStack) -> Workspace | None:
+def lock_workspace(session: Session, owner: Owner | None, stack: ExitStack) -> Workspace | None:
     """Returns the workspace of the dead run, locked until `stack` closes; None if another run uses it or it is gone.
 
     Raises CannotRun if its lock is still held after 10 seconds.
@@ -179,15 +179,14 @@ def lock_workspace(session: Session, run_id: str, owner: Owner | None, stack: Ex
     there = Path(owner.worktree)
     slot = session.git.state / "slots" / slot_directory(there).name  # the repository may have moved
     tree = slot / there.relative_to(slot_directory(there))
-    if not tree.is_dir() or read_state(slot).run != run_id:
+    if not tree.is_dir() or (slot / IDLE).exists():
         return None
     lock = acquire(slot / "lock", WORKSPACE_PATIENCE)
     if lock is None:
         raise Unfinished("its worktree is still in use", "To try again: git run list")
     stack.enter_context(lock)
     # read again: another run may have used the slot while we waited for its lock
-    state = read_state(slot)
-    if state.run != run_id or state.attempt != owner.attempt:
+    if (slot / IDLE).exists():
         return None
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
     stamps = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}

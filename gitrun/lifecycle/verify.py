@@ -199,7 +199,7 @@ class ReplayExecutor:
 
                 def release(collected: Collected) -> None:
                     if collected.status is not None:
-                        slot.end(attempt.id, collected.status, session.settings.lend_keep)
+                        slot.end(collected.status, session.settings.lend_keep)
 
                 yield Execution(ended, signals, lambda: collect_copies(session, attempt, workspace, ended), release)
 

@@ -23,11 +23,10 @@ from gitrun.source.stray_installs import find_stray_installs
 from gitrun.store import notes, purged, trash
 from gitrun.store.index import Index
 from gitrun.store.live import DIRECTORY as LIVE
-from gitrun.store.live import directory_of
 from gitrun.store.refs import ref_lock_files, repair_ref
 from gitrun.upkeep import fsck, gc, rewritten
 from gitrun.upkeep.scope import choose_runs
-from gitrun.workspace.slots import TREE, read_state
+from gitrun.workspace.slots import TREE, awaits_recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,15 +178,9 @@ def is_inaccessible(path: Path) -> bool:
     return path.is_dir() and not os.access(path, os.X_OK)
 
 
-def awaits_recovery(git: Git, slot: Path) -> bool:
-    """Returns whether a run died in the slot and waits there for recovery."""
-    run = read_state(slot).run
-    return bool(run) and directory_of(git.state, run).exists()
-
-
 def is_complete_slot(slot: Path, record: Path) -> bool:
     """Returns whether a slot is complete, or its record belongs to another worktree of the same name."""
-    there = (slot / "state", slot / "index", slot / TREE, record / "gitdir", record / "HEAD", record / "commondir")
+    there = (slot / "index", slot / TREE, record / "gitdir", record / "HEAD", record / "commondir")
     return all(path.exists() for path in there) or (record.exists() and not is_slot_record(record))
 
 

@@ -228,7 +228,7 @@ def idle_slots(git: Git, age: float, now: float) -> tuple[Garbage, ...]:
     """Returns the slots that nobody has used for `age` seconds."""
     slots = [git.state / "slots" / name for name in names_in(git.state / "slots") if name.isdigit()]
     return tuple(
-        measure_garbage(slot) for slot in slots if is_idle(git, slot) and now - modification_time(slot / "state") >= age
+        measure_garbage(slot) for slot in slots if is_idle(git, slot) and now - modification_time(slot / "lock") >= age
     )
 
 

@@ -20,6 +20,7 @@ from gitrun.model.run import DIRECTORY
 from gitrun.model.tree import FILE, TREE
 from gitrun.workspace.lending import RACY, stamp_of
 from gitrun.workspace.links import CACHES
+from gitrun.workspace.worktree_records import replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class AttemptTree:
 class ReadySlot:
     """The contents of a slot: the attempt's tree, lent files, and names, modes and stamps as a lease has left them.
 
-    `extras` are paths that a program has added since, without caches. `state` is the stamp of the file that every lease of
-    the slot writes; None while it is leased.
+    `extras` are paths that a program has added since, without caches. `leased` is the stamp of the lock that every lease of
+    the slot touches; None while it is leased.
     """
 
     tree: AttemptTree
@@ -70,7 +71,7 @@ class ReadySlot:
     stamps: Mapping[bytes, Mapping[bytes, Stamp]]
     """Stamps of files, by their directories and names."""
     extras: tuple[bytes, ...] = ()
-    state: Stamp | None = None
+    leased: Stamp | None = None
     watch: SlotWatch | None = field(default=None, compare=False)
     """Tells in which directories something has happened; None: look at all."""
     places: dict[bytes, int] = field(default_factory=dict, compare=False)
@@ -226,11 +227,8 @@ def write_record(git: Git, top: bytes, tree: AttemptTree) -> None:
     for name, blob in zip(tree.blobs, contents, strict=True):
         if blob is None or blob.data is None:
             raise FileNotFoundError(f"{tree.blobs[name]} is not here")
-        path = top + b"/" + RECORD + b"/" + name
-        os.unlink(path)  # the program may have changed it, or given it a second name elsewhere
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(blob.data)
+        # half of it has other times than in the index, so the next lease writes it again
+        replace_file(top + b"/" + RECORD + b"/" + name, blob.data, atomic=False)
 
 
 def replace_in_index(index: bytes, top: bytes, ready: ReadySlot, after: AttemptTree) -> bytes | None:

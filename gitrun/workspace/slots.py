@@ -1,9 +1,9 @@
 """Slots: a pool of linked worktrees in which programs run. They are reused, so that only differing files are written.
 
 `slots/<n>/` holds `tree/<parent>/<name>`, the worktree, named like the user's own and its parent; `index`, which programs
-never see; `state`; `lent`, the manifest of lent files; and `lock`. Git's record of it is `worktrees/gitrun-<n>`. A
-program may leave anything in its slot. Each lease repairs the tree and the record, and creates both from nothing if that
-fails.
+never see; `idle`, what a slot holds that nobody uses; `lent`, the manifest of lent files; and `lock`. Git's record of it is
+`worktrees/gitrun-<n>`. A program may leave anything in its slot. Each lease repairs the tree and the record, and creates
+both from nothing if that fails.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.locks import acquire, is_file_at
 from gitrun.git.status import copy_index
 from gitrun.lazy import lazy_pattern, shutil
-from gitrun.store.live import directory_of
+from gitrun.store.live import owner_of, recorded_runs
 from gitrun.workspace import beside
 from gitrun.workspace.erase import erase, is_directory
 from gitrun.workspace.exact_files import check_out_paths as check_out_files
@@ -37,7 +37,7 @@ from gitrun.workspace.ready_slots import (
     replace_in_index,
     write_record,
 )
-from gitrun.workspace.worktree_records import worktree_record, write_atomically, write_worktree_record
+from gitrun.workspace.worktree_records import replace_file, worktree_record, write_worktree_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
     from gitrun.git.locks import Lock
     from gitrun.git.status import WorktreeStatus
-    from gitrun.workspace.lending import Lending
+    from gitrun.workspace.lending import Lending, Stamp
 
 TREE = "tree"
 # train.cpython-311.pyc
@@ -62,16 +62,15 @@ STEADY = {
 }
 
 
+IDLE, USED = "idle", "used"
+"""Names of the file with what an idle slot holds, between leases and from the begin of one on."""
+
+
 @dataclass(frozen=True, slots=True)
-class State:
-    """The attempt that a slot was prepared for, the run that uses it, and the caches left in it (None: unknown).
+class Idle:
+    """The caches in an idle slot, and the size in bytes of the lent copies there."""
 
-    `copied` is the size in bytes of the lent copies in an idle slot.
-    """
-
-    attempt: str = ""
-    run: str = ""
-    caches: tuple[str, ...] | None = None
+    caches: tuple[str, ...] = ()
     copied: int = 0
 
 
@@ -105,20 +104,32 @@ class Slot:
         """
         return is_file_at(self._lock.descriptor, self._lock.path)
 
-    def save(self, state: State) -> int:
-        """Writes the state atomically. Returns the time of that, by the file system's clock, in nanoseconds."""
-        write_state(self.directory, state)
-        return mtime_or_zero(self.directory / "state")
+    @property
+    def leased(self) -> Stamp:
+        """Stamp of the lock, which every lease touches."""
+        return stamp_of(os.fstat(self._lock.descriptor))
 
-    def end(self, attempt_id: str, status: WorktreeStatus, keep: int) -> None:
+    def begin(self) -> int:
+        """Marks the slot as not idle. Returns the time of that, by the file system's clock, in nanoseconds.
+
+        After a kill from here on, its caches are unknown.
+        """
+        # a rename makes no new file, and is on the disk before what the lease changes next
+        with suppress(FileNotFoundError):
+            (self.directory / IDLE).rename(self.directory / USED)
+        os.utime(self._lock.descriptor)
+        return self.leased[0]
+
+    def end(self, status: WorktreeStatus, keep: int) -> None:
         """Ends an attempt.
 
         Caches and lent copies stay for the next one; all slots together keep up to `keep` bytes of copies.
         """
-        caches = tuple(map(os.fsdecode, list_caches((*status.untracked, *status.ignored))))
-        self.save(State(attempt_id, caches=caches, copied=self.manifest.size))
+        caches = sorted(map(os.fsdecode, list_caches((*status.untracked, *status.ignored))))
+        write_idle(self.directory, Idle(tuple(caches), self.manifest.size))
+        os.utime(self._lock.descriptor)
         if ready := find_ready(self.user, self.directory):
-            remember(self.user, self.directory, replace(ready, state=stamp_of((self.directory / "state").stat())))
+            remember(self.user, self.directory, replace(ready, leased=self.leased))
         if self.manifest.copies:
             drop_copies(self, keep)
 
@@ -137,15 +148,16 @@ def slot_directory(tree: Path) -> Path:
 def drop_copies(slot: Slot, keep: int) -> None:
     """Removes lent copies from idle slots, least recently used first, until all slots hold at most `keep` bytes."""
     pool = slot.directory.parent
-    states = {path: read_state(path) for path in pool.iterdir() if path.name.isdigit()}
-    total = sum(state.copied for state in states.values())
+    idles = {path: idle for path in pool.iterdir() if path.name.isdigit() and (idle := read_idle(path))}
+    total = sum(idle.copied for idle in idles.values())
     # our own slot is the last to lose its copies
-    for path in sorted(states, key=lambda one: (one == slot.directory, mtime_or_zero(one / "state"))):
+    for path in sorted(idles, key=lambda one: (one == slot.directory, mtime_or_zero(one / "lock"))):
         if total <= keep:
             return
-        state = states[path]
         lock = None if path == slot.directory else acquire(path / "lock", wait=0)
-        if not state.copied or (path != slot.directory and (lock is None or state.run)):
+        # read again under the lock: a run may have used the slot
+        idle = read_idle(path)
+        if idle is None or not idle.copied or (path != slot.directory and lock is None):
             if lock:
                 lock.release()
             continue
@@ -153,8 +165,9 @@ def drop_copies(slot: Slot, keep: int) -> None:
         for name in read_manifest(path).copies:
             with suppress(OSError):
                 os.unlink(os.fsencode(tree or path) + b"/" + name)
-        write_state(path, replace(state, copied=0))
-        total -= state.copied
+        (path / IDLE).rename(path / USED)
+        write_idle(path, replace(idle, copied=0))
+        total -= idle.copied
         if lock:
             lock.release()
 
@@ -167,19 +180,25 @@ def mtime_or_zero(path: Path) -> int:
         return 0
 
 
-def write_state(directory: Path, state: State) -> None:
-    """Writes a slot's state atomically."""
-    text = json.dumps({name: getattr(state, name) for name in State.__slots__})
-    write_atomically(os.fsencode(directory) + b"/state", text.encode())
+def write_idle(directory: Path, idle: Idle) -> None:
+    """Marks a slot as idle, with what it holds. Raises OSError."""
+    used = directory / USED
+    text = json.dumps({"caches": idle.caches, "copied": idle.copied})
+    # nobody reads it before it has its name, and mostly it says this already
+    replace_file(os.fsencode(used), text.encode(), atomic=False)
+    used.rename(directory / IDLE)
 
 
-def read_state(directory: Path) -> State:
-    """Returns a slot's state; an empty one if it cannot be read."""
+def read_idle(directory: Path) -> Idle | None:
+    """Returns what an idle slot holds, from JSON such as `{"caches": ["src/__pycache__"], "copied": 120}`.
+
+    None if a run uses the slot or died in it.
+    """
     try:
-        state = State(**json.loads((directory / "state").read_bytes()))
-        return replace(state, caches=None if state.caches is None else tuple(state.caches))
-    except (OSError, ValueError, TypeError):
-        return State()
+        record = json.loads((directory / IDLE).read_bytes())
+        return Idle(tuple(record["caches"]), record["copied"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def lease_slot(git: Git, attempt_id: str, run_id: str, lending: Lending | None = None) -> Slot:
@@ -195,7 +214,7 @@ def lease_slot(git: Git, attempt_id: str, run_id: str, lending: Lending | None =
             continue
         try:
             if is_free(git, directory, run_id):
-                return prepare_slot(git, directory, (State(attempt_id, run_id), lending), lock)
+                return prepare_slot(git, directory, (attempt_id, lending), lock)
         except BaseException:
             lock.release()
             raise
@@ -209,8 +228,7 @@ def is_free(git: Git, directory: Path, run_id: str) -> bool:
     A killed run's slot is reserved until a command has recovered the run. A worktree of the user may have the name of the
     slot's record.
     """
-    owner = read_state(directory).run
-    if owner and owner != run_id and directory_of(git.state, owner).exists():
+    if awaits_recovery(git, directory, run_id):
         return False
     try:
         # /home/ann/x/.git/gitrun/slots/0/tree/ann/x/.git
@@ -220,92 +238,100 @@ def is_free(git: Git, directory: Path, run_id: str) -> bool:
     return f"/slots/{directory.name}/{TREE}/".encode() in back
 
 
-def prepare_slot(git: Git, directory: Path, what: tuple[State, Lending | None], lock: Lock) -> Slot:
+def awaits_recovery(git: Git, directory: Path, run_id: str = "") -> bool:
+    """Returns whether another run than `run_id` has not given back a slot that nobody holds: it died there."""
+    if (directory / IDLE).exists():  # a run is recorded a little longer than it needs its slot
+        return False
+    owners = (owner_of(git.state, one) for one in recorded_runs(git.state) if one != run_id)
+    return any(owner and not owner.in_place and f"/slots/{directory.name}/{TREE}/" in owner.worktree for owner in owners)
+
+
+def prepare_slot(git: Git, directory: Path, what: tuple[str, Lending | None], lock: Lock) -> Slot:
     """Checks out the attempt and lends the files, writing only those that differ. Returns the slot.
 
     If that fails, deletes the worktree and tries again.
     """
-    state, lending = what
+    attempt_id, lending = what
     slot = Slot(git, directory, lock, is_full=lending is not None and lending.is_full)
     with suppress(GitFailed, OSError):
-        if lending and reuse_slot(slot, state, lending):
+        if lending and reuse_slot(slot, attempt_id, lending):
             return slot
     remember(git, directory, None)
     with suppress(GitFailed, OSError):
-        update_slot(slot, state, lending, caches=read_state(directory).caches)
+        update_slot(slot, attempt_id, lending, read_idle(directory))
         return slot
     # git could not cope with what a program left there
     erase(os.fsencode(directory / TREE))
     if git.has_reftables:
         erase(os.fsencode(slot.git.git_dir))
     (directory / "index").unlink(missing_ok=True)
-    update_slot(slot, state, lending, caches=None)
+    update_slot(slot, attempt_id, lending)
     return slot
 
 
-def reuse_slot(slot: Slot, state: State, lending: Lending) -> bool:
+def reuse_slot(slot: Slot, attempt_id: str, lending: Lending) -> bool:
     """Brings a slot that is ready to another attempt of the same source, without git. Returns whether that was possible.
 
     After a failure anywhere the slot is an ordinary one. Raises GitFailed, OSError.
     """
-    ready = find_ready(slot.user, slot.directory)
-    if ready is None or ready.lending != lending or ready.state != stamp_of((slot.directory / "state").stat()):
+    ready, idle = find_ready(slot.user, slot.directory), read_idle(slot.directory)
+    if ready is None or idle is None or ready.lending != lending or ready.leased != slot.leased:
         return False
-    after, caches = read_attempt_tree(slot.user, state.attempt), read_state(slot.directory).caches
+    after = read_attempt_tree(slot.user, attempt_id)
     if after is None or after.source != ready.tree.source or after.blobs.keys() != ready.tree.blobs.keys():
         return False
-    # after a kill from here on, the slot's caches are unknown
-    since, top = slot.save(state), os.fsencode(slot.tree)
+    since, top = slot.begin(), os.fsencode(slot.tree)
     remember(slot.user, slot.directory, None)
-    write_worktree_record(slot.git, state.attempt)
+    write_worktree_record(slot.git, attempt_id, keeps_index=True)
     for path in ready.extras:
         erase(top + b"/" + path)
     write_record(slot.user, top, after)
     index = replace_in_index((slot.directory / "index").read_bytes(), top, ready, after)
     if index is None:
         return False
-    write_atomically(os.fsencode(slot.directory) + b"/index", index)
-    for cache in map(os.fsencode, caches or ()):
+    # half of it would not fit the checksum, which is zero with `index.skipHash`
+    has_checksum = any(index[-slot.user.object_format.size :])
+    replace_file(os.fsencode(slot.directory) + b"/index", index, atomic=not has_checksum)
+    for cache in map(os.fsencode, idle.caches):
         if cache.rpartition(b"/")[0] in ready.names:  # others went with the directories that a program had added
             prune_bytecode(os.path.realpath(top), cache, since)
     slot.manifest = ready.manifest
     beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
     copy_index(slot.directory / "index", slot.git.git_dir / "index")
-    remember(slot.user, slot.directory, replace(ready, tree=after, extras=(), state=None))
+    remember(slot.user, slot.directory, replace(ready, tree=after, extras=(), leased=None))
     return True
 
 
-def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tuple[str, ...] | None) -> None:
-    """Brings the slot to `state` and `lending`. Raises GitFailed, OSError."""
-    # after a kill from here on, the slot's caches are unknown
-    since = slot.save(state)
+def update_slot(slot: Slot, attempt_id: str, lending: Lending | None, idle: Idle | None = None) -> None:
+    """Brings the slot, which holds what `idle` says (None: unknown), to the attempt and lending. Raises GitFailed, OSError."""
+    since, caches = slot.begin(), frozenset(map(os.fsencode, idle.caches if idle else ()))
     place_worktree(slot.tree)
     # left by a git that was killed
     (slot.directory / "index.lock").unlink(missing_ok=True)
-    write_worktree_record(slot.git, state.attempt)
+    write_worktree_record(slot.git, attempt_id, keeps_index=True)
     if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write files that it once left out
         sparse_patterns(slot.git).unlink()
         (slot.directory / "index").unlink(missing_ok=True)
     if slot.content == slot.git:
         # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
-        slot.git.run("checkout", "--quiet", "--force", "--detach", state.attempt, "--")
+        slot.git.run("checkout", "--quiet", "--force", "--detach", attempt_id, "--")
     else:
         # `content` is bound to the user's git directory, whose HEAD a checkout would move
-        slot.content.run("read-tree", "--reset", "-u", state.attempt)
+        slot.content.run("read-tree", "--reset", "-u", attempt_id)
     if is_sparse(slot.git):
-        check_out_hidden(slot.content, state.attempt)
+        check_out_hidden(slot.content, attempt_id)
     manifest = read_manifest(slot.directory)
     listing = list_tracked(slot)
     tracked = frozenset(listing)
     manifest_wanted = keep_wanted(manifest, lending) if lending else manifest
-    kept_paths = remove_foreign(slot, tracked, manifest_wanted, frozenset(map(os.fsencode, caches or ())))
+    kept_paths = remove_foreign(slot, tracked, manifest_wanted, caches)
     for path in lending.bare if lending else ():
         replace_module_link(os.fsencode(slot.tree) + b"/" + path)
     if lending and slot.user.worktree:
         match_modes(slot.user, slot.git, tracked)
         match_or_check_out(slot, tracked, is_exact=lending.exact, converts=may_convert(slot.user, listing))
     # deepest first: when a directory goes, a cache above it may be the last thing there
-    for cache in sorted(map(os.fsencode, caches or ()), key=lambda path: -path.count(b"/")):
+    for cache in sorted(caches, key=lambda path: -path.count(b"/")):
         prune_bytecode(os.path.realpath(os.fsencode(slot.tree)), cache, since)
     unsteady: list[bytes] = []
     if lending:
@@ -317,9 +343,7 @@ def update_slot(slot: Slot, state: State, lending: Lending | None, *, caches: tu
         beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
     copy_index(slot.directory / "index", slot.git.git_dir / "index")
     is_plain = slot.content == slot.git and not is_sparse(slot.git)
-    remember(
-        slot.user, slot.directory, describe_slot(slot.git, state.attempt, tracked, lending, kept_paths) if is_plain else None
-    )
+    remember(slot.user, slot.directory, describe_slot(slot.git, attempt_id, tracked, lending, kept_paths) if is_plain else None)
 
 
 def list_tracked(slot: Slot) -> list[bytes]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def test_a_program_is_asked_once_for_a_tree(repo: Repo) -> None:
     first = asked(repo, ARGPARSE)
     slots = repo.path / ".git" / "gitrun" / "slots"
-    before = (slots / "0" / "state").stat().st_mtime_ns
+    before = (slots / "0" / "lock").stat().st_mtime_ns
     assert asked(repo, ARGPARSE) == first
-    assert (slots / "0" / "state").stat().st_mtime_ns == before
+    assert (slots / "0" / "lock").stat().st_mtime_ns == before
 
 
 def test_a_program_that_takes_too_long_is_ended(repo: Repo) -> None:

@@ -25,9 +25,7 @@ def test_a_run_whose_supervisor_was_killed_is_named_and_finished(repo) -> None:
     assert runs(repo)[0]["status"] == "terminated"
 
 
-@pytest.mark.parametrize(
-    "gone", sampled(2, ["gitrun/slots/0/index", "gitrun/slots/0/state", "worktrees/gitrun-0/HEAD", "worktrees/gitrun-0"])
-)
+@pytest.mark.parametrize("gone", sampled(2, ["gitrun/slots/0/index", "worktrees/gitrun-0/HEAD", "worktrees/gitrun-0"]))
 def test_a_slot_and_its_record_that_have_lost_each_other_are_emptied(lived, gone) -> None:
     path = git_dir(lived) / gone
     path.unlink() if path.is_file() else subprocess.run(["rm", "-r", path], check=True)

@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from killed_runs import killed
 from litter import DEEP, LITTER, contents, slot
 from repository import Repo
 from sampled import sampled, sampled_values
 
-from gitrun.workspace.worktree_records import replace_file
+from gitrun.git.exe import open_repository
+from gitrun.store.live import recorded_runs
+from gitrun.workspace.slots import awaits_recovery
 
 
 @pytest.fixture
@@ -81,6 +84,17 @@ def test_a_killed_run_leaves_a_slot_that_is_clean_for_the_next(repo):
     assert repo.run("cat", "2", "-p", "left", check=True).stdout == "left\n"
 
 
+def test_the_slot_of_a_dead_run_waits_for_its_recovery(repo):
+    killed(repo)
+    git, directory = open_repository(repo.path, os.environ), repo.path / ".git" / "gitrun" / "slots" / "0"
+    (dead,) = recorded_runs(git.state)
+    assert awaits_recovery(git, directory)
+    assert not awaits_recovery(git, directory, dead)
+    # as if it had died after it had given the slot back
+    (directory / "idle").write_text("{}")
+    assert not awaits_recovery(git, directory)
+
+
 def test_a_repository_that_was_moved_keeps_its_slots(repo, tmp_path):
     repo.run("look.py", check=True)
     inode = (slot(repo) / "look.py").stat().st_ino
@@ -147,15 +161,6 @@ def test_a_linked_submodule_stays_linked_in_a_slot_that_is_used_again(repo, outs
     for _ in range(2):
         assert repo.run("--", "cat", "module/victim", check=True).stdout == "mine"
     assert (repo.path / "module" / "victim").exists()
-
-
-def test_a_file_of_a_slots_record_is_replaced_in_one_piece_or_stays(tmp_path):
-    path = tmp_path / "HEAD"
-    replace_file(os.fsencode(path), "old\n")
-    (tmp_path / "HEAD.new").mkdir()
-    with pytest.raises(IsADirectoryError):
-        replace_file(os.fsencode(path), "new\n")
-    assert path.read_text() == "old\n"
 
 
 def test_what_lies_too_deep_to_be_read_is_named(repo):

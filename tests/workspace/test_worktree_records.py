@@ -1,7 +1,9 @@
-"""Git's records of the worktrees of slots, in a repository of reftables."""
+"""Git's records of the worktrees of slots, also in a repository of reftables."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ import pytest
 from forms import Form
 from killed_runs import killed
 from repository import ECHO, Repo
+
+from gitrun.workspace.worktree_records import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,3 +68,52 @@ def test_a_lock_that_a_killed_git_left_on_the_head_of_a_slot_holds_up_nothing(ta
     lock.touch()
     tables.run("echo.py", check=True)
     assert not lock.exists()
+
+
+def test_a_file_of_a_record_is_replaced_in_one_piece_or_stays(tmp_path):
+    path = tmp_path / "HEAD"
+    replace_file(os.fsencode(path), b"old\n")
+    (tmp_path / "HEAD.new").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_file(os.fsencode(path), b"newer\n")
+    assert path.read_bytes() == b"old\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "atomic", "stays"),
+    [
+        (b"1234\n", b"5678\n", True, True),
+        (b"1234\n", b"56\n", True, False),
+        (b"1" * 513, b"2" * 513, True, False),
+        (b"1234\n", b"56\n", False, True),
+        (b"12\n", b"3456\n", False, True),
+    ],
+)
+def test_a_file_is_overwritten_where_half_of_it_is_never_seen_or_does_no_harm(tmp_path, old, new, atomic, stays):
+    path = tmp_path / "HEAD"
+    path.write_bytes(old)
+    inode = path.stat().st_ino
+    other = os.open(path, os.O_RDONLY)  # keeps its inode from being used again
+    replace_file(os.fsencode(path), new, atomic=atomic)
+    assert path.read_bytes() == new
+    assert (path.stat().st_ino == inode) == stays
+    os.close(other)
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize("change", ["ln file second", "mv file second; ln -s second file", "chmod +x file"])
+def test_what_belongs_to_others_too_is_not_overwritten(tmp_path, change, atomic):
+    (tmp_path / "file").write_bytes(b"mine\n")
+    subprocess.run(["sh", "-ec", change], cwd=tmp_path, check=True)
+    replace_file(os.fsencode(tmp_path / "file"), b"ours\n", atomic=atomic)
+    assert (tmp_path / "file").read_bytes() == b"ours\n"
+    assert not os.access(tmp_path / "file", os.X_OK)
+    assert change.startswith("chmod") or (tmp_path / "second").read_bytes() == b"mine\n"
+
+
+def test_an_unchanged_file_keeps_its_times(tmp_path):
+    path = tmp_path / "HEAD"
+    path.write_bytes(b"same\n")
+    os.utime(path, (1, 1))
+    replace_file(os.fsencode(path), b"same\n")
+    assert path.stat().st_mtime == 1
