@@ -477,7 +477,10 @@ def sync_tables(git: Git, directory: Path) -> None:
     """Syncs the reftables in a directory, but those that this process synced before, and their names. Raises OSError.
 
     Git 2.45 to 2.52 syncs a table before it writes the footer. If one lacks its footer, no ref of the repository can be read.
+    Does nothing with refs in files, or if the repository is not durable.
     """
+    if not (git.has_reftables and git.durable):
+        return
     kept: dict[object, object] = git.processes.objects if git.processes else {}
     synced, tables = kept.get(directory), frozenset((directory / "tables.list").read_text().split())
     for name in tables - synced if isinstance(synced, frozenset) else tables:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import GitFailed, RemoteFailed, TooLarge, UsageError
+from gitrun.git.objects import sync_tables
 from gitrun.model.diagnostics import PROBE_REF
 from gitrun.model.run import ARCHIVE, ID_DIGITS, OUTBOX, RUNS, is_id, run_ref, short_id
 from gitrun.model.text import hide_passwords
@@ -168,6 +169,7 @@ def fetch_named(git: Git, remote: str, runs: Sequence[str], prefix: str) -> dict
     words = ("-c", "core.logAllRefUpdates=false", "fetch", *FETCH_TO_REFS, *known, "--", remote, *specs)
     if git.run_remote(*words, progress=False).status:
         return None
+    sync_tables(git, git.common_dir / "reftable")
     remote_tips = {run: tip for run in runs if (tip := read_ref(git, prefix + run))}
     return remote_tips if len(remote_tips) == len(runs) else None
 

@@ -516,9 +516,10 @@ def detach_head(git: Git, commit_id: str) -> None:
         git.run(*words, stdin=line)
 
 
-def pack_refs(git: Git) -> None:
+def pack_refs(repository: Git) -> None:
     """Moves loose refs into `packed-refs`: thousands of loose ones slow every git command. Raises GitFailed."""
-    git.run("pack-refs", "--all")
+    repository.run("pack-refs", "--all")
+    git.objects.sync_tables(repository, repository.common_dir / "reftable")
 
 
 def count_loose_refs(git: Git) -> int:

@@ -69,8 +69,7 @@ def write_worktree_record(git: Git, attempt_id: str, *, keeps_index: bool = Fals
     (record / "locked").unlink(missing_ok=True)
     if git.has_reftables:
         detach_head(git, attempt_id)
-        if git.durable:
-            sync_tables(git, record / "reftable")
+        sync_tables(git, record / "reftable")
 
 
 def add_worktree(git: Git, attempt_id: str) -> None:

@@ -16,6 +16,10 @@ from faults.striking import PROGRAM, deleted, sound
 from forms import Form
 from repository import Repo
 
+from gitrun import Project
+from gitrun.git.objects import fsync
+from gitrun.store.refs import pack_refs
+
 RUNS = 20
 
 
@@ -98,9 +102,16 @@ def test_trials_of_a_batch_survive_a_power_cut(image, tmp_path) -> None:
         sound(repo)
 
 
-def test_refs_in_reftables_survive_a_power_cut(image, tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("packs", [False, True])
+def test_refs_in_reftables_survive_a_power_cut(image, tmp_path, monkeypatch, packs) -> None:
+    def act(repo):
+        repo.run("p.py", check=True)
+        if packs:
+            pack_refs(Project(repo.path).git)
+            fsync(repo.write("other", ""))  # names of files go to the disk with those of all others
+
     Form(refs="reftable").apply(monkeypatch)
-    with after_power_cut(image, tmp_path, lambda repo: repo.run("p.py", check=True)) as repo:
+    with after_power_cut(image, tmp_path, act) as repo:
         assert statuses(repo) == ["completed"]
         assert repo.git("log", "--format=%s", "main")
         sound(repo)
