@@ -34,6 +34,16 @@ PLAIN = lazy_pattern(
 READ: dict[str, Callable[[str], object]] = {
     "int": int, "float": float, "bool": lambda word: word == "true", "str": str, "time": datetime.fromisoformat,
 }  # fmt: skip
+# statements of ASCII without lists, and times on days that each month has; more would cost more than it saves
+SIMPLE = lazy_pattern(
+    rb"(?:(?:[A-Za-z0-9_-]+ = (?:-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+(?:e[-+]?[0-9]+)?)?|true|false"
+    rb'|"[ !#-\[\]-~]*"|[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])[T ]'
+    rb"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{6})?\+00:00"
+    rb")|\[[A-Za-z0-9_-]+\])?\n)*"
+)
+NAME = lazy_pattern(rb"^\[?([A-Za-z0-9_-]+)", re.MULTILINE)
+LONGEST_SIMPLE = 1 << 12
+"""Bytes up to which a file is held against SIMPLE, which takes memory for each line."""
 ITEMS = frozenset({"int", "float", "bool", "str"})
 """Kinds of items of a plain list. A list or table inside would be shared by all that read the cached statement."""
 
@@ -50,6 +60,15 @@ def load_toml(text: str) -> dict[str, Any]:
     import tomli
 
     return tomli.loads(text)
+
+
+def is_simple(data: bytes) -> bool:
+    """Returns whether these bytes are sure to be TOML, in a third of the time of `parse_text`. Is not sure of all TOML."""
+    if len(data) > LONGEST_SIMPLE or not SIMPLE.fullmatch(data):
+        return False
+    names = NAME.findall(data)
+    # a name may come again in another table, but only the parser knows
+    return len(set(names)) == len(names)
 
 
 def parse_statements(text: str) -> dict[str, Any] | None:

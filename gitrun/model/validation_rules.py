@@ -27,6 +27,7 @@ from gitrun.model.record_files import (
 )
 from gitrun.model.submodules import outermost_modules
 from gitrun.model.text import decode_path
+from gitrun.model.toml import is_simple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +63,10 @@ IGNORED = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(
 NTFS_GIT = lazy_pattern(rb"(?:\.git|git~1)[ .]*(?:[\\:].*)?", re.IGNORECASE | re.DOTALL)
 # gitmod~1 and gi7eba~1 are short names that NTFS can give .gitmodules
 NTFS_MODULES = lazy_pattern(rb"(?:\.gitmodules|gitmod~[1-4]|gi7eba~[1-9])[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
-# Gitrun-Format: 1, a trailer of each commit's message
-FORMAT = lazy_pattern(rb"^Gitrun-Format: ([1-9][0-9]{0,8})$", re.MULTILINE)
+# Gitrun-Format: 1, a trailer of each commit's message, which is never the first line of the commit.
+# A pattern that begins with ^ would be tried at each byte
+FORMAT = lazy_pattern(rb"\nGitrun-Format: ([1-9][0-9]{0,8})$", re.MULTILINE)
+FIRST_LINE = b"format = 1\n"
 # an attempt has its base, the tip before it, both or neither
 KINDS: Mapping[str, tuple[int, ...]] = {"attempt": (0, 1, 2), "result": (1,), "annotation": (1,), "merge": (2,)}
 """Allowed numbers of parents for each kind of commit."""
@@ -155,6 +158,16 @@ def parse_record(data: bytes, name: str) -> dict[str, Any]:
     if name == RUN and not decode.get_text(table, "operation"):
         raise BadRun(f"{name} names no operation")
     return table
+
+
+def check_record(data: bytes, name: str) -> Claim | None:
+    """Checks one of gitrun's own TOML files. Returns the claim of a run.toml. Raises BadRun as `parse_record` does."""
+    if name == RUN:
+        return read_claim(parse_record(data, name))
+    # nobody asks what the others say
+    if not is_simple(data) or (name == RESULT and not data.startswith(FIRST_LINE)):
+        parse_record(data, name)
+    return None
 
 
 def read_claim(run: Mapping[str, Any]) -> Claim:

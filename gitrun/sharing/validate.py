@@ -21,11 +21,10 @@ from gitrun.model.validation_rules import (
     MAX_SIZES,
     MAX_TREE,
     TABLES,
+    check_record,
     mode_fault,
     name_fault,
     own_parents,
-    parse_record,
-    read_claim,
     shape_fault,
 )  # fmt: skip
 from gitrun.store.commits import read_commit
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 # a tree is a sequence of <mode> <name> NUL <bytes of id>, without separators
 HEAD = rb"([^\0]*)\0.{%d}"
 FOLDER = DIRECTORY.encode()
+ALONE, FOLDER_HEAD = frozenset({FOLDER}), b"40000 " + FOLDER + b"\0"
 SHARED, LARGE = 1_000, 1 << 16
 """Number of trees and shapes that are cached; bytes of names above which a shape is not cached."""
 FIXED = (record_files.FLAGS, record_files.RUN, record_files.ENV, record_files.LENT, record_files.BATCH, record_files.POINTS)
@@ -104,8 +104,8 @@ class Inspector:
     """Checks runs of one repository. Objects that many of them share are checked once."""
 
     def __init__(self, git: Git, reader: ObjectReader) -> None:
-        self._format, self._reader = git.object_format, reader
-        self._head = re.compile(HEAD % self._format.size, re.DOTALL)
+        self._format, self._id_size, self._reader = git.object_format, git.object_format.size, reader
+        self._head = re.compile(HEAD % self._id_size, re.DOTALL)
         self._measurer = Measurer(reader)
         self._bases: set[str] = set()
         self._trees: dict[str, Measure] = {}
@@ -223,7 +223,7 @@ class Inspector:
         for part in path.split(b"/"):
             if entry is None or entry[0] != b"40000":
                 return None
-            there = find_entries(self._tree(entry[1].hex()).data, self._format.size)
+            there = find_entries(self._tree(entry[1].hex()).data, self._id_size)
             entry = next(((mode, object_id) for mode, name, object_id in there if name == part), None)
         return entry
 
@@ -248,6 +248,11 @@ class Inspector:
 
     def _without(self, tree: str, paths: frozenset[bytes], modules: Mapping[bytes, str] = NO_MODULES) -> str:
         """Returns the id of the tree after removing `paths` and putting `modules` (path -> commit) in. Cached."""
+        if paths == ALONE and not modules and (folder := self._tree(tree).shape.folder) is not None:
+            # most runs carry no files: one entry is cut out
+            data = self._tree(tree).data
+            data = data[: folder - len(FOLDER_HEAD)] + data[folder + self._id_size :]
+            return self._format.hash(b"tree %d\0" % len(data) + data).hexdigest()
         changes = {**modules, **dict.fromkeys(paths, "")}
         key = tree, frozenset(changes.items())
         stripped = self._stripped.get(key)
@@ -263,7 +268,7 @@ class Inspector:
         by_directory: dict[bytes, dict[tuple[bytes, ...], bytes]] = {}
         for (first, *rest), commit in changes.items():
             by_directory.setdefault(first, {})[tuple(rest)] = commit
-        for mode, name, object_id in find_entries(self._tree(tree).data, self._format.size):
+        for mode, name, object_id in find_entries(self._tree(tree).data, self._id_size):
             below = by_directory.get(name, {})
             if () in below:
                 if below[()]:
@@ -289,11 +294,15 @@ class Inspector:
             return measures[tree]
         # most trees are a .gitrun beside what is measured
         top = self._tree(tree)
-        for position in top.shape.directories:
-            child = top.at(position)
-            if child not in measures and (leaf := self._tree(child).shape.leaf):
+        below = [top.at(position) for position in top.shape.directories]
+        for child in below:
+            if child not in measures:
+                leaf = self._tree(child).shape.leaf
+                if leaf is None:
+                    return self._measure_all(tree)
                 measures[child] = leaf
-        return self._measure_all(tree)
+        measures[tree] = self._sum(top.shape.entries, below)
+        return measures[tree]
 
     def _measure_all(self, tree: str) -> Measure:
         """Returns the unfolded size of a tree, whose subtrees may be unmeasured, as `measure` does."""
@@ -344,7 +353,7 @@ class Inspector:
             inner = self._tree(folder)
             if inner.shape.no_file:
                 raise BadRun(f"{inner.shape.no_file} is not a file")
-            data, size = inner.data, self._format.size
+            data, size = inner.data, self._id_size
             records = {path: data[start : start + size].hex() for path, start in inner.shape.ours}
             for record in records.items():
                 # most files of a result are those of its attempt
@@ -362,9 +371,9 @@ class Inspector:
         try:
             # nobody parses other files than these tables, so only their sizes are asked for
             data = self._object(blob, "blob", MAX_SIZES[path], with_data=path in TABLES)
-            table = parse_record(data, path) if path in TABLES else {}
-            if path == record_files.RUN:
-                self._claims[blob] = read_claim(table)
+            claim = check_record(data, path) if path in TABLES else None
+            if claim:
+                self._claims[blob] = claim
         except BadRun as error:
             return f"{path}: {error.message}"
         return ""
@@ -378,14 +387,14 @@ class Inspector:
         key = b"\0".join(heads)
         shape = self._shapes.get(key)
         if shape is None:
-            shape = check_shape(heads, name, self._format.size)
+            shape = check_shape(heads, name, self._id_size)
             # bounded, because trees from elsewhere could fill the memory
             if len(self._shapes) < SHARED and len(key) < LARGE:
                 self._shapes[key] = shape
         # bytes are missing or left over after the last entry
         if shape.size != len(data):
             raise BadRun(f"tree {name[:8]} is truncated")
-        tree_read = Tree(shape, data, self._format.size)
+        tree_read = Tree(shape, data, self._id_size)
         if len(self._read) < SHARED:
             self._read[name] = tree_read
         return tree_read

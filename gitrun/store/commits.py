@@ -38,7 +38,7 @@ WORDS = {
 HEADER = lazy_pattern(rb"^gpgsig(?:-sha256)? ", re.MULTILINE)
 
 # the trailer "Gitrun-Kind: result" in the message
-KIND = lazy_pattern(rb"^Gitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
+KIND = lazy_pattern(rb"\nGitrun-Kind: (attempt|result|annotation|merge)$", re.MULTILINE)
 # tree <id>, parent <id> (any number), author A <a@b.c> 1700000000 +0100, committer A <a@b.c> 1700000000 +0100
 HEAD = lazy_pattern(
     rf"tree ({ID_DIGITS})\n((?:parent {ID_DIGITS}\n)*)author ([^\n]*>)[^\n>]*\n"
@@ -65,8 +65,10 @@ def read_commit(commit: Object | None) -> Commit | None:
     """Parses a commit of a run. Returns None for any other object, and for a commit without our trailer."""
     if commit is None or commit.kind != "commit" or commit.data is None:
         return None
-    head, _, message = commit.data.partition(b"\n\n")
-    match, kind = HEAD.match(head), KIND.findall(message)
+    # an empty line ends the header, and the message begins with the second of the two line ends
+    end = commit.data.find(b"\n\n")
+    match = HEAD.match(commit.data, 0, end) if end > 0 else None
+    kind = KIND.findall(commit.data, end + 1) if match else None
     if not match or not kind:
         return None
     tree, parents, author, stamp = match.groups()

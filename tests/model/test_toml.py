@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gitrun.model import encode
 from gitrun.model.flags import Flags
-from gitrun.model.toml import parse_statements, parse_text
+from gitrun.model.toml import LONGEST_SIMPLE, is_simple, parse_statements, parse_text
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NAMES = st.one_of(st.sampled_from(["a", "b-1", "t", "files"]), TEXT)
@@ -87,6 +87,43 @@ def test_what_was_changed_by_hand_or_by_chance_is_read_as_tomli_reads_it(changes
 def test_lines_in_any_order_are_read_as_tomli_reads_them(lines) -> None:
     text = "".join(lines)
     assert read_by(parse_text, text) == read_by(tomli.loads, text)
+
+
+LINES = st.sampled_from([
+    "a = 1", "b = -0.5e-07", "c = 1e5", "d = 007", "e = -01", 'f = "x y"', 'g = ""', 'h = "\\u0041"', 'i = "\x7f"',
+    "j = true", "k = True", "l = 2026-02-28 23:59:59.000001+00:00", "m = 2026-02-30 00:00:00+00:00", "", " ", "\r",
+    "n = 2026-13-01T00:00:00+00:00", "[t]", "[[t]]", "t = 1", "[a]", "[u.v]", "o = 99999999999999999999", "p = [1]",
+    "q = é", 'r = "é"', "s=1", "w = nan", "x = .5", "y = 1.",
+])  # fmt: skip
+
+
+@given(st.lists(st.one_of(LINES, PIECES), max_size=6), st.sampled_from(["", "\n"]))
+def test_what_is_simple_is_toml(lines, end) -> None:
+    text = "\n".join(lines) + end
+    if is_simple(text.encode()):
+        tomli.loads(text)
+
+
+@given(st.binary(max_size=40))
+def test_bytes_that_are_no_toml_are_not_simple(data) -> None:
+    if is_simple(data):
+        tomli.loads(data.decode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = 1\na = 1\n", "a = 1\n[a]\n", "[a]\n[a]\n", "a = 01\n", "a = 2026-02-30 01:02:03+00:00\n", 'a = "\n', "a = 1",
+        "a = 1\n" + "\n" * LONGEST_SIMPLE,
+    ],
+)  # fmt: skip
+def test_what_may_not_be_toml_is_not_simple(text) -> None:
+    assert not is_simple(text.encode())
+
+
+def test_flags_and_results_without_files_are_simple() -> None:
+    assert is_simple(encode.encode_flags(Flags({"lr": 0.1, "epochs": 10, "name": "adam", "fast": True})))
+    assert is_simple(b'format = 1\nstatus = "completed"\nstarted = 2026-01-02T03:04:05.000006+00:00\n\n[metrics]\nloss = 0.5\n')
 
 
 def test_what_we_write_needs_no_tomli() -> None:
