@@ -114,3 +114,10 @@ def test_what_few_runs_need_is_imported_by_those_alone(repo, words):
     modules = imported(repo, words)
     assert modules & {"typing", "shlex", "numbers", "heapq", "termios"} == set()
     assert words == ["list"] or modules & {"gitrun.scripts.passthrough", "gitrun.render.text", "gitrun.render.palette"} == set()
+
+
+def test_only_unusual_lines_of_metrics_import_their_rule(repo):
+    repo.write("train.py", "x = 1\nprint('loss:', x / 4)\n")
+    assert "gitrun.model.log_lines" not in imported(repo, ["train.py"])
+    repo.write("train.py", "x = 1\nprint('step', x, 'loss', x / 4)\n")
+    assert "gitrun.model.log_lines" in imported(repo, ["train.py"])

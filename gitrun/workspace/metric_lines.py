@@ -142,12 +142,13 @@ class LineScanner:
                 self._needles.clear()
             self._needles[there] = re.compile(b"|".join(there) or rb"(?!)")
         match, search = self._line.match, self._needles[there].search
-        log = stream.log = stream.log or model.log_lines.LogLines()
         for line, small in lines:
             if b":" in line and (line_match := match(line)):
                 self._add(stream, *line_match.groups(b""))
-            elif search(small) or log.is_in_table:
-                pairs = log.read(line[:-1].decode(errors="replace"))
+            elif search(small) or (stream.log and stream.log.is_in_table):
+                # imported late: many programs print only lines of the first rule
+                stream.log = stream.log or model.log_lines.LogLines()
+                pairs = stream.log.read(line[:-1].decode(errors="replace"))
                 if pairs.step is not None:
                     stream.steps.set_step(pairs.step)
                 if pairs.values:
