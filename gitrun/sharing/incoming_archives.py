@@ -13,12 +13,13 @@ from gitrun.dataclass import dataclass
 from gitrun.errors import BadRun, StaleRun
 from gitrun.git.objects import Objects
 from gitrun.model.run import ARCHIVE, TRASH, run_ref
-from gitrun.sharing.quarantine import decide_incoming, merge_diverged, move_to_runs, record_arrival, sound_chains
+from gitrun.sharing.quarantine import CHANGED, decide_incoming, merge_diverged, move_to_runs, record_arrival, sound_chains
 from gitrun.store import folding
-from gitrun.store.archive_tips import tips_in_archive
+from gitrun.store.archive_tips import archived_tips_of, tips_in_archive
 from gitrun.store.archives import is_writer, new_writer, own_writers, read_archive, tips_of
 from gitrun.store.purged import purged_ids
 from gitrun.store.refs import RefEdit, archive_heads, ref_store, tips
+from gitrun.store.refs import tips_of as local_tips_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -30,28 +31,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IncomingArchive:
-    """An archive whose objects are here: its writer, its last commit, all its commits, and the tips it lists (id -> tip)."""
+    """An archive whose objects are here: its writer, its last commit, all its commits, and the tips it lists (id -> tip).
+
+    If it goes on from the commit `before`, which is its head here, the rest is what came after that; `gone` are the runs that
+    it listed there and lists no more.
+    """
 
     writer: str
     head: str
     commits: frozenset[str]
     tips: Mapping[str, str]
+    before: str | None = None
+    gone: frozenset[str] = frozenset()
 
 
-def read_incoming(git: Git, heads: Mapping[str, str], received: Received) -> list[IncomingArchive]:
-    """Reads fetched archives (writer -> head commit). The reasons of unreadable ones go into `received`."""
+def read_incoming(git: Git, heads: Mapping[str, str], known: Mapping[str, str], received: Received) -> list[IncomingArchive]:
+    """Reads fetched archives (writer -> head commit). The reasons of unreadable ones go into `received`.
+
+    Of those that are `known` (writer -> head commit here), reads what is new.
+    """
     archives = []
     with Objects(git) as objects:
         for writer, head in sorted(heads.items()):
+            before = known.get(writer)
             try:
-                chain = read_archive(objects, head) if is_writer(writer) else []
+                chain = read_archive(objects, head, (before,) if before else ()) if is_writer(writer) else []
             except BadRun as error:
                 received.archives[writer] = error.message
                 continue
             if not chain:
                 received.archives[writer] = "its name is not one that gitrun gives"
                 continue
-            archives.append(IncomingArchive(writer, head, frozenset(commit.id for commit in chain), tips_of(chain)))
+            commits, listed = frozenset(commit.id for commit in chain), tips_of(chain)
+            if before is None or chain[0].previous != before:  # all of it was read
+                archives.append(IncomingArchive(writer, head, commits, listed))
+                continue
+            gone = {run for commit in chain for run in commit.gone} - listed.keys()
+            archives.append(IncomingArchive(writer, head, commits | {before}, listed, before, frozenset(gone)))
     return archives
 
 
@@ -62,9 +78,18 @@ def receive_archive(git: Git, archive: IncomingArchive, refs: Collection[str], w
     """
     heads = archive_heads(git)
     before = heads.get(archive.writer)
+    if archive.before not in {None, before}:
+        received.archives[archive.writer] = CHANGED
+        return
     if archive.writer in own_writers(git).values() and not take_own_archive(git, archive, before):
         return
-    here, listed = tips(git), tips_in_archive(git, heads, archive.writer) if before else {}
+    if archive.before:
+        # the rest was checked when it came
+        listed = archived_tips_of(git, heads, archive.gone, archive.writer)
+        here = local_tips_of(git, archive.tips.keys() | archive.gone)
+    else:
+        listed = tips_in_archive(git, heads, archive.writer) if before else {}
+        here = tips(git)
     deleted = tips(git, TRASH).keys() | purged_ids(git)
     differing = {run: tip for run, tip in archive.tips.items() if here.get(run) != tip}
     received.same += len(archive.tips) - len(differing)
@@ -93,7 +118,7 @@ def receive_archive(git: Git, archive: IncomingArchive, refs: Collection[str], w
     record_arrival(git, chains, {chain.run for chain in chains})
     # refs first: after a kill the archive is still new, and is received again
     if stale := move_to_runs(git, edits):
-        received.refused |= dict.fromkeys(stale, "it changed here at the same moment. Try again")
+        received.refused |= dict.fromkeys(stale, CHANGED)
         return
     try:
         ref_store(git).apply([RefEdit(ARCHIVE + archive.writer, archive.head, before, "fetch archive")])

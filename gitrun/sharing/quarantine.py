@@ -38,6 +38,8 @@ FEW = 100
 ROUND = 500
 """Refs that git moves at a time. It locks all of them first, so ten thousand at once take three times as long."""
 
+CHANGED = "it changed here at the same moment. Try again"
+
 
 @dataclass(frozen=True, slots=True)
 class FetchWish:
@@ -132,7 +134,7 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: 
         # before the refs move, so that readers find these runs dated and checked
         record_arrival(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
     for stale in move_to_runs(git, edits):
-        received.refused[stale] = "it changed here at the same moment. Try again"
+        received.refused[stale] = CHANGED
         for runs in (received.fresh, received.forward, received.merged):
             if stale in runs:
                 runs.remove(stale)

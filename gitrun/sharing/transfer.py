@@ -77,7 +77,7 @@ class Sharing:
                 listing = remotes.RemoteRuns(named, {})
             received = quarantine.Received()
             is_plain = not order.names and not order.pick
-            archives = self._archives(listing, received, is_plain=is_plain)
+            archives = self._archives(listing, received, is_plain=is_plain, merge=order.merge)
             there = dict(listing.tips)
             if not is_plain:
                 # of an archive, some runs are received as if they had refs there
@@ -93,11 +93,15 @@ class Sharing:
             store.pushed.record_pushed(git, there.values())
         return received
 
-    def _archives(self, listing: RemoteRuns, received: Received, *, is_plain: bool) -> list[IncomingArchive]:
-        """Returns the fetched archives; for a fetch of all runs only those that differ from what is here."""
+    def _archives(self, listing: RemoteRuns, received: Received, *, is_plain: bool, merge: bool) -> list[IncomingArchive]:
+        """Returns the fetched archives; for a fetch of all runs only those that differ from what is here.
+
+        Of these only what is new, unless runs that have diverged are to be merged.
+        """
         here = archive_heads(self._git) if listing.archives else {}
         wanted = {writer: head for writer, head in listing.archives.items() if not is_plain or here.get(writer) != head}
-        return incoming_archives.read_incoming(self._git, wanted, received) if wanted else []
+        known = here if is_plain and not merge else {}
+        return incoming_archives.read_incoming(self._git, wanted, known, received) if wanted else []
 
     def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
         def keep(chains: Sequence[Chain]) -> Collection[str]:

@@ -11,6 +11,8 @@ from templates import place_made_once
 from gitrun import Project
 from gitrun.git.objects import Loose
 from gitrun.model.run import ARCHIVE, TRASH
+from gitrun.sharing.incoming_archives import read_incoming, receive_archive
+from gitrun.sharing.quarantine import FetchWish, Received
 from gitrun.store.archives import own_writers, write_archive_commit
 from gitrun.store.refs import tips
 
@@ -141,6 +143,47 @@ def test_hostile_archive_is_refused_as_a_whole(two, case) -> None:
     assert f"archive {name} is refused" in told.stderr
     assert set(refs(bob, ARCHIVE)) == set(refs(ann, ARCHIVE))
     assert known(bob) == known(ann)
+
+
+def test_of_a_known_archive_only_what_is_new_is_read(two) -> None:
+    ann, bob = two
+    run, other, *_ = known(ann)
+    writer, before = archive(ann)
+    ann.run("rm", run, check=True)
+    ann.run("tag", "x", other, check=True)
+    fold_again(ann)
+    ann.run("push", check=True)
+    (new,) = read_incoming(Project(ann.path).git, {writer: archive(ann)[1]}, {writer: before}, Received())
+    assert (new.tips, new.gone) == ({other: known(ann)[other]}, {run})
+    assert before in new.commits
+    tip = known(bob)[run]
+    bob.run("fetch", check=True)
+    assert known(bob) == known(ann) | {run: tip}
+    assert refs(bob) == {run: tip, other: known(ann)[other]}
+
+
+def test_archive_that_does_not_go_on_from_the_known_one_is_read_as_a_whole(two) -> None:
+    ann, _ = two
+    git = Project(ann.path).git
+    writer, head = archive(ann)
+    (received,) = read_incoming(git, {writer: head}, {writer: ann.head()}, Received())
+    assert received.before is None
+    assert received.tips == known(ann)
+
+
+def test_archive_that_another_process_moves_meanwhile_is_left(two) -> None:
+    ann, bob = two
+    git = Project(bob.path).git
+    writer, head = archive(bob)
+    ann.run("tag", "x", next(iter(known(ann))), check=True)
+    fold_again(ann)
+    bob.git("fetch", "--quiet", "../ann", f"{ARCHIVE}*:refs/kept/*")
+    received = Received()
+    (incoming,) = read_incoming(git, {writer: archive(ann)[1]}, {writer: head}, received)
+    assert incoming.before == head
+    bob.git("update-ref", ARCHIVE + writer, archive(ann)[1])
+    receive_archive(git, incoming, (), FetchWish(), received)
+    assert "at the same moment" in received.archives[writer]
 
 
 def test_copied_repository_gets_an_archive_of_its_own(two, tmp_path) -> None:
