@@ -13,6 +13,7 @@ import threading
 from contextlib import nullcontext, redirect_stdout
 
 import pytest
+from forms import asked_form
 
 import gitrun
 from gitrun import Project
@@ -174,7 +175,8 @@ def test_runs_in_a_with_share_git_processes(repo, tmp_path) -> None:
         assert project.batch("echo.py", flags={"x": [5, 6]}).counts.completed == 2
         gits_of_run(7)
         assert gits_of_run(8) == inside
-    assert (inside, outside) == (1, gits_of_run(9))
+    # in reftables git moves the HEAD of the slot
+    assert (inside, outside) == (1 if asked_form().refs == "files" else 3, gits_of_run(9))
     assert outside > 5
     with project, pytest.raises(UnknownRun):
         project.find("nothing")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -39,7 +40,17 @@ def mounted(image, place):
     try:
         yield place
     finally:
-        made("umount", "--lazy", str(place))
+        unmount(place)
+
+
+def unmount(place):
+    """Ends the mount. A process of a command that has just ended may hold it for a moment."""
+    Repo(place.parent).run("--version")  # the tests' server of commands stays where the last one was
+    for _ in range(50):
+        if subprocess.run(["umount", place], capture_output=True, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    made("umount", "--lazy", str(place))
 
 
 @pytest.fixture
