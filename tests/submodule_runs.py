@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,11 +20,7 @@ SHOWS = ("--", "cat", "lib/l.txt", "lib/deep/d.txt")
 
 @pytest.fixture
 def here(tmp_path: Path) -> Modules:
-    made = make_modules(tmp_path)
-    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "remote.git"], check=True)
-    made.top.git("remote", "add", "origin", str(tmp_path / "remote.git"))
-    made.top.git("push", "--quiet", "--set-upstream", "origin", "main")
-    return made
+    return make_modules(tmp_path, remote=True)
 
 
 def ran(repo: Repo, *words: str) -> str:

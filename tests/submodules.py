@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repository import Repo
+from templates import left_out, refresh_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +25,29 @@ class Modules:
     deep: Repo
 
 
-def make_modules(place: Path) -> Modules:
-    """Makes the three at `place`; all is committed."""
+def make_modules(place: Path, *, remote: bool = False) -> Modules:
+    """Makes the three at `place`, the `tmp_path` of a test; all is committed. They are made once and copied.
+
+    With `remote`, the top has been pushed to `remote.git`.
+    """
+    template = place.parent / "templates" / ("submodules-pushed" if remote else "submodules")
+    if not template.exists():
+        commit_modules(template)
+        if remote:
+            push_top(template)
+    shutil.copytree(template, place, symlinks=True, ignore=left_out, dirs_exist_ok=True)
+    top = place / "top"
+    modules = Modules(Repo(top), Repo(top / "lib"), Repo(top / "lib" / "deep"))
+    inner = top / ".git" / "modules" / "lib"
+    for repo, git_dir in ((modules.top, top / ".git"), (modules.lib, inner), (modules.deep, inner / "modules" / "deep")):
+        config = git_dir / "config"
+        config.write_text(config.read_text().replace(str(template), str(place)))
+        refresh_index(repo, git_dir)
+    return modules
+
+
+def commit_modules(place: Path) -> None:
+    """Makes the three at `place`, by git."""
     deep = Repo.create(place / "sources" / "deep")
     deep.write("d.txt", "deep\n")
     deep.commit()
@@ -39,4 +62,11 @@ def make_modules(place: Path) -> Modules:
     top.git("submodule", "--quiet", "add", str(lib.path), "lib")
     top.git("submodule", "--quiet", "update", "--init", "--recursive")
     top.commit()
-    return Modules(top, Repo(top.path / "lib"), Repo(top.path / "lib" / "deep"))
+
+
+def push_top(place: Path) -> None:
+    """Pushes the repository at the top to a new one, which becomes its upstream."""
+    top, remote = Repo(place / "top"), place / "remote.git"
+    top.git("init", "--quiet", "--bare", remote)
+    top.git("remote", "add", "origin", remote)
+    top.git("push", "--quiet", "--set-upstream", "origin", "main")

@@ -107,12 +107,12 @@ def copy(template: Path, path: Path) -> Repo:
     return repo
 
 
-def refresh_index(repo: Repo) -> None:
+def refresh_index(repo: Repo, git_dir: Path | None = None) -> None:
     """Tells the index of a copy which files it has now, as `git update-index --refresh` does in ten times the time.
 
-    Files whose time or size differ from those in the index are left to git.
+    It is in `git_dir`, by default `.git`. Files whose time or size differ from those in the index are left to git.
     """
-    path = repo.path / ".git" / "index"
+    path = (git_dir or repo.path / ".git") / "index"
     data = bytearray(path.read_bytes()) if path.exists() else bytearray()
     digest = next((digest for digest in (sha1, sha256) if is_whole(data, digest)), None)
     if digest is None or data[:8] != b"DIRC\0\0\0\2":
