@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
     from repository import Repo
 
-mcp = pytest.importorskip("mcp")
+# its import takes half a second, in each process that collects tests
+if find_spec("mcp") is None:
+    pytest.skip("mcp is not installed", allow_module_level=True)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Agent:
 
 def over_stdio(repo: Repo, *options: str) -> Any:
     """What to connect to for `git run mcp OPTIONS` in the repository."""
+    import mcp
+
     started = mcp.StdioServerParameters(command="git", args=["run", "mcp", *options], cwd=repo.path, env=dict(os.environ))
     return mcp.stdio_client(started)
 
@@ -70,6 +75,7 @@ def in_process(repo: Repo) -> Any:
 
 def work(server: Any, task: Callable[[Agent], Any]) -> Any:
     """What the task of an agent returns that is connected to the server."""
+    import mcp
 
     async def connected() -> Any:
         async with mcp.Client(server) as client:

@@ -48,49 +48,41 @@ def losses(text: str) -> list[str]:
     return [re.findall(r"loss: (\S+)", part)[-1] for part in text.split("\n$ ") if "loss: " in part]
 
 
-def test_demo_restarts_the_first_run_with_its_own_code_and_leaves_nothing(tmpdir_of_demo: Path) -> None:
-    played = play(directory=tmpdir_of_demo)
-    assert (played.returncode, played.stderr) == (0, "")
-    first, second, edited, restarted = losses(played.stdout)
-    assert restarted == first
-    assert len({first, second, edited}) == 3
-    assert "Skipping because the following runs match this operation (--needed specified):\n  [" in played.stdout
-    assert list(tmpdir_of_demo.iterdir()) == []
-    # in a pipe, too, what came first is shown first
-    run = r"\n\$ git run train.py\nepoch 20 loss: \S+\nepoch 40 loss: \S+\ngitrun: run \w{8} completed in .*model.json.*\n\n"
-    assert len(re.findall(run, played.stdout)) == 2
-
-
-def test_demo_needs_no_home_no_identity_and_obeys_no_setting_of_the_user(tmpdir_of_demo: Path, world: Path) -> None:
+def test_demo_needs_nothing_of_the_user_restarts_the_first_run_and_leaves_nothing(tmpdir_of_demo: Path, world: Path) -> None:
     (world / "ignore").write_text("*.json\n")
     settings = HOSTILE.format(ignore=world / "ignore")
     (world / ".gitconfig").write_text(settings)
     before = sorted(world.rglob("*"))
     elsewhere = {"GIT_DIR": "/no/such/repository", "GIT_INDEX_FILE": "/no/such/index", "XDG_CONFIG_HOME": str(world)}
     played = play(directory=tmpdir_of_demo, **elsewhere)
-    assert played.returncode == 0, played.stdout + played.stderr
+    assert (played.returncode, played.stderr) == (0, "")
+    first, second, edited, restarted = losses(played.stdout)
+    assert restarted == first
+    assert len({first, second, edited}) == 3
+    assert "Skipping because the following runs match this operation (--needed specified):\n  [" in played.stdout
     assert "1 file: model.json" in played.stdout
+    assert list(tmpdir_of_demo.iterdir()) == []
     assert (sorted(world.rglob("*")), (world / ".gitconfig").read_text()) == (before, settings)
+    # in a pipe, too, what came first is shown first
+    run = r"\n\$ git run train.py\nepoch 20 loss: \S+\nepoch 40 loss: \S+\ngitrun: run \w{8} completed in .*model.json.*\n\n"
+    assert len(re.findall(run, played.stdout)) == 2
 
 
-def test_kept_demo_is_a_repository_to_go_on_in(tmpdir_of_demo: Path) -> None:
-    played = play("--keep", directory=tmpdir_of_demo)
+def test_kept_demo_on_a_terminal_is_one_stream_and_a_repository_to_go_on_in(tmpdir_of_demo: Path) -> None:
+    ours, theirs = os.openpty()
+    words = [*COMMANDS, "--keep"]
+    with subprocess.Popen(words, cwd=tmpdir_of_demo, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b"".join(iter(lambda: read(ours), b"")).decode()
+    os.close(ours)
+    assert process.returncode == 0, shown
+    assert losses(shown)[0] == losses(shown)[-1]
     (place,) = tmpdir_of_demo.iterdir()
-    assert played.stdout.endswith(f"The repository is {place}\n")
+    assert shown.endswith(f"The repository is {place}\r\n")
     repo = Repo(place)
     assert repo.git("status", "--short") == " M train.py"
     assert len(repo.run("list", check=True).stdout.splitlines()) == 3
     assert "loss: " in repo.run("train.py", "epochs=20", check=True).stdout
-
-
-def test_demo_on_a_terminal_shows_one_stream_without_a_pager(tmpdir_of_demo: Path) -> None:
-    ours, theirs = os.openpty()
-    with subprocess.Popen(COMMANDS, cwd=tmpdir_of_demo, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b"".join(iter(lambda: read(ours), b""))
-    os.close(ours)
-    assert process.returncode == 0, shown.decode()
-    assert losses(shown.decode())[0] == losses(shown.decode())[-1]
 
 
 def read(terminal: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 import pytest
 from evil_texts import EVIL
@@ -10,8 +11,9 @@ from plots_made_up import SERIES, curves_plot, points_plot
 
 from gitrun.views.plot_subjects import HISTORY
 
-pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-from gitrun.extras.figure import write_figure
+# its import takes a third of a second, in each process that collects tests
+if find_spec("matplotlib") is None:
+    pytest.skip("matplotlib is not installed", allow_module_level=True)
 
 MAGIC = {".png": b"\x89PNG\r\n", ".pdf": b"%PDF-"}
 
@@ -29,6 +31,8 @@ MAGIC = {".png": b"\x89PNG\r\n", ".pdf": b"%PDF-"}
 )
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
 def test_file_is_the_same_each_time(tmp_path, plot, ending) -> None:
+    from gitrun.extras.figure import write_figure
+
     files = [tmp_path / f"{name}{ending}" for name in ("one", "two")]
     for path in files:
         write_figure(plot, path)
