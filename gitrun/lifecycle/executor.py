@@ -247,7 +247,7 @@ def prepare_workspace(session: Session, slot: Slot, plan: Plan, inherited: Path 
         linked = free_links(session, tree, linked, outputs.kept_paths(inherited))
         restored = outputs.restore_files(inherited, tree, frozenset(lent.copies))
         beside.restore_written(inherited, tree)
-    workspace = Workspace(tree, slot.git, outputs=plan.outputs, lent=lent, bare=bare)
+    workspace = Workspace(tree, slot.git, outputs=plan.outputs, lent=lent, checkout=slot.index, bare=bare)
     if plan.definition is not None or plan.config_values:
         inputs = lifecycle.inputs.put_inputs(session, plan, tree, linked)
         linked, workspace = inputs.linked, replace(workspace, stamps=inputs.stamps)

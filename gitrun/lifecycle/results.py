@@ -44,9 +44,11 @@ def collect_results(
     if not workspace.tree.is_dir():
         ended = replace(ended, files=hand_on_files(attempt), reason=ended.reason or "its worktree was removed")
         return Collected(replace(ended, metrics=collect_metrics(attempt.live, ended, None, session.say, meter)), {})
-    status = outputs.status_of_ready_slot(workspace)
-    if not workspace.is_working_tree and status is None:
-        write_worktree_record(workspace.git, attempt.id)  # the program may have removed the `.git` file of its worktree
+    status, git, checkout = outputs.status_without_git(workspace), workspace.git, workspace.checkout
+    if not workspace.is_working_tree and (status is None or checkout):
+        # the program may have removed the `.git` file of its worktree
+        keeps_index = bool(status and checkout and checkout.is_at(git.git_dir / "index"))
+        write_worktree_record(git, attempt.id, keeps_index=keeps_index)
     top = session.git.worktree
     bound = replace(workspace, git=bind_content_git(session.git, workspace.git))
     keep = outputs.Keep(attempt.kept, attempt.inherited)

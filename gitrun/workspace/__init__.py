@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from gitrun.workspace import reflink as reflink
     from gitrun.workspace import run_files as run_files
     from gitrun.workspace import session as session
+    from gitrun.workspace import slot_index as slot_index
     from gitrun.workspace import slot_watch as slot_watch
     from gitrun.workspace import slots as slots
+    from gitrun.workspace import survey as survey
     from gitrun.workspace import tensorboard as tensorboard
     from gitrun.workspace import workspace as workspace
     from gitrun.workspace import worktree_records as worktree_records

@@ -16,6 +16,7 @@ from gitrun.lazy import shutil
 from gitrun.model.run import PARENT, kept_name
 from gitrun.workspace.erase import erase, is_directory
 from gitrun.workspace.links import is_cache, make_parents
+from gitrun.workspace.worktree_records import replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def link_siblings(top: Path | None, tree: Path) -> None:
             steady.append(line)
     if set(steady) != verified and steady:
         # a run that is killed here leaves stamps that fit nothing, and every link is looked at again
-        verified_file(tree).write_bytes(b"\n".join(steady))
+        replace_file(os.fsencode(verified_file(tree)), b"\n".join(steady), atomic=False)
 
 
 def verified_file(tree: Path) -> Path:

@@ -23,8 +23,9 @@ from gitrun.workspace import beside
 from gitrun.workspace.erase import erase
 from gitrun.workspace.links import is_cache, make_parents
 from gitrun.workspace.manifest import is_untouched
-from gitrun.workspace.ready_slots import find_extras, find_ready, remember, remembered_slots, status_without_changes
+from gitrun.workspace.ready_slots import find_extras, find_ready, remember, status_without_changes
 from gitrun.workspace.slots import slot_directory
+from gitrun.workspace.survey import survey_checkout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,15 +121,18 @@ def collect_outputs(
     return Produced(changes, tuple(sorted(files.values(), key=lambda file: file.path)), status, tuple(lost))
 
 
-def status_of_ready_slot(workspace: Workspace) -> WorktreeStatus | None:
-    """Returns that the program has left nothing but caches in a slot that was ready; None if only git can tell."""
-    if not workspace.is_working_tree and remembered_slots(workspace.git) is not None:
-        directory = slot_directory(workspace.tree)
-        ready = find_ready(workspace.git, directory)
-        added_files = find_extras(os.fsencode(workspace.tree), ready) if ready else None
-        remember(workspace.git, directory, replace(ready, extras=tuple(added_files[0])) if ready and added_files else None)
-        if added_files and not added_files[0]:
-            return status_without_changes(added_files[1])
+def status_without_git(workspace: Workspace) -> WorktreeStatus | None:
+    """Returns that the program has left nothing but caches in its slot; None if only git can tell what it has changed."""
+    if workspace.is_working_tree:
+        return None
+    top, directory = os.fsencode(workspace.tree), slot_directory(workspace.tree)
+    if ready := find_ready(workspace.git, directory):
+        added_files = find_extras(top, ready)
+        remember(workspace.git, directory, replace(ready, extras=tuple(added_files[0])) if added_files else None)
+        return status_without_changes(added_files[1]) if added_files and not added_files[0] else None
+    lent, survey = workspace.lent, workspace.checkout and survey_checkout(top, workspace.checkout, workspace.lent, None)
+    if survey and not survey.foreign and (survey.copies, survey.links) == (lent.copies, lent.links):
+        return status_without_changes(survey.caches)
     return None
 
 

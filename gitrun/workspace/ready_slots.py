@@ -13,14 +13,10 @@ import time
 
 from gitrun import workspace
 from gitrun.dataclass import dataclass, field
-from gitrun.git.objects import Objects, parse_tree
 from gitrun.git.status import WorktreeStatus
-from gitrun.model.object_format import format_of
-from gitrun.model.run import DIRECTORY
-from gitrun.model.tree import FILE, TREE
 from gitrun.workspace.lending import RACY, stamp_of
 from gitrun.workspace.links import CACHES
-from gitrun.workspace.worktree_records import replace_file
+from gitrun.workspace.slot_index import MOST_FILES, RECORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,42 +24,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
-    from gitrun.git.objects import Entry
-    from gitrun.model.object_format import ObjectFormat
     from gitrun.workspace.lending import Lending, Stamp
     from gitrun.workspace.manifest import Manifest
+    from gitrun.workspace.slot_index import SlotIndex
     from gitrun.workspace.slot_watch import SlotWatch
-
-RECORD = os.fsencode(DIRECTORY)
-MOST_FILES = 20_000
-"""Files above which git examines a slot faster than this process."""
-STAT_DATA = 40
-"""Bytes of an index entry before the object id: times, device, inode, mode, owner, size."""
-TWICE = -2
-"""Place of what is in an index twice."""
-LONGEST_NAME = 255
-"""Bytes of a path whose length fits into the second byte of an entry's flags."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptTree:
-    """The tree of an attempt: its id, its entries without the record, and the record's tree with its blobs by name."""
-
-    id: str
-    source: Mapping[bytes, Entry]
-    record: str
-    blobs: Mapping[bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ReadySlot:
-    """The contents of a slot: the attempt's tree, lent files, and names, modes and stamps as a lease has left them.
+    """The contents of a slot: git's index of an attempt, lent files, and names, modes and stamps as a lease has left them.
 
     `extras` are paths that a program has added since, without caches. `leased` is the stamp of the lock that every lease of
     the slot touches; None while it is leased.
     """
 
-    tree: AttemptTree
+    index: SlotIndex
     lending: Lending
     manifest: Manifest
     directories: Mapping[bytes, tuple[int, int]]
@@ -74,8 +49,6 @@ class ReadySlot:
     leased: Stamp | None = None
     watch: SlotWatch | None = field(default=None, compare=False)
     """Tells in which directories something has happened; None: look at all."""
-    places: dict[bytes, int] = field(default_factory=dict, compare=False)
-    """Where the index of the slot had what a lease replaces, by path; trees are named by their own paths with a slash."""
 
 
 def remembered_slots(git: Git) -> dict[object, object] | None:
@@ -98,31 +71,14 @@ def remember(git: Git, directory: Path, ready: ReadySlot | None) -> None:
             slots[directory] = ready
 
 
-def read_attempt_tree(git: Git, attempt_id: str) -> AttemptTree | None:
-    """Returns the tree of an attempt; None if its record is no flat directory of files."""
-    with Objects(git) as objects:
-        top = objects.read(f"{attempt_id}^{{tree}}")
-        source = dict(parse_tree(top.data, git.object_format.size)) if top and top.data is not None else {}
-        record = source.pop(RECORD, None)
-        if top is None or record is None or record.mode != TREE:
-            return None
-        inner = objects.tree(record.id)
-    blobs = {name: entry.id for name, entry in inner.items() if entry.mode == FILE}
-    return AttemptTree(top.id, source, record.id, blobs) if len(blobs) == len(inner) else None
-
-
-def describe_slot(
-    slot: Git, attempt_id: str, tracked: frozenset[bytes], lending: Lending | None, manifest: Manifest
-) -> ReadySlot | None:
+def describe_slot(slot: Git, index: SlotIndex, lending: Lending, manifest: Manifest) -> ReadySlot | None:
     """Returns what is in the worktree of `slot` right after a lease; None if it cannot be recognized again.
 
     That is so if it holds a submodule, too many files, or files so young that a change could keep their stamps.
     """
-    files, top = {*tracked, *manifest.copies, *manifest.links}, os.fsencode(slot.worktree or "")
-    if remembered_slots(slot) is None or lending is None or lending.bare or len(files) > MOST_FILES:
-        return None
-    tree = read_attempt_tree(slot, attempt_id)
-    if tree is None:
+    tracked, top = index.layout.entries, os.fsencode(slot.worktree or "")
+    files = {*tracked, *manifest.copies, *manifest.links}
+    if remembered_slots(slot) is None or len(files) > MOST_FILES:
         return None
     names = list_names(files, manifest.directories)
     # before anything is looked at, so that no change is missed
@@ -139,7 +95,7 @@ def describe_slot(
             return None
     modes = {path: mode_and_inode(top + b"/" + path) for path in names}
     frozen = {path: frozenset(stamp) for path, stamp in names.items()}
-    return ReadySlot(tree, lending, manifest, modes, frozen, stamps, watch=watch)
+    return ReadySlot(index, lending, manifest, modes, frozen, stamps, watch=watch)
 
 
 def list_names(files: Iterable[bytes], directories: Iterable[bytes]) -> dict[bytes, set[bytes]]:
@@ -218,87 +174,3 @@ def has_stamps(full_path: bytes, stamps: Mapping[bytes, Stamp]) -> bool:
 def status_without_changes(caches: Iterable[bytes]) -> WorktreeStatus:
     """Returns what git would say of a slot in which there is nothing new but caches."""
     return WorktreeStatus(None, None, (), (), (), (), (), tuple(path + b"/" for path in sorted(caches)), ())
-
-
-def write_record(git: Git, top: bytes, tree: AttemptTree) -> None:
-    """Writes the record's files into the worktree. Raises GitFailed, OSError."""
-    with Objects(git) as objects:
-        contents = objects.read_many(list(tree.blobs.values()))
-    for name, blob in zip(tree.blobs, contents, strict=True):
-        if blob is None or blob.data is None:
-            raise FileNotFoundError(f"{tree.blobs[name]} is not here")
-        # half of it has other times than in the index, so the next lease writes it again
-        replace_file(top + b"/" + RECORD + b"/" + name, blob.data, atomic=False)
-
-
-def replace_in_index(index: bytes, top: bytes, ready: ReadySlot, after: AttemptTree) -> bytes | None:
-    """Returns git's index with the record of `after` in place of that of the ready slot; None if it is not as expected.
-
-    Only object ids and the stats of these files change, in entries of versions 2 and 3 and in the cache of trees (TREE). Paths
-    keep their lengths, so that nothing moves.
-    """
-    before, places = ready.tree, ready.places
-    data, object_format = bytearray(index), format_of(after.id)
-    size = object_format.size
-    for name, blob in before.blobs.items():
-        path = RECORD + b"/" + name
-        if len(path) > LONGEST_NAME:
-            return None
-        at = find_once(data, bytes.fromhex(blob) + bytes([0, len(path)]) + path + b"\0", places.get(path, -1))
-        if at < STAT_DATA:
-            return None
-        data[at - STAT_DATA : at] = pack_stat(os.lstat(top + b"/" + path))
-        data[at : at + size] = bytes.fromhex(after.blobs[name])
-        places[path] = at
-    for path, old_tree, new_tree in ((b"/", before.id, after.id), (RECORD + b"/", before.record, after.record)):
-        at = find_once(data, bytes.fromhex(old_tree), places.get(path, -1))
-        if at == TWICE:
-            return None
-        if at >= 0:  # absent where git has not cached the tree
-            data[at : at + size] = bytes.fromhex(new_tree)
-            places[path] = at
-    if any(data[-size:]):  # zeros if `index.skipHash` is set
-        data[-size:] = object_format.hash(bytes(data[:-size])).digest()
-    return bytes(data)
-
-
-def list_index(index: bytes, object_format: ObjectFormat) -> list[bytes] | None:
-    """Returns the paths in git's index, in its order; None if only git can read it, or reads it faster.
-
-    Reads versions 2 and 3 (gitformat-index(5)), without extensions that change the meaning of entries.
-    """
-    version, count = (int.from_bytes(index[at : at + 4], "big") for at in (4, 8))
-    if not index.startswith(b"DIRC") or version not in {2, 3} or count > MOST_FILES:
-        return None
-    at, paths = 12, list[bytes]()
-    for _ in range(count):
-        flags = at + STAT_DATA + object_format.size
-        # two more bytes of flags, if a bit says so
-        start = flags + (4 if index[flags] & 0x40 else 2)
-        end = index.index(b"\0", start)
-        paths.append(index[start:end])
-        # one to eight NUL bytes fill an entry up to a multiple of eight
-        at += (end - at + 8) & -8
-    while at < len(index) - object_format.size:
-        # git must know an extension whose name begins with a small letter: `link` of a split index, `sdir` of a sparse one
-        if index[at : at + 1].islower():
-            return None
-        at += 8 + int.from_bytes(index[at + 4 : at + 8], "big")
-    return paths
-
-
-def find_once(data: bytearray, part: bytes, guess: int) -> int:
-    """Returns where the part is, perhaps at the guess; -1 if it is not there, and TWICE if it is there more than once."""
-    if guess >= 0 and data.startswith(part, guess):
-        return guess
-    at = data.find(part)
-    return TWICE if at >= 0 and data.find(part, at + 1) >= 0 else at
-
-
-def pack_stat(status: os.stat_result) -> bytes:
-    """Returns the stat of a regular file as git's index has it (gitformat-index(5))."""
-    times = (divmod(moment, 10**9) for moment in (status.st_ctime_ns, status.st_mtime_ns))
-    numbers = [part for pair in times for part in pair]
-    # git knows one mode of files that are not executable
-    numbers += [status.st_dev, status.st_ino, 0o100644, status.st_uid, status.st_gid, status.st_size]
-    return b"".join((number & 0xFFFFFFFF).to_bytes(4, "big") for number in numbers)

@@ -28,15 +28,9 @@ from gitrun.workspace.exact_files import has_own_filters, list_differing, match_
 from gitrun.workspace.lending import stamp_of
 from gitrun.workspace.links import CACHES, remove_empty_parents
 from gitrun.workspace.manifest import Manifest, keep_wanted, lend_files, read_manifest, write_manifest
-from gitrun.workspace.ready_slots import (
-    describe_slot,
-    find_ready,
-    list_index,
-    read_attempt_tree,
-    remember,
-    replace_in_index,
-    write_record,
-)
+from gitrun.workspace.ready_slots import describe_slot, find_ready, remember
+from gitrun.workspace.slot_index import check_out_record, find_layout, read_attempt_tree, read_slot_index
+from gitrun.workspace.survey import survey_checkout, survey_slot
 from gitrun.workspace.worktree_records import replace_file, worktree_record, write_worktree_record
 
 TYPE_CHECKING = False
@@ -49,15 +43,18 @@ if TYPE_CHECKING:
     from gitrun.git.locks import Lock
     from gitrun.git.status import WorktreeStatus
     from gitrun.workspace.lending import Lending, Stamp
+    from gitrun.workspace.slot_index import SlotIndex
+    from gitrun.workspace.survey import Survey
 
-TREE = "tree"
+TREE, EXACT = "tree", "exact"
 # train.cpython-311.pyc
 TAG = lazy_pattern(rb"\.(?:cpython|pypy|graalpy)")
-# a slot has no fsmonitor, no reflog (it would keep deleted runs reachable), links for submodules, and an unsplit index
+# a slot has no fsmonitor, no reflog (it would keep deleted runs reachable), links for submodules, and a whole index
 STEADY = {
     "core.fsmonitor": "false",
     "core.logallrefupdates": "false",
     "core.splitindex": "false",
+    "index.skiphash": "false",
     "submodule.recurse": "false",
 }
 
@@ -78,7 +75,8 @@ class Slot:
     """A leased slot; a context manager. `tree` is the worktree, `git` is bound to it.
 
     `content` is like `git`, for commands that read or write contents. `user` is bound to the user's own worktree.
-    `manifest` records what is lent. `unsteady` are lent files whose originals changed while they were copied.
+    `manifest` records what is lent. `unsteady` are lent files whose originals changed while they were copied. `index` tells
+    how git has checked out the tracked files; None if only git can tell what a program changes.
     """
 
     def __init__(self, git: Git, directory: Path, lock: Lock, *, is_full: bool = False) -> None:
@@ -86,6 +84,7 @@ class Slot:
         self.tree = worktree_path(directory, git.worktree or git.common_dir)
         self.user = git
         self.manifest, self.unsteady = Manifest(), tuple[bytes, ...]()
+        self.index: SlotIndex | None = None
         self.git = replace(bind_git(git, self.tree, is_full=is_full), held_files=(lock.descriptor,))
         self.content = bind_content_git(git, self.git)
         self._lock = lock
@@ -277,34 +276,30 @@ def reuse_slot(slot: Slot, attempt_id: str, lending: Lending) -> bool:
     ready, idle = find_ready(slot.user, slot.directory), read_idle(slot.directory)
     if ready is None or idle is None or ready.lending != lending or ready.leased != slot.leased:
         return False
-    after = read_attempt_tree(slot.user, attempt_id)
-    if after is None or after.source != ready.tree.source or after.blobs.keys() != ready.tree.blobs.keys():
+    path, tree = slot.directory / "index", read_attempt_tree(slot.user, attempt_id)
+    # a `git status` may have written it again
+    index = ready.index if path.read_bytes() == ready.index.data else read_slot_index(path, slot.user.object_format)
+    if index is None or tree is None or not index.is_of(tree):
         return False
     since, top = slot.begin(), os.fsencode(slot.tree)
     remember(slot.user, slot.directory, None)
     write_worktree_record(slot.git, attempt_id, keeps_index=True)
-    for path in ready.extras:
-        erase(top + b"/" + path)
-    write_record(slot.user, top, after)
-    index = replace_in_index((slot.directory / "index").read_bytes(), top, ready, after)
-    if index is None:
-        return False
-    # half of it would not fit the checksum, which is zero with `index.skipHash`
-    has_checksum = any(index[-slot.user.object_format.size :])
-    replace_file(os.fsencode(slot.directory) + b"/index", index, atomic=not has_checksum)
+    for extra in ready.extras:
+        erase(top + b"/" + extra)
+    index = check_out_record(slot.user, top, index, tree, since)
     for cache in map(os.fsencode, idle.caches):
         if cache.rpartition(b"/")[0] in ready.names:  # others went with the directories that a program had added
             prune_bytecode(os.path.realpath(top), cache, since)
     slot.manifest = ready.manifest
     beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
-    copy_index(slot.directory / "index", slot.git.git_dir / "index")
-    remember(slot.user, slot.directory, replace(ready, tree=after, extras=(), leased=None))
+    copy_index(path, slot.git.git_dir / "index")
+    remember(slot.user, slot.directory, replace(ready, index=index, extras=(), leased=None))
     return True
 
 
 def update_slot(slot: Slot, attempt_id: str, lending: Lending | None, idle: Idle | None = None) -> None:
     """Brings the slot, which holds what `idle` says (None: unknown), to the attempt and lending. Raises GitFailed, OSError."""
-    since, caches = slot.begin(), frozenset(map(os.fsencode, idle.caches if idle else ()))
+    since, caches, slot.index = slot.begin(), frozenset(map(os.fsencode, idle.caches if idle else ())), None
     place_worktree(slot.tree)
     # left by a git that was killed
     (slot.directory / "index.lock").unlink(missing_ok=True)
@@ -312,24 +307,18 @@ def update_slot(slot: Slot, attempt_id: str, lending: Lending | None, idle: Idle
     if not is_sparse(slot.git) and sparse_patterns(slot.git).exists():  # git would not write files that it once left out
         sparse_patterns(slot.git).unlink()
         (slot.directory / "index").unlink(missing_ok=True)
-    if slot.content == slot.git:
-        # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
-        slot.git.run("checkout", "--quiet", "--force", "--detach", attempt_id, "--")
-    else:
-        # `content` is bound to the user's git directory, whose HEAD a checkout would move
-        slot.content.run("read-tree", "--reset", "-u", attempt_id)
-    if is_sparse(slot.git):
-        check_out_hidden(slot.content, attempt_id)
     manifest = read_manifest(slot.directory)
-    listing = list_tracked(slot)
-    tracked = frozenset(listing)
-    manifest_wanted = keep_wanted(manifest, lending) if lending else manifest
-    kept_paths = remove_foreign(slot, tracked, manifest_wanted, caches)
+    wanted = keep_wanted(manifest, lending) if lending else manifest
+    survey = reuse_checkout(slot, attempt_id, wanted, caches, since)
+    tracked = list(slot.index.layout.entries) if slot.index else check_out(slot, attempt_id)
+    survey = survey or remove_foreign(slot, tracked, wanted, caches)
+    kept_paths = replace(wanted, copies=survey.copies, links=survey.links)
+    converts = slot.index is None and may_convert(slot.user, tracked)
     for path in lending.bare if lending else ():
         replace_module_link(os.fsencode(slot.tree) + b"/" + path)
     if lending and slot.user.worktree:
         match_modes(slot.user, slot.git, tracked)
-        match_or_check_out(slot, tracked, is_exact=lending.exact, converts=may_convert(slot.user, listing))
+        match_or_check_out(slot, frozenset(tracked), is_exact=lending.exact, converts=converts)
     # deepest first: when a directory goes, a cache above it may be the last thing there
     for cache in sorted(caches, key=lambda path: -path.count(b"/")):
         prune_bytecode(os.path.realpath(os.fsencode(slot.tree)), cache, since)
@@ -342,14 +331,60 @@ def update_slot(slot: Slot, attempt_id: str, lending: Lending | None, idle: Idle
     if lending:
         beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
     copy_index(slot.directory / "index", slot.git.git_dir / "index")
-    is_plain = slot.content == slot.git and not is_sparse(slot.git)
-    remember(slot.user, slot.directory, describe_slot(slot.git, attempt_id, tracked, lending, kept_paths) if is_plain else None)
+    if lending and not lending.bare and writes_whole_trees(slot):
+        index = slot.index or read_slot_index(slot.directory / "index", slot.git.object_format)
+        slot.index = None if converts else index
+        remember(slot.user, slot.directory, describe_slot(slot.git, index, lending, kept_paths) if index else None)
 
 
-def list_tracked(slot: Slot) -> list[bytes]:
-    """Returns the paths in the slot's index, which git has just written. Raises GitFailed, OSError."""
-    paths = list_index((slot.directory / "index").read_bytes(), slot.git.object_format)
-    return slot.git.run("ls-files", "-z")[:-1].split(b"\0") if paths is None else paths
+def writes_whole_trees(slot: Slot) -> bool:
+    """Returns whether a checkout in the slot writes whole trees, without filters of the user's."""
+    return slot.content == slot.git and not is_sparse(slot.git)
+
+
+def reuse_checkout(slot: Slot, attempt_id: str, wanted: Manifest, caches: frozenset[bytes], since: int) -> Survey | None:
+    """Checks out the record alone, and removes what is foreign, if the slot, leased at `since`, has the source of the attempt.
+
+    Returns what was there; None if git has to look at the slot, which is as it was. Raises GitFailed, OSError.
+    """
+    path, top = slot.directory / "index", os.fsencode(slot.tree)
+    index = read_slot_index(path, slot.git.object_format)
+    if (
+        index is None
+        or not writes_whole_trees(slot)
+        or (slot.directory / EXACT).exists()
+        or may_convert(slot.user, index.layout.entries)
+    ):
+        return None
+    tree = read_attempt_tree(slot.user, attempt_id)
+    survey = survey_checkout(top, index, wanted, caches) if tree and index.is_of(tree) else None
+    if survey and tree:
+        for extra in survey.foreign:
+            erase(extra)
+        slot.index = check_out_record(slot.user, top, index, tree, since)
+    return survey
+
+
+def remove_foreign(slot: Slot, tracked: Iterable[bytes], wanted: Manifest, caches: frozenset[bytes]) -> Survey:
+    """Removes everything that is neither tracked, nor a cache to keep, nor a lent file that is wanted and untouched."""
+    survey = survey_slot(os.fsencode(slot.tree), frozenset(tracked), wanted, caches)
+    for path in survey.foreign:
+        erase(path)
+    return survey
+
+
+def check_out(slot: Slot, attempt_id: str) -> list[bytes]:
+    """Lets git check out the attempt. Returns the paths in the index. Raises GitFailed, OSError."""
+    if slot.content == slot.git:
+        # a quarter cheaper than `read-tree --reset -u`; HEAD is there already
+        slot.git.run("checkout", "--quiet", "--force", "--detach", attempt_id, "--")
+    else:
+        # `content` is bound to the user's git directory, whose HEAD a checkout would move
+        slot.content.run("read-tree", "--reset", "-u", attempt_id)
+    if is_sparse(slot.git):
+        check_out_hidden(slot.content, attempt_id)
+    layout = find_layout((slot.directory / "index").read_bytes(), slot.git.object_format)
+    return list(layout.entries) if layout else slot.git.run("ls-files", "-z")[:-1].split(b"\0")
 
 
 def place_worktree(tree: Path) -> None:
@@ -461,7 +496,7 @@ def prune_bytecode(top: bytes, cache: bytes, since: int) -> None:
 
 def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool, converts: bool) -> None:
     """Gives files the user's exact bytes (`is_exact`), or checks out again the files for which an earlier run did that."""
-    record = slot.directory / "exact"
+    record = slot.directory / EXACT
     before = frozenset(record.read_bytes().split(b"\0")) & tracked if record.exists() else frozenset()
     if is_exact and converts:
         paths = list_differing(slot.user, slot.content, tracked)
@@ -477,56 +512,11 @@ def match_or_check_out(slot: Slot, tracked: frozenset[bytes], *, is_exact: bool,
         record.unlink()
 
 
-def remove_foreign(slot: Slot, tracked: frozenset[bytes], manifest: Manifest, caches: frozenset[bytes]) -> Manifest:
-    """Removes everything that is neither tracked, nor a cache to keep, nor a lent file that is wanted and untouched.
-
-    Walks over the slot once. Returns what is already lent.
-    """
-    top = os.fsencode(slot.tree)
-    parents = list_parents(tracked) | list_parents(manifest.copies) | list_parents(manifest.links)
-    parents |= {*manifest.directories, *list_parents(manifest.directories)}
-    copies, links = {}, {}
-    queue = [b""]
-    for directory in queue:
-        above = directory + b"/" if directory else b""
-        with os.scandir(top + b"/" + directory if directory else top) as entries:
-            entries_here = list(entries)
-        for entry in entries_here:
-            path = above + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                # a tracked directory is a submodule
-                if path in parents or path in tracked:
-                    queue.append(path)
-                elif path not in caches and path != b".git":
-                    erase(entry.path)
-            elif path in tracked or path == b".git":
-                if not (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
-                    erase(entry.path)
-            elif path in manifest.copies and stamp_of(entry.stat(follow_symlinks=False)) == manifest.copies[path][1]:
-                copies[path] = manifest.copies[path]
-            elif path in manifest.links and entry.is_symlink() and os.readlink(entry.path) == manifest.links[path]:
-                links[path] = manifest.links[path]
-            else:
-                erase(entry.path)
-    return replace(manifest, copies=copies, links=links)
-
-
 def replace_module_link(path: bytes) -> None:
     """Replaces a link that an earlier run had for a submodule by an empty directory. git leaves such links in place."""
     if os.path.islink(path):
         os.unlink(path)
         os.mkdir(path)
-
-
-def list_parents(paths: Iterable[bytes]) -> set[bytes]:
-    """Returns all directories above these paths."""
-    parents = set[bytes]()
-    for path in paths:
-        above = path.rpartition(b"/")[0]
-        while above and above not in parents:
-            parents.add(above)
-            above = above.rpartition(b"/")[0]
-    return parents
 
 
 def is_older(source: bytes, since: int) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitrun.git.exe import Git
+    from gitrun.workspace.slot_index import SlotIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Workspace:
     """Paths, directories and patterns that are recorded even if git ignores them."""
     lent: Manifest = Manifest()
     """Copies of ignored files of the user's working tree."""
+    checkout: SlotIndex | None = None
+    """How git has checked out the tracked files of a slot; None if only git can tell."""
     bare: tuple[bytes, ...] = ()
     """Directories of submodules of which the source has only the commit. git does not search them."""
 

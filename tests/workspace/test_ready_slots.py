@@ -13,10 +13,6 @@ from litter import LITTER, LOOK, contents
 from sampled import sampled
 
 from gitrun import Project
-from gitrun.git.exe import open_repository
-from gitrun.workspace.lending import NO_LENDING
-from gitrun.workspace.manifest import Manifest
-from gitrun.workspace.ready_slots import ReadySlot, list_index, read_attempt_tree, replace_in_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,22 +85,6 @@ def test_index_of_any_version_is_right_or_left_to_git(repo, version) -> None:
     assert done.stdout.splitlines()[0::2] == ["1   True", "2   True", "3   True", "4   True"]
 
 
-def test_an_index_with_other_entries_is_left_to_git(repo) -> None:
-    repo.run("look.py", "n=[1,2]", env={"LITTER": ""}, check=True)
-    git = open_repository(repo.path, os.environ)
-    one, other = (read_attempt_tree(git, run.id) for run in trials(repo))
-    slot = repo.path / ".git" / "gitrun" / "slots" / "0"
-    top = os.fsencode(slot / "tree" / repo.path.parent.name / repo.path.name)
-    index = (slot / "index").read_bytes()
-    slots = [ReadySlot(tree, NO_LENDING, Manifest(), {}, {}, {}) for tree in (one, other)]
-    assert replace_in_index(index, top, slots[0], other) is None
-    changed = replace_in_index(index, top, slots[1], one)
-    assert changed != index
-    assert replace_in_index(changed, top, slots[0], other) == index
-    # the places are those of another index by now
-    assert replace_in_index(index[:12] + bytes(200) + index[12:], top, slots[1], one) is not None
-
-
 @pytest.mark.usefixtures("started")
 @with_files
 def test_a_clean_trial_starts_no_git(repo, tmp_path) -> None:
@@ -118,30 +98,3 @@ def test_a_clean_trial_starts_no_git(repo, tmp_path) -> None:
         assert f"{count} of {count} trials completed" in done.stderr
         counts.append(len(gits(trace)))
     assert counts[1] - counts[0] <= 2, counts
-
-
-def tracked_paths(repo) -> tuple[list[bytes] | None, list[bytes]]:
-    """The paths in the index as they are read here, and as git lists them."""
-    git = open_repository(repo.path, os.environ)
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repo.path, capture_output=True, check=True).stdout
-    return list_index((git.git_dir / "index").read_bytes(), git.object_format), listed[:-1].split(b"\0")
-
-
-def test_paths_in_an_index_are_read_as_git_lists_them(repo) -> None:
-    for name in ("x" * 255, "d/" + "y" * 200, *("z" * length for length in range(1, 20)), "\n", '\u00e9 "'):
-        repo.write(name, "1")
-    repo.git("add", ".")
-    here, listed = tracked_paths(repo)
-    assert here == listed
-    # version 3 has more flags for a file that is only intended to be added
-    repo.write("later", "1")
-    repo.git("add", "--intent-to-add", "later")
-    here, listed = tracked_paths(repo)
-    assert here == listed
-    assert b"later" in listed
-
-
-@pytest.mark.parametrize("words", [("--index-version", "4"), ("--split-index",)], ids=" ".join)
-def test_an_index_of_another_form_is_left_to_git(repo, words) -> None:
-    repo.git("update-index", *words)
-    assert tracked_paths(repo)[0] is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -82,6 +83,35 @@ def test_a_killed_run_leaves_a_slot_that_is_clean_for_the_next(repo):
         os.kill(started.pid, signal.SIGKILL)
     assert "left" not in repo.run("look.py", check=True).stdout
     assert repo.run("cat", "2", "-p", "left", check=True).stdout == "left\n"
+
+
+def gits(repo: Repo, tmp_path: Path, *words: str) -> list[str]:
+    """The gits that a run starts in its slot, by their first words."""
+    trace = tmp_path / "trace"
+    trace.unlink(missing_ok=True)
+    repo.run(*words, env={"GIT_TRACE2_EVENT": str(trace)}, check=True)
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    started = [event["argv"] for event in events if event["event"] == "start"]
+    return [next(word for word in VERBS if word in argv) for argv in started if any("/slots/0/" in word for word in argv)]
+
+
+VERBS = ("checkout", "status", "read-tree", "ls-files", "diff-tree", "hash-object")
+
+
+def test_a_second_run_of_the_same_source_starts_no_git_in_its_slot(repo, tmp_path):
+    repo.write("quiet.py", "x = 1\nprint(x)\n")
+    repo.write("cache.py", "import os\nos.makedirs('d/__pycache__', exist_ok=True)\nopen('d/__pycache__/f.pyc', 'w')\n")
+    repo.run("quiet.py", check=True)
+    assert gits(repo, tmp_path, "quiet.py", "x=2") == []
+    assert gits(repo, tmp_path, "cache.py") == []
+    assert gits(repo, tmp_path, "--restart", "1") == []
+    assert gits(repo, tmp_path, "--", "touch", "new") == ["status", "hash-object"]
+    assert gits(repo, tmp_path, "quiet.py") == []
+    repo.write("d/f", "other")
+    assert gits(repo, tmp_path, "quiet.py") == ["checkout"]
+    assert gits(repo, tmp_path, "--", "touch", "d/f") == []
+    assert gits(repo, tmp_path, "--", "sh", "-c", "echo more >> d/f") == ["status", "hash-object"]
+    assert gits(repo, tmp_path, "quiet.py") == ["checkout"]
 
 
 def test_the_slot_of_a_dead_run_waits_for_its_recovery(repo):
