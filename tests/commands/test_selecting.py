@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sampled import sampled
+from templates import made_once
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -101,6 +102,14 @@ def test_format_is_a_line_a_run_or_ends_with_nul(four) -> None:
     assert four.run("list", "--format", "%(flag:x)", "-z", "-n", "2").stdout == "4\x003\x00"
 
 
+@pytest.fixture
+@made_once
+def ran(repo: Repo) -> Repo:
+    """A repository with one run."""
+    repo.run("echo.py", check=True)
+    return repo
+
+
 @pytest.mark.parametrize(
     "form",
     sampled(12, [
@@ -114,20 +123,18 @@ def test_format_is_a_line_a_run_or_ends_with_nul(four) -> None:
     ]),
 )  # fmt: skip
 @pytest.mark.parametrize("colour", ["always", "never"])
-def test_format_says_what_git_says(repo, form, colour) -> None:
-    repo.run("echo.py", check=True)
+def test_format_says_what_git_says(ran, form, colour) -> None:
     words = ("for-each-ref", f"--color={colour}", f"--format={form}", "refs/runs/")
-    wanted = subprocess.run(["git", *words], cwd=repo.path, capture_output=True, check=True).stdout
-    assert repo.run_bytes("list", f"--color={colour}", "--format", form).stdout == wanted
+    wanted = subprocess.run(["git", *words], cwd=ran.path, capture_output=True, check=True).stdout
+    assert ran.run_bytes("list", f"--color={colour}", "--format", form).stdout == wanted
 
 
 @pytest.mark.parametrize(
     "form", sampled(4, ["%(refname", "%(if)a", "%(then)", "%(if)a%(then)b", "%(align:x)a%(end)", "%(color:mauve)", "%(end)"])
 )
-def test_format_that_git_refuses_is_refused(repo, form) -> None:
-    repo.run("echo.py", check=True)
+def test_format_that_git_refuses_is_refused(ran, form) -> None:
     assert subprocess.run(
-        ["git", "for-each-ref", f"--format={form}"], cwd=repo.path, capture_output=True, check=False
+        ["git", "for-each-ref", f"--format={form}"], cwd=ran.path, capture_output=True, check=False
     ).returncode
-    ended = repo.run("list", "--format", form)
+    ended = ran.run("list", "--format", form)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (129, "", 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 from archived_runs import archive, fold, refs, repository_of
 from clones import clone
 from repository import Repo
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.model.run import ARCHIVE, INCOMING, RUNS
@@ -34,20 +36,37 @@ def there(repo: Repo, under: str) -> list[str]:
     return [line.split()[1].removeprefix(under) for line in repo.git("ls-remote", "origin", f"{under}*").splitlines()]
 
 
+@dataclass(frozen=True)
+class Pushed:
+    """A repository and the remote that it was pushed to."""
+
+    many: Repo
+    remote: Repo
+
+
 @pytest.fixture
-def many(tmp_path, monkeypatch) -> Repo:
+@place_made_once
+def pushed(tmp_path) -> Pushed:
     """A repository with 300 runs in a pushed archive, 20 of them in each of its commits."""
-    monkeypatch.setattr(folding, "SIZE", 20)
     repo = repository_of(tmp_path / "many", 300)
     repo.git("init", "--quiet", "--bare", "../remote.git")
     repo.git("remote", "add", "origin", "../remote.git")
     project = Project(repo.path)
     project.sharing.trust(list(refs(repo)))
-    archive_runs(project.git, project.list_runs()[::-1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folding, "SIZE", 20)
+        archive_runs(project.git, project.list_runs()[::-1])
     repo.run("push", "--no-scan", check=True)
     # fetched and pushed objects are in packs, whose use git can log
     repo.git("-C", "../remote.git", "repack", "-q", "-a", "-d")
-    return repo
+    return Pushed(repo, Repo(tmp_path / "remote.git"))
+
+
+@pytest.fixture
+def many(pushed, monkeypatch) -> Repo:
+    """The repository; what is archived of it now is again in commits of 20 runs."""
+    monkeypatch.setattr(folding, "SIZE", 20)
+    return pushed.many
 
 
 def reads(log: Path, place: str) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import looked_at
 from clones import Team, make_team, tip
+from templates import place_made_once
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -27,6 +28,7 @@ BETTER = TRAIN.replace("loss *= 1 - lr", "loss *= (1 - lr) ** 2")
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path) -> Team:
     """Ann has our hooks, the server its own; Ann's branch `faster` is pushed, with the run that its one commit names."""
     team = make_team(tmp_path)

@@ -50,10 +50,11 @@ def test_metrics_of_ten_attempts_do_not_mix(repo) -> None:
     repo.run("fit.py", check=True)
     for number in range(2, 11):
         repo.run("--restart", "1", f"lr={number}", check=True)
-    for number, attempt in enumerate(shown(repo)["attempts"], 1):
+    run = shown(repo)
+    for number, attempt in enumerate(run["attempts"], 1):
         lr = number if number > 1 else 0.1
         assert attempt["metrics"]["loss"] == pytest.approx(lr)
-        record = repo.git("log", "--format=%H", "-1", f"--grep=loss={lr:g}", f"runs/{shown(repo)['id']}")
+        record = repo.git("log", "--format=%H", "-1", f"--grep=loss={lr:g}", f"runs/{run['id']}")
         lines = [json.loads(line) for line in repo.git("show", f"{record}:.gitrun/metrics.jsonl").splitlines()]
         assert [line["loss"] for line in lines if "loss" in line] == pytest.approx([lr * 3, lr * 2, lr])
         assert len([line for line in lines if "eval/acc" in line]) == 3

@@ -153,7 +153,7 @@ def test_patterns_of_settings_and_of_the_entry_are_searched_for_too(repo) -> Non
 
 
 def test_very_many_logged_points_are_bounded_and_the_bound_is_said(repo) -> None:
-    count = 300_000
+    count = 100_000
     repo.write(
         "p.py",
         "import json, os\nwith open(os.environ['GITRUN_METRICS'], 'w') as log:\n"
@@ -164,7 +164,7 @@ def test_very_many_logged_points_are_bounded_and_the_bound_is_said(repo) -> None
     assert shown["series"]["loss"] == {"first": 1.0, "last": 1 / count, "min": 1 / count, "max": 1.0, "count": count}
     kept = repo.git("cat-file", "-p", f"runs/{shown['id']}:.gitrun/metrics.jsonl").count("\n") + 1
     assert 5_000 < kept <= 10_001
-    assert f"note: {kept:,} of 300,000 points of metrics are recorded" in said
+    assert f"note: {kept:,} of 100,000 points of metrics are recorded" in said
 
 
 EVENTS = """\
