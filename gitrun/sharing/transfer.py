@@ -19,7 +19,8 @@ from gitrun.sharing.remotes import Pushed
 from gitrun.store import trust
 from gitrun.store.archives import PUBLIC, own_writers
 from gitrun.store.index import Index
-from gitrun.store.live import is_live
+from gitrun.store.index_rows import MAY_HAVE_MODULES
+from gitrun.store.live import live_runs
 from gitrun.store.refs import RefEdit, archive_heads, ref_store, refs_of_runs, tip_of, tips
 from gitrun.store.runs import local_reader, read_attempts, read_runs
 
@@ -114,8 +115,9 @@ class Sharing:
     def all_tips(self) -> dict[str, str]:
         """Returns all runs of this repository that are not running: id -> tip."""
         local_tips = tips(self._git)
+        live = live_runs(self._git.state)
         # other programs may have put refs there
-        return {run: tip for run, tip in local_tips.items() if is_id(run) and is_id(tip) and not is_live(self._git.state, run)}
+        return {run: tip for run, tip in local_tips.items() if is_id(run) and is_id(tip) and run not in live}
 
     def has_own_archive(self) -> bool:
         """Returns whether runs that were made here are in an archive."""
@@ -181,7 +183,7 @@ class Sharing:
             # most runs have one attempt, which the index has
             attempts = (
                 (run.id, one)
-                for run in index.get_many(list(runs))
+                for run in index.get_many(list(runs), MAY_HAVE_MODULES)
                 for one in ((run.attempt,) if run.attempt.id == run.id else read_attempts(self._git, objects, run))
             )
             secrets = ((run, one) for run, one in attempts if one.content)

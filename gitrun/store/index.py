@@ -141,12 +141,13 @@ class Index:
         rows = self._ask(asked, (*wanted.sure.values, *values, *wanted.maybe.values, *values))
         return [(run, bool(is_sure)) for run, is_sure in rows]
 
-    def get_many(self, runs: Sequence[str]) -> list[Run]:
-        """Returns those of the runs with these full ids that are readable, in this order."""
+    def get_many(self, runs: Sequence[str], condition: str = "TRUE") -> list[Run]:
+        """Returns those of the runs with these full ids that are readable and fulfil the SQL condition, in this order."""
+        where = f"WHERE id IN (SELECT value FROM json_each(?)) AND {condition}"  # noqa: S608 - ours
         runs_by_id: dict[str, Run] = {}
         for start in range(0, len(runs), ROUND):
             asked = json.dumps(list(runs[start : start + ROUND]))
-            runs_by_id |= {run.id: run for run in self._sound("WHERE id IN (SELECT value FROM json_each(?))", (asked,))}
+            runs_by_id |= {run.id: run for run in self._sound(where, (asked,))}
         return [runs_by_id[run] for run in runs if run in runs_by_id]
 
     def with_attempts(self, names: Iterable[str]) -> list[Run]:

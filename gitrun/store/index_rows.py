@@ -76,6 +76,11 @@ LISTED = (
 )  # fmt: skip
 """Names of the fields that lists of very many runs show. A row has them in a short array of their own, in this order."""
 LISTED_AT = tuple(map(FIELDS.index, LISTED))
+MAY_HAVE_MODULES = (
+    "CASE WHEN broken IS NOT NULL THEN 0 WHEN attempt IS NOT NULL THEN 1 "
+    f"ELSE json_extract(record, '$[{FIELDS.index('content')}]') != '' END"
+)
+"""Condition of readable runs that recorded files of submodules, or have several attempts, any of which may have done so."""
 
 
 def index_row(run: Run | BrokenRun) -> tuple[object, ...]:

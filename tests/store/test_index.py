@@ -19,7 +19,7 @@ from gitrun.model.flags import Flags
 from gitrun.model.run import BrokenRun
 from gitrun.store import index
 from gitrun.store.index import Index
-from gitrun.store.index_rows import decode_row, index_row, words_key
+from gitrun.store.index_rows import FIELDS, MAY_HAVE_MODULES, decode_row, index_row, words_key
 from gitrun.store.refs import SETTLED
 
 
@@ -270,3 +270,19 @@ def test_packed_refs_written_in_place_are_seen(repo, project) -> None:
     packed.write_text(packed.read_text().replace(f"{run.tip} ", f"{run.id} "))
     os.utime(packed, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert project.list_runs()[0].status == "pending"
+
+
+def test_runs_with_files_of_submodules_or_more_attempts_are_selected(repo, project) -> None:
+    three, two, one = (run.id for run in project.list_runs())
+    broken = repo.head()  # no attempt
+    repo.git("update-ref", f"refs/runs/{broken}", broken)
+    project.run(restart=two, flags={"x": 4})
+    project.list_runs()
+    with sqlite3.connect(project.git.state / "index.sqlite") as base:
+        content = f"$[{FIELDS.index('content')}]"
+        base.execute("UPDATE runs SET record = json_set(record, ?, 'tree') WHERE id = ?", (content, one))
+    base.close()
+    asked = [three, two, one, broken]
+    with project.index() as index:
+        assert [run.id for run in index.get_many(asked)] == asked[:3]
+        assert [run.id for run in index.get_many(asked, MAY_HAVE_MODULES)] == [two, one]
