@@ -25,7 +25,7 @@ from spine import live_in
 
 ROUNDS, MANY = 8, 10_000
 RUNS = "refs/runs/*:refs/runs/*"
-PUSH, FETCH, HOOK = 1.3, 2.0, 2.0
+PUSH, FETCH, HOOK = 1.3, 1.8, 2.0
 """How many times the CPU of plain git a push and a fetch of very many may take, and the seconds that the hook may add."""
 
 
