@@ -28,8 +28,15 @@ from gitrun.workspace.exact_files import has_own_filters, list_differing, match_
 from gitrun.workspace.lending import stamp_of
 from gitrun.workspace.links import CACHES, remove_empty_parents
 from gitrun.workspace.manifest import Manifest, keep_wanted, lend_files, read_manifest, write_manifest
-from gitrun.workspace.ready_slots import describe_slot, find_ready, remember
-from gitrun.workspace.slot_index import check_out_record, find_layout, read_attempt_tree, read_slot_index
+from gitrun.workspace.ready_slots import describe_slot, find_ready, remember, remembered_slots
+from gitrun.workspace.slot_index import (
+    MOST_FILES,
+    MOST_REUSED,
+    check_out_record,
+    find_layout,
+    read_attempt_tree,
+    read_slot_index,
+)
 from gitrun.workspace.survey import survey_checkout, survey_slot
 from gitrun.workspace.worktree_records import replace_file, worktree_record, write_worktree_record
 
@@ -332,8 +339,9 @@ def update_slot(slot: Slot, attempt_id: str, lending: Lending | None, idle: Idle
         beside.link_siblings(slot.user.worktree if lending.top else None, slot.tree)
     copy_index(slot.directory / "index", slot.git.git_dir / "index")
     if lending and not lending.bare and writes_whole_trees(slot):
-        index = slot.index or read_slot_index(slot.directory / "index", slot.git.object_format)
-        slot.index = None if converts else index
+        most = MOST_REUSED if remembered_slots(slot.user) is None else MOST_FILES
+        index = slot.index or read_slot_index(slot.directory / "index", slot.git.object_format, most)
+        slot.index = None if converts or (index and len(index.layout.entries) > MOST_REUSED) else index
         remember(slot.user, slot.directory, describe_slot(slot.git, index, lending, kept_paths) if index else None)
 
 
@@ -348,7 +356,7 @@ def reuse_checkout(slot: Slot, attempt_id: str, wanted: Manifest, caches: frozen
     Returns what was there; None if git has to look at the slot, which is as it was. Raises GitFailed, OSError.
     """
     path, top = slot.directory / "index", os.fsencode(slot.tree)
-    index = read_slot_index(path, slot.git.object_format)
+    index = read_slot_index(path, slot.git.object_format, MOST_REUSED)
     if (
         index is None
         or not writes_whole_trees(slot)

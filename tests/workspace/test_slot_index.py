@@ -111,6 +111,14 @@ def test_a_file_as_young_as_the_index_is_compared_by_its_content(repo) -> None:
     assert replace(index, data=other, written=time.time_ns()).is_unchanged(top)
 
 
+def test_an_index_of_very_many_files_is_left_to_git(repo) -> None:
+    repo.run("a.py", check=True)
+    count = len(read(repo).layout.entries)
+    assert read_slot_index(place(repo), read(repo).object_format, count)
+    assert read_slot_index(place(repo), read(repo).object_format, count - 1) is None
+    assert place(repo).exists()
+
+
 def test_half_an_index_is_removed(repo) -> None:
     repo.run("a.py", check=True)
     whole = place(repo).read_bytes()
