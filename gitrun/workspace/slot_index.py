@@ -54,29 +54,32 @@ class AttemptTree:
 class Layout:
     """The places of entries in an index by their paths, and of the trees' ids that git has cached, by directory (top: empty).
 
-    `directories` has the entries again, by directory and name. `is_plain` says that no entry has flags.
+    `is_plain` says that no entry has flags.
     """
 
     entries: Mapping[bytes, int]
-    directories: Mapping[bytes, Mapping[bytes, int]]
     trees: Mapping[bytes, int]
     is_plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SlotIndex:
+    """The index of a slot as it is on the disk, and the time at which it was written, in nanoseconds.
+
+    `directories` has the entries of its layout by directory and name.
+    """
+
+    path: Path
+    data: bytes
+    layout: Layout
+    directories: Mapping[bytes, Mapping[bytes, int]]
+    written: int
+    object_format: ObjectFormat
 
     @property
     def record(self) -> Mapping[bytes, int]:
         """The entries of the record, by name."""
         return self.directories.get(RECORD, {})
-
-
-@dataclass(frozen=True, slots=True)
-class SlotIndex:
-    """The index of a slot as it is on the disk, and the time at which it was written, in nanoseconds."""
-
-    path: Path
-    data: bytes
-    layout: Layout
-    written: int
-    object_format: ObjectFormat
 
     def is_at(self, path: Path) -> bool:
         """Returns whether a regular file has this content."""
@@ -92,9 +95,9 @@ class SlotIndex:
 
     def is_of(self, tree: AttemptTree) -> bool:
         """Returns whether this is the index of an attempt with the same source, and the same names in the record."""
-        layout, files = self.layout, self.layout.directories.get(b"", {})
+        layout, files = self.layout, self.directories.get(b"", {})
         trees = {path: at for path, at in layout.trees.items() if path and b"/" not in path}
-        if len(files) + len(trees) != len(tree.source) + 1 or layout.record.keys() != tree.blobs.keys():
+        if len(files) + len(trees) != len(tree.source) + 1 or self.record.keys() != tree.blobs.keys():
             return False
         return {b"", RECORD} <= layout.trees.keys() and all(
             (name in trees and self.id_at(trees[name]) == entry.id)
@@ -114,7 +117,7 @@ class SlotIndex:
         content are the same. Whatever changes a file sets its ctime, which no program can choose.
         """
         unpack, look, data, young, differing = STAMP.unpack_from, os.stat, self.data, self.written, 0
-        for directory, files in self.layout.directories.items():
+        for directory, files in self.directories.items():
             if directory == RECORD:
                 continue
             # names below an open directory are found faster than whole paths
@@ -165,7 +168,13 @@ def read_slot_index(path: Path, object_format: ObjectFormat, most: int = MOST_FI
         path.unlink()
         return None
     layout = find_layout(data, object_format)
-    return SlotIndex(path, data, layout, written, object_format) if layout and layout.is_plain else None
+    if layout is None or not layout.is_plain:
+        return None
+    directories = dict[bytes, dict[bytes, int]]()
+    for file, at in layout.entries.items():
+        directory, _, name = file.rpartition(b"/")
+        directories.setdefault(directory, {})[name] = at
+    return SlotIndex(path, data, layout, directories, written, object_format)
 
 
 def find_layout(index: bytes, object_format: ObjectFormat) -> Layout | None:
@@ -177,17 +186,12 @@ def find_layout(index: bytes, object_format: ObjectFormat) -> Layout | None:
     if not index.startswith(b"DIRC") or version not in {2, 3} or count > MOST_FILES:
         return None
     at, flags_of_all, entries, trees = 12, 0, dict[bytes, int](), dict[bytes, int]()
-    directories = dict[bytes, dict[bytes, int]]()
     for _ in range(count):
         flags = at + STAT.size + object_format.size
         # two more bytes of flags, if a bit says so
         start = flags + (4 if index[flags] & 0x40 else 2)
         end = index.index(b"\0", start)
-        path = index[start:end]
-        directory, _, name = path.rpartition(b"/")
-        if directory not in directories:
-            directories[directory] = {}
-        entries[path] = directories[directory][name] = at
+        entries[index[start:end]] = at
         flags_of_all |= index[flags]
         # one to eight NUL bytes fill an entry up to a multiple of eight
         at += (end - at + 8) & -8
@@ -200,7 +204,7 @@ def find_layout(index: bytes, object_format: ObjectFormat) -> Layout | None:
             trees = find_trees(index, at + 8, end, object_format.size)
         at = end
     # the low bits are those of the length of a path
-    return Layout(entries, directories, trees, not flags_of_all & 0xF0)
+    return Layout(entries, trees, not flags_of_all & 0xF0)
 
 
 def find_trees(index: bytes, at: int, end: int, size: int) -> dict[bytes, int]:
@@ -265,7 +269,7 @@ def check_out_record(git: Git, top: bytes, index: SlotIndex, tree: AttemptTree, 
     for (name, blob_id), blob in zip(tree.blobs.items(), contents, strict=True):
         if blob is None or blob.data is None:
             raise FileNotFoundError(f"{blob_id} is not here")
-        file, at = RECORD + b"/" + name, index.layout.record[name]
+        file, at = RECORD + b"/" + name, index.record[name]
         # after a kill its times are not those in the index, and the next lease compares its content
         replace_file(top + b"/" + file, blob.data, atomic=False)
         data[at : at + STAT.size + size] = pack_stat(os.lstat(top + b"/" + file)) + bytes.fromhex(blob_id)
