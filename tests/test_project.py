@@ -177,7 +177,7 @@ def test_runs_in_a_with_share_git_processes(repo, tmp_path) -> None:
         assert gits_of_run(8) == inside
     # in reftables git moves the HEAD of the slot
     assert (inside, outside) == (1 if asked_form().refs == "files" else 3, gits_of_run(9))
-    assert outside > 5
+    assert outside > inside
     with project, pytest.raises(UnknownRun):
         project.find("nothing")
     assert project.git.processes is None

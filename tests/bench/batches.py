@@ -41,10 +41,12 @@ TRAIN = 'lr = 0.1\nprint("loss:", lr)\n'
 SLOW = "import pathlib, time\na = b = 1\npathlib.Path({mark!r}).touch()\ntime.sleep(60)\n"
 IN_ONE_PROCESS = """
 import sys
+from contextlib import nullcontext
 from gitrun import Project
 project = Project()
-for number in range(int(sys.argv[1])):
-    project.run("hello.py", flags={"lr": number})
+with project if "with" in sys.argv else nullcontext():
+    for number in range(int(sys.argv[1])):
+        project.run("hello.py", flags={"lr": number})
 """
 GRID = 10_000
 KNOWN = 1_000
@@ -111,6 +113,7 @@ def trials(repo: Path, count: int) -> Iterator[Row]:
     yield Row("the program with gitrun's launcher", *cost(lambda: spine.command(repo, *launched), LOOPS))
     yield Row("`git run` in a loop", *measure(("git", "run", "hello.py", "lr=7"), 1, LOOPS))
     yield Row("`Project.run` in a loop", *measure(("python", "-c", IN_ONE_PROCESS, str(count)), count))
+    yield Row("`Project.run` in a `with project:`", *measure(("python", "-c", IN_ONE_PROCESS, str(count), "with"), count))
     cpu, wall, over = measure(("git", "run", "hello.py", f"lr=linspace[0:1:{count}]"), count)
     yield Row("a trial, one at a time", cpu, wall, over, "12 ms over", over <= 12)
     cpu, wall, over = measure(("git", "run", "hello.py", f"lr=linspace[1:2:{count}]", "--jobs", "2"), count)

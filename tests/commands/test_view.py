@@ -103,8 +103,8 @@ def test_browser_is_opened_once_on_a_terminal_of_this_machine(repo) -> None:
     environ = {**os.environ, "BROWSER": str(repo.path / "browser")}
     with Terminal(repo, "git-run", "view", env=environ) as terminal:
         terminal.shows("To stop: Ctrl-C")
-        until((repo.path / "opened").exists)
-        opened = (repo.path / "opened").read_text().strip()
+        # the file is there before its line
+        opened = until(lambda: (repo.path / "opened").exists() and (repo.path / "opened").read_text().strip())
         # the token of the command, which other users see, is not the one that stays
         assert opened.startswith("http://127.0.0.1:")
         assert opened not in terminal.seen.decode()

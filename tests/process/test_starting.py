@@ -46,7 +46,8 @@ exec(open(%r).read(), starter)
 fork = starter["fork_program"]
 def fork_and_die(*words):
     fork(*words)
-    while not os.path.exists(%r):
+    begun = %r
+    while not (os.path.exists(begun) and os.path.getsize(begun)):
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGKILL)
 starter["fork_program"] = fork_and_die
