@@ -25,7 +25,7 @@ from gitrun.model.plan import Outcome
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
 from gitrun.model.text import safe_text
 from gitrun.process.run import execute
-from gitrun.process.signals import INTERRUPTS, Signals
+from gitrun.process.signals import INTERRUPTS, Signals, interrupt_once
 from gitrun.source.launchers import lacks_packages
 from gitrun.source.snapshot import NAMED
 from gitrun.source.surroundings import directory_and_parents, was_installed_since
@@ -117,9 +117,8 @@ class LocalExecutor:
     @contextmanager
     def run(self, attempt: AttemptHandle) -> Iterator[Execution]:
         """Runs the program. Without a workspace, hands the files of the previous attempt on."""
-        with ExitStack() as stack:
+        with interrupt_once(), ExitStack() as stack:
             prepared = self.prepare(attempt, stack)
-            # git forwards Ctrl-C to `git run`, which the terminal has signalled too: the second one must not interrupt this
             signals = self.signals or stack.enter_context(Signals())
             yield self.conclude(prepared, attempt, self.run_prepared(prepared, attempt, signals), signals)
 

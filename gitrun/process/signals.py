@@ -148,6 +148,30 @@ def handle_order(is_handled: Callable[[int], bool]) -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def interrupt_once() -> Iterator[None]:
+    """Until the `with` ends, only the first Ctrl-C raises KeyboardInterrupt.
+
+    Git forwards it, so that a second signal would interrupt what the first one has made necessary.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or not is_main_thread():
+        yield
+        return
+    interrupts: list[int] = []
+
+    def raise_once(number: int, _frame: FrameType | None) -> None:
+        interrupts.append(number)
+        if len(interrupts) == 1:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, raise_once)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def is_main_thread() -> bool:
     """Returns whether this is the main thread."""
     # without another thread there is nothing to import

@@ -8,7 +8,9 @@ import subprocess
 import threading
 import time
 
-from gitrun.process.signals import WATCHED, Signals
+import pytest
+
+from gitrun.process.signals import WATCHED, Signals, interrupt_once
 
 
 def test_a_signal_is_read_and_ends_nothing():
@@ -31,6 +33,24 @@ def test_afterwards_signals_do_what_they_did_before():
     with Signals() as signals:
         assert signals.descriptor >= 0
     assert (signal.pthread_sigmask(signal.SIG_BLOCK, ()), [signal.getsignal(number) for number in WATCHED]) == before
+
+
+def test_only_the_first_of_two_interrupts_is_raised():
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with interrupt_once():
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            with Signals() as signals:
+                os.kill(os.getpid(), signal.SIGINT)
+                assert signals.read() == [(signal.SIGINT, False)]
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_is_ignored_is_not_watched():
