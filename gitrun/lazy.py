@@ -46,7 +46,6 @@ class LateModule:
 if TYPE_CHECKING:
     # ruff: noqa: PLC0414 - these names are for others
     import array as array
-    import copy as copy
     import difflib as difflib
     import glob as glob
     import heapq as heapq
@@ -61,8 +60,9 @@ if TYPE_CHECKING:
 
     importlib_util = importlib.util
 else:
-    copy, glob, importlib_util, shutil, threading = map(LateModule, ("copy", "glob", "importlib.util", "shutil", "threading"))
-    difflib = LateModule("difflib")
+    difflib, glob, importlib_util, shutil, threading = map(
+        LateModule, ("difflib", "glob", "importlib.util", "shutil", "threading")
+    )
     array, heapq, numbers, re, shlex = map(LateModule, ("array", "heapq", "numbers", "re", "shlex"))
     termios, unicodedata = map(LateModule, ("termios", "unicodedata"))
 

@@ -16,7 +16,6 @@ from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views,
 from gitrun.dataclass import replace
 from gitrun.errors import CannotRun, NoWorktree
 from gitrun.git.exe import open_repository, without_repository_variables
-from gitrun.lazy import copy
 from gitrun.model.settings import read_settings, require_valid
 from gitrun.model.text import align_columns, hide_passwords, safe_text
 from gitrun.process.environment import copy_environment
@@ -353,14 +352,6 @@ class Project:
 
     def __exit__(self, *_: object) -> None:
         self._entered.pop().close()
-
-    @contextmanager
-    def keep_processes(self) -> Iterator[Project]:
-        """Yields this project with git processes that wait between two questions, for somebody who asks a lot."""
-        with git.exe.keep_processes(self.git) as kept:
-            project = copy.copy(self)
-            project.git = kept
-            yield project
 
     def recover(self) -> None:
         """Finishes the runs of this repository whose supervisor died on this machine."""

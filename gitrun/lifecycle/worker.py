@@ -118,6 +118,7 @@ WorkerGits = KeptProcesses
 def open_worker(session: Session, request: WorkerRequest, gits: WorkerGits | None = None) -> Iterator[Worker]:
     """Yields a worker. Its git processes serve all its runs. With `gits`, they serve the next worker too."""
     with keep_processes(replace(session.git, processes=gits) if gits else session.git) as git:
+        # `gits` remember for the next worker too, so this does not end with the `with`
         if git.processes and git.processes.remembered is None:
             git.processes.remembered, git.processes.together = {}, True
         try:

@@ -131,9 +131,8 @@ class SiteAnswers:
 
     def packs(self) -> Iterator[tuple[str, Any]]:
         """Yields name and value of each pack."""
-        project = self._project
         # the answers of one run ask git several times
-        with project.keep_processes() as self._project:
+        with self._project:
             yield from self.list_packs()
             related = self.find_related()
             for number, start in enumerate(range(0, len(self.runs), self._size)):
@@ -148,7 +147,6 @@ class SiteAnswers:
                 if self._on_progress:
                     self._on_progress(min(start + self._size, len(self.runs)), len(self.runs))
             yield "commits", self.without_private(self.commits())
-        self._project = project
 
     @property
     def left_out(self) -> list[str]:
