@@ -89,8 +89,7 @@ def test_questions_and_passwords_are_asked_and_answered(repo):
     with Terminal(repo, "git", "run", "p.py") as terminal:
         terminal.shows("name? ")
         terminal.type("ada\n")
-        terminal.shows("hello ada")
-        terminal.shows("word? ")
+        assert b"hello ada" in terminal.shows("word? ")
         terminal.type("sesame\n")
         assert terminal.shows("secret sesame").count(b"sesame") == 1
         assert terminal.ends() == 0
@@ -159,8 +158,8 @@ def test_ctrl_z_stops_and_fg_goes_on_with_the_size_that_the_window_has_then(repo
         terminal.resize(40, 100)
         assert last(repo)["status"] == "running"
         terminal.type("fg\n")
-        terminal.shows("size (100, 40)")
-        terminal.shows(" completed")
+        # both may come at once
+        assert b"size (100, 40)" in terminal.shows(" completed")
         terminal.type("exit\n")
         terminal.ends()
 
