@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     import array as array
     import difflib as difflib
     import glob as glob
+    import hashlib as hashlib
     import heapq as heapq
     import importlib.util
     import numbers as numbers
@@ -63,6 +64,8 @@ else:
     difflib, glob, importlib_util, shutil, threading = map(
         LateModule, ("difflib", "glob", "importlib.util", "shutil", "threading")
     )
+    # loads OpenSSL, 3 to 5 ms that most verbs do not need
+    hashlib = LateModule("hashlib")
     array, heapq, numbers, re, shlex = map(LateModule, ("array", "heapq", "numbers", "re", "shlex"))
     termios, unicodedata = map(LateModule, ("termios", "unicodedata"))
 

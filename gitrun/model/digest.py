@@ -1,36 +1,45 @@
-"""SHA-256, the digest of files that a run records, and SHA-1, that of git's objects."""
+"""SHA-256, the digest of files that a run records, and the hashes by which git names objects."""
 
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
+from importlib import import_module
 
-# CPython's own module, without OpenSSL; a Python that was built without it has hashlib alone
-try:
-    from _sha1 import sha1 as _sha1  # type: ignore[import-not-found]
-except ImportError:
-    from hashlib import sha1 as _sha1
+from gitrun.lazy import hashlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from hashlib import _Hash
+
+# CPython's own modules, without OpenSSL
+OWN = {"sha1": "_sha1", "sha256": "_sha2" if sys.version_info >= (3, 12) else "_sha256"}
 
 
 def sha256(data: bytes = b"") -> _Hash:
     """Returns a SHA-256 hash of the data, which can be updated with more."""
-    # hashlib loads OpenSSL, 3 to 5 ms that most verbs do not need
-    import hashlib
-
     return hashlib.sha256(data)
 
 
-def sha1(data: bytes) -> _Hash:
-    """Returns the SHA-1 hash of the data. git names objects by it; it protects nothing."""
+def hash_object(name: str, data: bytes) -> _Hash:
+    """Returns the hash of the data by an algorithm of git's, `sha1` or `sha256`. It names objects, and protects nothing."""
     # once hashlib is loaded, OpenSSL is up to ten times as fast
-    hashlib = sys.modules.get("hashlib")
-    digest: _Hash = (hashlib.sha1 if hashlib else _sha1)(data, usedforsecurity=False)
+    algorithm = getattr(hashlib, name) if "hashlib" in sys.modules else own_hash(name)
+    digest: _Hash = algorithm(data, usedforsecurity=False)
     return digest
 
 
+@lru_cache
+def own_hash(name: str) -> Callable[..., _Hash]:
+    """Returns Python's own hash of this name, which is loaded fast."""
+    try:
+        algorithm: Callable[..., _Hash] = getattr(import_module(OWN[name]), name)
+    except ImportError:  # a Python that was built without it
+        algorithm = getattr(hashlib, name)
+    return algorithm
+
+
 def load_openssl() -> None:
-    """Makes `sha1` faster from now on, for a process that hashes much more than loading OpenSSL takes."""
+    """Makes `hash_object` faster from now on, for a process that hashes much more than loading OpenSSL takes."""
     sha256()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitrun.dataclass import dataclass
-from gitrun.model.digest import sha1, sha256
+from gitrun.model.digest import hash_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ObjectFormat:
 
     def hash(self, data: bytes) -> _Hash:
         """Returns the hash of the data that names objects and ends packs and indexes."""
-        return sha1(data) if self.digits == SHA1.digits else sha256(data)
+        return hash_object(self.name, data)
 
 
 SHA1 = ObjectFormat("sha1", 40, "4b825dc642cb6eb9a060e54bf8d69288fbee4904")

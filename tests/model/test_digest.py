@@ -6,16 +6,19 @@ import hashlib
 import subprocess
 import sys
 
-from gitrun.model.digest import sha256
-from gitrun.model.object_format import format_of
+import pytest
+
+from gitrun.model.digest import OWN, own_hash, sha256
+from gitrun.model.object_format import FORMATS, format_of
 
 ONE_ID = """
 import sys
-from gitrun.model.digest import load_openssl, sha1
-before = sha1(b"blob 0\\0").hexdigest()
+from gitrun.model.digest import hash_object, load_openssl
+name = sys.argv[1]
+before = hash_object(name, b"blob 0\\0").hexdigest()
 assert "hashlib" not in sys.modules
 load_openssl()
-print(before == sha1(b"blob 0\\0").hexdigest(), type(sha1(b"")).__module__)
+print(before == hash_object(name, b"blob 0\\0").hexdigest(), type(hash_object(name, b"")).__module__)
 """
 
 
@@ -30,6 +33,13 @@ def test_sha256_grows_with_the_data() -> None:
     assert digest.hexdigest() == hashlib.sha256(b"ab").hexdigest() != sha256(b"a").hexdigest()
 
 
-def test_sha1_is_the_same_once_openssl_makes_it_faster() -> None:
-    words = (sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{ONE_ID}")
-    assert subprocess.check_output(words, text=True) == f"True {hashlib.sha1().__class__.__module__}\n"
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_hash_is_the_same_once_openssl_makes_it_faster(name) -> None:
+    words = (sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{ONE_ID}", name)
+    assert subprocess.check_output(words, text=True) == f"True {type(hashlib.new(name)).__module__}\n"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_python_without_hashes_of_its_own_takes_those_of_hashlib(name, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, OWN[name], None)
+    assert own_hash.__wrapped__(name) is getattr(hashlib, name)
