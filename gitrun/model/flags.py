@@ -215,7 +215,14 @@ def find_similar_name(declared: Iterable[Flag], name: str) -> str:
 
 def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
     """Returns a hint for a flag that is not declared."""
-    longer = [flag.name for flag in declared if flag.name.replace("-", "_").startswith(name.replace("-", "_"))]
+    spelled = name.replace("-", "_")
+    # --no-amp is an option of the flag amp, --fast one of mode=fast
+    for flag in declared:
+        values = flag.choices if flag.action == "const" else (False,) * len(flag.words) if flag.action == "switch" else ()
+        for word, value in zip(flag.words, values, strict=False):
+            if word.lstrip("-").replace("-", "_") == spelled:
+                return f"To pass {word}: {flag.name}={format_value(value)}"
+    longer = [flag.name for flag in declared if flag.name.replace("-", "_").startswith(spelled)]
     meant = find_nested_name(declared, name) or (longer[0] if len(longer) == 1 else find_similar_name(declared, name))
     return f"To set {meant}: {meant}=VALUE" if meant else describe_names(declared)
 

@@ -25,6 +25,8 @@ TYPES = {"int": "int", "float": "float"} | dict.fromkeys(("str", "Path", "PurePa
 # these options have no value that a flag could hold
 NO_FLAG = ("help", "version", "append_const", "parsers")
 SEVERAL = ("append", "extend")
+# the actions of options that turn one value on or off; switch is an option with one that turns it off
+ON_OFF = ("store_true", "store_false", "switch")
 Keywords: TypeAlias = "Mapping[str, ast.expr]"
 
 
@@ -139,9 +141,12 @@ class Frame:
 
 @dataclass(eq=False, slots=True)
 class Parser:
-    """A parser while it is being read. `parents` are the parsers whose options it includes."""
+    """A parser while it is being read. `parents` are the parsers whose options it includes.
 
-    flags: list[tuple[tuple[int, int], Flag]] = field(default_factory=list)
+    Each flag has its place in the source and its `dest` beside it.
+    """
+
+    flags: list[tuple[tuple[int, int], str, Flag]] = field(default_factory=list)
     commands: dict[str, tuple[Parser, tuple[str, ...]]] = field(default_factory=dict)
     parents: list[Parser] = field(default_factory=list)
     defaults: dict[str, Value | None] = field(default_factory=dict)
@@ -194,29 +199,57 @@ class Findings:
 def merge_parsers(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
     """Returns the flags and sub-commands of parsers that act as one. The first flag of a name counts."""
     flags: dict[str, Flag] = {}
+    # the name of the first flag that turns a dest on or off
+    switches: dict[str, str] = {}
+    for dest, flag in (pair for parser in parsers for pair in list_flags(parser)):
+        name = switches.setdefault(dest, flag.name) if flag.action in ON_OFF else flag.name
+        flags[name] = join_flags(flags[name], flag) if name in flags else flag
+    return tuple(flags.values()), tuple(list_commands(parsers).values())
+
+
+def list_flags(parser: Parser) -> Iterator[tuple[str, Flag]]:
+    """Yields the flags of a parser, each with its `dest`. Those of its parents come first, as argparse copies them first."""
+    inner = [pair for parent in parser.parents for pair in list_flags(parent)]
+    own = [(dest, flag) for _, dest, flag in sorted(parser.flags, key=lambda match: match[0])]
+    for dest, flag in (*inner, *own):
+        yield dest, replace(flag, default=parser.defaults[dest]) if dest in parser.defaults else flag
+
+
+def list_commands(parsers: Sequence[Parser]) -> dict[str, Command]:
+    """Returns the sub-commands of parsers that act as one, by name."""
     commands: dict[str, Command] = {}
     for parser in parsers:
-        # argparse copies the options of parents before the parser gets its own
-        inner, more = merge_parsers(parser.parents)
-        own = [flag for _, flag in sorted(parser.flags, key=lambda match: match[0])]
-        for flag in (*inner, *own):
-            # set_defaults takes the name of the attribute
-            dest = flag.name.replace("-", "_")
-            mine = replace(flag, default=parser.defaults[dest]) if dest in parser.defaults else flag
-            flags[flag.name] = join_consts(flags[flag.name], mine) if flag.name in flags else mine
-        commands |= {command.name: command for command in more}
+        commands |= list_commands(parser.parents)
         for name, (child, aliases) in parser.commands.items():
             commands[name] = Command(name, *merge_parsers([child]), aliases)
-    return tuple(flags.values()), tuple(commands.values())
+    return commands
 
 
-def join_consts(first: Flag, second: Flag) -> Flag:
-    """Joins two `store_const` options that stand for values of one flag. Returns the first flag in all other cases."""
+def join_flags(first: Flag, second: Flag) -> Flag:
+    """Joins two options that stand for values of one flag. Returns the first flag in all other cases."""
+    if first.action in ON_OFF and second.action in ON_OFF:
+        return join_switches(first, second)
     # argparse refuses two options of one name
     if (first.action, second.action) != ("const", "const") or any(word in first.words for word in second.words):
         return first
     default = first.default if first.default is not None else second.default
     return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
+
+
+def join_switches(first: Flag, second: Flag) -> Flag:
+    """Joins two options that turn one `dest` on or off. Its default is that of the first, as in argparse."""
+    on = [
+        option for flag in (first, second) if flag.action != "store_false" for option in (flag.option, *flag.aliases) if option
+    ]
+    off = [option for flag in (first, second) if flag.action == "store_false" for option in (flag.option, *flag.aliases)]
+    off += [*first.words, *second.words]
+    named = second if second.action == "store_true" and not first.option else first
+    help_text = first.help or second.help
+    aliases = tuple(dict.fromkeys(on))[1:]
+    return replace(
+        named, default=first.default, help=help_text, option="".join(on[:1]), action="switch",
+        words=tuple(dict.fromkeys(off)), aliases=aliases,
+    )  # fmt: skip
 
 
 def has_parser(arguments: Sequence[Known], keywords: Mapping[str, Known]) -> bool:
@@ -238,6 +271,11 @@ def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> 
         return make_const_flag(name, option, keywords, scope)
     several = is_several(keywords.get("nargs"), scope)
     kind, default = kind_and_default(keywords, action, scope, several=several)
+    dest = fold_to_text(keywords.get("dest"), scope)
+    # `--no-amp` of dest="amp" makes amp False, so a flag `no-amp` would say the opposite
+    if action == "store_false" and is_flag_name(dest) and dest != name.replace("-", "_"):
+        words = tuple(dict.fromkeys((option, *names)))
+        return Flag(dest, default, kind, (), fold_to_text(keywords.get("help"), scope), "", "switch", words=words)
     return Flag(
         name=name,
         default=default,

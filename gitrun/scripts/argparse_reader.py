@@ -331,7 +331,7 @@ class ArgparseReading:
         if flag:
             parser = owner if isinstance(owner, Parser) else self.found.loose
             # with its place, because calls are not read in the order of the source
-            parser.flags.append(((call.lineno, call.col_offset), flag))
+            parser.flags.append(((call.lineno, call.col_offset), dest or flag.name.replace("-", "_"), flag))
         return None
 
     def function(self, call: ast.Call, frame: Frame) -> Known:

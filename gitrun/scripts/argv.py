@@ -132,7 +132,8 @@ def inexpressible_error(flag: Flag, value: Value, hint: str = "") -> UsageError:
     """Returns the error for a value that the flag's option cannot express."""
     exact = "null" if flag.default is None else format_value(flag.default)
     hint = hint or f"By default it is {exact}, and its option only adds to that"
-    return UsageError(f"flag {flag.name!r} cannot be {format_value(value)}: {flag.option} is {flag.action}", hint)
+    option = flag.option or "".join(flag.words[:1])
+    return UsageError(f"flag {flag.name!r} cannot be {format_value(value)}: {option} is {flag.action}", hint)
 
 
 def on_off_words(flag: Flag, value: Value) -> list[str]:
@@ -140,9 +141,10 @@ def on_off_words(flag: Flag, value: Value) -> list[str]:
     if not isinstance(value, bool):
         return option_words(flag, [value])
     word = flag.option if value else "".join(flag.words[:1])
-    if not word:
+    # without the option the program uses the default
+    if not word and not same_value(value, flag.default):
         raise inexpressible_error(flag, value)
-    return [word]
+    return [word] if word else []
 
 
 def const_words(flag: Flag, value: Value) -> list[str]:

@@ -11,6 +11,7 @@ from gitrun.model.flags import Flag, parse_value
 from gitrun.scripts.constant_folding import fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.imports import list_folders
 from gitrun.scripts.module import last_name, named_arguments, unpack_arguments
+from gitrun.scripts.passthrough import option_table
 from gitrun.scripts.script import CONFIG, LONGEST_FILE, Script
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 PARSERS = ("ArgParser", "ArgumentParser", "get_arg_parser", "get_argument_parser", "getArgumentParser", "getArgParser")
 ADDERS = ("add_argument", "add", "add_arg")
+TRUE = ("true", "yes", "1")
+"""The texts that give an option without a value."""
 IS_CONFIG = ("is_config_file", "is_config_file_arg")
 # configargparse 1.7, DefaultConfigFileParser.parse
 LINE = re.compile(
@@ -58,15 +61,23 @@ def with_config_defaults(script: Script, module: Module) -> Script:
         unread = unread or path.startswith(("/", "~")) or (data is None and bool(re.search(r"[*?\[]", path)))
         values |= dict(parse_config_lines(data.decode(errors="replace"))) if data else {}
 
+    table = [(word.lstrip("-"), flag.name, one) for word, (flag, one) in option_table(script)]
+    switches = [(word, name, one) for word, name, one in table if isinstance(one, bool | int | float | str)]
+
     def seen(flag: Flag) -> Flag:
         """Returns the flag with its default from the files; None as default if it is not known."""
         # a file may name an option by any of its spellings
-        keys = (flag.name, flag.name.replace("-", "_"), flag.option, *flag.words)
+        spellings = (option.lstrip("-") for option in (flag.option, *flag.aliases))
+        keys = (flag.name, flag.name.replace("-", "_"), *spellings)
         value = next((values[key] for key in keys if key in values), None)
+        # the file says `no-amp = true` for --no-amp
+        fixed = [one for word, name, one in switches if name == flag.name and values.get(word, "").lower() in TRUE]
         # a file or the environment may give a required option
         flag = replace(flag, required=False, action=CONFIG if flag.option in configs else flag.action)
         if unread or flag.option in from_environment:
             return flag if flag.action == CONFIG else replace(flag, default=None)
+        if fixed:
+            return replace(flag, default=fixed[-1])
         return flag if value is None else replace(flag, default=read_option_value(flag, value))
 
     return replace(script, flags=tuple(map(seen, script.flags)))

@@ -63,6 +63,7 @@ def make_flag(name: str, **settings: "Any") -> "dict[str, Any]":
 def read_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
     """Returns the flags and the sub-commands of an argparse parser."""
     flags, commands = [], []
+    switches: dict[str, Any] = {}
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way
         kind = type(action).__name__
         if kind == "_SubParsersAction":
@@ -70,8 +71,29 @@ def read_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
                 inner, more = read_parser(child)
                 commands.append({"name": name, "flags": inner, "commands": more, "aliases": []})
         elif kind not in NO_FLAG:
-            flags.append(read_action(action, ACTIONS.get(kind, "custom")))
-    return flags, commands
+            flag = read_action(action, ACTIONS.get(kind, "custom"))
+            is_switch = flag["action"] in ("store_true", "store_false", "switch")
+            first = switches.setdefault(action.dest, flag) if is_switch else flag
+            if first is flag:
+                flags.append(flag)
+            else:
+                join_switches(first, flag)
+    return merge_options(flags), commands
+
+
+def join_switches(first: "dict[str, Any]", second: "dict[str, Any]") -> None:
+    """Makes the first flag that of both options, which turn one `dest` on or off."""
+    turned_on: list[str] = []
+    turned_off: list[str] = []
+    for flag in (first, second):
+        options = [text for text in (flag["option"], *flag["aliases"]) if text]
+        (turned_off if flag["action"] == "store_false" else turned_on).extend(options)
+        turned_off += flag["words"]
+    name = second["name"] if second["action"] == "store_true" and not first["option"] else first["name"]
+    first.update(
+        name=name, action="switch", option="".join(turned_on[:1]), aliases=turned_on[1:], words=turned_off,
+        help=first["help"] or second["help"],
+    )  # fmt: skip
 
 
 def read_action(action: "Any", does: str) -> "dict[str, Any]":
@@ -88,8 +110,14 @@ def read_action(action: "Any", does: str) -> "dict[str, Any]":
     switch = does in ("store_true", "store_false", "boolean_optional") or action.type is bool
     kind = "bool" if switch else "int" if does == "count" else "list" if many else KINDS.get(action.type, "any")
     if does == "const":
+        settings = {"choices": [jsonable(action.const)], "option": option, "words": [option], "action": does}
+        return make_flag(action.dest, default=jsonable(action.default), **settings)
+    help_text = action.help if isinstance(action.help, str) and action.help is not argparse.SUPPRESS else ""
+    # --no-amp of dest="amp" makes amp False
+    if does == "store_false" and action.dest != option.lstrip("-").replace("-", "_"):
+        settings = {"default": jsonable(action.default), "kind": kind, "help": help_text, "aliases": []}
         return make_flag(
-            action.dest, default=jsonable(action.default), choices=[jsonable(action.const)], words=[option], action=does
+            action.dest, action="switch", words=[option, *(text for text in options if text != option)], **settings
         )
     # choices may be values that JSON cannot hold, such as members of an enum
     choices = [jsonable(choice) for choice in action.choices or ()]
@@ -98,7 +126,7 @@ def read_action(action: "Any", does: str) -> "dict[str, Any]":
         default=None if action.default is argparse.SUPPRESS else jsonable(action.default),
         kind=kind,
         choices=[] if None in choices else choices,
-        help=action.help if isinstance(action.help, str) and action.help is not argparse.SUPPRESS else "",
+        help=help_text,
         option=option,
         action="positional" if not option else "type_bool" if action.type is bool else does,
         many=many,
@@ -121,7 +149,7 @@ def read_command(command: "Any") -> "tuple[list[Any], list[Any]]":
 
 
 def merge_options(flags: "Any") -> "list[Any]":
-    """Merges options that set one click parameter to different values into a single flag."""
+    """Merges options that set one parameter to different values into a single flag."""
     merged: dict[str, Any] = {}
     for one in flags:
         option = merged.setdefault(one["name"], one)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from script_constants import PARSER, flags_of
 from script_text import IMPORTS, LR, kinds, read
 
+from gitrun.errors import UnknownFlag
 from gitrun.model.flags import resolve_flags
-from gitrun.scripts.discover import argument_words, read_script, unchecked_warning
+from gitrun.scripts.discover import argument_words, read_script, read_words, unchecked_warning
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,49 @@ from gitrun.scripts.discover import argument_words, read_script, unchecked_warni
 def test_options_of_argparse_are_followed(source: str, expected: dict[str, object]) -> None:
     script = read(IMPORTS["argparse"] + source)
     assert (kinds(script), script.partial) == (expected, "")
+
+
+ON, OFF = "'--amp', action='store_true'", "'-n', '--no-amp', dest='amp', action='store_false'"
+PARENT = "c = argparse.ArgumentParser(add_help=False)\nc.add_argument({})\np = argparse.ArgumentParser(parents=[c])\n"
+ONE_DEST = [
+    (f"p.add_argument({ON})\np.add_argument({OFF})", {"amp": "amp"}),
+    (f"p.add_argument({OFF})\np.add_argument({ON})", {"amp": "amp"}),
+    (f"p.add_argument({ON})\np.add_argument({OFF})\np.set_defaults(amp=True)", {"amp": "amp"}),
+    (f"{PARENT.format(ON)}p.add_argument({OFF})", {"amp": "amp"}),
+    (f"p.add_argument({OFF})\np.add_argument('--gpu', dest='amp', action='store_true')", {"gpu": "amp"}),
+    ("p.add_argument('--no_aux_loss', dest='aux_loss', action='store_false')", {"aux_loss": "aux_loss"}),
+    ("p.add_argument('-q', dest='verbose', action='store_false')", {"verbose": "verbose"}),
+    ("p.add_argument('--no-shuffle', action='store_false')", {"no-shuffle": "no_shuffle"}),
+    ("p.add_argument('--wd', '--decay', dest='weight_decay', default=1)\np.set_defaults(weight_decay=3)",
+     {"wd": "weight_decay"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "names"), ONE_DEST)
+def test_a_flag_has_the_value_that_argparse_gives_its_dest(source: str, names: dict[str, str]) -> None:
+    script = read(IMPORTS["argparse"] + source)
+    names_there: dict[str, Any] = {}
+    exec(IMPORTS["argparse"] + source, names_there)
+
+    def parse(words: list[str]) -> dict[str, object]:
+        values = vars(names_there["p"].parse_args(words))
+        return {name: values[dest] for name, dest in names.items()}
+
+    assert {flag.name: flag.default for flag in script.flags} == parse([])
+    for flag in script.flags if script.flags[0].kind == "bool" else ():
+        for word in (flag.option, *flag.aliases, *flag.words):
+            if word:
+                given: dict[str, Any] = dict(read_words(script, [word]).flags)
+                assert given == parse([word])
+                assert parse(argument_words(script, given)) == given
+        assert parse(argument_words(script, {flag.name: bool(flag.default)})) == parse([])
+
+
+def test_an_option_that_turns_something_off_is_named_where_it_is_given_as_a_flag() -> None:
+    script = read(IMPORTS["argparse"] + "p.add_argument('--no-amp', dest='amp', action='store_false')")
+    with pytest.raises(UnknownFlag) as caught:
+        resolve_flags(script.flags, {"no_amp": True}, operation="a.py")
+    assert caught.value.hint.startswith("To pass --no-amp: amp=false")
 
 
 @pytest.mark.parametrize(

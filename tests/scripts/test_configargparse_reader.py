@@ -33,3 +33,24 @@ def test_defaults_of_configargparse_are_those_that_the_program_has(told: str, fi
     assert not any(flag.required for flag in script.flags)
     assert {flag.default for flag in script.chosen(values={"conf": "b.ini"}).flags} == {None}
     assert {flag.default for flag in script.chosen(["--conf", "b.ini"]).flags} == {None}
+
+
+def test_a_file_gives_an_option_by_any_of_its_spellings() -> None:
+    source = """
+import configargparse
+p = configargparse.ArgParser(default_config_files=['a.py'])
+p.add("--amp", action="store_true")
+p.add("--no-amp", dest="amp", action="store_false")
+p.add("--no-shuffle", action="store_false")
+p.add("--no_aux", dest="aux", action="store_false")
+p.add("--wd", "--weight_decay", type=float, default=1.0)
+p.add("--fast", dest="speed", action="store_const", const=3, default=1)
+p.parse_args()
+"""
+    names = {"amp": False, "no-shuffle": True, "aux": True, "wd": 1.0, "speed": 1}
+    assert {flag.name: flag.default for flag in read(source, a="").flags} == names
+    file = "amp=false\nno-shuffle=true\nno_aux=yes\nweight_decay=3\nfast=true\n"
+    # read by configargparse 1.7
+    assert {flag.name: flag.default for flag in read(source, a=file).flags} == {
+        "amp": False, "no-shuffle": False, "aux": False, "wd": 3, "speed": 3,
+    }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import users_python
 from asked_programs import ARGPARSE, asked
+from script_text import read
 
 from gitrun.git.exe import open_repository
 from gitrun.model.flags import Flag
@@ -31,6 +32,19 @@ def test_the_program_does_not_go_on(repo: Repo) -> None:
     assert not list(repo.path.rglob("went-on"))
     assert repo.git("status", "--porcelain") == ""
     assert repo.git("for-each-ref", "refs/runs") == ""
+
+
+def test_options_of_one_dest_are_one_flag_as_in_the_source(repo: Repo) -> None:
+    options = """
+p.add_argument("--amp", action="store_true", help="half")
+p.add_argument("-n", "--no-amp", dest="amp", action="store_false")
+p.add_argument("--no_aux_loss", dest="aux_loss", action="store_false")
+p.add_argument("--no-shuffle", action="store_false")
+p.add_argument("--fast", dest="mode", action="store_const", const="fast", default="mid")
+p.add_argument("--slow", dest="mode", action="store_const", const="slow")
+"""
+    source = f"import argparse\np = argparse.ArgumentParser()\n{options}p.parse_args()\n"
+    assert asked(repo, source).flags == read(source).flags
 
 
 def test_click_and_absl_answer_too(repo: Repo, tmp_path: Path) -> None:
