@@ -12,6 +12,7 @@ import tempfile
 import time
 import warnings
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -25,7 +26,7 @@ from gitrun.dataclass import dataclass, field
 from gitrun.scripts.notebooks import parse_notebook, set_notebook_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SAVE_EVERY = 5.0
@@ -102,7 +103,7 @@ async def execute_notebook(spec: Mapping[str, Any]) -> int:
     with tempfile.TemporaryDirectory(prefix="gitrun-") as directory:
         manager = make_manager(spec, directory)
         client = Client(copy, km=manager, record_timing=False, coalesce_streams=True)
-        handle_signals(stop, manager, spec["grace"])
+        handle_signals(stop, manager, spec["grace"], partial(save_copy, copy, target))
         try:
             status = await execute_cells(client, manager, stop, target)
         finally:
@@ -144,7 +145,7 @@ def make_manager(spec: Mapping[str, Any], directory: str) -> AsyncKernelManager:
     return manager
 
 
-def handle_signals(stop: Stop, manager: AsyncKernelManager, grace: float) -> None:
+def handle_signals(stop: Stop, manager: AsyncKernelManager, grace: float, save: Callable[[], None]) -> None:
     """Makes signals interrupt the kernel. A cell may catch Ctrl-C; after other signals no more cells start."""
     loop = asyncio.get_running_loop()
 
@@ -163,6 +164,8 @@ def handle_signals(stop: Stop, manager: AsyncKernelManager, grace: float) -> Non
             stop.number, stop.is_order = number, True
             # a cell that ignores the interrupt must not keep us from saving the copy
             loop.call_later(grace / 2, lambda: stop.waiting.append(loop.create_task(kill())))
+            # where the kernel takes long to die, nothing of us is left after the grace
+            save()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, obey, number)

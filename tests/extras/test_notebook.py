@@ -18,7 +18,11 @@ from sampled import sampled
 from gitrun import Project
 
 HELLO = notebook("lr = 0.1\nepochs = 2", "for epoch in range(epochs):\n    print('loss:', lr / (epoch + 1))\nlr * 2")
-# a cell that says when it has begun, and does not end by itself
+# cells that say when they have begun, and do not end by themselves
+STUBBORN = notebook(
+    "import time",
+    "print('begun', flush=True)\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass",
+)
 SLEEPER = notebook("import time", "print('begun', flush=True)\ntime.sleep(60)", "print('after')")
 
 
@@ -108,14 +112,21 @@ def test_signal_interrupts_the_kernel_and_leaves_none(empty_repo, number, status
 
 @pytest.mark.slow
 def test_cell_that_does_not_let_itself_be_interrupted_is_killed_in_time(empty_repo) -> None:
-    stubborn = (
-        "print('begun', flush=True)\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass"
-    )
-    empty_repo.write("eda.ipynb", notebook("import time", stubborn))
+    empty_repo.write("eda.ipynb", STUBBORN)
     empty_repo.git("config", "gitrun.stopGrace", "4s")
     process, _ = begun(empty_repo)
     process.terminate()
     assert b"terminated (SIGTERM)" in process.communicate(timeout=60)[1]
+    assert executed(empty_repo)[1]["outputs"][0]["text"] == ["begun\n"]
+
+
+@pytest.mark.slow
+def test_output_is_kept_if_the_kernel_outlives_the_grace(empty_repo) -> None:
+    empty_repo.write("eda.ipynb", STUBBORN)
+    empty_repo.git("config", "gitrun.stopGrace", "1s")
+    process, _ = begun(empty_repo)
+    process.terminate()
+    assert b"terminated (SIGKILL)" in process.communicate(timeout=60)[1]
     assert executed(empty_repo)[1]["outputs"][0]["text"] == ["begun\n"]
 
 
