@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import pytest
+from forms import Form, asked_form
 from launchers import tool
 from repository import Repo
 
@@ -304,6 +305,7 @@ for name, lr in (("fails", 7), ("good", 0.9)):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(asked_form() != Form(), reason="DVC reads SHA-1 and refs in files alone")
 def test_twenty_experiments_of_the_real_dvc(project, tmp_path) -> None:
     programs = tool("dvc")
     environ = {
