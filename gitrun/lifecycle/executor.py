@@ -20,7 +20,7 @@ from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed
 from gitrun.lazy import Protocol
 from gitrun.lifecycle.command import command_for
-from gitrun.lifecycle.results import collect_results, hand_on_files, report_results
+from gitrun.lifecycle.results import collect_results, hand_on_files, report_results, warn_of_linked_directories
 from gitrun.model.plan import Outcome
 from gitrun.model.run import COMPLETED, ERROR, TERMINATED, short_id
 from gitrun.model.text import safe_text
@@ -194,6 +194,7 @@ class LocalExecutor:
                 f"warning: {self.lending.left_out:,} ignored files are not lent: there are too many. "
                 "To lend them: --link DIRECTORY"
             )
+        warn_of_linked_directories(session, self.lending)
         for path in slot.unsteady[:NAMED]:
             session.say(f"warning: {safe_text(os.fsdecode(path))} changed while gitrun copied it for the run")
         return prepare_workspace(session, slot, self.program.plan, attempt.inherited, self.snapshot.bare)

@@ -17,9 +17,12 @@ from gitrun.workspace.worktree_records import write_worktree_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitrun.model.plan import Outcome
     from gitrun.model.run import File
     from gitrun.store.attempts import AttemptHandle
+    from gitrun.workspace.lending import Lending
     from gitrun.workspace.metrics import Meter
     from gitrun.workspace.session import Session
     from gitrun.workspace.workspace import Workspace
@@ -96,15 +99,43 @@ def advise_sharing(session: Session, outcome: Outcome) -> None:
         if slash and file.stored == "local" and top != "..":
             sizes[top] = sizes.get(top, 0) + file.size
     large = [top for top, size in sizes.items() if top.strip("._").lower() not in RESULTS and size >= DOWNLOAD]
-    if not large:
-        return
-    record = session.git.state / "advised"
-    # directories already suggested, so that each note appears only once
-    advised = record.read_text().splitlines() if record.exists() else []
-    for top in (one for one in large if one not in advised):
+    for top in advise_once(session, large):
         session.say(
             f"note: {safe_text(top)}/ holds {size_text(sizes[top])} that only this run has. "
             f"To share it between runs: git config --add gitrun.link {shlex.quote(top)}"
         )
+
+
+def warn_of_linked_directories(session: Session, lending: Lending) -> None:
+    """Warns, once for each ignored directory, that a walk over it does not go into the directories in it that are links."""
+    hidden: dict[str, list[str]] = {}
+    for entry in lending.entries:
+        path = entry.path.rstrip("/")
+        if entry.links and entry.path.endswith("/") and path.rpartition("/")[2].strip("._").lower() not in RESULTS:
+            start = os.fsencode(entry.path)
+            below = [one for one in lending.links if one.startswith(start) and one not in lending.environments]
+            hidden[path] = [os.fsdecode(one) for one in below if os.path.isdir(lending.top + b"/" + one)]
+    for path in advise_once(session, [path for path, names in hidden.items() if names], "links in "):
+        names = hidden[path]
+        who = (
+            f"{safe_text(names[0])} is a link"
+            if len(names) == 1
+            else f"{len(names):,} directories in {safe_text(path)} are links"
+        )
+        session.say(
+            f"warning: {who} to yours, which find, os.walk() and rglob() do not follow. "
+            f"To link all of {safe_text(path)}: git config --add gitrun.link {shlex.quote(path)}"
+        )
+
+
+def advise_once(session: Session, subjects: Sequence[str], topic: str = "") -> list[str]:
+    """Returns the subjects of which the user has not been told yet, and records that they are told now."""
+    if not subjects:
+        return []
+    record = session.git.state / "advised"
+    keys = {subject: topic + safe_text(subject) for subject in subjects}
+    advised = record.read_text().splitlines() if record.exists() else []
+    fresh = [subject for subject, key in keys.items() if key not in advised]
     with record.open("a") as lines:
-        lines.writelines(f"{top}\n" for top in large if top not in advised)
+        lines.writelines(f"{keys[subject]}\n" for subject in fresh)
+    return fresh

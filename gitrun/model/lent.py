@@ -79,7 +79,8 @@ def describe_lent(entry: Lent) -> str:
     """Returns the entry in words, such as `data/ (copy of 3 files, 12 KiB)`."""
     if entry.how == LINK:
         return f"{entry.path} (link)"
-    return f"{entry.path} (copy of {count_text(entry.files, 'file')}, {size_text(entry.size)})"
+    links = f", {count_text(entry.links, 'link')}" if entry.links else ""
+    return f"{entry.path} (copy of {count_text(entry.files, 'file')}, {size_text(entry.size)}{links})"
 
 
 def describe_changes(before: Iterable[Lent], now: Mapping[str, Lent]) -> tuple[str, ...]:

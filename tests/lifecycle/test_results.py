@@ -54,3 +54,32 @@ def test_a_download_into_an_ignored_directory_is_answered_once(empty_repo):
     line = "To share it between runs: git config --add gitrun.link data"
     assert repo.run(*script, check=True).stderr.count(line) == 1
     assert line not in repo.run(*script, check=True).stderr
+
+
+def test_directories_that_a_walk_does_not_enter_are_named_once(empty_repo):
+    repo = empty_repo
+    ignore(repo, "data/", "outputs/")
+    for name in ("data/a/1", "data/b/1", "outputs/a/1", "outputs/b/1"):
+        repo.write(name, "x")
+    repo.git("config", "gitrun.lend.maxEntries", "3")
+    script = ("--", "sh", "-c", "find data -name 1 | wc -l")
+    first = repo.run(*script, check=True)
+    line = "2 directories in data are links to yours, which find, os.walk() and rglob() do not follow. To link all of data: "
+    assert (first.stdout.strip(), first.stderr.count(f"gitrun: warning: {line}")) == ("0", 1)
+    assert first.stderr.count("are links") == 1
+    assert "lent:      data/ (copy of 0 files, 0 B, 2 links)" in repo.run("show", "1", check=True).stdout
+    assert line not in repo.run(*script, check=True).stderr
+    # the advised command
+    repo.git("config", "--add", "gitrun.link", "data")
+    walk = "import os; print(sum(len(names) for _, _, names in os.walk('data')))"
+    assert repo.run("--", "python3", "-c", walk, check=True).stdout == "2\n"
+
+
+def test_one_directory_that_a_walk_does_not_enter_is_named(empty_repo):
+    repo = empty_repo
+    ignore(repo, "data/")
+    for number in range(4):
+        repo.write(f"data/images/{number}", "x")
+    repo.write("data/labels", "x")
+    repo.git("config", "gitrun.lend.maxEntries", "3")
+    assert "warning: data/images is a link to yours, which find" in repo.run("--", "true", check=True).stderr
