@@ -39,6 +39,8 @@ def read_absl_flags(module: Module) -> Script | None:
     flags = [read_define(call, module) for call in calls if define_kind(call) != "config_dict"]
     marked = set(required_names(module))
     flags = [replace(flag, required=flag.required or flag.name in marked) if flag else None for flag in flags]
+    aliases = read_aliases(module)
+    flags = [replace(flag, aliases=(*flag.aliases, *aliases.get(flag.name, ()))) if flag else None for flag in flags]
     partial = "its configuration has more flags" if kinds & {"config_file", "config_dict"} else ""
     partial = partial if all(flags) else "a flag has a name that is computed"
     return Script(tuple({flag.name: flag for flag in flags if flag}.values()), ARGS, "absl", partial=partial)
@@ -53,6 +55,17 @@ def required_names(module: Module) -> Iterator[str]:
                 text = fold_to_text(argument, module.scope)
                 names = [] if text else fold_to_items(argument, module.scope) or []
                 yield from (text, *(item for item in names if isinstance(item, str)))
+
+
+def read_aliases(module: Module) -> dict[str, list[str]]:
+    """Returns the options of each `flags.DEFINE_alias("rate", "lr")`, by the name of the flag that they set."""
+    aliases: dict[str, list[str]] = {}
+    for node in module.near(b"DEFINE_alias"):
+        if isinstance(node, ast.Call) and last_name(node.func) == "DEFINE_alias":
+            nodes = dict(zip(("name", "original_name"), node.args, strict=False)) | named_arguments(node)
+            alias, name = (fold_to_text(nodes.get(key), module.scope) for key in ("name", "original_name"))
+            aliases.setdefault(name, []).append(f"--{alias}")
+    return aliases
 
 
 def define_kind(call: ast.Call) -> str:
@@ -88,6 +101,8 @@ def read_define(call: ast.Call, module: Module) -> Flag | None:
     # DEFINE_multi_* takes a single value as a list of one
     if many and default is not None and not isinstance(default, list):
         default = [default]
+    # absl takes -l and --l for a short name
+    short = fold_to_text(nodes.get("short_name"), scope)
     least, most = (fold_to_value(nodes.get(key), scope)[1] for key in ("lower_bound", "upper_bound"))
     return Flag(
         name,
@@ -101,6 +116,7 @@ def read_define(call: ast.Call, module: Module) -> Flag | None:
         required=fold_to_value(nodes.get("required"), scope) == (True, True),
         least=least if isinstance(least, int | float) else None,
         most=most if isinstance(most, int | float) else None,
+        aliases=(f"--{short}",) if short else (),
         as_typed="all" if many and kind not in {"multi_integer", "multi_float"} else "",
     )
 

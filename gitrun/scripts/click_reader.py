@@ -143,14 +143,19 @@ class ClickReading:
         if flag and (flag.kind == "any" or (flag.kind == "list" and takes_text(keywords, flag.default, scope))):
             flag = replace(flag, as_typed="all")
         if flag and flag.option:
-            flag = replace(flag, aliases=tuple(name for name in names if is_alias(name, flag)))
+            flag = with_spellings(flag, names)
         return replace(flag, kind="any") if flag and flag.kind == "str" and not is_all else flag
 
 
-def is_alias(name: str, flag: Flag) -> bool:
-    """Tells whether the option is another spelling of the flag's. `--on/--off` is none: its words have two meanings."""
-    # click also accepts / as the prefix of an option
-    return name.startswith("-") and name != flag.option and "/" not in name.lstrip("/")
+def with_spellings(flag: Flag, names: Iterable[str]) -> Flag:
+    """Returns the flag with the other spellings of its option, and of the option that turns it off.
+
+    `-a/-A` beside `--amp/--no-amp` is one of each.
+    """
+    pairs = [name.partition("/") for name in names if name.startswith("-")]
+    aliases = dict.fromkeys(word for on, _, _ in pairs if (word := on.strip()) and word != flag.option)
+    off = dict.fromkeys((*flag.words, *(word for *_, one in pairs if (word := one.strip()))))
+    return replace(flag, aliases=tuple(aliases), words=tuple(off))
 
 
 def find_command_decorator(module: Module, node: Function) -> ast.expr | None:
@@ -214,7 +219,8 @@ def make_click_option_flag(names: Sequence[str], keywords: Mapping[str, ast.expr
     spelled = [name for name in names if name.startswith("-")]
     first = next((name for name in spelled if name.startswith("--")), spelled[0] if spelled else "")
     # a switch has both words in one text: `click.option("--shout/--no-shout")`
-    pair = next((name for name in spelled if "/" in name.lstrip("/")), "")
+    pairs = [name for name in spelled if "/" in name.lstrip("/")]
+    pair = next((name for name in pairs if name.startswith("--")), "".join(pairs[:1]))
     option, _, off = (pair or first).partition("/")
     option, off = option.strip(), off.strip()
     name = option.lstrip("-")

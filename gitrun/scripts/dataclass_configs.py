@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass, replace
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts import argparse_reader
-from gitrun.scripts.constant_folding import fold_to_text
+from gitrun.scripts.constant_folding import fold_to_items, fold_to_text
 from gitrun.scripts.module import Module, dotted_name, last_name, named_arguments
 from gitrun.scripts.script import ARGS, Script
 from gitrun.scripts.signatures import choice_name, override_defaults, read_fields, read_parameters
@@ -207,6 +207,16 @@ def field_name(parameter: Parameter, module: Module) -> str:
     return next((fold_to_text(node, module.scope) for node in nodes if node), parameter.name)
 
 
+def field_aliases(parameter: Parameter, module: Module) -> tuple[str, ...]:
+    """Returns the other options of a field, such as `-l` of `tyro.conf.arg(aliases=["-l"])` or `field(alias="-l")`."""
+    calls = [parameter.call, *(call for _, call in find_markers(parameter, module))]
+    nodes = [named_arguments(call).get(key) for call in calls if call for key in ("alias", "aliases")]
+    texts = [fold_to_text(node, module.scope) for node in nodes if node]
+    lists = [fold_to_items(node, module.scope) or [] for node in nodes if isinstance(node, ast.List | ast.Tuple)]
+    names = [*texts, *(name for names in lists for name in names)]
+    return tuple(name for name in names if isinstance(name, str) and name.startswith("-"))
+
+
 def is_fixed(parameter: Parameter, module: Module) -> bool:
     """Tells whether tyro makes no option for the field, so that nothing can change it."""
     return any(marker in FIXED for marker, _ in find_markers(parameter, module))
@@ -236,11 +246,17 @@ def make_field_flag(parameter: Parameter, name: str, manner: OptionStyle, module
         words = ("None",)
     elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
         kind = "str"
+    required = parameter.required
+    does = fold_to_text(named_arguments(parameter.call).get("action"), module.scope) if parameter.call else ""
+    if manner is SIMPLE and does in {"store_true", "store_false"}:
+        kind, action, required = "bool", does, False
+        default = does == "store_false" if default is None else default
     text = field_help(parameter, module)
     typed, size = "all" if parameter.hint.texts else "", parameter.hint.size
     return Flag(
-        name, default, kind, choices, text, option, action, many, parameter.required, words=words, size=size, as_typed=typed
-    )
+        name, default, kind, choices, text, option, action, many, required, words=words, size=size, as_typed=typed,
+        aliases=field_aliases(parameter, module),
+    )  # fmt: skip
 
 
 def off_words(option: str, manner: OptionStyle) -> tuple[str, ...]:

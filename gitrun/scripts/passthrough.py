@@ -24,6 +24,8 @@ ABBREVIATING = ("argparse", "dataclasses")
 """The front ends that accept an abbreviated option."""
 DASHED = ("fire", "tyro", "dataclasses")
 """The front ends that treat `-` and `_` in an option alike."""
+STRICT = ("click", "typer", "absl", "tyro", "dataclasses")
+"""The front ends that refuse an option that the program does not define."""
 SWITCHED = {"store_true": True, "store_false": False, "boolean_optional": True, "switch": True}
 COUNTED = ("count", "times")
 # the words of click.types.BoolParamType
@@ -118,11 +120,18 @@ class WordReader:
             except Unclear:
                 self.is_clear = False
                 self.keep(at, at + 1)
-                self.unsure |= {flag.name for flag, _ in self.named(word)}
+                self.unsure |= {flag.name for flag, _ in self.named(word)} or self.set_by_unread()
                 at += 1
         self.arguments()
         rest = tuple(word for _, word in sorted(self.kept_words.items()))
-        return ReadWords(self.assignments, rest, frozenset(self.unsure))
+        # a flag that a word gives is passed on with its value
+        return ReadWords(self.assignments, rest, frozenset(self.unsure - self.assignments.keys()))
+
+    def set_by_unread(self) -> set[str]:
+        """Returns the flags that an unknown option may set."""
+        # the program takes the option, so it may be a spelling that was not read from the source
+        is_spelling = self.script.frontend in STRICT and not self.script.partial
+        return {flag.name for flag in self.script.flags} if is_spelling else set()
 
     def keep(self, start: int, end: int) -> None:
         """Leaves these words on the command line."""
@@ -293,7 +302,7 @@ def option_table(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
         # absl makes two options of a bool: --x and --nox
         if flag.action == "equals" and flag.kind == "bool":
             yield from ((name, (flag, True)) for name in names)
-            yield f"--no{flag.option.lstrip('-')}", (flag, False)
+            yield from ((f"--no{name.lstrip('-')}", (flag, False)) for name in names)
             continue
         stands_for = SWITCHED.get(flag.action, TAKES) if flag.kind == "bool" else TAKES
         stands_for = 1 if flag.action in COUNTED else stands_for

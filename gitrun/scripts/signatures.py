@@ -34,12 +34,16 @@ FIELDS = ("field", "Field", "mutable_field", "list_field", "choice", "flag")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter or a field: its type hint, its default value, and the expression of the default."""
+    """A parameter or a field: its type hint, its default value, and the expression of the default.
+
+    `call` is the `field(...)` that defines it, if any.
+    """
 
     name: str
     hint: Hint
     default: Value | None = None
     node: ast.expr | None = None
+    call: ast.Call | None = None
 
     @property
     def required(self) -> bool:
@@ -98,7 +102,8 @@ def read_fields(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[
                 known_value = field_value(value, module)
                 hint = read_hint(annotation, module.scope)
                 # as in dataclasses, an inherited field keeps its place when the class redefines it
-                fields[name] = Parameter(name, hint, fold_default(known_value, module.scope), known_value)
+                call = value if isinstance(value, ast.Call) and known_value is not value else None
+                fields[name] = Parameter(name, hint, fold_default(known_value, module.scope), known_value, call)
     yield from fields.values()
 
 

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_flag_name
+from gitrun.scripts.click_reader import with_spellings
 from gitrun.scripts.constant_folding import fold_to_text, fold_to_value
 from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments
 from gitrun.scripts.script import ARGS, Command, Script
@@ -136,14 +137,12 @@ def make_typer_flag(parameter: Parameter, module: Module) -> Flag | None:
             least=least, most=most, size=size, as_typed=typed,
         )  # fmt: skip
     option, off = option_and_off(name, spelled, kind)
-    aliases = tuple(text for text in spelled if text != option and "/" not in text)
     if keywords.get("count") and fold_to_value(keywords["count"], module.scope) == (True, True):
-        return Flag(name, default or 0, "int", (), help_text, option, "times", aliases=aliases)
+        return with_spellings(Flag(name, default or 0, "int", (), help_text, option, "times"), spelled)
     action = "switch" if kind == "bool" else "repeat" if many and not size else "any_order"
     words = (off,) if action == "switch" and off else ()
-    return Flag(
-        name, default, kind, choices, help_text, option, action, many, required, least, most, words, size, typed, aliases
-    )
+    flag = Flag(name, default, kind, choices, help_text, option, action, many, required, least, most, words, size, typed)
+    return with_spellings(flag, spelled)
 
 
 def read_info(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:
@@ -183,8 +182,8 @@ def read_limit(node: ast.expr | None, module: Module) -> float | None:
 def option_and_off(name: str, spelled: list[str], kind: str) -> tuple[str, str]:
     """Returns the option, and for a switch the option that turns it off."""
     # a switch has both words in one text: `typer.Option("--shout/--no-shout")`
-    pair = next((text for text in spelled if "/" in text), "")
-    if pair:
+    pairs = [text for text in spelled if "/" in text]
+    if pair := next((text for text in pairs if text.startswith("--")), "".join(pairs[:1])):
         option, _, off = pair.partition("/")
         return option.strip(), off.strip()
     if spelled:

@@ -234,7 +234,8 @@ def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> C
         return suggest_other_way(tree, operation, declared, name, typed.get(name))
 
     checked = check_flags(operation, declared, typed, force=force, suggest=suggest)
-    return Call(operation, declared, from_words, checked, call_flags.unsure - checked.keys())
+    # of what an attempt before recorded it was sure
+    return Call(operation, declared, from_words, checked, call_flags.unsure - checked.keys() - old.keys())
 
 
 def refuse_contradictions(call: Call) -> None:

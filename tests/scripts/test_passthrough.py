@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitrun.model.flags import Typed
-from gitrun.scripts.discover import read_script, read_words
+from gitrun.scripts.discover import argument_words, read_script, read_words
 
 ARGPARSE = """
 import argparse
@@ -43,6 +43,46 @@ fire.Fire(main)
 """
 
 
+SHORT = """
+@click.command()
+@click.option("--amp/--no-amp", "-a/-A", default=False)
+@click.option("-f/-F", "--fast/--slow", default=True)
+def main(**given): ...
+"""
+TYPER = """
+import typer
+def main(lr: float = typer.Option(0.1, "--rate", "-r"), amp: bool = typer.Option(False, "--amp/--no-amp", "-a/-A")): ...
+typer.run(main)
+"""
+NAMED = """
+from absl import app, flags
+flags.DEFINE_float("lr", 0.1, "", short_name="l")
+flags.DEFINE_alias("rate", "lr")
+flags.DEFINE_bool("log", True, "", short_name="g")
+flags.DEFINE_alias(name="quiet", original_name="log")
+app.run(main)
+"""
+TYRO = """
+import dataclasses, tyro
+from typing import Annotated
+@dataclasses.dataclass
+class Config:
+    lr: Annotated[float, tyro.conf.arg(aliases=["-l"])] = 0.1
+tyro.cli(Config)
+"""
+SIMPLE = """
+from dataclasses import dataclass
+from simple_parsing import field, parse
+@dataclass
+class Config:
+    source: str = field("in", alias="-i")
+    target: str = field("out", alias=["-o", "--out"])
+    debug: bool = field(alias="-d", action="store_true")
+    log: bool = field(default=True, action="store_false")
+parse(Config)
+"""
+
+
 def read(source: str, *words: str) -> tuple[dict, tuple[str, ...], set[str]]:
     found = read_words(read_script(source.encode(), "t.py"), words)
     plain = {name: value.text if isinstance(value, Typed) else value for name, value in found.flags.items()}
@@ -73,6 +113,17 @@ def read(source: str, *words: str) -> tuple[dict, tuple[str, ...], set[str]]:
         (ABSL, "--lr=5 --nolog", {"lr": "5", "log": False}),
         (ABSL, "-lr 5 --log=false", {"lr": "5", "log": False}),
         (ABSL, "--names=a,b", {"names": ["a", "b"]}),
+        ("import click" + SHORT, "-a -F", {"amp": True, "fast": False}),
+        ("import click" + SHORT, "-A -f", {"amp": False, "fast": True}),
+        ("import click" + SHORT, "--slow", {"fast": False}),
+        (TYPER, "-r 3 -a", {"rate": "3", "amp": True}),
+        (TYPER, "--rate 3 -A", {"rate": "3", "amp": False}),
+        (NAMED, "-l 5 -g", {"lr": "5", "log": True}),
+        (NAMED, "--rate=5 --nog", {"lr": "5", "log": False}),
+        (NAMED, "--noquiet", {"log": False}),
+        (TYRO, "-l 5", {"lr": "5"}),
+        (SIMPLE, "-i a --out b -d --log", {"source": "a", "target": "b", "debug": True, "log": False}),
+        (SIMPLE, "-o b", {"target": "b"}),
         (FIRE, "--lr=5 --name=b", {"lr": 5, "name": "b"}),
         (FIRE, "--lr 1e-3 --on True", {"lr": 0.001, "on": True}),
     ],
@@ -89,7 +140,9 @@ def test_words_that_the_front_end_knows_are_flags(source, words, flags) -> None:
         (ARGPARSE, "--lr", {"lr"}),
         (ARGPARSE, "--c 3", {"cache", "count"}),
         (ARGPARSE, "-vx", {"verbose"}),
-        (CLICK, "--other a", {"path"}),
+        (CLICK, "--other a", {"lr", "shout", "tag", "pair", "path"}),
+        (ABSL, "--other", {"lr", "log", "names"}),
+        (ABSL + "flags.DEFINE_float(other, 1, '')\n", "--other=2", set()),
         (FIRE, "--lr={1:2}", {"lr"}),
     ],
 )
@@ -112,3 +165,25 @@ def test_what_the_argument_takes_that_takes_all_the_rest_stays() -> None:
 
 def test_constants_are_no_options() -> None:
     assert read("lr = 0.1\n", "--lr", "5") == ({}, ("--lr", "5"), set())
+
+
+def test_a_switch_of_simple_parsing_is_not_required() -> None:
+    script = read_script(SIMPLE.encode(), "t.py")
+    assert {flag.name: (flag.default, flag.required) for flag in script.flags if flag.kind == "bool"} == {
+        "debug": (False, False),
+        "log": (True, False),
+    }
+    assert argument_words(script, {"debug": True, "log": False}) == ["--debug", "--log"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "given", "rest"),
+    [
+        (SIMPLE, "--nolog -d", {"debug": True}, ("--nolog",)),
+        (ARGPARSE, "--c 3 --cache", {"cache": True}, ("--c", "3")),
+    ],
+)
+def test_a_flag_that_a_word_gives_is_not_lost_behind_an_unclear_word(source, words, given, rest) -> None:
+    flags, words_left, unsure = read(source, *words.split())
+    assert (flags, words_left) == (given, rest)
+    assert not unsure & given.keys()

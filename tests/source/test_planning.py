@@ -123,3 +123,12 @@ def test_flag_that_was_taken_away_does_not_come_back_with_new_source() -> None:
 def test_gpus_that_are_given_win_over_those_of_the_last_attempt(kept, given, found) -> None:
     params = restart_params(made_up(params=Params(**kept)).attempt, Request(restart="1", **given))
     assert (params.gpus, params.no_gpus) == found
+
+
+def test_a_restart_keeps_flags_that_were_given_beside_words_that_stay(repo):
+    source = "import sys\nprint(*sys.argv[1:])\nsys.exit()\nimport dataclasses, tyro\n@dataclasses.dataclass\n"
+    repo.write("t.py", source + "class Config:\n    lr: float = 0.1\n    name: str = 'a'\ntyro.cli(Config)\n")
+    assert repo.run("t.py", "--", "--unread", "--lr", "3", check=True).stdout == "--unread --lr=3\n"
+    restarted = repo.run("--restart", "1", check=True)
+    assert restarted.stdout == "--unread --lr=3\n"
+    assert Project(repo.path).list_runs()[0].flags == {"lr": 3}
