@@ -30,7 +30,7 @@ from gitrun.store.runs import last_attempts
 from gitrun.store.trash import deleted_tips
 from gitrun.workspace.manifest import read_manifest
 from gitrun.workspace.metrics import collect_metrics
-from gitrun.workspace.slots import IDLE, bind_git, slot_directory
+from gitrun.workspace.slots import bind_git, is_given_back, slot_directory
 from gitrun.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -179,14 +179,14 @@ def lock_workspace(session: Session, owner: Owner | None, stack: ExitStack) -> W
     there = Path(owner.worktree)
     slot = session.git.state / "slots" / slot_directory(there).name  # the repository may have moved
     tree = slot / there.relative_to(slot_directory(there))
-    if not tree.is_dir() or (slot / IDLE).exists():
+    if not tree.is_dir() or is_given_back(slot):
         return None
     lock = acquire(slot / "lock", WORKSPACE_PATIENCE)
     if lock is None:
         raise Unfinished("its worktree is still in use", "To try again: git run list")
     stack.enter_context(lock)
     # read again: another run may have used the slot while we waited for its lock
-    if (slot / IDLE).exists():
+    if is_given_back(slot):
         return None
     linked = tuple(path.encode(errors="surrogateescape") for path in owner.linked)
     stamps = {os.fsencode(path): (mtime, inode) for path, mtime, inode in owner.given}

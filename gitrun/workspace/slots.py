@@ -66,8 +66,12 @@ STEADY = {
 }
 
 
-IDLE, USED = "idle", "used"
-"""Names of the file with what an idle slot holds, between leases and from the begin of one on."""
+IDLE, USED = "idle", "state"
+"""Names of a file of a slot: what the slot holds between leases, and which run uses it from the begin of one on.
+
+Earlier versions know `state` alone: they read which run died in a slot, and write it for their own leases. So a slot that
+has both files was last used by them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,8 @@ class Slot:
     how git has checked out the tracked files; None if only git can tell what a program changes.
     """
 
-    def __init__(self, git: Git, directory: Path, lock: Lock, *, is_full: bool = False) -> None:
-        self.directory = directory
+    def __init__(self, git: Git, directory: Path, lock: Lock, *, run_id: str = "", is_full: bool = False) -> None:
+        self.directory, self.run_id = directory, run_id
         self.tree = worktree_path(directory, git.worktree or git.common_dir)
         self.user = git
         self.manifest, self.unsteady = Manifest(), tuple[bytes, ...]()
@@ -115,14 +119,16 @@ class Slot:
         """Stamp of the lock, which every lease touches."""
         return stamp_of(os.fstat(self._lock.descriptor))
 
-    def begin(self) -> int:
-        """Marks the slot as not idle. Returns the time of that, by the file system's clock, in nanoseconds.
+    def begin(self, attempt_id: str) -> int:
+        """Marks the slot as used for an attempt. Returns the time of that, by the file system's clock, in nanoseconds.
 
         After a kill from here on, its caches are unknown.
         """
         # a rename makes no new file, and is on the disk before what the lease changes next
         with suppress(FileNotFoundError):
             (self.directory / IDLE).rename(self.directory / USED)
+        use = {"attempt": attempt_id, "run": self.run_id, "caches": None, "copied": 0}
+        replace_file(os.fsencode(self.directory / USED), json.dumps(use).encode(), atomic=False)
         os.utime(self._lock.descriptor)
         return self.leased[0]
 
@@ -190,16 +196,23 @@ def write_idle(directory: Path, idle: Idle) -> None:
     """Marks a slot as idle, with what it holds. Raises OSError."""
     used = directory / USED
     text = json.dumps({"caches": idle.caches, "copied": idle.copied})
-    # nobody reads it before it has its name, and mostly it says this already
+    # nobody reads it before it has its name
     replace_file(os.fsencode(used), text.encode(), atomic=False)
     used.rename(directory / IDLE)
+
+
+def is_given_back(directory: Path) -> bool:
+    """Returns whether the last run that used a slot has given it back."""
+    return (directory / IDLE).exists() and not (directory / USED).exists()
 
 
 def read_idle(directory: Path) -> Idle | None:
     """Returns what an idle slot holds, from JSON such as `{"caches": ["src/__pycache__"], "copied": 120}`.
 
-    None if a run uses the slot or died in it.
+    None if a run uses the slot or died in it, or an older version has used it.
     """
+    if not is_given_back(directory):
+        return None
     try:
         record = json.loads((directory / IDLE).read_bytes())
         return Idle(tuple(record["caches"]), record["copied"])
@@ -220,7 +233,7 @@ def lease_slot(git: Git, attempt_id: str, run_id: str, lending: Lending | None =
             continue
         try:
             if is_free(git, directory, run_id):
-                return prepare_slot(git, directory, (attempt_id, lending), lock)
+                return prepare_slot(git, directory, (attempt_id, lending), lock, run_id)
         except BaseException:
             lock.release()
             raise
@@ -246,19 +259,19 @@ def is_free(git: Git, directory: Path, run_id: str) -> bool:
 
 def awaits_recovery(git: Git, directory: Path, run_id: str = "") -> bool:
     """Returns whether another run than `run_id` has not given back a slot that nobody holds: it died there."""
-    if (directory / IDLE).exists():  # a run is recorded a little longer than it needs its slot
+    if is_given_back(directory):  # a run is recorded a little longer than it needs its slot
         return False
     owners = (owner_of(git.state, one) for one in recorded_runs(git.state) if one != run_id)
     return any(owner and not owner.in_place and f"/slots/{directory.name}/{TREE}/" in owner.worktree for owner in owners)
 
 
-def prepare_slot(git: Git, directory: Path, what: tuple[str, Lending | None], lock: Lock) -> Slot:
+def prepare_slot(git: Git, directory: Path, what: tuple[str, Lending | None], lock: Lock, run_id: str) -> Slot:
     """Checks out the attempt and lends the files, writing only those that differ. Returns the slot.
 
     If that fails, deletes the worktree and tries again.
     """
     attempt_id, lending = what
-    slot = Slot(git, directory, lock, is_full=lending is not None and lending.is_full)
+    slot = Slot(git, directory, lock, run_id=run_id, is_full=lending is not None and lending.is_full)
     with suppress(GitFailed, OSError):
         if lending and reuse_slot(slot, attempt_id, lending):
             return slot
@@ -288,7 +301,7 @@ def reuse_slot(slot: Slot, attempt_id: str, lending: Lending) -> bool:
     index = ready.index if path.read_bytes() == ready.index.data else read_slot_index(path, slot.user.object_format)
     if index is None or tree is None or not index.is_of(tree):
         return False
-    since, top = slot.begin(), os.fsencode(slot.tree)
+    since, top = slot.begin(attempt_id), os.fsencode(slot.tree)
     remember(slot.user, slot.directory, None)
     write_worktree_record(slot.git, attempt_id, keeps_index=True)
     for extra in ready.extras:
@@ -306,7 +319,7 @@ def reuse_slot(slot: Slot, attempt_id: str, lending: Lending) -> bool:
 
 def update_slot(slot: Slot, attempt_id: str, lending: Lending | None, idle: Idle | None = None) -> None:
     """Brings the slot, which holds what `idle` says (None: unknown), to the attempt and lending. Raises GitFailed, OSError."""
-    since, caches, slot.index = slot.begin(), frozenset(map(os.fsencode, idle.caches if idle else ())), None
+    since, caches, slot.index = slot.begin(attempt_id), frozenset(map(os.fsencode, idle.caches if idle else ())), None
     place_worktree(slot.tree)
     # left by a git that was killed
     (slot.directory / "index.lock").unlink(missing_ok=True)

@@ -121,8 +121,32 @@ def test_the_slot_of_a_dead_run_waits_for_its_recovery(repo):
     assert awaits_recovery(git, directory)
     assert not awaits_recovery(git, directory, dead)
     # as if it had died after it had given the slot back
-    (directory / "idle").write_text("{}")
+    (directory / "state").rename(directory / "idle")
     assert not awaits_recovery(git, directory)
+    # and as if an earlier version, which knows no `idle`, had died in it later
+    (directory / "state").write_text("{}")
+    assert awaits_recovery(git, directory)
+
+
+def test_an_earlier_version_reads_which_run_uses_a_slot(repo):
+    killed(repo)
+    directory = repo.path / ".git" / "gitrun" / "slots" / "0"
+    (dead,) = recorded_runs(directory.parents[1])
+    assert json.loads((directory / "state").read_text()) == {"attempt": dead, "run": dead, "caches": None, "copied": 0}
+    repo.run("look.py", check=True)
+    assert (directory / "idle").exists()
+    assert not (directory / "state").exists()
+
+
+def test_files_of_a_run_that_died_in_an_earlier_version_are_recorded(repo):
+    repo.run("look.py", check=True)
+    directory = repo.path / ".git" / "gitrun" / "slots" / "0"
+    idle = (directory / "idle").read_text()
+    killed(repo)
+    (directory / "idle").write_text(idle)  # earlier versions leave it there
+    assert repo.run("cat", "-p", "made", "1", check=True).stdout == "produced"
+    repo.run("look.py", check=True)
+    assert not (directory / "state").exists()
 
 
 def test_a_repository_that_was_moved_keeps_its_slots(repo, tmp_path):
