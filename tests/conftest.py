@@ -11,6 +11,7 @@ import calling
 import pytest
 from forms import use_asked_git
 from homes import move_in
+from hypothesis import settings
 from repository import Repo
 from sampled import one_of_each
 from templates import echo
@@ -58,6 +59,11 @@ HAS_PASSED = pytest.StashKey[bool]()
 LEFT: list[Path] = []
 """Directories of tests that have passed."""
 DELETED_AT_ONCE = 20
+GARBAGE = 20_000
+"""How many new objects Python waits for before it searches for garbage: its 700 take a tenth of the time of many tests."""
+
+settings.register_profile("suite", parent=settings.get_profile("ci"), max_examples=50)
+settings.register_profile("long", parent=settings.get_profile("ci"), max_examples=1000, derandomize=False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,6 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     use_asked_git()
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     calling.FORKING = calling.FORKING and not config.getoption("--exec")
     # under nohup and in the background of a shell signals are ignored, which programs of the tests would inherit:
     # handled signals are back at their defaults in a child
