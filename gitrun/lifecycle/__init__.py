@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gitrun.lifecycle import steps as steps
     from gitrun.lifecycle import trial_preview as trial_preview
     from gitrun.lifecycle import trial_queue as trial_queue
+    from gitrun.lifecycle import trial_states as trial_states
     from gitrun.lifecycle import verify as verify
     from gitrun.lifecycle import worker as worker
     from gitrun.lifecycle import worker_checks as worker_checks

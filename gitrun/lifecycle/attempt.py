@@ -11,9 +11,11 @@ from gitrun.dataclass import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gitrun.lifecycle.executor import Execution, Executor
     from gitrun.model.plan import Outcome
-    from gitrun.store.attempts import AttemptHandle, Collected
+    from gitrun.store.attempts import AttemptHandle, Collected, PreparedResult
 
 
 def perform(attempt: AttemptHandle, executor: Executor) -> Outcome:
@@ -29,6 +31,33 @@ def perform(attempt: AttemptHandle, executor: Executor) -> Outcome:
 
 def record_end(attempt: AttemptHandle, execution: Execution) -> Outcome:
     """Records the result of an ended program and gives its workspace back. Returns the outcome. Raises as `perform`."""
+    # written first, so that a later command can record the result if gitrun is killed here
+    attempt.live.record_end(execution.ended)
+    return attempt.finish(execution.collect, release_for(attempt, execution))
+
+
+def prepare_end(attempt: AttemptHandle, execution: Execution) -> PreparedResult:
+    """Returns the result of an ended program, for the begin of another attempt to record it in the same step.
+
+    Raises GitFailed, StaleRun and OSError.
+    """
+    attempt.live.record_end(execution.ended)
+    return attempt.prepare(execution.collect)
+
+
+def record_prepared(result: PreparedResult, execution: Execution) -> Outcome:
+    """Records a prepared result alone, as `record_end` does. Raises as `perform`."""
+    attempt = result.attempt
+    return attempt.finish(execution.collect, release_for(attempt, execution), result)
+
+
+def end_recorded(result: PreparedResult, execution: Execution) -> Outcome:
+    """Gives the workspace back of an attempt whose prepared result was recorded. Returns the outcome. Raises GitFailed."""
+    return result.attempt.end(result.collected, release_for(result.attempt, execution))
+
+
+def release_for(attempt: AttemptHandle, execution: Execution) -> Callable[[Collected], None]:
+    """Returns what gives the workspace of an attempt back."""
 
     def release(collected: Collected) -> None:
         execution.release(collected)
@@ -36,6 +65,4 @@ def record_end(attempt: AttemptHandle, execution: Execution) -> Outcome:
         if attempt.live.is_asked_to_end:
             execution.signals.order = 0
 
-    # written first, so that a later command can record the result if gitrun is killed here
-    attempt.live.record_end(execution.ended)
-    return attempt.finish(execution.collect, release)
+    return release

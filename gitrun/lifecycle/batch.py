@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import datetime, timezone
 from functools import lru_cache, partial
-from math import isfinite
 from signal import SIGTERM
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from gitrun import lifecycle, store
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import CannotRun, GitFailed, GitrunError, OptimizerFailed, StaleRun, UsageError
 from gitrun.git.objects import Objects
 from gitrun.git.pack import keep_packs, merge_packs
-from gitrun.lifecycle.attempt import record_end
-from gitrun.lifecycle.batch_progress import Pace, describe_end, progress_parts
+from gitrun.lifecycle.attempt import end_recorded, prepare_end, record_end, record_prepared
+from gitrun.lifecycle.batch_progress import Pace, describe_end, describe_trial, explain_no_value, progress_parts
 from gitrun.lifecycle.batch_trials import (
     append_reused,
     objective_values,
@@ -35,6 +34,7 @@ from gitrun.lifecycle.decide import Decision, stamp_now
 from gitrun.lifecycle.executor import Execution, failed_to_start, interrupted_before_start
 from gitrun.lifecycle.steps import Tee
 from gitrun.lifecycle.trial_queue import COUNTED, TrialQueue
+from gitrun.lifecycle.trial_states import EndedTrial, HeldTrial, RunningTrial
 from gitrun.model.batch import PLUS, Trial
 from gitrun.model.batch_events import (
     BATCH_STARTED,
@@ -48,8 +48,7 @@ from gitrun.model.plan import Outcome, Skip
 from gitrun.model.provenance import NO_BASIS
 from gitrun.model.repeats import count_batch
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING, TERMINATED, run_ref, short_id
-from gitrun.model.text import count_text, ending_text, number_text
-from gitrun.model.values import format_value
+from gitrun.model.text import count_text
 from gitrun.process.pool import ProgramPool
 from gitrun.process.signals import Signals
 from gitrun.process.status_line import open_status_line
@@ -58,76 +57,21 @@ from gitrun.store.attempts import Collected
 from gitrun.store.live import Owner, process_birth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import TracebackType
+    from collections.abc import Callable, Iterator, Sequence
 
     from gitrun.lifecycle.decide import LaunchRequest
-    from gitrun.lifecycle.executor import LocalExecutor, PreparedProgram
     from gitrun.lifecycle.trial_queue import Task
+    from gitrun.lifecycle.trial_states import BeginTrial, BegunTrial, TrialPool
     from gitrun.process.run import RunningProgram
     from gitrun.process.status_line import StatusLine
     from gitrun.process.streams import Stream
-    from gitrun.store.attempts import AttemptHandle
+    from gitrun.store.attempts import AttemptHandle, PreparedResult
     from gitrun.workspace.metrics import Meter
 
 FIRST_TRIALS = 3
 """Number of failed trials after which the user gets a warning, if no trial has completed."""
 PAUSE, GPU_PAUSE = 60.0, 1.0
 """Seconds between two looks at the whole batch; while a trial waits for a GPU of another batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class BegunTrial:
-    """A trial that is recorded but does not run yet, with what executes its program."""
-
-    attempt: AttemptHandle
-    executor: LocalExecutor
-
-
-class BeginTrial(Protocol):
-    """Begins the attempt of a trial, as `launch.begin_trial` does."""
-
-    def __call__(self, launch: LaunchRequest, decision: Decision) -> BegunTrial:
-        """Returns the trial. Raises GitrunError."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunningTrial:
-    """A trial whose program runs, with what is needed to record its end. `stack` holds its slot and its live record."""
-
-    task: Task
-    attempt: AttemptHandle
-    executor: LocalExecutor
-    prepared: PreparedProgram
-    streams: tuple[Stream, Stream] | None
-    stack: ExitStack
-
-
-@dataclass(frozen=True, slots=True)
-class EndedTrial:
-    """A trial that has ended. `host` names the machine that ran it, empty for this one."""
-
-    task: Task
-    run_id: str
-    host: str = ""
-
-
-class TrialPool(Protocol):
-    """The programs of this machine, or a cluster, that run the trials of a batch. A context manager.
-
-    `ends` are the signals that asked gitrun itself to end, in the order of arrival.
-    """
-
-    ends: list[int]
-
-    def __enter__(self) -> object:
-        """Begins to supervise."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Ends what still runs."""
-
-    def read_signals(self) -> None:
-        """Handles the signals that have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +148,8 @@ class BatchRunner:
         )
         self.running: dict[RunningProgram, RunningTrial] = {}
         self.watch = lifecycle.pruning.TrialWatch(self.definition, attempt.run_id)
+        self.held: HeldTrial | None = None
+        """The last trial that has ended, until the next one begins."""
         self.pruned: dict[int, int] = {}
         """Trials that were asked to end because they are not worth going on, each with its last step."""
         self.fault = ""
@@ -270,10 +216,16 @@ class BatchRunner:
 
     def leave(self) -> None:
         """Gives back what trials hold that have not ended."""
-        for trial in self.running.values():
+        for trial in (*self.running.values(), *((self.held.trial,) if self.held else ())):
             trial.stack.close()
 
     def start_trials(self) -> bool:
+        """Starts trials while there is room, and records the one that is held. Returns whether a trial waits for a GPU."""
+        is_waiting = self.start_while_room()
+        self.record_held()
+        return is_waiting
+
+    def start_while_room(self) -> bool:
         """Starts trials while there is room. Returns whether one waits for a GPU."""
         while self.count_running() < self.room and not self.is_stopping:
             try:
@@ -350,7 +302,7 @@ class BatchRunner:
         return replace(self.launch, request=replace(self.launch.request, stop_after=limit))
 
     def start(self, task: Task) -> bool:
-        """Begins a trial and starts its program, or records why that is not possible. Returns false if no GPU is free."""
+        """Begins a trial and starts its program, or records why that is not possible. Returns false if it cannot begin now."""
         with ExitStack() as stack:
             try:
                 gpus = self.gpus.acquire(stack) if self.gpus else ""
@@ -361,10 +313,12 @@ class BatchRunner:
                 if isinstance(decision, Skip):
                     self.reuse(task, decision)
                     return True
-                begun = self.begin_trial(self.trial_launch, decision)
+                begun = self.begin(decision)
             except GitrunError as error:
                 self.refuse(task, error)
                 return True
+            if begun is None:
+                return False
             stack.enter_context(begun.attempt)
             self.trials[task.number] = Trial(
                 task.number, decision.plan.flags, RUNNING, begun.attempt.run_id, attrs=task.point.attrs,
@@ -456,7 +410,8 @@ class BatchRunner:
             tree = task.point.commit.tree
             self.trials[task.number] = Trial(task.number, task.point.flags, ERROR, tree=tree, reason=error.message)
             self.report(TRIAL_REFUSED, self.trials[task.number], reason=error.message)
-        self.check_failures()
+        for words in self.check_failures():
+            self.session.say(words)
 
     def reuse(self, task: Task, skip: Skip) -> None:
         """Counts an earlier run as this trial."""
@@ -473,99 +428,133 @@ class BatchRunner:
         self.finish(trial, trial.executor.report_end(program.finish()))
 
     def finish(self, trial: RunningTrial, ended: Outcome) -> None:
-        """Records the end of a trial, gives its slot back, and tells the user. Raises GitFailed or StaleRun."""
+        """Records the end of a trial, gives its slot back, and tells the user; or holds all this until the next one begins.
+
+        Raises GitFailed or StaleRun.
+        """
         for stream in trial.streams or ():
             if isinstance(stream, PrefixedStream):
                 stream.close()
         step = self.pruned.pop(trial.task.number, None)
         if step is not None and ended.status == TERMINATED:
             ended = replace(ended, pruned=step, reason=f"pruned at step {step}")
-        with trial.stack:
+        self.record_held()
+        with trial.stack as stack:
             execution = trial.executor.conclude(trial.prepared, trial.attempt, ended, self.signals)
+            if result := self.prepare(trial.attempt, execution):
+                self.hold(HeldTrial(replace(trial, stack=stack.pop_all()), execution, result))
+                return
             outcome = record_end(trial.attempt, execution)
         self.note_end(EndedTrial(trial.task, trial.attempt.run_id), outcome)
 
+    def prepare(self, attempt: AttemptHandle, execution: Execution) -> PreparedResult | None:
+        """Returns the result of a trial, for the begin of the next one to record it too; None if it is to be recorded now."""
+        request = self.launch.request
+        # the next trial needs this one, or takes a while to be proposed, or is labelled in a step of its own
+        needs_it = request.compares or self.launch.parent or self.gpus or self.definition.learns
+        if needs_it or request.has_annotations or self.is_stopping:
+            return None
+        try:
+            return prepare_end(attempt, execution)
+        except (GitFailed, StaleRun, OSError):  # what is recorded alone is tried again
+            return None
+
+    def hold(self, held: HeldTrial) -> None:
+        """Notes how a trial has ended that is not recorded yet."""
+        self.held = replace(held, words=self.note_outcome(held.trial.task.number, held.result.collected.outcome))
+
+    def record_held(self) -> None:
+        """Records the trial that is held, if there is one, and tells the user."""
+        if self.held:
+            self.end_held(record_prepared)
+
+    def end_held(self, end: Callable[[PreparedResult, Execution], Outcome]) -> None:
+        """Ends the trial that is held with this function, and tells the user. Ends the batch if that is not possible."""
+        held, self.held = self.held, None
+        if held is None:
+            return
+        task, attempt = held.trial.task, held.trial.attempt
+        try:
+            with held.trial.stack:
+                outcome = end(held.result, held.execution)
+        except (GitFailed, StaleRun) as error:  # its live record stays, for the next command to record it
+            self.trials[task.number] = replace(self.trials[task.number], status=RUNNING, values=())
+            self.end_batch(task.number, "cannot be recorded", error)
+        else:
+            self.announce_end(EndedTrial(task, attempt.run_id), outcome, held.words)
+
+    def begin(self, decision: Decision) -> BegunTrial | None:
+        """Begins a trial, and records the one that is held with it. None if that ends the batch. Raises GitrunError."""
+        if self.held and decision.run is None:
+            with suppress(GitFailed, StaleRun):  # either of them may be the reason: both are tried again, one by one
+                begun = self.begin_trial(replace(self.trial_launch, ended=self.held.result), decision)
+                self.end_held(end_recorded)
+                return begun
+        self.record_held()
+        return None if self.is_stopping else self.begin_trial(self.trial_launch, decision)
+
     def note_end(self, trial: EndedTrial, outcome: Outcome) -> None:
-        """Notes how a trial has ended, tells the user, and ends the batch if it cannot succeed."""
-        number, before = trial.task.number, self.trials[trial.task.number]
+        """Notes how a recorded trial has ended, tells the user, and ends the batch if it cannot succeed."""
+        self.announce_end(trial, outcome, self.note_outcome(trial.task.number, outcome))
+
+    def note_outcome(self, number: int, outcome: Outcome) -> list[str]:
+        """Notes how a trial has ended, and ends the batch if it cannot succeed. Returns what the user must know."""
+        before = self.trials[number]
         values = objective_values(outcome.metrics, self.definition.objectives) if outcome.status == COMPLETED else ()
         status = outcome.status if outcome.pruned is None else PRUNED
         self.trials[number] = replace(before, status=status, values=values)
         if self.watch.is_active:
             # as a restart reads it: the same trials must be pruned then
             with Objects(self.session.git) as objects:
-                series = read_series(objects, run_ref(trial.run_id), self.definition.objectives[0].metric)
+                series = read_series(objects, run_ref(before.run_id), self.definition.objectives[0].metric)
             self.trials[number] = replace(self.trials[number], series=series)
         self.pace.note_end(time.monotonic())
-        self.tell(number, trial, outcome)
-        self.report(TRIAL_ENDED, self.trials[number], outcome=outcome, host=trial.host)
-        self.check(number, outcome)
+        return self.check(number, outcome)
+
+    def announce_end(self, trial: EndedTrial, outcome: Outcome, words: Sequence[str]) -> None:
+        """Tells the user, and a program that drives the batch, about a trial that has ended."""
+        now = self.trials[trial.task.number]
+        self.session.say(describe_trial(now, trial, outcome, self.definition, self.queue.points.names))
+        self.report(TRIAL_ENDED, now, outcome=outcome, host=trial.host)
+        for line in words:
+            self.session.say(line)
 
     def report(self, name: str, trial: Trial | None = None, **details: Any) -> None:  # noqa: ANN401 - fields of an event
         """Tells a program that drives the batch what happened, if there is one."""
         if self.launch.prompts.report:
             self.launch.prompts.report(BatchEvent(name, self.attempt.run_id, datetime.now(timezone.utc), trial, **details))
 
-    def tell(self, number: int, trial: EndedTrial, outcome: Outcome) -> None:
-        """Prints the line of an ended trial."""
-        flags = self.trials[number].flags
-        space = " ".join(f"{name}={format_value(flags[name])}" for name in self.queue.points.names if name in flags)
-        metrics = [objective.metric for objective in self.definition.objectives] or ["loss"]
-        numbers = [f"{name}={number_text(value)}" for name in metrics if (value := outcome.metrics.ask(name)) is not None]
-        commit = trial.task.point.commit
-        words = [f"#{number}", short_id(trial.run_id), f"commit {short_id(commit.commit)}" if commit else "", space]
-        is_pruned = outcome.pruned is not None
-        status, code = (outcome.reason, None) if is_pruned else (outcome.status, outcome.exit_status)
-        words += [ending_text(status, code, outcome.duration) + (f" on {trial.host}" if trial.host else ""), *numbers]
-        hint = f". To read its output: git run cat {short_id(trial.run_id)}" if outcome.status == ERROR else ""
-        self.session.say("  ".join(filter(None, words)) + hint)
-
-    def check(self, number: int, outcome: Outcome) -> None:
-        """Ends the batch if the trial shows that it cannot succeed. Tells the user what a sampler counts as failed."""
+    def check(self, number: int, outcome: Outcome) -> list[str]:
+        """Ends the batch if the trial shows that it cannot succeed. Returns what the user must know."""
         if outcome.status == ERROR:
-            self.check_failures()
-        if outcome.status == COMPLETED and not self.trials[number].values:
-            # an older commit may have other metrics
-            completed = sum(trial.status == COMPLETED for trial in self.trials.values())
-            self.check_objectives(number, outcome, is_first=completed == 1 and not self.definition.commits)
+            return self.check_failures()
+        if outcome.status != COMPLETED or self.trials[number].values:
+            return []
+        # an older commit may have other metrics
+        completed = sum(trial.status == COMPLETED for trial in self.trials.values())
+        is_first = completed == 1 and not self.definition.commits
+        words, fault = explain_no_value(number, outcome, self.definition.objectives, self.attempt.run_id if is_first else "")
+        self.fault = fault or self.fault
+        return words
 
-    def check_failures(self) -> None:
-        """Ends the batch after a failed trial if the user wants that. Warns if the first trials failed."""
+    def check_failures(self) -> list[str]:
+        """Ends the batch after a failed trial if the user wants that. Returns a warning if the first trials failed."""
         ended = [trial for trial in self.trials.values() if trial.status in COUNTED]
         if self.launch.request.fail_fast:
             self.fault = "a trial failed"
-        if len(ended) == FIRST_TRIALS and all(trial.status != COMPLETED for trial in ended):
-            batch = short_id(self.attempt.run_id)
-            self.session.say(f"warning: the first {FIRST_TRIALS} trials failed. To stop the batch: git run stop {batch}")
-
-    def check_objectives(self, number: int, outcome: Outcome, *, is_first: bool) -> None:
-        """Tells the user why a completed trial has no value. Ends the batch if the first one lacks a metric."""
-        metrics = [objective.metric for objective in self.definition.objectives]
-        values = {name: outcome.metrics.ask(name) for name in metrics}
-        missing = next((name for name in metrics if values[name] is None), "")
-        if not missing:
-            odd = next(
-                (f"{name} is {value}" for name, value in values.items() if value is not None and not isfinite(value)), ""
-            )
-            if odd:
-                self.session.say(f"note: trial {number} counts as failed in the search: {odd}")
-            return
-        if not is_first:
-            self.session.say(f"note: trial {number} counts as failed in the search: it has no metric '{missing}'")
-            return
-        there = ", ".join(sorted(outcome.metrics)[:10])
-        self.fault = f"the first trial has no metric '{missing}'"
-        self.session.say(
-            f"error: {self.fault}. "
-            + (f"It has: {there}. To use one: git run --restart {short_id(self.attempt.run_id)} --minimize NAME" if there
-               else "It has no metrics at all. To read about metrics: git run help metrics")
-        )  # fmt: skip
+        if len(ended) != FIRST_TRIALS or any(trial.status == COMPLETED for trial in ended):
+            return []
+        return [
+            f"warning: the first {FIRST_TRIALS} trials failed. To stop the batch: git run stop {short_id(self.attempt.run_id)}"
+        ]
 
     def find_targets(self) -> list[RunningProgram] | None:
         """Returns the programs of trials that `git run stop` was asked to end; None if the whole batch is to end."""
         if self.attempt.live.is_asked_to_end:
             return None
-        return [program for program, trial in self.running.items() if trial.attempt.live.is_asked_to_end] or None
+        programs = [program for program, trial in self.running.items() if trial.attempt.live.is_asked_to_end]
+        # a trial that has just ended may be meant
+        return programs if self.held and self.held.trial.attempt.live.is_asked_to_end else programs or None
 
     def conclude(self, begun: datetime, duration: float) -> Outcome:
         """Returns the outcome of the batch."""

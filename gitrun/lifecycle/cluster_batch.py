@@ -11,10 +11,11 @@ from gitrun import lifecycle, workspace
 from gitrun.dataclass import dataclass, replace
 from gitrun.errors import BadRun, GitFailed, GitrunError
 from gitrun.git.objects import Objects
-from gitrun.lifecycle.batch import BatchExecutor, BatchRunner, EndedTrial
+from gitrun.lifecycle.batch import BatchExecutor, BatchRunner
 from gitrun.lifecycle.cluster import read_amounts
 from gitrun.lifecycle.cluster_pool import ClusterPool, ClusterTask, read_tail, warn_of_resources
 from gitrun.lifecycle.trial_queue import COUNTED, Task
+from gitrun.lifecycle.trial_states import EndedTrial
 from gitrun.model.batch import Proposal
 from gitrun.model.batch_events import TRIAL_HANDED_OUT
 from gitrun.model.plan import Outcome, Skip
@@ -27,9 +28,9 @@ from gitrun.store.index import Index
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from gitrun.lifecycle.batch import BegunTrial
     from gitrun.lifecycle.cluster_pool import Arrival, Place
     from gitrun.lifecycle.decide import Decision
+    from gitrun.lifecycle.trial_states import BegunTrial
     from gitrun.process.signals import Signals
     from gitrun.process.status_line import StatusLine
     from gitrun.store.attempts import AttemptHandle

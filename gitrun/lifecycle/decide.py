@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gitrun.source.environment import Locks
     from gitrun.source.source_tree import SourceTree
     from gitrun.source.surroundings import Surroundings
+    from gitrun.store.attempts import PreparedResult
     from gitrun.workspace.session import Session
 
 TRIED = 20
@@ -99,6 +100,8 @@ class LaunchRequest:
     """True if the caller only asks what would run, as `Project.plan` does."""
     typed: Request | None = None
     """The request without the links that an entry adds."""
+    ended: PreparedResult | None = None
+    """The result of another attempt, to be recorded in the step that begins this one."""
 
 
 def require_worktree(session: Session, request: Request) -> None:

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gitrun.git.exe import Git
-    from gitrun.lifecycle.batch import BegunTrial
     from gitrun.lifecycle.executor import Executor, LocalExecutor
     from gitrun.lifecycle.parent import ParentRun
+    from gitrun.lifecycle.trial_states import BegunTrial
     from gitrun.model.plan import Request
     from gitrun.model.run import Notes
     from gitrun.source.interpreter import Interpreter
     from gitrun.source.surroundings import Surroundings
-    from gitrun.store.attempts import AttemptHandle
+    from gitrun.store.attempts import AttemptHandle, PreparedResult
     from gitrun.workspace.lending import Lending
     from gitrun.workspace.session import Session
 
@@ -152,15 +152,17 @@ def begin_decided(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
     around = recent_surroundings(session, request, decision)
     if around.surroundings:
         decision = replace(decision, plan=with_not_isolated(decision.plan, around), around=around.surroundings)
-    attempt = begin_attempt(session, decision, around.files)
+    attempt = begin_attempt(session, decision, around.files, launch.ended)
     return BegunAttempt(attempt, replace(launch, request=request), decision, around.python, around.lending)
 
 
-def begin_attempt(session: Session, decision: Decision, files: Mapping[str, bytes]) -> AttemptHandle:
-    """Commits the attempt of a decision, with env.toml and lent.toml. Raises GitrunError."""
+def begin_attempt(
+    session: Session, decision: Decision, files: Mapping[str, bytes], ended: PreparedResult | None
+) -> AttemptHandle:
+    """Commits the attempt of a decision, with env.toml and lent.toml, and the result of another one. Raises GitrunError."""
     try:
         if decision.run is None:
-            return store.attempts.begin(session.git, decision.plan, files)
+            return store.attempts.begin(session.git, decision.plan, files, ended)
         return store.attempts.begin_again(session.git, decision.plan, decision.run, files)
     except OSError as error:  # a full disk, or a repository of somebody else's
         raise GitFailed(f"cannot write to this repository: {error.strerror or error}") from error
@@ -238,7 +240,8 @@ def begin_trial(launch: LaunchRequest, decision: Decision) -> BegunAttempt:
             with hold_off_gc(launch.session.git) if wait is None else nullcontext():
                 return begin_decided(launch, decision)
         except GitFailed as error:
-            if wait is None or not (isinstance(error, ObjectsGone) or is_gc_running(launch.session.git)):
+            # the other result may be the reason
+            if launch.ended or wait is None or not (isinstance(error, ObjectsGone) or is_gc_running(launch.session.git)):
                 raise
             time.sleep(wait)
     raise CannotStart("the trial did not start")
@@ -310,7 +313,7 @@ def start_trial(launch: LaunchRequest, decision: Decision) -> BegunTrial:
     except BaseException:
         begun.attempt.leave()
         raise
-    return lifecycle.batch.BegunTrial(begun.attempt, executor_of_program(begun))
+    return lifecycle.trial_states.BegunTrial(begun.attempt, executor_of_program(begun))
 
 
 def executor_of_program(begun: BegunAttempt) -> LocalExecutor:
@@ -450,7 +453,7 @@ def stage_trials(begun: BegunAttempt) -> None:
         run_ids = store.staging.stage_many(session.git, plans, files) if plans else []
     except OSError as error:
         raise GitFailed(f"cannot write to this repository: {error.strerror or error}") from error
-    if has_annotations(request):
+    if request.has_annotations:
         edit = partial(with_annotations, session, request)
         store.annotations.annotate_many(session.git, run_ids, edit, "annotate at launch")
     session.say(f"{count_text(len(run_ids), 'trial')} staged")
@@ -458,14 +461,9 @@ def stage_trials(begun: BegunAttempt) -> None:
 
 def annotate_begun(session: Session, run_id: str, request: Request) -> None:
     """Adds the label, tags and comment of the request to a run, if it has any. Raises GitrunError."""
-    if has_annotations(request):
+    if request.has_annotations:
         edit = partial(with_annotations, session, request)
         store.annotations.annotate(session.git, run_id, edit, "annotate at launch")
-
-
-def has_annotations(request: Request) -> bool:
-    """Returns whether the request has a label, tags or a comment."""
-    return request.label is not None or bool(request.tags or request.comment)
 
 
 def annotations_of_batch(request: Request) -> Request:

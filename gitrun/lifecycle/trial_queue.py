@@ -18,7 +18,7 @@ from gitrun.lifecycle.batch_trials import (
     trial_of,
     trials_of,
 )
-from gitrun.model.batch import GRID, LEARN_NONE, LEARN_OPERATION, LEARN_SOURCE, RANDOM, Proposal
+from gitrun.model.batch import GRID, LEARN_NONE, LEARN_OPERATION, LEARN_SOURCE, Proposal
 from gitrun.model.grid import lay_grid, sample_points
 from gitrun.model.repeats import list_seeds
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
@@ -90,7 +90,7 @@ class TrialQueue:
         objectives = self.definition.objectives
         pairs = [(trial_of(run, objectives), run) for run in self.runs.values()]
         pairs += [(reused_trial(number, run, objectives), run) for number, run in reused.items()]
-        if self.definition.prune or self.definition.sampler not in {GRID, RANDOM}:
+        if self.definition.learns:
             return {trial.number: trial for trial in read_knowledge(self.session, pairs, self.definition)}
         return {trial.number: trial for trial, _ in pairs}
 

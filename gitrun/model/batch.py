@@ -68,6 +68,11 @@ class BatchDefinition:
     options: Mapping[str, Value] = field(default_factory=dict)
     commits: tuple[CommitTree, ...] = ()
 
+    @property
+    def learns(self) -> bool:
+        """Returns whether what the next trial is, or when one ends, depends on how others went."""
+        return bool(self.prune) or self.sampler not in {GRID, RANDOM}
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:

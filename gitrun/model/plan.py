@@ -259,6 +259,11 @@ class Request:
         return not self.no_link and bool((settings.link and settings.lend) or self.links)
 
     @property
+    def has_annotations(self) -> bool:
+        """Returns whether the run gets a label, tags or a comment at its start."""
+        return self.label is not None or bool(self.tags or self.comment)
+
+    @property
     def compares(self) -> bool:
         """Returns whether an existing run may make this one unnecessary."""
         return self.needed or self.needed_source

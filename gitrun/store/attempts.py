@@ -27,7 +27,7 @@ from gitrun.model.tree import EXECUTABLE, FILE
 from gitrun.store.commits import commit_signed, open_writer, read_commit, signing_wanted, write_commit, write_files
 from gitrun.store.kept_files import kept_directory, restore_kept
 from gitrun.store.live import SHORTENED, hold_live
-from gitrun.store.publication import publish
+from gitrun.store.publication import Move, publish
 from gitrun.store.refs import RefEdit, read_loose, ref_store, tip_of
 from gitrun.store.trust import record_made_here, require_trusted, trust_file
 
@@ -100,17 +100,36 @@ class AttemptHandle:
         """Directory with the kept files of the attempt that this one continues; None if it starts without any."""
         return kept_directory(self.git, self.run_id, self.earlier) if self.earlier else None
 
-    def finish(self, collect: Callable[[], Collected], release: Callable[[Collected], None] | None = None) -> Outcome:
-        """Commits the result that `collect` returns, adds the note, and removes the live record. Returns the outcome.
+    def finish(
+        self,
+        collect: Callable[[], Collected],
+        release: Callable[[Collected], None] | None = None,
+        prepared: PreparedResult | None = None,
+    ) -> Outcome:
+        """Commits the result that `collect` returns, and ends the attempt as `end` does. Returns the outcome.
 
-        `collect` is called again if a gc removed its objects. `release` gives the workspace back: it is called once the
-        result is recorded, while other processes still see the run as running. Raises StaleRun and GitFailed as
-        `record_result` does; the live record stays.
+        `collect` is called again if a gc removed its objects. `prepared` is the same result if it was to be recorded with the
+        begin of another attempt. Raises StaleRun and GitFailed as `record_result` does; the live record stays.
         """
-        # the program may have removed the worktree in which gitrun was started
-        git = self.git.outlasting_worktree()
-        collected = record_result(replace(self, git=git), collect)
-        outcome = collected.outcome
+        return self.end(record_result(self.outlasting(), collect, prepared), release)
+
+    def prepare(self, collect: Callable[[], Collected]) -> PreparedResult:
+        """Returns the result that `collect` returns, for `begin` to record it together with the begin of another attempt.
+
+        Raises StaleRun, GitFailed and OSError; nothing is recorded, and `finish` may be called.
+        """
+        attempt = self.outlasting()
+        with Objects(attempt.git) as objects:
+            tip = read_tip(objects, attempt.run_id)
+            require_unmoved(objects, tip, attempt)
+            return prepare_result(objects, attempt, collect, tip, tip)
+
+    def end(self, collected: Collected, release: Callable[[Collected], None] | None = None) -> Outcome:
+        """Adds the note of an attempt whose result is recorded, and removes the live record. Returns the outcome.
+
+        `release` gives the workspace back: it is called first, while other processes still see the run as running.
+        """
+        git, outcome = self.outlasting().git, collected.outcome
         if release:
             release(collected)
         if self.plan:
@@ -120,6 +139,10 @@ class AttemptHandle:
                 store.notes.add_waiting_notes(git, at_once=True)
         self.live.close()
         return outcome
+
+    def outlasting(self) -> AttemptHandle:
+        """Returns the attempt with a repository that needs no worktree: the program may have removed that of the start."""
+        return replace(self, git=self.git.outlasting_worktree())
 
     def renew(self) -> bool:
         """Rebuilds the live record and the trust entry if somebody removed them. Returns whether the record was gone.
@@ -143,21 +166,41 @@ class AttemptHandle:
         self.live.leave()
 
 
-def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes]) -> AttemptHandle:
+@dataclass(frozen=True, slots=True)
+class PreparedResult:
+    """The result of an ended attempt that is not recorded yet. `writer` has its objects, perhaps still in memory."""
+
+    attempt: AttemptHandle
+    collected: Collected
+    id: str
+    tip: str
+    writer: Loose
+
+    @property
+    def move(self) -> Move:
+        """Returns the move of the run's ref that records the result."""
+        return Move(RefEdit(run_ref(self.attempt.run_id), self.id, self.tip, "record result"), self.attempt.id)
+
+
+def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes], ended: PreparedResult | None = None) -> AttemptHandle:
     """Commits the first attempt of a new run. `extra_files` has the contents of env.toml and lent.toml.
 
-    Raises GitFailed if a gc removed objects first: no run exists, and the caller may try again.
+    Records the result of another attempt that has `ended`, in the same transaction. Raises GitFailed if a gc removed objects
+    first, and StaleRun if the other run was changed: no run exists, that result is not recorded or is broken, and the caller
+    may try again.
     """
     files = {**plan_files(plan), **extra_files}
     with Objects(git) as objects:
-        writer = open_writer(git)
+        writer = ended.writer if ended else open_writer(git)
         tree = edit_tree(objects, writer, plan.source.whole, write_records(writer, files))
         run_id = commit_attempt(writer, tree, [plan.source.base], attempt_message(plan))
+        # before a ref leads to them: a kill in between must not make our own runs foreign ones
+        record_made_here(git, *((ended.id,) if ended else ()), run_id)
         # the id is new, so this lock is free: held first, it shows the run as running from the start
         live = hold_live(git.state, run_id)
         try:
-            ref, base = run_ref(run_id), plan.source.base
-            publish(git, objects, ref, run_id, expected=None, base=base, reason="start run", writer=writer)
+            begun = Move(RefEdit(run_ref(run_id), run_id, None, "start run"), plan.source.base)
+            publish(git, objects, *((ended.move,) if ended else ()), begun, writer=writer)
         except BaseException:
             undo_begin(git, live, run_id, run_id, None)
             raise
@@ -188,9 +231,9 @@ def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]
                 files[record_files.NOTES] = notes.data
             tree = edit_tree(objects, writer, plan.source.whole, {**over, **write_records(writer, files)})
             attempt_id = commit_attempt(writer, tree, [plan.source.base, run.tip], attempt_message(plan))
+            record_made_here(git, attempt_id)
             # the objects of the last result are known to be here: only new ones are checked
-            last_commit = run.attempt.left
-            publish(git, objects, run_ref(run.id), attempt_id, expected=run.tip, base=last_commit, reason="restart run")
+            publish(git, objects, Move(RefEdit(run_ref(run.id), attempt_id, run.tip, "restart run"), run.attempt.left))
     except BaseException:
         undo_begin(git, live, run.id, attempt_id, run.tip)
         raise
@@ -213,13 +256,9 @@ def write_records(writer: Loose, contents: Mapping[str, bytes]) -> dict[bytes, E
 
 
 def commit_attempt(writer: Loose, tree: str, parents: list[str | None], message: bytes) -> str:
-    """Commits an attempt, signed if `gitrun.sign` is set. Records its id as made here. Returns the id."""
-    git = writer.git
-    is_signed = signing_wanted(git)
-    attempt_id = commit_signed(git, tree, parents, message) if is_signed else write_commit(writer, tree, parents, message)
-    # before a ref leads to it: a kill in between must not make our own run a foreign one
-    record_made_here(git, attempt_id)
-    return attempt_id
+    """Commits an attempt, signed if `gitrun.sign` is set. Returns its id."""
+    is_signed = signing_wanted(writer.git)
+    return commit_signed(writer.git, tree, parents, message) if is_signed else write_commit(writer, tree, parents, message)
 
 
 def inherited_entries(objects: Objects, writer: TreeWriter, run: Run, plan: Plan) -> Mapping[bytes, Entry]:
@@ -249,47 +288,56 @@ def attempt_message(plan: Plan) -> bytes:
     return encode.commit_message(encode.attempt_subject(plan), "attempt")
 
 
-def record_result(attempt: AttemptHandle, collect: Callable[[], Collected]) -> Collected:
+def record_result(
+    attempt: AttemptHandle, collect: Callable[[], Collected], prepared: PreparedResult | None = None
+) -> Collected:
     """Commits the result that `collect` returns and moves the run's ref to it. Returns what was recorded.
 
-    Annotations made during the run stay below the result. `collect` is called again if a gc removed its objects. Raises
-    StaleRun if somebody else moved the run on. Raises GitFailed if the repository is not writable: the live record stays,
-    for a later command to finish the attempt.
+    Annotations made during the run stay below the result. `collect` is called again if a gc removed its objects, or if the
+    `prepared` result could not be recorded with the begin of another attempt. Raises StaleRun if somebody else moved the run
+    on. Raises GitFailed if the repository is not writable: the live record stays, for a later command to finish the attempt.
     """
-    git, parent, broken = attempt.git, "", set[str]()
+    git = attempt.git
+    # the ref may have moved to a prepared result before its objects were lost
+    parent, broken = (prepared.tip, {prepared.id}) if prepared else ("", set[str]())
     for wait in RECORD_WAITS:
         time.sleep(wait)
         # a gc is rare, so the first try goes without its lock
         holding = hold_off_gc(git) if wait else nullcontext()
         with holding, Objects(git) as objects:
-            writer = open_writer(git)
             tip = read_tip(objects, attempt.run_id)
             parent = parent if tip in broken else skip_broken_result(objects, tip)
             require_unmoved(objects, parent, attempt)
             try:
-                collected = collect()
-                files = result_entries(writer, attempt, collected.outcome)
-                tree = edit_tree(objects, writer, f"{parent}^{{tree}}", {**collected.changes, **files})
-                subject = encode.outcome_subject(collected.outcome)
-                result_id = commit_result(writer, tree, parent, encode.commit_message(subject, "result"))
+                result = prepare_result(objects, attempt, collect, tip, parent)
                 # if a later line fails, this commit may be at the tip, but without all of its objects
-                broken.add(result_id)
+                broken.add(result.id)
                 # before the ref is set: readers treat a result that is not recorded here as foreign
-                record_made_here(git, result_id)
-                ref = run_ref(attempt.run_id)
-                publish(git, objects, ref, result_id, expected=tip, base=attempt.id, reason="record result", writer=writer)
+                record_made_here(git, result.id)
+                publish(git, objects, result.move, writer=result.writer)
             except (StaleRun, GitFailed) as error:
                 problem: StaleRun | GitFailed = error
             except OSError as error:
                 problem = GitFailed(f"cannot write the result: {error.strerror or error}")
             else:
-                return collected
+                return result.collected
         if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_gc_running(git):
             break  # other failures, such as a full disk, do not pass in a moment
     raise type(problem)(
         f"{problem.message}. What the run left is in {attempt.live.directory}",
         "To try again: git run list",
     )
+
+
+def prepare_result(
+    objects: Objects, attempt: AttemptHandle, collect: Callable[[], Collected], tip: str, parent: str
+) -> PreparedResult:
+    """Makes the commit of the result that `collect` returns, upon `parent`. Raises StaleRun, GitFailed, OSError."""
+    writer, collected = open_writer(attempt.git), collect()
+    files = result_entries(writer, attempt, collected.outcome)
+    tree = edit_tree(objects, writer, f"{parent}^{{tree}}", {**collected.changes, **files})
+    message = encode.commit_message(encode.outcome_subject(collected.outcome), "result")
+    return PreparedResult(attempt, collected, commit_result(writer, tree, parent, message), tip, writer)
 
 
 def read_tip(objects: Objects, run_id: str) -> str:

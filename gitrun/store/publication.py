@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from gitrun.dataclass import replace
+from gitrun.dataclass import dataclass, replace
 from gitrun.errors import ObjectsGone
 from gitrun.git.exe import failure_reason
 from gitrun.git.gc_lock import is_gc_running
@@ -28,32 +28,30 @@ MOST_SYNCED = 10_000
 """Loose objects that a batch keeps in mind as synced, such as the changed files of its source."""
 
 
-def publish(  # noqa: PLR0913 - a move of a ref, and the two readers it needs
-    git: Git,
-    objects: Objects,
-    ref: str,
-    new: str,
-    *,
-    expected: str | None,
-    base: str | None,
-    reason: str,
-    writer: Loose | None = None,
-) -> None:
-    """Moves a run's ref from `expected` (None: it does not exist) to commit `new`. `base` is a commit that is here whole.
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move of a run's ref to a new commit. `base` is a commit that is here whole; None if nothing is."""
 
-    `writer` has written the new objects, or still has them in memory. Afterwards all objects of `new` are in the repository
-    and safe from a running gc. Raises StaleRun if the ref was elsewhere. Raises ObjectsGone, with the ref moved, if a gc
-    removed objects first.
+    edit: RefEdit
+    base: str | None
+
+
+def publish(git: Git, objects: Objects, *moves: Move, writer: Loose | None = None) -> None:
+    """Moves the refs of runs to new commits, all or none.
+
+    `writer` has written the new objects, or still has them in memory. Afterwards all objects of the commits are in the
+    repository and safe from a running gc. Raises StaleRun if a ref was elsewhere. Raises ObjectsGone, with the refs moved,
+    if a gc removed objects first.
     """
-    # objects before the ref: after a power cut it must not lead to missing ones
+    # objects before the refs: after a power cut these must not lead to missing ones
     if writer:
         writer.finish()
-    needed = new_objects(git, objects, new, base)
+    needed = [one for move in moves if move.edit.new for one in new_objects(git, objects, move.edit.new, move.base)]
     if git.durable:
         sync_new(git, [one for one in needed if not (writer and one in writer.packed)])
-    ref_store(git).apply([RefEdit(ref, new, expected, reason)])
+    ref_store(git).apply([move.edit for move in moves])
     # packed first: objects that are present afterwards are safe from this gc
-    protect_from_gc(git, [new], [base])
+    protect_from_gc(git, [move.edit.new for move in moves], [move.base for move in moves])
     require_written(objects, writer, needed)
 
 

@@ -31,6 +31,9 @@ TABLES_LOCK = "reftable/tables.list.lock"
 """The lock of all refs in reftables."""
 FEW = 100
 """Runs up to which git is asked for the ref of each."""
+FEW_EDITS = 2
+"""Edits up to which a transaction is given to a git that is kept: it answers only to whole transactions.
+"""
 FEW_FILES, SHORT = 50, 1 << 16
 """Loose refs, and bytes of `packed-refs`, up to which reading the files takes less time than a git."""
 TRIES = 5
@@ -306,7 +309,7 @@ class FileRefs:
         lines = "".join(map(transaction_line, edits)).encode(errors="surrogateescape")
         # --no-deref: git would move or delete the target of a symbolic ref
         words = (*quiet, "update-ref", "--no-deref", "-m", reason, "-z", "--stdin")
-        if git.processes and len(edits) == 1 and self._transact_kept(words, lines, hooks=of_runs):
+        if git.processes and len(edits) <= FEW_EDITS and self._transact_kept(words, lines, hooks=of_runs):
             return ""
         result = git.attempt(*words, stdin=lines, hooks=of_runs)
         return failure_reason(result.stderr) if result.returncode else ""

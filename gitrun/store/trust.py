@@ -40,9 +40,9 @@ def trust_file(git: Git) -> Path:
     return git.state / "trust"
 
 
-def record_made_here(git: Git, commit: str) -> None:
-    """Records the attempt or result as made here. Call it before its ref is set."""
-    append_lines(git, (commit,))
+def record_made_here(git: Git, *commits: str) -> None:
+    """Records attempts and results as made here. Call it before their refs are set."""
+    append_lines(git, commits)
 
 
 def commits_to_trust(run: Run) -> tuple[str, ...]:

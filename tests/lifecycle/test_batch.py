@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from collections import Counter
 
 import pytest
@@ -250,3 +251,42 @@ def gated(repo, more, condition):
     repo.write("slow.py", f"import os\nimport time\nn = 1\n{more}\n{wait}print('loss:', n)\n")
     repo.commit()
     return gate
+
+
+HOOK = """#!/bin/sh
+[ "$1" = prepared ] || exit 0
+[ "$(grep -c refs/runs/)" = 2 ] || exit 0
+echo two >>.git/twos
+[ ! -e .git/refuse ]
+"""
+
+
+@pytest.fixture
+def watched(repo):
+    """A repository that counts the steps in which two runs move, and refuses them if `.git/refuse` exists."""
+    repo.write(".git/hooks/reference-transaction", HOOK).chmod(0o755)
+    return repo
+
+
+def test_a_trial_is_recorded_with_the_begin_of_the_next_one(watched):
+    watched.run("train.py", "lr=[0.1,0.2,0.3]", check=True)
+    assert (watched.path / ".git/twos").read_text().split() == ["two", "two"]
+    assert [run["status"] for run in runs_of(watched, "train.py")] == ["completed"] * 3
+
+
+def test_trials_are_recorded_one_by_one_if_two_at_once_are_refused(watched):
+    (watched.path / ".git/refuse").touch()
+    watched.run("train.py", "lr=[0.1,0.2,0.3]", check=True)
+    assert "two" in (watched.path / ".git/twos").read_text()
+    assert [run["status"] for run in runs_of(watched, "train.py")] == ["completed"] * 3
+    watched.run("doctor", check=True)
+
+
+def test_a_trial_that_ended_is_told_before_the_next_one_starts(repo):
+    repo.write("fail.py", "n = 1\nprint('at', n, flush=True)\nraise SystemExit(n == 2)\n")
+    repo.commit()
+    words = ["git", "run", "fail.py", "n=[1,2,3]"]
+    ended = subprocess.run(words, cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
+    lines = ended.stdout.splitlines()
+    steps = [match[0] for line in lines if (match := re.match(r"at \d|(gitrun: )?#\d", line))]
+    assert steps == ["at 1", "gitrun: #1", "at 2", "gitrun: #2", "at 3", "gitrun: #3"]
