@@ -17,7 +17,7 @@ import pytest
 from test_floors import Module, dotted, imports, meanings, violations
 
 Ban: TypeAlias = Callable[[Module], Iterable[str]]
-LAUNCHERS = ("workspace/launcher.py", "source/introspect_child.py")
+LAUNCHERS = ("workspace/launcher.py", "workspace/launched_script.py", "source/introspect_child.py")
 """What executes the user's own script, in the user's Python: that is its purpose."""
 COMPILERS = (*LAUNCHERS, "dataclass.py")
 """What executes text: those, and the constructors of values, which hold nothing but the names of fields in our own code."""

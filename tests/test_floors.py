@@ -48,7 +48,7 @@ STARTERS = (
 )  # fmt: skip
 CHILD_STARTERS = tuple(f"gitrun.process.child.{name}" for name in ("Child", "spawn", "run_child", "start_talker", "subprocess"))
 ENVIRONMENT = ("os.environ*", "os.getenv*", "os.putenv", "os.unsetenv")
-IN_THE_USERS_WORLD = ("log.py", "source/introspect_child.py", "workspace/launcher.py")
+IN_THE_USERS_WORLD = ("log.py", "source/introspect_child.py", "workspace/launcher.py", "workspace/launched_script.py")
 KNOWN_CIRCLES: tuple[set[str], ...] = ()
 """Circles that are still there. The list only shrinks."""
 NO_NAMES = {"utils.py", "helpers.py", "common.py", "base.py", "manager.py"}

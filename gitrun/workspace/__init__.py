@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from gitrun.workspace import checkout as checkout
     from gitrun.workspace import erase as erase
     from gitrun.workspace import exact_files as exact_files
+    from gitrun.workspace import launched_script as launched_script
     from gitrun.workspace import launcher as launcher
     from gitrun.workspace import lending as lending
     from gitrun.workspace import links as links

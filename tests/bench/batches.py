@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING
 import spine
 from many_runs import make
 
+from gitrun.lifecycle.command import LAUNCHER
 from gitrun.lifecycle.samplers import make_sampler
 from gitrun.model.batch import BatchDefinition, Objective, Trial
 from gitrun.model.run import COMPLETED
 from gitrun.model.space import Range
-from gitrun.workspace import launcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ def trials(repo: Path, count: int) -> Iterator[Row]:
     (repo / "hello.py").write_text(TRAIN)
     spec = repo / ".git" / "spec"
     spec.write_bytes(marshal.dumps({"script": "hello.py", "flags": {"lr": 0.5}}))
-    launched = ("python", str(Path(launcher.__file__)), str(spec))
+    launched = ("python", str(LAUNCHER), str(spec))
     spine.command(repo, "git", "run", "hello.py")
     spine.command(repo, "git", "run", "hello.py")
 

@@ -9,7 +9,7 @@ import pytest
 from gitrun import Project
 from gitrun.errors import ObjectsGone, StaleRun
 from gitrun.git.objects import Objects
-from gitrun.store.publication import new_objects, publish, publish_many
+from gitrun.store.publication import Move, new_objects, publish, publish_many
 from gitrun.store.refs import RefEdit, tips
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_only_what_the_known_commit_lacks_is_new(repo, git) -> None:
 def test_ref_of_a_commit_that_is_not_whole_does_not_move(repo, git) -> None:
     object_file(git, repo.git("rev-parse", "HEAD:deep")).unlink()
     with Objects(git) as objects, pytest.raises(ObjectsGone):
-        publish(git, objects, REF, repo.head(), expected=None, base=None, reason="start run")
+        publish(git, objects, Move(RefEdit(REF, repo.head(), None, "start run"), None))
     assert tips(git) == {}
 
 
@@ -48,7 +48,7 @@ def test_object_that_a_gc_takes_away_meanwhile_is_missed(repo, git) -> None:
     head, blob = repo.head(), repo.git("rev-parse", "HEAD:deep/second.txt")
     object_file(git, blob).unlink()
     with Objects(git) as objects, pytest.raises(ObjectsGone, match=blob):
-        publish(git, objects, REF, head, expected=None, base=repo.git("rev-parse", "HEAD~1"), reason="start run")
+        publish(git, objects, Move(RefEdit(REF, head, None, "start run"), repo.git("rev-parse", "HEAD~1")))
     assert tips(git) == {"a" * 40: head}
 
 
