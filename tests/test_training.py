@@ -75,6 +75,7 @@ def test_restart_of_the_first_training_gives_its_accuracy_again_whatever_the_scr
     assert run_id(project) == first
 
 
+@pytest.mark.slow
 def test_restarted_training_with_another_flag_differs_and_keeps_both_attempts(trained) -> None:
     project, done = trained
     first_accuracy, first = accuracy(done), run_id(project)
@@ -85,6 +86,7 @@ def test_restarted_training_with_another_flag_differs_and_keeps_both_attempts(tr
     assert project.git("show", f"runs/{first}:.gitrun/flags.toml") == "C = 0.001\nmax_iter = 20"
 
 
+@pytest.mark.slow
 def test_needed_trains_once_for_the_same_flags_and_again_for_others(trained) -> None:
     project, _ = trained
     skipped = project.run("--needed", "train.py", check=True, env=QUIET)

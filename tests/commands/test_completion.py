@@ -180,7 +180,7 @@ STATUSES = ["completed ", "error ", "terminated ", "pruned ", "running ", "stage
 @pytest.mark.parametrize(
     ("typed", "offered"),
     sampled(
-        13,
+        7,
         [
             ("list --status ", STATUSES),
             ("list --status=err", ["error "]),

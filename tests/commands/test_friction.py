@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from sampled import sampled_values
 from templates import made_once
 
 from gitrun import Project
@@ -55,7 +56,7 @@ def test_restore_without_a_word_brings_back_what_the_last_rm_took(three) -> None
     assert three.run("restore", check=True).stderr == "gitrun: nothing to restore\n"
 
 
-@pytest.mark.parametrize("name", ["2", "echo.py", "best"])
+@pytest.mark.parametrize("name", sampled_values(1, ["2", "echo.py", "best"]))
 def test_restart_of_a_run_that_has_another_name_says_its_id(three, name) -> None:
     three.run("label", "best", "2", check=True)
     run = Project(three.path).find(name).id

@@ -86,7 +86,7 @@ with_comment_string = pytest.param(
 
 
 @pytest.mark.parametrize(
-    "settings", sampled_values(3, [(), ("-v",), ("--cleanup=scissors",), ("-c", "core.commentChar=;"), with_comment_string])
+    "settings", sampled_values(1, [(), ("-v",), ("--cleanup=scissors",), ("-c", "core.commentChar=;"), with_comment_string])
 )
 def test_trailer_stands_above_what_git_tells_in_an_editor(hooked, settings) -> None:
     hooked.write("echo.py", "x = 5\n")

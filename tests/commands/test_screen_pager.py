@@ -9,6 +9,7 @@ import time
 
 import pytest
 from keyboard import Terminal
+from sampled import sampled_values
 from templates import made_once
 
 from gitrun.commands.verbs import LOOKING
@@ -32,7 +33,7 @@ def on_terminal(repo, *words, **env) -> str:
         return terminal.seen.decode()
 
 
-@pytest.mark.parametrize("verb", sorted(LOOKING - {"plot"}))
+@pytest.mark.parametrize("verb", sampled_values(3, sorted(LOOKING - {"plot"})))
 def test_what_is_looked_at_on_a_terminal_is_paged(one, verb) -> None:
     lines = on_terminal(one, "run", verb).splitlines()
     assert lines

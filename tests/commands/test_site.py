@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import fill_with_runs, serving, wait_until
 from repository import Repo
+from sampled import sampled_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,7 +205,7 @@ def test_hostile_texts_stay_texts_in_one_file(shown, window) -> None:
     assert opened.faults == []
 
 
-@pytest.mark.parametrize("number", [0, 2, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 3, 4, 5, 6))])
+@pytest.mark.parametrize("number", sampled_values(1, range(7)))
 def test_site_shows_what_the_server_shows(shown, window, number) -> None:
     server, file, host = shown
     place = places(server)[number]

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import pytest
 from evil_texts import EVIL
 from plots_made_up import SERIES, curves_plot, points_plot
+from sampled import sampled_values
 
 from gitrun.views.plot_subjects import HISTORY
 
@@ -21,12 +22,15 @@ MAGIC = {".png": b"\x89PNG\r\n", ".pdf": b"%PDF-"}
 @pytest.mark.parametrize("ending", MAGIC)
 @pytest.mark.parametrize(
     "plot",
-    [
-        curves_plot(*SERIES.values(), log_y=True),
-        curves_plot([1, 2], text=f"$\\frac{{{EVIL}$", metric=f"$x_{{{EVIL}"),
-        points_plot(["$a^$", "_b", EVIL], [1.0, 2.0, 3.0], "$$_"),
-        points_plot([1, 2, 3], [3.0, 1.0, 2.0], form=HISTORY),
-    ],
+    sampled_values(
+        2,
+        [
+            curves_plot(*SERIES.values(), log_y=True),
+            curves_plot([1, 2], text=f"$\\frac{{{EVIL}$", metric=f"$x_{{{EVIL}"),
+            points_plot(["$a^$", "_b", EVIL], [1.0, 2.0, 3.0], "$$_"),
+            points_plot([1, 2, 3], [3.0, 1.0, 2.0], form=HISTORY),
+        ],
+    ),
     ids=["curves", "hostile curves", "hostile scatter", "history"],
 )
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from font")

@@ -67,7 +67,7 @@ def test_proposals_are_the_same_after_an_interruption_at_any_trial(name, space, 
         assert go_on(search(name, space), count, straight[:known], function) == straight[:count], known
 
 
-@pytest.mark.parametrize("name", ["tpe", "cmaes", "nsga2"])
+@pytest.mark.parametrize("name", sampled_values(1, ["tpe", "cmaes", "nsga2"]))
 def test_proposals_of_several_workers_are_the_same_from_the_recorded_trials(name):
     definition, trials, rebuilt = search(name, NUMBERS), [], []
     sampler = samplers.make_sampler(definition)

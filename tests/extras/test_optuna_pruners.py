@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import optuna
 import pytest
+from sampled import sampled_values
 
 from gitrun.errors import BadValue, MissingPackage
 from gitrun.lifecycle import samplers
@@ -94,7 +95,7 @@ def test_pruner_of_another_process_decides_as_optuna_does(name):
         assert run_trial(samplers.make_pruner(batch(name), BATCH), number, known[: number - 1]) == reached[number - 1], number
 
 
-@pytest.mark.parametrize("name", STRAIGHT)
+@pytest.mark.parametrize("name", sampled_values(2, STRAIGHT))
 def test_steps_that_arrive_together_are_judged_each(name):
     reached = straight_run(name, 24)
     known = [trial_until(number, steps) for number, steps in enumerate(reached, 1)]

@@ -10,7 +10,7 @@ import subprocess
 from collections import Counter
 
 import pytest
-from sampled import sampled
+from sampled import sampled, sampled_values
 from trial_lists import batch_of, runs_of, start, wait_for
 
 TRAIN = 'lr = 0.1\nopt = "sgd"\nprint("loss:", lr * (2 if opt == "sgd" else 1))\n'
@@ -120,7 +120,7 @@ def test_a_restart_with_another_fixed_flag_runs_every_point(repo):
     assert [run["flags"]["opt"] for run in runs_of(repo, "train.py")] == ["sgd", "sgd", "adam", "adam"]
 
 
-@pytest.mark.parametrize("change", ["n=[5,6]", "pause=0.1"])
+@pytest.mark.parametrize("change", sampled_values(1, ["n=[5,6]", "pause=0.1"]))
 def test_an_interrupted_trial_outside_the_new_space_stays(repo, change):
     gate = gated(repo, "pause = 0.4", "True")
     with start(repo, "slow.py", "n=[1,2]", "-j", "2") as process:
@@ -184,7 +184,7 @@ def test_stopping_a_trial_leaves_the_batch(repo):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("number", sampled(2, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]))
+@pytest.mark.parametrize("number", sampled(1, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]))
 def test_an_interrupted_batch_goes_on_where_it_was(repo, number):
     gate = gated(repo, "", "n >= 3")
     with start(repo, "slow.py", "n=[1,2,3,4,5,6]", "-j", "2") as process:

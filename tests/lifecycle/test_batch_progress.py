@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from keyboard import Terminal
+from sampled import sampled_values
 from trial_lists import batch_of, wait_for
 
 from gitrun.lifecycle.batch_progress import Pace, progress_parts
@@ -53,7 +54,7 @@ def gate(empty_repo, monkeypatch):
     return path
 
 
-@pytest.mark.parametrize("words", [(), ("-j", "2")])
+@pytest.mark.parametrize("words", sampled_values(1, [(), ("-j", "2")]))
 def test_a_terminal_shows_how_far_the_batch_is(empty_repo, gate, words):
     with Terminal(empty_repo, "git", "run", "train.py", "n=[1,2,3,4]", "--minimize", "loss", *words) as terminal:
         terminal.shows("gitrun: 2 of 4 trials")

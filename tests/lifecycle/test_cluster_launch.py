@@ -6,6 +6,7 @@ import json
 
 import pytest
 from clones import make_team, tip
+from sampled import sampled_values
 from templates import place_made_once
 
 pytest.importorskip("distributed")
@@ -48,7 +49,7 @@ def test_a_run_for_plain_workers_is_staged_and_pushed(team, words) -> None:
     assert team.bob.run("worker", "origin", "--once", run_id, check=True).stdout == "7.0 2 'a'\n"
 
 
-@pytest.mark.parametrize("words", [[], ["--stage"], ["--stage-trials"]], ids=" ".join)
+@pytest.mark.parametrize("words", sampled_values(1, [[], ["--stage"], ["--stage-trials"]]), ids=" ".join)
 def test_a_batch_for_plain_workers_is_pushed_with_its_trials(team, words) -> None:
     ended = team.ann.run("echo.py", "x=[1.0,2.0,3.0]", *words, "--on", "origin", check=True)
     assert "3 runs handed out. To execute: git run worker origin --batch " in ended.stderr

@@ -10,6 +10,7 @@ import pytest
 from belongings import belongings
 from commit_trials import MOMENTUM, batch, commit_programs, points, program, recorded, runs_of
 from repository import Repo
+from sampled import sampled_values
 from submodules import make_modules
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ def test_submodules_are_those_of_each_commit(tmp_path: Path) -> None:
     assert done.stdout == "first\nsecond\n"
 
 
-@pytest.mark.parametrize("revisions", ["HEAD~1..HEAD", "HEAD"])
+@pytest.mark.parametrize("revisions", sampled_values(1, ["HEAD~1..HEAD", "HEAD"]))
 def test_commits_are_whole_in_a_sparse_checkout(history: Repo, revisions: str) -> None:
     history.write("deep/data.txt", "deep\n")
     history.commit("deep")

@@ -57,7 +57,7 @@ def shown(repo, flag="lr"):
     return found | {run["flags"][flag]: "pruned" for run in pruned}
 
 
-@pytest.mark.parametrize("report", sampled(2, [PRINTED, LOGGED, WRITTEN, ADDED]))
+@pytest.mark.parametrize("report", sampled(1, [PRINTED, LOGGED, WRITTEN, ADDED]))
 def test_hopeless_trials_end_early_however_they_report(empty_repo, report):
     repo = program(empty_repo, report, before=EVENT)
     ended = repo.run("train.py", LRS, *MEDIAN, check=True)

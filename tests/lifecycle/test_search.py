@@ -14,6 +14,7 @@ from doctor_calls import doctor
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from notebook import notebook
+from sampled import sampled_values
 
 import gitrun
 from gitrun import Project
@@ -88,7 +89,7 @@ def test_told_values_decide_about_proposals(project) -> None:
     assert values(searched.batch) == values(project.batch("train.py", flags=SPACE, **options))
 
 
-@pytest.mark.parametrize("how", ["break", "error", "with"])
+@pytest.mark.parametrize("how", sampled_values(1, ["break", "error", "with"]))
 def test_a_loop_that_is_left_goes_on_after_a_restart(project, how) -> None:
     searched = search(project)
     try:

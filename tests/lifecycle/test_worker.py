@@ -12,6 +12,7 @@ import threading
 import pytest
 from clones import clone, tip
 from handed_out import hand_out
+from sampled import sampled_values
 from supervised import start, until
 
 
@@ -184,7 +185,7 @@ def test_a_run_that_cannot_be_executed_here_stays_open(team, what) -> None:
     assert tip(team.remote) == tip(team.ann)
 
 
-@pytest.mark.parametrize("how", ["by name", "with all"])
+@pytest.mark.parametrize("how", sampled_values(1, ["by name", "with all"]))
 def test_an_old_claim_can_be_taken_over(team, gates, how) -> None:
     run_id = hand_out(team.ann, "wait.py")
     worker = start_worker(team.bob, run_id, gates)
@@ -342,7 +343,7 @@ def count_pushes(remote):
     return lambda: len(log.read_text().splitlines()) if log.exists() else 0
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", sampled_values(1, [1, 3]))
 def test_claim_and_result_of_a_run_cost_one_push_each(team, count) -> None:
     runs = [hand_out(team.ann, "echo.py", f"x={x}.0") for x in range(count)]
     pushes = count_pushes(team.remote)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sampled import sampled_values
 
 from gitrun.lifecycle.samplers import make_sampler
 from gitrun.model.batch import BatchDefinition, Objective, Trial
@@ -33,7 +34,7 @@ def test_each_point_is_proposed_so_many_times_in_a_row():
     assert values[::3] == [trial.flags["x"] for trial in go_on(search(repeat=1), 4)]
 
 
-@pytest.mark.parametrize("name", ["random", "tpe", "cmaes"])
+@pytest.mark.parametrize("name", sampled_values(1, ["random", "tpe", "cmaes"]))
 def test_repeated_proposals_are_the_same_after_an_interruption(name):
     definition = search(name, {"x": Range("float", 0, 1), "y": Range("float", 0, 1)})
     straight = go_on(definition, 45)

@@ -153,7 +153,7 @@ def test_value_of_a_configuration_file_is_recorded(tool: tuple[str, Repo]) -> No
 @pytest.mark.parametrize(
     ("library", "words"),
     sampled(
-        6,
+        4,
         [
             ("sacred", ["with", "lr=0.5", "opt.momentum=0.1"]),
             ("configargparse", ["--lr", "0.5", "--n=3"]),

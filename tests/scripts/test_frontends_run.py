@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import users_python
 from repository import Repo
-from sampled import sampled
+from sampled import sampled, sampled_values
 
 from gitrun.errors import UsageError
 from gitrun.git.trees import WorkTree
@@ -275,7 +275,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("program", "flags", "expected"), CASES, ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(("program", "flags", "expected"), sampled(5, CASES), ids=[case[0] for case in CASES])
 def test_a_program_receives_what_its_flags_say(project: Repo, program: str, flags: list[str], expected: dict[str, Any]) -> None:
     before = received(project, program, *[flag for flag in flags if flag.startswith(("must=", "n=1"))])
     after = received(project, program, *flags)
@@ -343,7 +343,7 @@ for call in map(json.loads, calls):
 """Runs a program once for each list of words; its library, which takes a second to import, is imported once."""
 
 
-@pytest.mark.parametrize("program", ["typer", "tyro", "jsonargparse"])
+@pytest.mark.parametrize("program", sampled_values(1, ["typer", "tyro", "jsonargparse"]))
 def test_each_flag_given_alone_changes_what_it_names_and_nothing_else(tmp_path: Path, users: Path, program: str) -> None:
     script = read_script(PROGRAMS[program].encode(), f"run_{program}.py")
     path = tmp_path / "tool.py"
@@ -370,7 +370,7 @@ INFINITE: list[tuple[str, dict[str, Value]]] = [
 ]
 
 
-@pytest.mark.parametrize(("program", "given"), INFINITE, ids=[program for program, _ in INFINITE])
+@pytest.mark.parametrize(("program", "given"), sampled(3, INFINITE), ids=[program for program, _ in INFINITE])
 def test_a_program_receives_what_is_infinite_as_a_number(
     tmp_path: Path, users: Path, program: str, given: dict[str, Value]
 ) -> None:

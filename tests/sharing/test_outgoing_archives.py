@@ -9,6 +9,7 @@ import pytest
 from archived_runs import archive, fold, refs, repository_of
 from clones import clone
 from repository import Repo
+from sampled import sampled_values
 from templates import place_made_once
 
 from gitrun import Project
@@ -101,7 +102,7 @@ def test_server_reads_only_newer_runs_when_a_tag_on_an_archived_run_is_pushed(ma
     assert reads(tmp_path / "log", "remote.git") < 100
 
 
-@pytest.mark.parametrize("is_named", [False, True])
+@pytest.mark.parametrize("is_named", sampled_values(1, [False, True]))
 def test_fetch_of_a_tag_on_an_old_archived_run_reads_no_other_runs(many, monkeypatch, tmp_path, is_named) -> None:
     bob = clone(tmp_path / "remote.git", tmp_path / "bob")
     bob.run("fetch", check=True)

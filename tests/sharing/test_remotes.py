@@ -11,6 +11,7 @@ import pytest
 from clones import clone, tip
 from remote_servers import Backend
 from repository import Repo
+from sampled import sampled, sampled_values
 
 from gitrun import Project
 from gitrun.errors import GitFailed, UsageError
@@ -182,7 +183,7 @@ def run_of(repo, size: int) -> str:
     return Project(repo.path).run("big.py").id
 
 
-@pytest.mark.parametrize("words", [("push",), ("push", "--all")])
+@pytest.mark.parametrize("words", sampled_values(1, [("push",), ("push", "--all")]))
 def test_runs_that_are_too_large_together_go_in_smaller_rounds(team, narrow, words) -> None:
     runs = [run_of(team.ann, 300_000) for _ in range(7)]
     ended = team.ann.run(*words, narrow, check=True)
@@ -228,12 +229,15 @@ main()
 
 @pytest.mark.parametrize(
     ("verb", "target"),
-    [
-        ("fetch", pin_commits),
-        ("fetch", receive_runs),
-        ("fetch", move_to_runs),
-        ("push", push_refs),
-    ],
+    sampled(
+        2,
+        [
+            ("fetch", pin_commits),
+            ("fetch", receive_runs),
+            ("fetch", move_to_runs),
+            ("push", push_refs),
+        ],
+    ),
 )
 def test_killed_command_leaves_sound_runs_and_the_next_one_cleans_up(team, verb, target) -> None:
     run(team.ann)

@@ -36,7 +36,7 @@ def made(site: Path, files: dict[str, str], places: tuple[str, ...] = ("/repo",)
     return find_installs([str(site)], places)
 
 
-@pytest.mark.parametrize("name", sampled_values(3, BACKENDS))
+@pytest.mark.parametrize("name", sampled_values(1, BACKENDS))
 def test_an_editable_install_of_each_backend_names_its_root(name, tmp_path):
     requires, backend, file, more, root = BACKENDS[name]
     project = tmp_path / "project"

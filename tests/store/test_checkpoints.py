@@ -43,7 +43,7 @@ print(p.stat().st_size)
 @pytest.mark.parametrize(
     ("path", "size", "stored"),
     sampled(
-        6,
+        3,
         [
             ("n.txt", 1, "git"),
             ("out/deep/n.txt", 1, "git"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sampled import sampled_values
 
 from gitrun import Project, errors
 
@@ -40,7 +41,7 @@ def test_ref_named_for_another_commit_is_no_run(repo) -> None:
     assert {broken.reason for broken in project.list_all()[1:]} == {"its name is not the id of its first attempt"}
 
 
-@pytest.mark.parametrize("words", [("show",), ("log",), ("rm",), ("--restart",), ("label", "best")])
+@pytest.mark.parametrize("words", sampled_values(2, [("show",), ("log",), ("rm",), ("--restart",), ("label", "best")]))
 def test_name_that_is_not_utf_8_is_that_of_no_run_and_leaves_the_index(repo, words) -> None:
     run = Project(repo.path).run("echo.py")
     path = repo.path / ".git" / "gitrun" / "index.sqlite"

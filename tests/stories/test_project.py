@@ -76,7 +76,7 @@ def test_clean_clone_runs_from_end_to_end(project) -> None:
 @pytest.mark.parametrize(
     ("operation", "change", "metric", "same"),
     sampled(
-        2,
+        1,
         [
             ("prepare", {"share": 0.5}, "rows", False),
             ("train", {"model.C": 0.001}, "accuracy", False),

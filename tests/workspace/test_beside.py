@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from repository import Repo
+from sampled import sampled_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +106,7 @@ def settle(repo, script="true") -> Path:
     return verified
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\n"])
+@pytest.mark.parametrize("content", sampled_values(2, [None, b"", b"\n"]))
 def test_what_is_written_beside_a_verified_slot_is_kept(repo, content):
     verified = settle(repo)
     if content is not None:  # as a power cut leaves it

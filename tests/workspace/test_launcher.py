@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sampled import sampled
+from sampled import sampled, sampled_values
 
 import gitrun.workspace
 
@@ -168,7 +168,7 @@ def test_who_imports_the_script_in_a_circle_sees_the_value_of_the_flag(script):
     assert script.assert_same(source).out == "train 2.0 None\n__main__ 2.0 2.0\n"
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", sampled_values(1, ["fork", "spawn", "forkserver"]))
 def test_who_imports_the_script_in_a_child_sees_the_value_of_the_flag(script, method):
     (script.home / "helper.py").write_text("def show():\n    from train import x\n    print(x)\n")
     start = "import multiprocessing, helper\nx = 1.0\nif __name__ == '__main__':\n"
@@ -246,7 +246,7 @@ def test_relative_imports_of_a_module_see_the_value_of_the_flag(package, helper)
     assert package.assert_same(source).out == "2.0 2.0\n"
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", sampled_values(1, ["fork", "spawn", "forkserver"]))
 def test_children_of_a_module_have_the_flags(package, method):
     package.write(CHILDREN.replace("os.chdir(sys.argv[2])\n", "\n").replace(", sys.argv, sys.path[0], sorted(globals())", ""))
     ended = package.launched({"x": 2.0, "xs": [3, 4, 5]}, method)
@@ -333,24 +333,27 @@ def test_classes_of_main_are_pickled_and_hints_resolved(script):
 
 @pytest.mark.parametrize(
     "end",
-    [
-        "def f(n):\n    return n and (f(n - 1) +  x)  or [1][x:x + (1 / 0)]\nf(3)",
-        "try:\n    {}[x]\nexcept KeyError as e:\n    raise ValueError(x) from e",
-        "try:\n    {}[x]\nfinally:\n    raise ValueError(x)",
-        "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E",
-        "exec('1 +')",
-        "compile('a b', 'f', 'exec')",
-        "import json; json.loads('{')",
-        "import nope",
-        "import threading; t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join(); 1 / 0",
-        "import sys; sys.excepthook = lambda *a: print(a[:2], a[2].tb_lineno, a[2].tb_next); 1 / 0",
-        "import sys, traceback; sys.excepthook = lambda *a: traceback.print_exception(*a); 1 / x[0]",
-        "import asyncio\nasync def f(): raise OSError(x)\nasyncio.run(f())",
-        "import warnings; warnings.warn('w'); warnings.warn('d', DeprecationWarning)",
-        "def f():\n    yield x\n    raise StopIteration\nlist(f())",
-        "x[0]",
-        "y = [\n  x +\n  None,\n]",
-    ],
+    sampled_values(
+        8,
+        [
+            "def f(n):\n    return n and (f(n - 1) +  x)  or [1][x:x + (1 / 0)]\nf(3)",
+            "try:\n    {}[x]\nexcept KeyError as e:\n    raise ValueError(x) from e",
+            "try:\n    {}[x]\nfinally:\n    raise ValueError(x)",
+            "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E",
+            "exec('1 +')",
+            "compile('a b', 'f', 'exec')",
+            "import json; json.loads('{')",
+            "import nope",
+            "import threading; t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join(); 1 / 0",
+            "import sys; sys.excepthook = lambda *a: print(a[:2], a[2].tb_lineno, a[2].tb_next); 1 / 0",
+            "import sys, traceback; sys.excepthook = lambda *a: traceback.print_exception(*a); 1 / x[0]",
+            "import asyncio\nasync def f(): raise OSError(x)\nasyncio.run(f())",
+            "import warnings; warnings.warn('w'); warnings.warn('d', DeprecationWarning)",
+            "def f():\n    yield x\n    raise StopIteration\nlist(f())",
+            "x[0]",
+            "y = [\n  x +\n  None,\n]",
+        ],
+    ),
 )
 def test_tracebacks_are_those_of_plain_python(script, end):
     assert "launcher.py" not in script.assert_same(f"x = 1.0\n{end}\n").err

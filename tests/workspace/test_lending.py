@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ignored_files import look
+from sampled import sampled_values
 
 from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
@@ -45,7 +46,7 @@ def ignore(repo: Repo, *patterns: str) -> None:
     repo.commit()
 
 
-@pytest.mark.parametrize("existing", [(), ("out/old",)], ids=["empty", "used"])
+@pytest.mark.parametrize("existing", sampled_values(1, [(), ("out/old",)]), ids=["empty", "used"])
 def test_four_runs_at_once_each_have_their_own_output_directory(empty_repo, existing):
     repo = empty_repo
     repo.write("t.py", CHECKPOINT)

@@ -24,7 +24,7 @@ def repo(looking: Repo) -> Repo:
     return looking
 
 
-@pytest.mark.parametrize("script", sampled_values(14, LITTER.values()), ids=LITTER)
+@pytest.mark.parametrize("script", sampled_values(8, LITTER.values()), ids=LITTER)
 def test_whatever_a_program_leaves_it_is_recorded_and_its_slot_is_clean_for_the_next(repo, outside, script):
     before, clean = contents(outside.path), repo.run("look.py", check=True).stdout
     repo.run("--", "bash", "-ec", script, env={"OUTSIDE": str(outside.path)}, check=True)

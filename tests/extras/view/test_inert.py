@@ -117,7 +117,7 @@ def wait_in(page: Page, condition: Callable[[], object]) -> object:
     return wait_until(lambda: page.wait_for_timeout(20) or condition())
 
 
-@pytest.mark.parametrize("name", sampled_values(6, sorted(FILES)))
+@pytest.mark.parametrize("name", sampled_values(3, sorted(FILES)))
 @pytest.mark.parametrize("query", ["", "?render=1"])
 def test_file_opened_by_itself_stays_inert(hostile, chromium, name, query) -> None:
     server, ids = hostile

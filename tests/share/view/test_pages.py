@@ -11,6 +11,7 @@ import pytest
 from browser import WIDTHS, note_faults, serving, wait_until
 from page_rules import faint, nameless, sideways
 from repository import Repo
+from sampled import sampled_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -353,7 +354,7 @@ def test_commits_have_the_runs_of_log(gallery, look) -> None:
 # all pages
 
 
-@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("address", sampled_values(7, PAGES))
 def test_pages_keep_the_rules_on_every_screen(look, address) -> None:
     page = look(address)
 
