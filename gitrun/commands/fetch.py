@@ -18,7 +18,7 @@ from gitrun.commands.sharing import EVERY, FOR, QUIET, fetch_selected
 def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Fetches runs from a remote (default: all). Each is checked first, and none is executed until you trust it.
 
-    Trials of a batch come with it. A run with new attempts on both sides is not changed; to merge it, use git run pull. A
+    Trials of a batch come with it. A run that has changed on both sides stays as it is; to merge it, use git run pull. A
     deleted run is fetched again only if you name it.
 
     \b

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 
 IMPORTERS = "gitrun.extras.importers"
+BUNDLE = b"# v"
+"""The first bytes of a bundle: `# v2 git bundle` or `# v3 git bundle`."""
 FEW = 3
 """Runs that are named for each reason."""
 ONLY_TOOLS = {"dry_run": "dry-run", "with_authors": "authors", "as_json": "json"}
@@ -81,9 +85,25 @@ def command(file: str, runs: tuple[str, ...], **options: Any) -> int:  # noqa: A
         raise UsageError(f"--{ONLY_TOOLS[given[0]]} needs the kind of another tool", f"Kinds: {', '.join(list_kinds())}")
     if not Path(file).exists() and (near := get_close_matches(file, list_kinds(), 1)):
         raise UsageError(f"no file '{safe_text(file)}'", f"Did you mean the kind of another tool? git run import {near[0]}")
+    refuse_foreign_file(file)
     receive = partial(project.sharing.import_, Path(file))
     received = receive_with_trials(project, receive, build_order(project, runs, options, merge=True))
     return report_received(project, received, file, quiet=options["quiet"])
+
+
+def refuse_foreign_file(file: str) -> None:
+    """Raises UsageError for a directory, or for a file that is no bundle. A file that cannot be read is left to git."""
+    path = Path(file)
+    with suppress(OSError):
+        if path.is_dir() or (path.is_file() and not read_start(path).startswith(BUNDLE)):
+            hint = f"To import runs of another tool: git run import KIND {shlex.quote(file)}. Kinds: {', '.join(list_kinds())}"
+            raise UsageError(f"'{safe_text(file)}' is not a bundle", safe_text(hint))
+
+
+def read_start(path: Path) -> bytes:
+    """Returns the first bytes of a file, as many as BUNDLE has."""
+    with path.open("rb") as file:
+        return file.read(len(BUNDLE))
 
 
 def list_kinds() -> list[str]:

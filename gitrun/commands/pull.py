@@ -16,7 +16,7 @@ from gitrun.commands.sharing import EVERY, FOR, QUIET, fetch_selected
 @EVERY
 @QUIET
 def command(words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
-    r"""Fetches runs as git run fetch does, and merges those with new attempts on both sides. Nothing is lost.
+    r"""Fetches runs as git run fetch does, and merges those that have changed on both sides. Nothing is lost.
 
     \b
       git run pull

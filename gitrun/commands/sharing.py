@@ -188,7 +188,7 @@ def report_received(project: Project, received: Received, source: str, *, quiet:
     """Reports the outcome for incoming runs. Returns the exit code."""
     wrong = [f"error: run {short_id(run)} is refused: {reason}" for run, reason in received.refused.items()]
     wrong += [
-        f"error: run {short_id(run)} has new attempts here and on the remote. To merge them: git run pull {short_id(run)}"
+        f"error: run {short_id(run)} has changed here and on the remote. To merge both: git run pull {short_id(run)}"
         for run in received.diverged
     ]
     wrong += [f"error: run {short_id(run)} is running here. To fetch it: wait until it ends" for run in received.running]

@@ -14,6 +14,11 @@ def test_what_is_no_bundle_is_refused_in_one_line(team, tmp_path) -> None:
         ended = team.bob.run("import", path)
         assert ended.returncode in {128, 129}
         assert len(ended.stderr.splitlines()) == 1
+    for path in (tmp_path / "none", tmp_path):
+        assert (
+            f"is not a bundle. To import runs of another tool: git run import KIND {path}"
+            in team.bob.run("import", path).stderr
+        )
     assert team.ann.run("export", "x.bundle").returncode == 129
     assert team.ann.run("export").returncode == 129
 

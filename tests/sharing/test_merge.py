@@ -44,7 +44,7 @@ def test_two_who_restart_the_same_run_lose_nothing(team) -> None:
     rejected = team.bob.run("push")
     assert rejected.returncode == 1
     assert "it has new commits there. To merge it: git run pull origin" in rejected.stderr
-    assert "has new attempts here and on the remote" in team.bob.run("fetch").stderr
+    assert "has changed here and on the remote. To merge both: git run pull" in team.bob.run("fetch").stderr
     team.bob.run("pull", check=True)
     team.bob.run("push", check=True)
     team.ann.run("fetch", check=True)
