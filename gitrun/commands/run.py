@@ -232,8 +232,8 @@ def confirm(question: str) -> bool:
 
 
 def assume_yes(project: Project, question: str) -> bool:
-    """Prints the question and assumes yes, since nobody is there to answer."""
-    project.say(question)
+    """Prints what the question is about, and assumes yes, since nobody is there to answer."""
+    project.say(f"note: {question}")
     return True
 
 

@@ -171,7 +171,14 @@ class Attempt:
     @property
     def words_behind(self) -> tuple[str, ...]:
         """Returns the words after `--` that are not flags. Empty for a command: its words are the operation."""
-        return self.command[words_start(self.kind, self.command) :] if self.kind != "command" else ()
+        kind = self.kind
+        if kind == BATCH:
+            # its trials are of another kind, which it does not name
+            operation, first = self.operation[:-1], "".join(self.command[:1])
+            is_module = self.command[1:2] == ("-m",)
+            kind = SCRIPT if is_module else PROGRAM if first.removeprefix("./") == operation else kind
+            kind = COMMAND if " ".join(self.command) == operation else kind
+        return self.command[words_start(kind, self.command) :] if kind != COMMAND else ()
 
     @property
     def brief_flags_text(self) -> str:

@@ -131,9 +131,20 @@ def take_snapshot(git: Git, objects: Objects, index: Path, choice: SnapshotOptio
 
 def is_declined(choice: SnapshotOptions, untracked: Sequence[bytes], weight: int) -> bool:
     """Returns True if there are very many untracked files and the user, when asked, declines to record them."""
-    return (len(untracked) > MANY or weight > MUCH) and not choice.confirm(
+    if len(untracked) <= MANY and weight <= MUCH:
+        return False
+    fact = (
         f"the snapshot includes {count_text(len(untracked), 'untracked file')} ({size_text(weight)}) that git does not ignore"
     )
+    counts: dict[bytes, int] = {}
+    for path in untracked:
+        top, slash, _ = path.partition(b"/")
+        counts[top + slash] = counts.get(top + slash, 0) + 1
+    most = max(counts, key=lambda top: counts[top], default=b"")
+    if most.endswith(b"/") and counts[most] > len(untracked) // 2:
+        name = safe_text(os.fsdecode(most))
+        fact += f", most of them in {name}. To leave them out: add {name} to .gitignore"
+    return not choice.confirm(fact)
 
 
 def find_outside(

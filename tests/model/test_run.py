@@ -76,3 +76,19 @@ def test_params_for_restart_have_nine_keys_less_those_that_are_given() -> None:
         "opt_flags": [], "optimizer": None, "random_seed": 7,
     }  # fmt: skip
     assert run_params_for_restart(run, {"gpus", "random_seed"}).keys().isdisjoint({"gpus", "random_seed"})
+
+
+@pytest.mark.parametrize(
+    ("operation", "command", "words"),
+    [
+        ("-m pkg.cli+", ("{python}", "-m", "pkg.cli", "fit"), ("fit",)),
+        ("train.py+", ("{python}", "train.py", "fit"), ("fit",)),
+        ("size.sh+", ("sh", "size.sh", "a"), ("a",)),
+        ("prog+", ("./prog", "a"), ("a",)),
+        ("bin/prog+", ("bin/prog", "a"), ("a",)),
+        ("sh -c echo {x}+", ("sh", "-c", "echo {x}"), ()),
+        ("make+", ("make",), ()),
+    ],
+)
+def test_words_of_a_batch_are_those_of_its_trials(operation: str, command: tuple[str, ...], words: tuple[str, ...]) -> None:
+    assert made_up(operation=operation, command=command, kind="batch").attempt.words_behind == words

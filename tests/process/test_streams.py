@@ -231,6 +231,8 @@ def test_without_a_terminal_nothing_is_asked(repo):
     many(repo)
     done = repo.run("echo.py")
     assert (done.returncode, done.stdout) == (0, "1.0 2 'a'\n")
+    fact = "the snapshot includes 10,050 untracked files (0 B) that git does not ignore, most of them in many/"
+    assert f"gitrun: note: {fact}. To leave them out: add many/ to .gitignore\n" in done.stderr
     assert "Continue?" not in done.stderr
 
 
