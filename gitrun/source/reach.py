@@ -140,12 +140,22 @@ def require_reach(operation: Operation, declared: Declared, lost: Collection[str
     """Raises UsageError if a flag does not reach the program. The hint names a way that works."""
     for name in lost:
         what = "its notebook" if operation.kind == NOTEBOOK else "its steps" if operation.kind == STEPS else "its program"
-        message = f"flag {name!r} of {operation.name} would not reach {what}: nothing there reads it"
+        setter = find_step_that_sets(operation, name)
+        why = f"the step {setter} gives it a value" if setter else "nothing there reads it"
+        message = f"flag {name!r} of {operation.name} would not reach {what}: {why}"
         raise UsageError(message, suggest_way(operation, declared, name, format_value(flags[name])))
+
+
+def find_step_that_sets(operation: Operation, name: str) -> str:
+    """Returns the step that has the flag among its own, as in `train lr=0.1`; "" if there is none."""
+    steps = operation.definition.steps if operation.definition else ()
+    return next((step.operation for step in steps if any(name == one for one, _ in step.flags)), "")
 
 
 def suggest_way(operation: Operation, declared: Declared, name: str, value: str) -> str:
     """Returns how to give the program a value for which it has no flag."""
+    if setter := find_step_that_sets(operation, name):
+        return f"To pass it on: write that step as {setter}"
     if operation.kind == STEPS:
         return f"To use it: a step of {operation.name} must have a flag of this name"
     if operation.definition and any(flag.name == name for flag in operation.definition.flags):

@@ -100,6 +100,18 @@ def test_entry_whose_flag_reaches_nothing_is_refused(repo, entry) -> None:
     assert "flag 'steps' of" in ended.stderr
 
 
+def test_flag_that_a_step_sets_itself_is_refused_with_that_step(repo) -> None:
+    repo.write("train.py", "lr = 0.1\nprint(lr)\n")
+    entry = '[operations.all]\nsteps = ["train.py lr={0}"]\nflags = {{ lr = 0.1 }}\n'
+    repo.write("gitrun.toml", entry.format("{lr}"))
+    refused = repo.run("all", "lr=2")
+    assert (
+        "flag 'lr' of all would not reach its steps: the step train.py gives it a value. To pass it on: write" in refused.stderr
+    )
+    repo.write("gitrun.toml", entry.format("{lr}").replace(" lr={lr}", ""))
+    assert repo.run("all", "lr=2", check=True).stdout == "2\n"
+
+
 def test_notebook_flag_that_no_cell_reads_is_refused(repo) -> None:
     cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": "x = 1\nprint(x)"}
     repo.write("n.ipynb", json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
