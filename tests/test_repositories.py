@@ -371,6 +371,6 @@ def test_a_slot_is_sparse_no_longer_when_the_working_tree_is_not(repo):
 
 
 def test_a_path_with_blanks_quotes_and_bytes(repo, tmp_path):
-    for name in ("with blank", 'quo"te', "it's", "-dash", os.fsdecode(b"caf\xe9"), "a=b", "x:y"):
+    for name in ('it\'s a "quote"', "-a=b:c", os.fsdecode(b"caf\xe9")):
         shutil.copytree(repo.path, tmp_path / name)
         runs_and_restarts(Repo(tmp_path / name))

@@ -105,7 +105,7 @@ def test_bash_offers_the_runs_of_the_repository(one) -> None:
     assert tab(repo, "git run show x") == []
 
 
-@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+@pytest.mark.parametrize("shell", ["bash", pytest.param("fish", marks=pytest.mark.slow), "zsh"])
 def test_metrics_are_offered_to_plot_and_then_runs(repo, shell) -> None:
     repo.run("--", "echo", "accuracy: 0.5", check=True)
     run = repo.run("select").stdout[:8]
@@ -381,14 +381,14 @@ def expected(cases: list[tuple[str, set[str]]], names: dict[str, str]) -> list[t
     return [(typed, {word.format(**names) for word in offered}) for typed, offered in cases]
 
 
-@pytest.mark.parametrize("cases", sampled(1, [FISH_VALUES[::4], FISH_VALUES]), ids=["some", "all"])
+@pytest.mark.parametrize("cases", sampled(1, [FISH_VALUES[::8], FISH_VALUES]), ids=["some", "all"])
 def test_fish_offers_what_may_stand_there_and_nothing_else(lived, world, cases) -> None:
     repo, first, second, gone = lived
     names = {"first": first, "second": second, "gone": gone}
     assert fish_offers(repo, cases, names) == expected(cases, names)
 
 
-@pytest.mark.parametrize("cases", sampled(1, [FISH_WORDS[::3], FISH_WORDS]), ids=["some", "all"])
+@pytest.mark.parametrize("cases", sampled(1, [FISH_WORDS[::6], FISH_WORDS]), ids=["some", "all"])
 def test_fish_offers_verbs_options_runs_files_and_flags(one, entries, world, cases) -> None:
     repo, run = one
     assert fish_offers(repo, cases, {"run": run}) == expected(cases, {"run": run})

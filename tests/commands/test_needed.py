@@ -157,6 +157,7 @@ def test_restarted_run_is_the_newest(repo) -> None:
     assert newest(repo)["id"] == first
 
 
+@pytest.mark.slow
 def test_restart_of_a_run_in_the_same_instant_is_refused_once(repo) -> None:
     gate = repo.path.parent / "gate"
     gate.touch()

@@ -180,6 +180,7 @@ with open("events.out.tfevents.1.host", "wb") as file:
 """
 
 
+@pytest.mark.slow
 def test_progress_is_said_while_very_many_events_are_recorded(repo) -> None:
     repo.write("p.py", EVENTS)
     said = repo.run("p.py", check=True).stderr
