@@ -38,7 +38,7 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(gitrun.__path__, "gitrun."):
         if not module.name.startswith(ELSEWHERE):
             import_module(module.name)
-    for name in ("pygit2", "click.shell_completion", "sqlite3", "http.client", "concurrent.futures.thread", "tomli_w"):
+    for name in ("pygit2", "click.shell_completion", "sqlite3", "http.client", "concurrent.futures.thread", "tomli", "tomli_w"):
         import_module(name)
 
 

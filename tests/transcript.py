@@ -18,6 +18,7 @@ from __future__ import annotations
 import doctest
 import os
 import re
+import shlex
 import subprocess
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -41,7 +42,8 @@ ANY = {
     "duration": r"[0-9]+\.[0-9]{1,2}s", "number": r"[0-9]+",
 }  # fmt: skip
 OURS = "gitrun: "
-PLAIN = re.compile(r"git run(?: [\w./:=,@%+-]+)*\n")
+PLAIN = re.compile(r"""git run(?: (?!~)(?:[][\w./:=,@%+~-]|'[^'\n]*'|"[^"$`\\\n]*")+)*\n""")
+"""Commands about which a shell does nothing: no file here has a name that `lr=[0.1,0.2]` fits."""
 
 
 @dataclass
@@ -125,7 +127,7 @@ class Transcript:
         """One command of a shell, which knows the exit status of the one before and leaves us where it goes."""
         line = EXAMPLE.sub(lambda found: self.ids.get(found[0][:7], found[0]) if found["id"] else found[0], command)
         if PLAIN.fullmatch(line):  # a shell would do nothing about it
-            called = call(line.split()[2:], self.directory, os.environ, b"", 120)
+            called = call(shlex.split(line)[2:], self.directory, os.environ, b"", 120)
             self.status = called.returncode
             return subprocess.CompletedProcess(line, self.status, called.stdout.decode(), called.stderr.decode())
         there, back = os.pipe()
