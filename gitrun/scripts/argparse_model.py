@@ -6,11 +6,11 @@ import ast
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.dataclass import dataclass, field, replace
-from gitrun.model.flags import Flag, is_flag_name, parse_value
+from gitrun.model.flags import Flag, is_flag_name, parse_value, same_value
 from gitrun.scripts.argv import REST
 from gitrun.scripts.constant_folding import Scope, fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.module import FUNCTIONS, dotted_name, last_name
-from gitrun.scripts.script import Command
+from gitrun.scripts.script import CONFIG, Command
 from gitrun.scripts.signatures import infer_kind
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ ON_OFF = ("store_true", "store_false", "switch")
 Keywords: TypeAlias = "Mapping[str, ast.expr]"
 
 
+NAMES = (ast.Name, ast.Attribute)
 Known: TypeAlias = "Parser | Commands | Adder | None"
 
 
@@ -151,6 +152,8 @@ class Parser:
     parents: list[Parser] = field(default_factory=list)
     defaults: dict[str, Value | None] = field(default_factory=dict)
     is_parent: bool = False
+    resolves: bool = False
+    """True if a later option of a name replaces an earlier one (`conflict_handler="resolve"`)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -184,6 +187,10 @@ class Findings:
     visited: set[int] = field(default_factory=set)
     entered: set[int] = field(default_factory=set)
     modules: dict[str, Module] = field(default_factory=dict)
+    tests: list[frozenset[str]] = field(default_factory=list)
+    """The names in the tests of the `if` statements around the statement that is read."""
+    file_defaults: list[frozenset[str]] = field(default_factory=list)
+    """The names in `tests`, for each call of `set_defaults` whose values are not known."""
     calls: int = 0
     depth: int = 0
 
@@ -211,8 +218,29 @@ def list_flags(parser: Parser) -> Iterator[tuple[str, Flag]]:
     """Yields the flags of a parser, each with its `dest`. Those of its parents come first, as argparse copies them first."""
     inner = [pair for parent in parser.parents for pair in list_flags(parent)]
     own = [(dest, flag) for _, dest, flag in sorted(parser.flags, key=lambda match: match[0])]
+    if parser.resolves:
+        last = {flag.name: flag for _, flag in own}
+        own = [(dest, flag) for dest, flag in own if last[flag.name] is flag]
     for dest, flag in (*inner, *own):
         yield dest, replace(flag, default=parser.defaults[dest]) if dest in parser.defaults else flag
+
+
+def with_file_defaults(flags: Sequence[Flag], names: frozenset[str]) -> tuple[Flag, ...]:
+    """Returns the flags of a parser that takes defaults which are not in its source, from a file or a computation.
+
+    If it does so only where an option is given, as in `if args.config: parser.set_defaults(**load(args.config))`, that
+    option names a file of values. Else the default of each flag is None.
+    """
+    files = {flag.name for flag in flags if flag.name.replace("-", "_") in names and flag.action in {"store", CONFIG}}
+    if files:
+        return tuple(replace(flag, action=CONFIG) if flag.name in files else flag for flag in flags)
+    return tuple(replace(flag, default=None) for flag in flags)
+
+
+def name_parts(node: ast.expr) -> frozenset[str]:
+    """Returns the names and attributes in an expression: `args` and `config` of `args.config`."""
+    parts = ast.walk(node)
+    return frozenset(part.id if isinstance(part, ast.Name) else part.attr for part in parts if isinstance(part, NAMES))
 
 
 def list_commands(parsers: Sequence[Parser]) -> dict[str, Command]:
@@ -226,12 +254,17 @@ def list_commands(parsers: Sequence[Parser]) -> dict[str, Command]:
 
 
 def join_flags(first: Flag, second: Flag) -> Flag:
-    """Joins two options that stand for values of one flag. Returns the first flag in all other cases."""
+    """Joins two options that stand for values of one flag. In all other cases, only one of them exists at a time.
+
+    Its default is None if they differ: it depends on what the program does.
+    """
     if first.action in ON_OFF and second.action in ON_OFF:
         return join_switches(first, second)
     # argparse refuses two options of one name
+    if second.action == "const" != first.action:
+        return replace(first, words=(*first.words, *second.words))
     if (first.action, second.action) != ("const", "const") or any(word in first.words for word in second.words):
-        return first
+        return first if same_value(first.default, second.default) else replace(first, default=None)
     default = first.default if first.default is not None else second.default
     return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
 
@@ -356,7 +389,10 @@ def kind_and_default(keywords: Keywords, action: str, scope: Scope, *, several: 
     _, default = fold_to_value(keywords.get("default"), scope)
     if action in ("store_true", "store_false"):
         return "bool", default if "default" in keywords else action == "store_false"
-    if action in ("boolean_optional", "type_bool"):
+    if action == "type_bool":
+        # argparse passes a text default through type=, and any text is true
+        return "bool", bool(default) if isinstance(default, str) else default
+    if action == "boolean_optional":
         return "bool", default
     # without a default the program sees None, and argparse counts from 0
     if action == "count":

@@ -26,7 +26,9 @@ from gitrun.scripts.argparse_model import (
     is_option,
     make_option_flag,
     merge_parsers,
+    name_parts,
     strip_attributes,
+    with_file_defaults,
 )
 from gitrun.scripts.constant_folding import Unfoldable, bind_target, fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.constants import read_constants
@@ -69,6 +71,8 @@ def read_argparse_flags(module: Module) -> Script | None:
     reading.statements(module.tree.body, Frame(module.scope))
     reading.rest()
     flags, commands = merge_parsers(findings.tops())
+    for names in findings.file_defaults:
+        flags = with_file_defaults(flags, names)
     options = any(flag.action != "positional" for flag in flags) or commands
     # a parser of unknown origin may be one that was read already, so it counts only without any flag
     partial = findings.partial or (findings.unmet if not flags and not commands else "")
@@ -179,6 +183,8 @@ class ArgparseReading:
 
     def others(self, node: ast.stmt, frame: Frame) -> None:
         """Reads a statement of any other kind: its expressions and its bodies."""
+        if isinstance(node, ast.If):
+            self.found.tests.append(name_parts(node.test))
         for name, part in ast.iter_fields(node):
             for inner in part if isinstance(part, list) else [part]:
                 if isinstance(inner, ast.withitem):
@@ -191,6 +197,8 @@ class ArgparseReading:
                     self.expression(inner, frame)
                 elif isinstance(inner, ast.stmt):
                     self.statements([inner], frame)
+        if isinstance(node, ast.If):
+            self.found.tests.pop()
 
     def loop(self, target: ast.expr, items: ast.expr, body: Sequence[ast.stmt], frame: Frame) -> None:
         """Reads the body of a loop once for each item; once with unknown names if the items are not known."""
@@ -265,7 +273,9 @@ class ArgparseReading:
 
     def parser(self, call: ast.Call, frame: Frame) -> Parser:
         """Records a new parser and returns it."""
-        parser = Parser(parents=self.parents(call, frame))
+        keywords = named_arguments(call)
+        resolves = fold_to_text(keywords.get("conflict_handler"), frame.scope) == "resolve"
+        parser = Parser(parents=self.parents(call, frame), resolves=resolves)
         self.found.parsers.append(parser)
         return parser
 
@@ -307,10 +317,13 @@ class ArgparseReading:
 
     def set_defaults(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Records the defaults that override those of the options."""
-        for name, node in named_arguments(call).items():
-            is_known, value = fold_to_value(node, frame.scope)
-            if is_known:
-                (owner if isinstance(owner, Parser) else self.found.loose).defaults[name] = value
+        keywords, is_all = unpack_arguments(call, frame.scope)
+        for name, node in keywords.items():
+            # None stands for a value that is not known
+            value = fold_to_value(node, frame.scope)[1]
+            (owner if isinstance(owner, Parser) else self.found.loose).defaults[name] = value
+        if not is_all:
+            self.found.file_defaults.append(frozenset(name for names in self.found.tests for name in names))
         return None
 
     def option(self, call: ast.Call, owner: Known, frame: Frame) -> Known:

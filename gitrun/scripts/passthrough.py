@@ -168,6 +168,8 @@ class WordReader:
         if len({id(flag) for flag, _ in flag_named}) != 1 or len(flag_named) != 1:
             raise Unclear
         flag, stands_for = flag_named[0]
+        if stands_for is UNKNOWN:
+            raise Unclear
         if stands_for is not TAKES:
             return self.switch(flag, stands_for, text if equals else None)
         if equals:
@@ -286,6 +288,8 @@ class WordReader:
             return
 
 
+UNKNOWN = object()
+"""Stands for "sets a value that is not known" in the table of options."""
 TAKES = object()
 """Stands for "takes a value" in the table of options."""
 
@@ -309,6 +313,9 @@ def option_table(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
         yield from ((name, (flag, stands_for)) for name in names)
         if flag.action == "switch" and stands_for is not TAKES:
             yield from ((word, (flag, False)) for word in flag.words)
+        # --fast of dest="mode" beside an option --mode that takes a value
+        if flag.action == "store" and flag.option:
+            yield from ((word, (flag, UNKNOWN)) for word in flag.words)
         if flag.action == "boolean_optional":
             yield from ((f"--no-{name[2:]}", (flag, False)) for name in names if name.startswith("--"))
 

@@ -119,7 +119,9 @@ class Script:
             flags |= {flag.name: flag for flag in command.flags}
         partial = next(filter(None, (self.partial, *(command.partial for command in path))), "")
         values = values or {}
-        if any(flag.action == CONFIG and (flag.name in values or flag.option in words) for flag in flags.values()):
+        options = {word.partition("=")[0] for word in words}
+        files = [flag for flag in flags.values() if flag.action == CONFIG]
+        if any(flag.name in values or options & {flag.option, *flag.aliases} for flag in files):
             # that file may set any of the other options
             flags = {name: flag if flag.action == CONFIG else replace(flag, default=None) for name, flag in flags.items()}
         defaults = self.group_defaults(values)

@@ -72,6 +72,68 @@ def test_a_flag_has_the_value_that_argparse_gives_its_dest(source: str, names: d
         assert parse(argument_words(script, {flag.name: bool(flag.default)})) == parse([])
 
 
+RESOLVING = "p = argparse.ArgumentParser(conflict_handler='resolve')\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("p.add_argument('--a', default=1)\np.set_defaults(**{'a': 7})", {"a": 7}),
+        ("p.add_argument('--a', default=1)\nmore = dict(a=7)\np.set_defaults(**more)", {"a": 7}),
+        ("p.add_argument('--a', default=1)\np.set_defaults(a=read())", {"a": None}),
+        ("p.add_argument('--a', default=1)\np.set_defaults(**read())", {"a": None}),
+        ("p.add_argument('--a', default=1)\nif ready:\n    p.set_defaults(**read())", {"a": None}),
+        ("if ready:\n    p.add_argument('--a', default=1)\nelse:\n    p.add_argument('--a', default=2)", {"a": None}),
+        ("if ready:\n    p.add_argument('--a', default=1)\nelse:\n    p.add_argument('--a', default=1)", {"a": 1}),
+        (f"{RESOLVING}p.add_argument('--a', default=1)\np.add_argument('--a', default=2)", {"a": 2}),
+        ("p.add_argument('--a', type=bool, default='False')", {"a": True}),
+    ],
+)  # fmt: skip
+def test_a_default_is_the_one_that_counts_or_is_not_known(source: str, expected: dict[str, object]) -> None:
+    assert {flag.name: flag.default for flag in read(IMPORTS["argparse"] + source).flags} == expected
+
+
+# timm does so
+FILE_DEFAULTS = """
+import yaml
+c = argparse.ArgumentParser(add_help=False)
+c.add_argument("-c", "--config", default="", type=str)
+p.add_argument("--lr", type=float, default=0.1)
+p.add_argument("--amp", action="store_true")
+def parse():
+    args, rest = c.parse_known_args()
+    if args.config:
+        with open(args.config) as file:
+            p.set_defaults(**yaml.safe_load(file))
+    return p.parse_args(rest)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "values", "default"),
+    [
+        ((), {}, 0.1),
+        ((), {"config": "a.yaml"}, None),
+        (("-c", "a"), {}, None),
+        (("--config=a",), {}, None),
+        (("--lr", "3"), {}, 0.1),
+    ],
+)
+def test_defaults_are_not_known_where_an_option_names_their_file(
+    words: tuple[str, ...], values: dict[str, str], default: float | None
+) -> None:
+    script = read(IMPORTS["argparse"] + FILE_DEFAULTS)
+    flags = {flag.name: flag for flag in script.chosen(words, values).flags}
+    assert flags["lr"].default == default
+    assert argument_words(script, {"config": "a.yaml", "lr": 0.5}) == ["--lr", "0.5", "--config", "a.yaml"]
+
+
+def test_an_option_that_sets_a_value_of_another_makes_that_unsure() -> None:
+    source = "p.add_argument('--mode', default='a')\np.add_argument('--fast', dest='mode', action='store_const', const='f')"
+    given = read_words(read(IMPORTS["argparse"] + source), ["--fast"])
+    assert (given.flags, given.rest, given.unsure) == ({}, ("--fast",), {"mode"})
+
+
 def test_an_option_that_turns_something_off_is_named_where_it_is_given_as_a_flag() -> None:
     script = read(IMPORTS["argparse"] + "p.add_argument('--no-amp', dest='amp', action='store_false')")
     with pytest.raises(UnknownFlag) as caught:
@@ -178,8 +240,9 @@ def test_an_option_keeps_its_help_choices_and_spelling() -> None:
     assert flags["layers"].many
 
 
-def test_the_first_of_two_options_of_one_name_counts() -> None:
-    assert flags_of("a.add_argument('--x', default=1)\nb.add_argument('--x', default=2)") == {"x": (1, "number")}
+def test_two_options_of_one_name_have_a_default_if_it_is_the_same() -> None:
+    assert flags_of("a.add_argument('--x', default=1)\nb.add_argument('--x', default=2)") == {"x": (None, "number")}
+    assert flags_of("a.add_argument('--x', default=1)\nb.add_argument('--x', default=1)") == {"x": (1, "number")}
 
 
 def test_a_parser_of_positional_arguments_only_leaves_the_globals() -> None:
