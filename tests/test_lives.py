@@ -182,8 +182,8 @@ MAKERS = {
 }  # fmt: skip
 
 
-QUICK = ("dvc", "c")
-"""Those with nothing to install; each life takes 5 to 20 s."""
+QUICK = ("c",)
+"""Those that live by default: it has nothing to install. Each life takes 5 to 20 s."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in MAKERS])

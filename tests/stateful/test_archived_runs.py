@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gitrun import Project
     from gitrun.model.run import Notes
 
-PROFILE = profile(100, 40) if LONG else profile(5, 20)
+PROFILE = profile(100, 40) if LONG else profile(3, 20)
 WHO = st.sampled_from(("ann", "bob"))
 EVERYWHERE = st.sampled_from(("ann", "bob", "remote.git"))
 NUMBERS = st.integers(0, 4)

@@ -50,7 +50,7 @@ def profile(examples: int, steps: int) -> settings:
     )
 
 
-PROFILE = profile(150, 50) if LONG else profile(5, 25)
+PROFILE = profile(150, 50) if LONG else profile(3, 25)
 ENDS = {"true": COMPLETED, "false": ERROR}
 PEOPLE = st.sampled_from(("ann", "bob"))
 ANNOTATIONS = ("best", "worst", "marked", "comment", "a", "b")

@@ -129,6 +129,7 @@ def test_restart_keeps_the_data_that_it_was_run_on(project) -> None:
     assert project.ran("--restart", train["id"], f"prepare={other['id'][:8]}")["metrics"] == {"accuracy": 1.0}
 
 
+@pytest.mark.slow
 def test_restart_takes_the_runs_own_source_unless_told_otherwise(project) -> None:
     run = project.ran("evaluate", "report=none")
     script = project.repo.path / "src" / "evaluate.py"

@@ -258,7 +258,7 @@ def test_a_request_is_aborted_when_the_selection_changes(served, open_page) -> N
     held[-1].continue_()
     wait_until(lambda: page.locator(".values .id").all_inner_texts() == [runs[-2][:8]])
     # the browser has given up those before it, and their late answers change nothing
-    assert all("ABORTED" in (route.request.failure or "") for route in held[:-1])
+    wait_until(lambda: page.title() and all("ABORTED" in (route.request.failure or "") for route in held[:-1]))
     assert any(runs[-1] in route.request.url for route in held[:-1])
     page.unroute_all(behavior="ignoreErrors")
 
