@@ -28,7 +28,7 @@ MAX_SIBLINGS = 2_000
 
 
 VERIFIED = "beside"
-"""File in a slot with the stamps of the directories above its worktree in which every link was found right."""
+"""File in a slot with the stamps of the directories above its worktree whose links were found right, and of those they show."""
 TICK = 50_000_000
 """Nanoseconds after a change in which another one may leave the same time."""
 
@@ -38,10 +38,13 @@ def link_siblings(top: Path | None, tree: Path) -> None:
     verified, steady = read_verified(tree), []
     for level, here in enumerate((tree.parent, tree.parent.parent), 1):
         own = os.fsencode((tree if level == 1 else tree.parent).name)
-        line = stamp_directory(os.fsencode(here), shown_directory(top, level))
-        links = list_siblings(top, level) if top else {}
-        if not sync_links(os.fsencode(here), own, links, is_verified=line in verified) and line:
-            steady.append(line)
+        shown = shown_directory(top, level)
+        line, line_above = stamp_directory(os.fsencode(here), shown), stamp_above(shown, own)
+        # neither the links nor what they show has changed
+        is_same = {line, line_above} <= verified
+        links = list_siblings(top, level) if top and not is_same else {}
+        if is_same or (not sync_links(os.fsencode(here), own, links, is_verified=line in verified) and line):
+            steady += [one for one in (line, line_above) if one]
     if set(steady) != verified and steady:
         # a run that is killed here leaves stamps that fit nothing, and every link is looked at again
         replace_file(os.fsencode(verified_file(tree)), b"\n".join(steady), atomic=False)
@@ -70,6 +73,13 @@ def stamp_directory(here: bytes, shown: bytes | None) -> bytes:
     if shown is None or time.time_ns() - status.st_ctime_ns < TICK:
         return b""
     return b"%d %d %d %d %b" % (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, shown)
+
+
+def stamp_above(shown: bytes | None, own: bytes) -> bytes:
+    """Returns what identifies the entries of a directory that is shown without its entry `own`; empty as `stamp_directory`."""
+    with suppress(OSError):
+        return stamp_directory(os.path.realpath(shown), own) if shown else b""
+    return b""
 
 
 def list_siblings(top: Path, level: int) -> dict[bytes, bytes]:

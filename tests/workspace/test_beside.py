@@ -102,7 +102,8 @@ def settle(repo, script="true") -> Path:
         time.sleep(0.06)  # a directory that changed a moment ago is looked at again
         repo.run("--", "sh", "-c", script, check=True)
     verified = repo.path / ".git/gitrun/slots/0/beside"
-    assert len(verified.read_bytes().splitlines()) == 2
+    # two directories above the worktree, and the two that they show
+    assert len(verified.read_bytes().splitlines()) == 4
     return verified
 
 
