@@ -71,16 +71,23 @@ class PackWriter(Loose):
         if self._largest is not None and len(whole) > self._largest:
             super()._write_whole(object_id, whole)
             return
-        header, _, data = whole.partition(b"\0")
-        kind, _, size = header.partition(b" ")
-        self._entries[object_id] = entry_header(TYPES[kind.decode()], int(size)) + deflate(data)
+        entry = self._packs.last.get(object_id) if self._packs else None
+        if entry is None:
+            header, _, data = whole.partition(b"\0")
+            kind, _, size = header.partition(b" ")
+            entry = entry_header(TYPES[kind.decode()], int(size)) + deflate(data)
+        self._entries[object_id] = entry
 
 
 class GeometricPacks(SmallPacks):
-    """The packs that a batch writes, merged whenever there are FACTOR of one size."""
+    """The packs that a batch writes, merged whenever there are FACTOR of one size.
+
+    `last` are the entries of the last small pack: trials have much in common, which is compressed once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.last: Mapping[str, bytes] = {}
         self._levels: list[list[str]] = []
         self._small: dict[str, Mapping[str, bytes]] = {}
         self._merged: list[str] = []
@@ -98,7 +105,7 @@ class GeometricPacks(SmallPacks):
         self._levels += [[] for _ in range(level + 1 - len(self._levels))]
         self._levels[level].append(path)
         if not level and sum(map(len, entries.values())) <= LARGEST_KEPT:
-            self._small[path] = entries
+            self._small[path] = self.last = entries
 
     def merge(self, git: Git) -> None:
         """Merges packs of one size if there are FACTOR of them."""
