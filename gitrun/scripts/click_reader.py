@@ -6,9 +6,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import replace
-from gitrun.model.flags import Flag, is_flag_name
+from gitrun.model.flags import Flag, is_flag_name, parse_value
 from gitrun.scripts.constant_folding import Unfoldable, fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments, unpack_arguments, unpack_dict
+from gitrun.scripts.passthrough import CLICK_BOOLS
 from gitrun.scripts.script import ARGS, Command, Script
 from gitrun.scripts.signatures import infer_kind
 
@@ -24,6 +25,8 @@ TYPES = {
     "BOOL": "bool", "IntRange": "int", "FloatRange": "float", "Path": "str", "File": "str", "UUID": "str", "DateTime": "str",
 }  # fmt: skip
 COMMANDS = ("command", "group")
+OTHER_DEFAULTS = (b"default_map", b"auto_envvar_prefix")
+"""The settings by which a command gets defaults from elsewhere."""
 DECORATORS = (b"option", b"argument", b"command", b"group", b"click")
 
 
@@ -142,9 +145,23 @@ class ClickReading:
         flag = make_argument_flag(names[0], keywords, scope) if positional else make_click_option_flag(names, keywords, scope)
         if flag and (flag.kind == "any" or (flag.kind == "list" and takes_text(keywords, flag.default, scope))):
             flag = replace(flag, as_typed="all")
+        flag = with_known_default(flag, keywords, self.module) if flag else None
         if flag and flag.option:
             flag = with_spellings(flag, names)
         return replace(flag, kind="any") if flag and flag.kind == "str" and not is_all else flag
+
+
+def with_known_default(flag: Flag, keywords: Mapping[str, ast.expr], module: Module) -> Flag:
+    """Returns the flag with its default as click converts it; None if the environment or other code may replace it."""
+    if "envvar" in keywords or module.names(*OTHER_DEFAULTS):
+        return replace(flag, default=None)
+    default = flag.default
+    if isinstance(default, str) and flag.kind in {"int", "float"}:
+        return replace(flag, default=parse_value(default))
+    if isinstance(default, str) and flag.kind == "bool":
+        return replace(flag, default=CLICK_BOOLS.get(default.strip().lower()))
+    is_number = isinstance(default, int | float) and not isinstance(default, bool)
+    return replace(flag, default=str(default)) if flag.kind == "str" and is_number else flag
 
 
 def with_spellings(flag: Flag, names: Iterable[str]) -> Flag:

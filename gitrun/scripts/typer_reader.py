@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from gitrun.model.flags import Flag, is_flag_name
-from gitrun.scripts.click_reader import with_spellings
+from gitrun.scripts.click_reader import with_known_default, with_spellings
 from gitrun.scripts.constant_folding import fold_to_text, fold_to_value
 from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments
 from gitrun.scripts.script import ARGS, Command, Script
@@ -132,17 +132,19 @@ def make_typer_flag(parameter: Parameter, module: Module) -> Flag | None:
     # typer can also ask for the value, or take it from the environment
     required = not has_default and not {"prompt", "envvar"} & keywords.keys()
     if is_argument:
-        return Flag(
+        flag = Flag(
             name, default, kind, choices, help_text, "", "positional", many, required and not parameter.hint.optional,
             least=least, most=most, size=size, as_typed=typed,
         )  # fmt: skip
+        return with_known_default(flag, keywords, module)
     option, off = option_and_off(name, spelled, kind)
     if keywords.get("count") and fold_to_value(keywords["count"], module.scope) == (True, True):
-        return with_spellings(Flag(name, default or 0, "int", (), help_text, option, "times"), spelled)
+        flag = Flag(name, default or 0, "int", (), help_text, option, "times")
+        return with_spellings(with_known_default(flag, keywords, module), spelled)
     action = "switch" if kind == "bool" else "repeat" if many and not size else "any_order"
     words = (off,) if action == "switch" and off else ()
     flag = Flag(name, default, kind, choices, help_text, option, action, many, required, least, most, words, size, typed)
-    return with_spellings(flag, spelled)
+    return with_spellings(with_known_default(flag, keywords, module), spelled)
 
 
 def read_info(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Value | None, bool]:

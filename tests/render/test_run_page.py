@@ -83,3 +83,8 @@ def test_further_lines_of_a_comment_stand_below_the_first(repo) -> None:
     lines = repo.run("show", check=True).stdout.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("comment:"))
     assert (lines[at][:20], lines[at + 1]) == ("comment:   one (A Us", "           two")
+
+
+def test_output_recorded_without_its_middle_has_the_size_of_all_of_it(repo) -> None:
+    repo.run("--", "sh", "-c", "yes | head -c 12000000", check=True)
+    assert labelled_lines(repo.run("show").stdout)["output"].startswith("12 MB (git run cat ")

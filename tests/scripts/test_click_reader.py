@@ -103,3 +103,29 @@ def test_an_option_of_click_that_may_stand_alone_takes_values() -> None:
 def test_a_decorator_of_another_module_is_partial() -> None:
     script = read("import click\nfrom lib import common\n@click.command()\n@common\n@click.option('--a')\ndef f(): ...\n")
     assert (list(kinds(script)), script.partial) == (["a"], "@common may add options")
+
+
+COMMAND = "import click\n@click.command()\n@click.option({})\ndef main(**given): ...\n"
+TYPER = "import typer\ndef main(x: {} = typer.Option({})): ...\ntyper.run(main)\n"
+ELSEWHERE = ["context_settings={'default_map': {'x': 9}}", "context_settings=dict(auto_envvar_prefix='APP')"]
+
+
+@pytest.mark.parametrize(
+    ("source", "default"),
+    [
+        (COMMAND.format("'--x', default=1"), 1),
+        (COMMAND.format("'--x', default=1, envvar='X'"), None),
+        (COMMAND.format("'--x', is_flag=True, envvar='X'"), None),
+        (COMMAND.format("'--x', type=bool, default='yes'"), True),
+        (COMMAND.format("'--x', type=float, default='3'"), 3),
+        (COMMAND.format("'--x', type=str, default=5"), "5"),
+        *((COMMAND.format("'--x', default=1").replace("command()", f"command({given})"), None) for given in ELSEWHERE),
+        (TYPER.format("float", "1"), 1),
+        (TYPER.format("float", "1, envvar='X'"), None),
+        (TYPER.format("bool", "False, '--x/--y', envvar='X'"), None),
+    ],
+)
+def test_a_default_is_the_one_that_click_gives_or_is_not_known(source: str, default: object) -> None:
+    (flag,) = read(source).flags
+    assert flag.default == default
+    assert type(flag.default) is type(default) or isinstance(default, int)
