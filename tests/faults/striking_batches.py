@@ -20,7 +20,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults.striking import FAULTS, heal, say, sound, strike
+from faults.striking import ERRORS, FAULTS, heal, say, sound, strike
 from repository import Repo
 
 from gitrun import Project
@@ -125,6 +125,10 @@ def strike_all(place: BatchPlace, fault: str, chosen: slice, jobs: int, end: flo
             struck = strike_at(place, fault, at, jobs)
             said = f"{struck.struck}\n{struck.err[:3000]}"
             assert "Traceback" not in struck.err
+            if fault in ERRORS and " by sh " in struck.struck:  # the program's own write: its trial failed, and stays so
+                sound(place.repo)
+                heal(place.repo)
+                continue
             finish(place.repo, looks_first=bool(at % 2))
             check(place.repo)
         except (AssertionError, GitrunError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
