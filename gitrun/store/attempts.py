@@ -2,7 +2,8 @@
 
 The order of the writes is the protocol that crash recovery relies on. Beginning: the live lock, the attempt's commit, the
 run's ref. Finishing: the result's commit, the run's ref, the note, and last the live record. A process that dies in
-between leaves a live record, from which `lifecycle/recover.py` finishes the attempt.
+between leaves a live record, from which `lifecycle/recover.py` finishes the attempt. A batch moves the ref of a trial that
+has ended, and that of the next one, in one transaction.
 """
 
 from __future__ import annotations
