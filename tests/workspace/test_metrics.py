@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+
+from gitrun.model.metrics import MetricCollector
+from gitrun.workspace.metrics import PROGRESS_AFTER, Progress
 
 PRINTED = """\
 import os
@@ -115,3 +119,16 @@ def test_metric_file_with_the_bytes_of_before_counts(repo) -> None:
     assert "1 metric" in repo.run("verify", "1", check=True).stdout
     repo.run("idle.py", check=True)
     assert shown(repo)["metrics"] == {}
+
+
+def test_progress_is_said_once_when_it_is_due() -> None:
+    said, collector = list[str](), MetricCollector()
+    for step in range(1_200):
+        collector.add_all({"loss": 1.0, "step": step})
+    progress = Progress(said.append)
+    progress.turn(collector)
+    assert not said
+    time.sleep(PROGRESS_AFTER[0])
+    for _ in range(2):
+        progress.turn(collector)
+    assert said == ["recording metrics: 1,200 points read so far"]
