@@ -129,7 +129,7 @@ def warn_of_linked_directories(session: Session, lending: Lending) -> None:
 
 
 def advise_once(session: Session, subjects: Sequence[str], topic: str = "") -> list[str]:
-    """Returns the subjects of which the user has not been told yet, and records that they are told now."""
+    """Returns those of the subjects that no earlier message was about, and records them."""
     if not subjects:
         return []
     record = session.git.state / "advised"

@@ -109,8 +109,8 @@ class AttemptHandle:
     ) -> Outcome:
         """Commits the result that `collect` returns, and ends the attempt as `end` does. Returns the outcome.
 
-        `collect` is called again if a gc removed its objects. `prepared` is the same result if it was to be recorded with the
-        begin of another attempt. Raises StaleRun and GitFailed as `record_result` does; the live record stays.
+        `collect` is called again if a gc removed its objects. `prepared` is the same result if `prepare` has made it. Raises
+        StaleRun and GitFailed as `record_result` does; the live record stays.
         """
         return self.end(record_result(self.outlasting(), collect, prepared), release)
 
@@ -294,9 +294,9 @@ def record_result(
 ) -> Collected:
     """Commits the result that `collect` returns and moves the run's ref to it. Returns what was recorded.
 
-    Annotations made during the run stay below the result. `collect` is called again if a gc removed its objects, or if the
-    `prepared` result could not be recorded with the begin of another attempt. Raises StaleRun if somebody else moved the run
-    on. Raises GitFailed if the repository is not writable: the live record stays, for a later command to finish the attempt.
+    Annotations made during the run stay below the result. A `prepared` result is recorded as it is if that is still possible.
+    `collect` is called again if a gc removed its objects. Raises StaleRun if somebody else moved the run on. Raises GitFailed
+    if the repository is not writable: the live record stays, for a later command to finish the attempt.
     """
     git = attempt.git
     # the ref may have moved to a prepared result before its objects were lost
@@ -310,7 +310,7 @@ def record_result(
             parent = parent if tip in broken else skip_broken_result(objects, tip)
             require_unmoved(objects, parent, attempt)
             try:
-                result = prepare_result(objects, attempt, collect, tip, parent)
+                result, prepared = prepared or prepare_result(objects, attempt, collect, tip, parent), None
                 # if a later line fails, this commit may be at the tip, but without all of its objects
                 broken.add(result.id)
                 # before the ref is set: readers treat a result that is not recorded here as foreign

@@ -32,8 +32,7 @@ TABLES_LOCK = "reftable/tables.list.lock"
 FEW = 100
 """Runs up to which git is asked for the ref of each."""
 FEW_EDITS = 2
-"""Edits up to which a transaction is given to a git that is kept: it answers only to whole transactions.
-"""
+"""Edits up to which a transaction is given to a git that is kept: it gives no reason for a failure."""
 FEW_FILES, SHORT = 50, 1 << 16
 """Loose refs, and bytes of `packed-refs`, up to which reading the files takes less time than a git."""
 TRIES = 5

@@ -108,6 +108,20 @@ def test_neither_is_recorded_if_the_other_run_has_changed(repo, project):
     assert [(run.status, run.notes.label) for run in project.list_runs()] == [("completed", "mine")]
 
 
+def test_a_prepared_result_is_recorded_as_it_is(project):
+    calls = []
+
+    def counted() -> Collected:
+        calls.append("called")
+        return collect()
+
+    with begun(project) as first:
+        prepared = first.prepare(counted)
+        assert first.finish(counted, prepared=prepared) == COMPLETED
+        assert tip_of(project.git, first.run_id) == prepared.id
+    assert calls == ["called"]
+
+
 def test_a_prepared_result_that_lost_objects_is_recorded_again(repo, project):
     with begun(project) as first:
         first.live.output.write_text("said\n")
