@@ -247,14 +247,14 @@ class Project:
         with self.index() as index:
             return store.resolve.find_run(index, name, self.git.prefix)
 
-    def select(self, names: Sequence[str] = (), question: Query | None = None, limit: int = -1) -> Selection:
-        """Returns the numbered runs that match the names and the question, at most `limit` (negative: all).
+    def select(self, names: Sequence[str] = (), query: Query | None = None, limit: int = -1) -> Selection:
+        """Returns the numbered runs that match the names and the query, at most `limit` (negative: all).
 
-        Names are ids, numbers and ranges such as `2:5`; none means all runs. Without names and question, trials of batches are
+        Names are ids, numbers and ranges such as `2:5`; none means all runs. Without names and query, trials of batches are
         left out. Raises UnknownRun, UsageError.
         """
         with self.index() as index:
-            selection = views.select.select_runs(index, self.git, names, question or views.select.Query(), limit)
+            selection = views.select.select_runs(index, self.git, names, query or views.select.Query(), limit)
         for note in selection.notes:
             self.say(note)
         return selection
@@ -431,13 +431,13 @@ class Project:
         """Applies `change` to the annotations of the runs, with `subject` for the commits. Returns changed ids."""
         return store.annotations.annotate_many(self.git, [run.id for run in runs], change, subject)
 
-    def runs_to_delete(self, names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
+    def runs_to_delete(self, names: Sequence[str], query: Query) -> list[Run | BrokenRun]:
         """Returns the runs that `select` finds, and broken runs named by their ids. Raises UnknownRun, UsageError."""
         with self.index() as index:
             broken = store.trash.find_unreadable(index, names)
         # a broken run has nothing that a query could match
         rest = [name for name in names if name not in broken]
-        sound = [run for _, run in self.select(rest, question).runs] if rest or not broken else []
+        sound = [run for _, run in self.select(rest, query).runs] if rest or not broken else []
         return [*sound, *broken.values()]
 
     @property

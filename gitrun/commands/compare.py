@@ -68,16 +68,16 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     """
     names, equal, limit, spark = (options.pop(name) for name in ("columns", "equal", "limit", "spark"))
     require_table(spark, {"--csv": as_csv, "--json": as_json})
-    question = sort_rows(build_query(options))
-    is_sorted = question.sort is not None
+    query = sort_rows(build_query(options))
+    is_sorted = query.sort is not None
     # named or filtered runs are all shown: the limit is for a plain call where there are many runs
-    few = ROWS if not (runs or everything) and question.is_plain else -1
+    few = ROWS if not (runs or everything) and query.is_plain else -1
     project = open_project()
-    runs, question = as_trials(project, runs, question)
-    points = repeated_points(project, question)
+    runs, query = as_trials(project, runs, query)
+    points = repeated_points(project, query)
     # by the medians of points, which no order of runs gives
     by_points = bool(points) and not is_sorted
-    selection = project.select(runs, question, -1 if by_points else limit or few)
+    selection = project.select(runs, query, -1 if by_points else limit or few)
     selected = [run for _, run in selection.runs]
     if by_points:
         selected = views.batches.order_by_points(selected, points)[: limit or None]
@@ -86,7 +86,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     columns = (
         chosen_columns(names, selected)
         if names is not None and selected
-        else columns_of(selected, list_needs(project, selected), equal=equal, order=question.sort or "")
+        else columns_of(selected, list_needs(project, selected), equal=equal, order=query.sort or "")
     )
     if points and names is None:
         columns += point_columns(points)
@@ -108,24 +108,24 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     if selection.more and not limit:
         project.say(f"{selection.more} more. To compare all: --all")
     if not selected:
-        is_empty = not runs and question.is_plain
-        project.say("no runs here yet. To make one: git run <script>" if is_empty else explain_no_match(project, question))
+        is_empty = not runs and query.is_plain
+        project.say("no runs here yet. To make one: git run <script>" if is_empty else explain_no_match(project, query))
 
 
-def as_trials(project: Project, names: tuple[str, ...], question: Query) -> tuple[tuple[str, ...], Query]:
-    """Returns names and question for the trials of a batch, if one batch alone is named; else both as they are.
+def as_trials(project: Project, names: tuple[str, ...], query: Query) -> tuple[tuple[str, ...], Query]:
+    """Returns names and query for the trials of a batch, if one batch alone is named; else both as they are.
 
     The best trial is first, or trial 1 if the batch has no objective.
     """
-    if len(names) != 1 or question.batch:
-        return names, question
+    if len(names) != 1 or query.batch:
+        return names, query
     trials = [run for _, run in project.select(names).runs]
     if len(trials) != 1 or trials[0].attempt.kind != BATCH:
-        return names, question
-    order = question.sort or best_order(project, trials[0])
+        return names, query
+    order = query.sort or best_order(project, trials[0])
     if order is None:
         project.say("the batch has no objective, so its trials are in order. To show the best first: --min METRIC, or --max")
-    return (), replace(question, batch=trials[0].id, sort=order or "trial")
+    return (), replace(query, batch=trials[0].id, sort=order or "trial")
 
 
 def best_order(project: Project, batch: Run) -> str | None:
@@ -137,11 +137,11 @@ def best_order(project: Project, batch: Run) -> str | None:
     return None
 
 
-def repeated_points(project: Project, question: Query) -> list[RepeatedPoint]:
-    """Returns the points of the batch of the question, best first, if it repeats them; else none."""
+def repeated_points(project: Project, query: Query) -> list[RepeatedPoint]:
+    """Returns the points of the batch of the query, best first, if it repeats them; else none."""
     with suppress(BadRun, UnknownRun):
-        if question.batch:
-            batch = project.find(question.batch)
+        if query.batch:
+            batch = project.find(query.batch)
             return views.batches.rank_points(project.runs.read_definition(batch), project.runs.shown_trials(batch))
     return []
 
@@ -181,15 +181,15 @@ def list_needs(project: Project, runs: Sequence[Run]) -> dict[str, dict[str, str
     return {run.id: needs for run, needs in zip(runs, project.runs.read_needs(runs), strict=True)}
 
 
-def sort_rows(question: Query) -> Query:
-    """Returns the question for all runs, best first if `--min` or `--max` asks for that. Raises UsageError."""
+def sort_rows(query: Query) -> Query:
+    """Returns the query for all runs, best first if `--min` or `--max` asks for that. Raises UsageError."""
     # `-acc` sorts by acc, largest first
-    orders = [*filter(None, (question.least, question.most and f"-{question.most}", question.sort))]
+    orders = [*filter(None, (query.least, query.most and f"-{query.most}", query.sort))]
     if len(orders) > 1:
         raise UsageError("--min, --max and --sort cannot be combined")
-    order = "--min" if question.least else "--max" if question.most else "--sort"
+    order = "--min" if query.least else "--max" if query.most else "--sort"
     # as a filter, --min or --max would select one run; here they only order
-    return replace(question, least=None, most=None, sort=orders[0] if orders else None, order=order)
+    return replace(query, least=None, most=None, sort=orders[0] if orders else None, order=order)
 
 
 def print_csv(columns: Sequence[Column], runs: Sequence[Run]) -> None:

@@ -44,9 +44,9 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
     # the file is the last word, as for cp
     *names, file = words
     project = open_project()
-    options["question"] = build_query(options)
+    options["query"] = build_query(options)
     # `git run export FILE` without a run must not export all of them
-    if not names and options["question"].is_plain and options["revisions"] is None:
+    if not names and options["query"].is_plain and options["revisions"] is None:
         raise UsageError(
             "no runs given", "To export runs: git run export 3fa2 FILE, or: git run export --status completed FILE"
         )
@@ -72,8 +72,8 @@ def export_to_mlflow(words: tuple[str, ...], options: dict[str, Any]) -> None:
     if words[:1] != (MLFLOW,):
         raise UsageError("--to needs 'mlflow' before the runs", f"For example: git run export mlflow 3fa2c1d8 --to {uri}")
     project = open_project()
-    options["question"] = build_query(options)
-    if len(words) == 1 and options["question"].is_plain and options["revisions"] is None:
+    options["query"] = build_query(options)
+    if len(words) == 1 and options["query"].is_plain and options["revisions"] is None:
         raise UsageError("no runs given", "To export all completed runs: git run export mlflow --status completed --to URI")
     selected = select_with_dependencies(project, words[1:], options)
     runs = [run for run in selected if run.attempt.stopped]

@@ -78,7 +78,7 @@ def command(file: str, runs: tuple[str, ...], **options: Any) -> int:  # noqa: A
       git run import csv runs.csv
     """
     project = open_project()
-    options["question"] = build_query(options)
+    options["query"] = build_query(options)
     if file in list_kinds():
         return import_from_tool(project, file, runs, options)
     if given := [name for name in ONLY_TOOLS if options[name]]:
@@ -114,7 +114,7 @@ def list_kinds() -> list[str]:
 
 def import_from_tool(project: Project, kind: str, words: tuple[str, ...], options: dict[str, Any]) -> int:
     """Imports runs of another tool. Returns the exit code. Raises GitrunError."""
-    if len(words) > 1 or not options["question"].is_plain or options["revisions"] is not None:
+    if len(words) > 1 or not options["query"].is_plain or options["revisions"] is not None:
         raise UsageError(f"git run import {kind} takes one source and no filters", f"For example: git run import {kind} DIR")
     importing = import_module(f"{IMPORTERS}.importing")
     report: ImportReport = importing.import_from(

@@ -79,8 +79,8 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     """
     require_one_shape(options, as_json=as_json)
     project = open_project()
-    question = build_query(options)
-    if question.flat and options["trials"] is not None:
+    query = build_query(options)
+    if query.flat and options["trials"] is not None:
         raise UsageError("--trials and --flat cannot be combined")
     most = -1 if everything else limit
     if options["trials"]:
@@ -88,18 +88,18 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     if options["deleted"]:
         listed = print_deleted(project, most)
     else:
-        listed = print_existing(project, runs, question, most)
+        listed = print_existing(project, runs, query, most)
         if options["trials"] is not None:
             listed = with_trials(project, listed)
-    print_shape(project, listed, question, options | {"as_json": as_json})
+    print_shape(project, listed, query, options | {"as_json": as_json})
     # on stderr, so that a pipe gets runs only
     if listed.more:
         project.say(f"{listed.more} more. To show all: --all")
     if not listed.runs and not listed.broken and not as_json:
-        project.say(explain_nothing(project, question, deleted=options["deleted"]))
+        project.say(explain_nothing(project, query, deleted=options["deleted"]))
 
 
-def print_shape(project: Project, listed: Listed, question: Query, options: dict[str, Any]) -> None:
+def print_shape(project: Project, listed: Listed, query: Query, options: dict[str, Any]) -> None:
     """Prints or writes the runs in the format that the options ask for."""
     runs_shown = [run for _, run in listed.runs]
     if options["as_json"]:
@@ -115,7 +115,7 @@ def print_shape(project: Project, listed: Listed, question: Query, options: dict
         report_doubts(project, runs_shown, names)
         print_columns(runs_shown, names, read_palette(project))
     else:
-        print_rows(project, listed, question, options["spark"])
+        print_rows(project, listed, query, options["spark"])
 
 
 def require_one_shape(options: dict[str, Any], *, as_json: bool) -> None:
@@ -140,11 +140,11 @@ class Listed:
     more: int
 
 
-def print_existing(project: Project, names: Sequence[str], question: Query, limit: int) -> Listed:
+def print_existing(project: Project, names: Sequence[str], query: Query, limit: int) -> Listed:
     """Returns the selected runs; if all are listed, also unreadable ones."""
-    selection = project.select(names, question, limit)
+    selection = project.select(names, query, limit)
     # an unreadable run has no flags or times, so no filter can match it
-    broken = project.broken() if not names and question.is_plain and not selection.more else []
+    broken = project.broken() if not names and query.is_plain and not selection.more else []
     broken_shown = broken if limit < 0 else broken[:limit]
     return Listed(selection.runs, broken_shown, selection.more + len(broken) - len(broken_shown))
 
@@ -167,21 +167,21 @@ def print_deleted(project: Project, limit: int) -> Listed:
     return Listed(numbered, [run for run in runs_shown if isinstance(run, BrokenRun)], len(runs) - len(runs_shown))
 
 
-def explain_nothing(project: Project, question: Query, *, deleted: bool) -> str:
+def explain_nothing(project: Project, query: Query, *, deleted: bool) -> str:
     """Explains why the list is empty."""
     if deleted:
         return "no deleted runs"
-    return "no runs here yet. To make one: git run <script>" if question.is_plain else explain_no_match(project, question)
+    return "no runs here yet. To make one: git run <script>" if query.is_plain else explain_no_match(project, query)
 
 
-def print_rows(project: Project, listed: Listed, question: Query, spark: str | None) -> None:
+def print_rows(project: Project, listed: Listed, query: Query, spark: str | None) -> None:
     """Prints the runs as a table, unreadable ones last."""
     runs = [run for _, run in listed.runs]
     bases: dict[str, set[str | None]] = {}
     for run in runs:
         if run.attempt.batch:
             bases.setdefault(run.attempt.batch, set()).add(run.attempt.base)
-    orders = [name for name in (question.sort, question.least, question.most) if name]
+    orders = [name for name in (query.sort, query.least, query.most) if name]
     style = ListStyle(
         now=datetime.now(timezone.utc),
         telling=tell_apart(runs, orders),

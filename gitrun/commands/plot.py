@@ -69,9 +69,9 @@ def command(metrics: tuple[str, ...], *, best: bool, limit: int | None, **option
       git run plot --best loss 3fa2c1d8 --out loss.svg
     """
     refuse_contradictions(options, best=best)
-    question = build_query(options)
+    query = build_query(options)
     project = open_project()
-    subject = project.runs.find_plotted(PlotRequest(metrics, question, HISTORY if best else CURVES, limit))
+    subject = project.runs.find_plotted(PlotRequest(metrics, query, HISTORY if best else CURVES, limit))
     # programs get every point, a drawing as many as it can show
     points = sys.maxsize if options["as_json"] else MOST_POINTS
     look = PlotLook(options["logy"], options["smooth"], options["maximize"], points)

@@ -30,12 +30,12 @@ def command(runs: tuple[str, ...], older_than: str | None, *, everything: bool, 
       git run purge --older-than 30.days
     """
     dry_run, yes, only = options.pop("dry_run"), options.pop("yes"), options.pop("only")
-    question = build_query(options)
+    query = build_query(options)
     # there is no way back, so no run is purged unless it is named or selected
-    if not runs and not everything and not older_than and question.is_plain:
+    if not runs and not everything and not older_than and query.is_plain:
         raise UsageError("no deleted runs given", "To purge all: git run purge --all. To list them: git run list --deleted")
     project = open_project()
-    selected = add_deleted_trials(project, project.trash.find(runs, question, older_than), only=only)
+    selected = add_deleted_trials(project, project.trash.find(runs, query, older_than), only=only)
     if not selected:
         project.say("nothing to purge")
         return 0

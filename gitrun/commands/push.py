@@ -62,9 +62,9 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
       git run push --stage origin
     """
     project = open_project()
-    options["question"] = build_query(options)
+    options["query"] = build_query(options)
     remote, names = split_remote_and_names(project, words, push=True)
-    is_plain = not (names or staged or everything) and options["question"].is_plain and options["revisions"] is None
+    is_plain = not (names or staged or everything) and options["query"].is_plain and options["revisions"] is None
     # nearly all runs that were made here may be in an archive: if the remote has that, they need no look
     known = project.sharing.published_refs(remote) if is_plain and project.sharing.has_own_archive() else {}
     if is_plain:
@@ -107,7 +107,7 @@ def select_runs(
     """Returns the runs that names, filters and options select, id -> tip. Raises NoMatch, UnknownRun, UsageError."""
     if staged:
         return select_staged(project, names, options)
-    if everything and (names or not options["question"].is_plain or options["revisions"] is not None):
+    if everything and (names or not options["query"].is_plain or options["revisions"] is not None):
         raise UsageError("--all cannot be combined with names or filters")
     if everything:
         return project.sharing.all_tips()
@@ -119,7 +119,7 @@ def select_staged(project: Project, names: Sequence[str], options: dict[str, Any
 
     A batch stands for its trials. Raises NoMatch, UnknownRun.
     """
-    if names or not options["question"].is_plain or options["revisions"] is not None:
+    if names or not options["query"].is_plain or options["revisions"] is not None:
         selected = [run for run in select_with_dependencies(project, names, options) if run.status == STAGED]
         if not selected:
             raise NoMatch("none of these runs is staged", "To stage one again: git run --stage --restart RUN")

@@ -26,11 +26,11 @@ def command(runs: tuple[str, ...], *, everything: bool, only: bool, **options: A
       git run restore --op train.py --status completed
       git run restore --all
     """
-    question = build_query(options)
+    query = build_query(options)
     project = open_project()
     # a plain call undoes the last `git run rm`, however many runs that deleted
-    is_last = not runs and not everything and question.is_plain
-    selected = project.trash.list_last() if is_last else project.trash.find(runs, question)
+    is_last = not runs and not everything and query.is_plain
+    selected = project.trash.list_last() if is_last else project.trash.find(runs, query)
     selected = add_deleted_trials(project, selected, only=only or is_last)
     if not selected:
         project.say("nothing to restore")

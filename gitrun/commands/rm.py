@@ -28,20 +28,20 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, only: b
       git run rm --status error --until 2.weeks
       git run rm --remote origin 3fa2c1d8
     """
-    question = build_query(options)
+    query = build_query(options)
     # `--remote` without a name is the empty text
     if remote is not None:
-        return commands.sharing.delete_on_remote(open_project(), remote, (runs, question), dry_run=dry_run, only=only)
+        return commands.sharing.delete_on_remote(open_project(), remote, (runs, query), dry_run=dry_run, only=only)
     # other verbs take the newest run without a name, but not this one
-    if not runs and question.is_plain:
+    if not runs and query.is_plain:
         raise UsageError("no runs given", "To delete runs: git run rm 3fa2, or: git run rm --status error")
     project = open_project()
     # finds unreadable runs too, by their ids
-    selected = project.runs_to_delete(runs, question)
+    selected = project.runs_to_delete(runs, query)
     if not only:
         selected = [*selected, *project.trials_of(selected)]
     if not selected:
-        raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
+        raise NoMatch(explain_no_match(project, query), "To list all runs: git run list --all")
     if dry_run:
         report_runs(project, "would delete", selected)
         return 0

@@ -30,15 +30,15 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
       git run select --op train.py --min loss
       git run select --where 'lr<0.1' --all
     """
-    question = build_query(options)
-    require_one_wish(question, everything=everything)
+    query = build_query(options)
+    require_one_wish(query, everything=everything)
     project = open_project()
     # without names this means run number 1, with the same error if there is none
-    names = runs or ((LATEST,) if question.is_plain and not everything else ())
-    selection = project.select(names, question, -1 if runs or everything else 1)
+    names = runs or ((LATEST,) if query.is_plain and not everything else ())
+    selection = project.select(names, query, -1 if runs or everything else 1)
     if not selection.runs:
         # no output without an error would shorten the command line in which this is a $(...)
-        raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
+        raise NoMatch(explain_no_match(project, query), "To list all runs: git run list --all")
     if as_json:
         print_json([run_json(run) for _, run in selection.runs])
         return
@@ -46,9 +46,9 @@ def command(runs: tuple[str, ...], *, everything: bool, as_json: bool, **options
         print_line(run.id)
 
 
-def require_one_wish(question: Query, *, everything: bool) -> None:
+def require_one_wish(query: Query, *, everything: bool) -> None:
     """Raises UsageError if the options request the smallest, the largest or all runs at once."""
-    wishes = {"--min": question.least, "--max": question.most, "--all": everything}
+    wishes = {"--min": query.least, "--max": query.most, "--all": everything}
     names_given = [name for name, is_asked in wishes.items() if is_asked]
     if len(names_given) > 1:
         raise UsageError(f"{names_given[0]} and {names_given[1]} cannot be combined")

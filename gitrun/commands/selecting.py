@@ -73,26 +73,26 @@ def add_filters(verb: F) -> F:
 
 
 def build_query(options: dict[str, Any]) -> Query:
-    """Builds the question from filter options, and removes these from `options`."""
+    """Builds the query from filter options, and removes these from `options`."""
     names = views.select.Query.__slots__
     return views.select.Query(**{name: options.pop(name) for name in names if name in options})
 
 
-def select_runs(project: Project, names: Sequence[str], question: Query) -> list[Run]:
+def select_runs(project: Project, names: Sequence[str], query: Query) -> list[Run]:
     """Returns the runs that names and filters select; without either, the newest. Raises UnknownRun."""
     # with a filter but no name, all runs are meant, not the newest
-    names_or_latest = names or (() if not question.is_plain else (model.run_names.LATEST,))
-    runs = [run for _, run in project.select(names_or_latest, question).runs]
+    names_or_latest = names or (() if not query.is_plain else (model.run_names.LATEST,))
+    runs = [run for _, run in project.select(names_or_latest, query).runs]
     if not runs:
-        raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
+        raise NoMatch(explain_no_match(project, query), "To list all runs: git run list --all")
     return runs
 
 
-def explain_no_match(project: Project, question: Query) -> str:
+def explain_no_match(project: Project, query: Query) -> str:
     """Explains why no run matches, for example because no run has the name in the filter."""
     # a misspelt flag in a filter matches no run
     with project.index() as index:
-        name = views.select.unknown_name(index, question)
+        name = views.select.unknown_name(index, query)
     return f"no run has '{name}'" if name else "no runs match"
 
 

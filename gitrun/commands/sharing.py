@@ -77,12 +77,12 @@ def require_no_secrets(findings: Sequence[SecretFinding], verb: str) -> None:
 
 def build_order(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> FetchRequest:
     """Builds the order for a fetch. Raises UnknownRun, UsageError."""
-    question, revisions = options["question"], options["revisions"]
-    if options.get("everything") and (names or not question.is_plain or revisions is not None):
+    query, revisions = options["query"], options["revisions"]
+    if options.get("everything") and (names or not query.is_plain or revisions is not None):
         raise UsageError("--all cannot be combined with names or filters")
     # an id may be known only to the remote; numbers and labels are this repository's
     ids = [name if parse_id_prefix(name) else project.find(name).id for name in names]
-    pick = None if question.is_plain and revisions is None else pick_function(project, question, revisions)
+    pick = None if query.is_plain and revisions is None else pick_function(project, query, revisions)
     return FetchRequest(tuple(ids), pick, merge=merge, progress=is_progress_shown(options))
 
 
@@ -114,7 +114,7 @@ def receive_with_trials(project: Project, receive: Callable[[FetchRequest], Rece
 
 def fetch_selected(project: Project, words: Sequence[str], options: dict[str, Any], *, merge: bool) -> int:
     """Fetches the runs that words and filters select, and reports the outcome. Returns the exit code."""
-    options["question"] = build_query(options)
+    options["query"] = build_query(options)
     # `fetch origin` names a remote, `fetch 3fa2c1d8` a run
     remote, names = split_remote_and_names(project, words)
     receive = partial(project.sharing.fetch, remote)
@@ -122,13 +122,13 @@ def fetch_selected(project: Project, words: Sequence[str], options: dict[str, An
     return report_received(project, received, remote, quiet=options["quiet"])
 
 
-def pick_function(project: Project, question: Query, revisions: str | None) -> Pick:
-    """Returns a function that selects the runs that match the question and the revisions."""
+def pick_function(project: Project, query: Query, revisions: str | None) -> Pick:
+    """Returns a function that selects the runs that match the query and the revisions."""
     # outside the function, so that git lists the commits once
     belongs = project.runs.membership_test(revisions) if revisions is not None else None
 
     def pick(runs: Sequence[Run]) -> Collection[str]:
-        matches = (run for _, run in project.runs.choose(enumerate(runs, 1), question))
+        matches = (run for _, run in project.runs.choose(enumerate(runs, 1), query))
         return {run.id for run in matches if belongs is None or belongs(run)}
 
     return pick
@@ -136,12 +136,12 @@ def pick_function(project: Project, question: Query, revisions: str | None) -> P
 
 def select_with_dependencies(project: Project, names: Sequence[str], options: dict[str, Any]) -> list[Run]:
     """Returns the runs that names and filters select, and those they depend on. Raises UnknownRun, UsageError."""
-    runs = [run for _, run in project.select(names, options["question"]).runs]
+    runs = [run for _, run in project.select(names, options["query"]).runs]
     if options["revisions"] is not None:
         belongs = project.runs.membership_test(options["revisions"])
         runs = [run for run in runs if belongs(run)]
     if not runs:
-        raise NoMatch(explain_no_match(project, options["question"]), "To list all runs: git run list --all")
+        raise NoMatch(explain_no_match(project, options["query"]), "To list all runs: git run list --all")
     return [*runs, *list_dependencies(project, runs)]
 
 
@@ -246,12 +246,12 @@ def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Qu
 
     Unless `only`, the trials of a batch that are here go with it.
     """
-    names, question = meant
+    names, query = meant
     # `--remote 3fa2c1d8`: click took the run for the option's value
     if word and not project.sharing.is_remote(word):
         word, names = "", (word, *names)
     # a number or label of this repository may mean another run there
-    if not names or not all(map(parse_id_prefix, names)) or not question.is_plain:
+    if not names or not all(map(parse_id_prefix, names)) or not query.is_plain:
         raise UsageError("deleting on a remote needs ids", "To name runs there: ids of 4 digits or more")
     remote = word or project.sharing.default_remote(push=True)
     doomed = project.sharing.known(names)
@@ -274,7 +274,7 @@ def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Qu
     for line in result.messages:
         project.say(f"{remote} says: {line}")
     still = [name for name in result.forward if project.sharing.is_here(name)]
-    here = project.runs_to_delete(still, question) if still else []
+    here = project.runs_to_delete(still, query) if still else []
     project.trash.remove(here)
     for run in result.forward:
         project.say(f"deleted run {short_id(run)} on {remote}{'' if run not in {one.id for one in here} else ' and here'}")

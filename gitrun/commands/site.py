@@ -87,12 +87,12 @@ def command(runs: tuple[str, ...], *, out: Path | None, file: Path | None, limit
         project.say(f"not in it: {', '.join(left_out)}")
 
 
-def select_for_site(project: Project, names: tuple[str, ...], question: Query, limit: int) -> tuple[list[Run], int]:
+def select_for_site(project: Project, names: tuple[str, ...], query: Query, limit: int) -> tuple[list[Run], int]:
     """Returns the runs of a site, newest first, and the number of those beyond the limit. Raises NoMatch, UnknownRun."""
-    selection = project.select(names, question, limit)
+    selection = project.select(names, query, limit)
     selected = [run for _, run in selection.runs]
-    if not selected and (names or not question.is_plain):
-        raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
+    if not selected and (names or not query.is_plain):
+        raise NoMatch(explain_no_match(project, query), "To list all runs: git run list --all")
     # a batch comes with its trials
     chosen = {run.id: run for run in (*selected, *project.trials_of(selected))}
     ordered = sorted(chosen.values(), key=lambda run: (run.attempt.created, run.id), reverse=True)

@@ -34,12 +34,12 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, port: int | 
       git run tensorboard --op train.py --where 'lr<0.1' -n 100
     """
     project = open_project()
-    question = build_query(options)
-    selection = project.select(runs, question)
+    query = build_query(options)
+    selection = project.select(runs, query)
     selected = [run for _, run in selection.runs]
     shown = [run for run in [*selected, *project.trials_of(selected)] if run.attempt.kind != BATCH]
     if not shown:
-        raise NoMatch(explain_no_match(project, question), "To list all runs: git run list --all")
+        raise NoMatch(explain_no_match(project, query), "To list all runs: git run list --all")
     count = len(shown) if everything else limit
     if len(shown) > count:
         project.say(f"{len(shown) - count:,} more. To show all: --all")

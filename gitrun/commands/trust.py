@@ -43,14 +43,14 @@ def command(words: tuple[str, ...], *, signer: bool, remove: bool, as_json: bool
       git run trust --remove 3fa2c1d8
     """
     project = open_project()
-    question = build_query(options)
-    if not words and question.is_plain:
+    query = build_query(options)
+    if not words and query.is_plain:
         if signer or remove:
             raise UsageError("no runs given", "To list runs that are not trusted: git run trust")
         return print_trust(project, as_json=as_json)
     keys = [word for word in words if project.sharing.is_key(word)]
     names = [word for word in words if word not in keys]
-    runs = select_runs(project, names, question) if names or not question.is_plain else []
+    runs = select_runs(project, names, query) if names or not query.is_plain else []
     runs = [*runs, *proven_trials(project, runs), *planned_trials(project, runs)]
     subjects = project.sharing.keys_of(runs) if signer else [commit for run in runs for commit in commits_to_trust(run)]
     project.sharing.trust([*keys, *subjects], back=remove)

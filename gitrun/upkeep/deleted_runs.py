@@ -46,13 +46,13 @@ class DeletedRuns:
         return [run for run in self.list_runs() if run.id in ids]
 
     def find(
-        self, names: Sequence[str] = (), question: Query | None = None, older_than: str | None = None
+        self, names: Sequence[str] = (), query: Query | None = None, older_than: str | None = None
     ) -> list[Run | BrokenRun]:
         """Returns the deleted runs that match as for `select`; only those deleted before `older_than` if given.
 
         Raises UnknownRun, UsageError.
         """
-        runs = views.select.select_deleted(self._git, self.list_runs(), names, question or views.select.Query())
+        runs = views.select.select_deleted(self._git, self.list_runs(), names, query or views.select.Query())
         if older_than is None:
             return runs
         old = upkeep.gc.expired_runs(self._git, views.select.parse_time(self._git, older_than), time.time())

@@ -43,7 +43,7 @@ class PlotRequest:
     """
 
     words: tuple[str, ...]
-    question: Query
+    query: Query
     form: str
     limit: int | None = None
 
@@ -66,13 +66,13 @@ class PlotSubject:
 
 def find_subject(git: Git, index: Index, request: PlotRequest) -> PlotSubject:
     """Returns the subject that the words mean: metrics, or `x:y` alone, then runs. Raises UsageError, UnknownRun, NoMatch."""
-    words, question, form = request.words, request.question, request.form
+    words, query, form = request.words, request.query, request.form
     recent = index.readable_runs(WINDOW)
     if not recent:
         raise NoMatch("no runs here yet", "To make one: git run <script>")
     count = next((at for at, word in enumerate(words) if at and not is_measured(recent, word)), len(words))
     metrics, names = tuple(dict.fromkeys(words[:count])), words[count:]
-    runs, objective = choose_runs(git, index, names, question, metrics) if names or not question.is_plain else (None, None)
+    runs, objective = choose_runs(git, index, names, query, metrics) if names or not query.is_plain else (None, None)
     x, y = split_pair(runs or recent, metrics[0]) or ("", "")
     if x and (len(metrics) > 1 or form == HISTORY):
         others = "--best" if form == HISTORY else "other metrics"
@@ -129,11 +129,11 @@ def y_value(run: Run, name: str) -> float | None:
 
 
 def choose_runs(
-    git: Git, index: Index, names: Sequence[str], question: Query, metrics: Sequence[str]
+    git: Git, index: Index, names: Sequence[str], query: Query, metrics: Sequence[str]
 ) -> tuple[Sequence[Run], Objective | None]:
     """Returns the runs of names and filters; of a batch alone its trials, best first, with its objective. Raises UnknownRun."""
     try:
-        runs = [run for _, run in select_runs(index, git, names, question).runs]
+        runs = [run for _, run in select_runs(index, git, names, query).runs]
     except UnknownRun as error:
         if type(error) is not UnknownRun or not names:
             raise

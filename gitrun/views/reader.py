@@ -118,9 +118,9 @@ class RunReader:
         """Returns the directories that others are not to see, longest first, with what is shown in their place."""
         return views.paths.private_places(self._git)
 
-    def choose(self, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
-        """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
-        return views.select.choose_runs(self._git, runs, question)
+    def choose(self, runs: Iterable[tuple[int, Run]], query: Query) -> list[tuple[int, Run]]:
+        """Returns the numbered runs that match the query, in its order. Raises UsageError, UnknownRun."""
+        return views.select.choose_runs(self._git, runs, query)
 
     def pair_runs(self, old: Run, new: Run) -> Pair:
         """Returns the pair for two runs."""

@@ -22,7 +22,7 @@ AT_ONCE = (100, 10_000, -1)
 """Runs read at a time by a search that nearly always ends among the newest."""
 
 MOST_VALUES = 500
-"""Values of a list in a question to sqlite, which takes no more than 999 in all before version 3.32."""
+"""Values of a list in one statement of sqlite, which takes no more than 999 in all before version 3.32."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,56 +82,56 @@ class Selection:
     """Notes to the user about names that are both a metric and a flag."""
 
 
-def select_runs(index: Index, git: Git, names: Sequence[str], question: Query, limit: int = -1) -> Selection:
-    """Returns the runs of these names (all runs without names) that match the question, in its order.
+def select_runs(index: Index, git: Git, names: Sequence[str], query: Query, limit: int = -1) -> Selection:
+    """Returns the runs of these names (all runs without names) that match the query, in its order.
 
     A name may be a range of numbers in the list: `2:5`, `:3` or `7:`. Names and filters find trials of batches too; without
     any, trials are left out. A trial has the number 0. Raises UsageError, UnknownRun.
     """
     # the index can read only as many runs as are shown
-    if not names and question.is_plain:
+    if not names and query.is_plain:
         runs = index.visible_runs(limit)
         return Selection(tuple(enumerate(runs, 1)), index.count_visible() - len(runs))
-    question = resolve_batch(git, index, question)
+    query = resolve_batch(git, index, query)
     if names:
         numbered = select_by_name(index, git, names)
-        ordered = choose_runs(git, numbered, question)
-        notes = ambiguity_notes(question, lambda name: is_flag_and_metric([run for _, run in numbered], name))
+        ordered = choose_runs(git, numbered, query)
+        notes = ambiguity_notes(query, lambda name: is_flag_and_metric([run for _, run in numbered], name))
         runs_shown = ordered if limit < 0 else ordered[:limit]
         return Selection(tuple(runs_shown), len(ordered) - len(runs_shown), notes)
-    notes = ambiguity_notes(question, lambda name: is_both_in_index(index, name))
-    ids = matching_ids(index, git, question)
+    notes = ambiguity_notes(query, lambda name: is_both_in_index(index, name))
+    ids = matching_ids(index, git, query)
     more = 0 if limit < 0 else max(len(ids) - limit, 0)
-    if not question.is_ordered:
+    if not query.is_ordered:
         return Selection(with_numbers(index, index.get_many(ids[: len(ids) - more])), more, notes)
-    matches = [run for _, run in in_order(((0, run) for run in index.get_many(ids)), question)]
+    matches = [run for _, run in in_order(((0, run) for run in index.get_many(ids)), query)]
     listed = matches if limit < 0 else matches[:limit]
     return Selection(with_numbers(index, listed), len(matches) - len(listed), notes)
 
 
-def matching_ids(index: Index, git: Git, question: Query) -> list[str]:
-    """Returns the ids of all runs that match the question, newest first. Reads only those that sqlite cannot judge."""
-    tests = conditions_of(git, question)
-    pairs = index.matching(prefilter_of(question))
+def matching_ids(index: Index, git: Git, query: Query) -> list[str]:
+    """Returns the ids of all runs that match the query, newest first. Reads only those that sqlite cannot judge."""
+    tests = conditions_of(git, query)
+    pairs = index.matching(prefilter_of(query))
     unsure = index.get_many([run_id for run_id, is_sure in pairs if not is_sure])
     matches = {run.id for run in unsure if all(test(run) for test in tests)}
     return [run_id for run_id, is_sure in pairs if is_sure or run_id in matches]
 
 
-def prefilter_of(question: Query) -> Prefilter:
-    """Returns what sqlite can answer about the question, without its order."""
-    only_python = (question.tags, question.branches, question.authors, question.since, question.until)
+def prefilter_of(query: Query) -> Prefilter:
+    """Returns what sqlite can answer about the query, without its order."""
+    only_python = (query.tags, query.branches, query.authors, query.since, query.until)
     parts = [store.filter_sql.UNKNOWN] if any(only_python) else []
-    if question.operations:
-        parts.append(store.filter_sql.one_of("operation", question.operations))
-    if question.labels:
-        parts.append(store.filter_sql.one_of("label", question.labels))
-    if question.statuses:
-        parts.append(store.filter_sql.one_of(store.filter_sql.STATUS, question.statuses))
-    if question.batch:
-        parts.append(prefilter_batch(question.batch, question.reused))
-    if question.expression:
-        parts.append(store.filter_sql.prefilter(model.filters.parse_condition(question.expression)))
+    if query.operations:
+        parts.append(store.filter_sql.one_of("operation", query.operations))
+    if query.labels:
+        parts.append(store.filter_sql.one_of("label", query.labels))
+    if query.statuses:
+        parts.append(store.filter_sql.one_of(store.filter_sql.STATUS, query.statuses))
+    if query.batch:
+        parts.append(prefilter_batch(query.batch, query.reused))
+    if query.expression:
+        parts.append(store.filter_sql.prefilter(model.filters.parse_condition(query.expression)))
     return store.filter_sql.all_of(parts)
 
 
@@ -149,32 +149,32 @@ def with_numbers(index: Index, runs: Sequence[Run]) -> tuple[tuple[int, Run], ..
     return tuple((numbers[run.id], run) for run in runs)
 
 
-def resolve_batch(git: Git, index: Index, question: Query) -> Query:
-    """Returns the question with the full id of its batch, and the earlier runs that count as its trials.
+def resolve_batch(git: Git, index: Index, query: Query) -> Query:
+    """Returns the query with the full id of its batch, and the earlier runs that count as its trials.
 
     A batch that is not here keeps its name.
     """
-    if not question.batch:
-        return question
+    if not query.batch:
+        return query
     try:
-        batch = store.resolve.find_run(index, question.batch)
+        batch = store.resolve.find_run(index, query.batch)
     except UnknownRun:
-        return question
+        return query
     reused = frozenset[str]()
     with suppress(BadRun):  # an unreadable result names no trials
         reused = frozenset(run.id for run in views.batches.read_reused(git, index, batch).values())
-    return replace(question, batch=batch.id, reused=reused)
+    return replace(query, batch=batch.id, reused=reused)
 
 
-def ambiguity_notes(question: Query, is_both: Callable[[str], bool]) -> tuple[str, ...]:
-    """Returns notes to the user about names in the question that are both a metric and a flag, as `is_both` knows."""
-    orders = {"--min": question.least, "--max": question.most, question.order: (question.sort or "").removeprefix("-")}
+def ambiguity_notes(query: Query, is_both: Callable[[str], bool]) -> tuple[str, ...]:
+    """Returns notes to the user about names in the query that are both a metric and a flag, as `is_both` knows."""
+    orders = {"--min": query.least, "--max": query.most, query.order: (query.sort or "").removeprefix("-")}
     notes = [
         f"note: {name!r} is a metric and a flag; {option} uses the metric. To use the flag: {option} flag:{name}"
         for option, name in orders.items()
         if name and is_both(name)
     ]
-    names = model.filters.names_in_filter(question.expression) if question.expression else ()
+    names = model.filters.names_in_filter(query.expression) if query.expression else ()
     notes += [
         f"note: {name!r} is a flag and a metric; --where uses the flag. To use the metric: metric:{name}"
         for name in dict.fromkeys(names)
@@ -236,8 +236,8 @@ def select_by_name(index: Index, git: Git, names: Sequence[str]) -> list[tuple[i
     return list(runs_by_id.values())
 
 
-def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[str], question: Query) -> list[Run | BrokenRun]:
-    """Returns the deleted runs of these names or ranges (all without names) that match the question. `there` is newest first.
+def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[str], query: Query) -> list[Run | BrokenRun]:
+    """Returns the deleted runs of these names or ranges (all without names) that match the query. `there` is newest first.
 
     Raises UsageError, UnknownRun.
     """
@@ -254,25 +254,25 @@ def select_deleted(git: Git, there: Sequence[Run | BrokenRun], names: Sequence[s
             run = store.trash.find_deleted(there, name)
             deleted.setdefault(run.id, run)
     runs = list(deleted.values()) if names else list(there)
-    if question.is_plain:
+    if query.is_plain:
         return runs
-    return [run for _, run in choose_runs(git, ((0, run) for run in runs if isinstance(run, model.run.Run)), question)]
+    return [run for _, run in choose_runs(git, ((0, run) for run in runs if isinstance(run, model.run.Run)), query)]
 
 
-def choose_runs(git: Git, runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
-    """Returns the numbered runs that match the question, in its order. Raises UsageError, UnknownRun."""
-    tests = conditions_of(git, question)
-    return in_order(((number, run) for number, run in runs if all(test(run) for test in tests)), question)
+def choose_runs(git: Git, runs: Iterable[tuple[int, Run]], query: Query) -> list[tuple[int, Run]]:
+    """Returns the numbered runs that match the query, in its order. Raises UsageError, UnknownRun."""
+    tests = conditions_of(git, query)
+    return in_order(((number, run) for number, run in runs if all(test(run) for test in tests)), query)
 
 
-def in_order(runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int, Run]]:
-    """Returns matching runs in the order of the question, or its one extreme. Raises UsageError, UnknownRun."""
+def in_order(runs: Iterable[tuple[int, Run]], query: Query) -> list[tuple[int, Run]]:
+    """Returns matching runs in the order of the query, or its one extreme. Raises UsageError, UnknownRun."""
     matches = list(runs)
-    if question.least or question.most:
-        column = question.least or question.most or ""
+    if query.least or query.most:
+        column = query.least or query.most or ""
         name = number_named((run for _, run in matches), column)
         # the metrics of a running run can still change
-        still = [RUNNING] if RUNNING not in question.statuses else []
+        still = [RUNNING] if RUNNING not in query.statuses else []
         worth = [
             (number, run)
             for number, run in matches
@@ -284,44 +284,42 @@ def in_order(runs: Iterable[tuple[int, Run]], question: Query) -> list[tuple[int
                 f"'{column}' is not a number in any of these runs", f"To see what they have: git run list --columns id,{column}"
             )
         return (
-            [(min if question.least else max)(worth, key=lambda pair: model.filters.look_up_value(pair[1], name))]
-            if worth
-            else []
+            [(min if query.least else max)(worth, key=lambda pair: model.filters.look_up_value(pair[1], name))] if worth else []
         )
-    return sort_runs(matches, question.sort) if question.sort else matches
+    return sort_runs(matches, query.sort) if query.sort else matches
 
 
-def conditions_of(git: Git, question: Query) -> list[Callable[[Run], bool]]:
-    """Returns the conditions of the question as functions. Raises UsageError."""
+def conditions_of(git: Git, query: Query) -> list[Callable[[Run], bool]]:
+    """Returns the conditions of the query as functions. Raises UsageError."""
     tests: list[Callable[[Run], bool]] = []
-    if question.operations:
-        tests.append(lambda run: run.operation in question.operations)
-    if question.labels:
-        tests.append(lambda run: run.notes.label in question.labels)
-    if question.tags:
-        tests.append(lambda run: set(question.tags) <= set(run.notes.tags))
-    if question.statuses:
-        tests.append(lambda run: run.attempt.shown_status in question.statuses)
-    if question.branches:
-        tests.append(lambda run: run.attempt.branch in question.branches)
-    if question.authors:
+    if query.operations:
+        tests.append(lambda run: run.operation in query.operations)
+    if query.labels:
+        tests.append(lambda run: run.notes.label in query.labels)
+    if query.tags:
+        tests.append(lambda run: set(query.tags) <= set(run.notes.tags))
+    if query.statuses:
+        tests.append(lambda run: run.attempt.shown_status in query.statuses)
+    if query.branches:
+        tests.append(lambda run: run.attempt.branch in query.branches)
+    if query.authors:
         names = Mailmap(git)
-        tests.append(lambda run: any(text.lower() in names.proper(run.attempt.author).lower() for text in question.authors))
-    if question.batch:
-        tests.append(lambda run: run.attempt.batch == question.batch or run.id in question.reused)
-    if question.expression:
-        tests.append(model.filters.parse_filter(question.expression))
-    return tests + time_conditions(git, question)
+        tests.append(lambda run: any(text.lower() in names.proper(run.attempt.author).lower() for text in query.authors))
+    if query.batch:
+        tests.append(lambda run: run.attempt.batch == query.batch or run.id in query.reused)
+    if query.expression:
+        tests.append(model.filters.parse_filter(query.expression))
+    return tests + time_conditions(git, query)
 
 
-def time_conditions(git: Git, question: Query) -> list[Callable[[Run], bool]]:
+def time_conditions(git: Git, query: Query) -> list[Callable[[Run], bool]]:
     """Returns the conditions on the start time. Raises UsageError."""
     tests: list[Callable[[Run], bool]] = []
-    if question.since:
-        first = parse_time(git, question.since)
+    if query.since:
+        first = parse_time(git, query.since)
         tests.append(lambda run: (run.attempt.started or run.attempt.created).timestamp() >= first)
-    if question.until:
-        last = parse_time(git, question.until)
+    if query.until:
+        last = parse_time(git, query.until)
         tests.append(lambda run: (run.attempt.started or run.attempt.created).timestamp() <= last)
     return tests
 
@@ -375,9 +373,9 @@ def require_known(runs: Sequence[tuple[int, Run]], name: str) -> None:
         raise UsageError(f"no run has '{name}'", "To sort: a property, a flag or a metric")
 
 
-def unknown_name(index: Index, question: Query) -> str:
-    """Returns the first name in the question's expression for which no run has a value; "" if there is none."""
-    names = model.filters.names_in_filter(question.expression) if index.readable() and question.expression else []
+def unknown_name(index: Index, query: Query) -> str:
+    """Returns the first name in the query's expression for which no run has a value; "" if there is none."""
+    names = model.filters.names_in_filter(query.expression) if index.readable() and query.expression else []
     return next((name for name in names if name not in model.filters.PROPERTIES and not has_value_in_index(index, name)), "")
 
 

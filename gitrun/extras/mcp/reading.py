@@ -97,8 +97,8 @@ class ReadingTools:
         Look here before you start a run: somebody may have run it already. A batch is one line; its trials are in compare_runs.
         """
         project, notes = self.open_call()
-        question = Query(expression=where or None, sort=sort or None, operations=(operation,) if operation else ())
-        selection = project.select((), question, max(min(limit, MOST_RUNS), 1))
+        query = Query(expression=where or None, sort=sort or None, operations=(operation,) if operation else ())
+        selection = project.select((), query, max(min(limit, MOST_RUNS), 1))
         runs = [run for _, run in selection.runs]
         foreign = find_foreign(project, runs)
         lines = [describe_run(run, is_foreign=run.id in foreign) for run in runs]
@@ -119,9 +119,9 @@ class ReadingTools:
         runs: ids, labels or ranges of the list such as "1:5". columns: names such as "id,lr,loss". sort: as in list_runs.
         """
         project, notes = self.open_call()
-        question = sort_rows(Query(expression=where or None, sort=sort or None))
-        names, question = as_trials(project, tuple(map(require_name, runs or ())), question)
-        selection = project.select(names, question, MOST_RUNS if names or not question.is_plain else 20)
+        query = sort_rows(Query(expression=where or None, sort=sort or None))
+        names, query = as_trials(project, tuple(map(require_name, runs or ())), query)
+        selection = project.select(names, query, MOST_RUNS if names or not query.is_plain else 20)
         selected = [run for _, run in selection.runs]
         if not selected:
             return fence("No runs match.", notes.lines)
