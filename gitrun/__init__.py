@@ -49,7 +49,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Imports a public name on first use: a training loop that only logs does not pay for the rest."""
+    """Imports a public name on first use. Raises AttributeError."""
     # a training loop that only logs does not pay for it
     from importlib import import_module
 

@@ -128,14 +128,14 @@ def values_of(names: tuple[str, ...]) -> Callable[[Any], Any]:
 
 
 def show_value(self: Any) -> str:  # noqa: ANN401 - any value, as below
-    """The `__repr__` of values: `Entry(mode='100644', id='…')`."""
+    """Returns a value as text, such as `Entry(mode='100644', id='…')`: the `__repr__` of values."""
     return (
         f"{type(self).__qualname__}({', '.join(f'{one.name}={getattr(self, one.name)!r}' for one in self.__gitrun_fields__)})"
     )
 
 
 def compare_values(self: Any, other: Any) -> Any:  # noqa: ANN401
-    """The `__eq__` of values. Only values of the same class can be equal."""
+    """Returns whether two values are equal; only those of one class can be: the `__eq__` of values."""
     if type(self) is not type(other):
         return NotImplemented
     read = self.__gitrun_read__
@@ -143,19 +143,19 @@ def compare_values(self: Any, other: Any) -> Any:  # noqa: ANN401
 
 
 def hash_value(self: Any) -> int:  # noqa: ANN401
-    """The `__hash__` of frozen values."""
+    """Returns the hash of a value: the `__hash__` of frozen values."""
     return hash(self.__gitrun_read__(self))
 
 
 def refuse_change(self: Any, name: str, value: object) -> None:  # noqa: ANN401
-    """The `__setattr__` of frozen values. Raises FrozenInstanceError."""
+    """Raises FrozenInstanceError for a field: the `__setattr__` of frozen values."""
     if FIELDS in type(self).__dict__ or name in type(self).__match_args__:
         raise frozen_error(f"cannot assign to field {name!r}")
     object.__setattr__(self, name, value)
 
 
 def refuse_deletion(self: Any, name: str) -> None:  # noqa: ANN401
-    """The `__delattr__` of frozen values. Raises FrozenInstanceError."""
+    """Raises FrozenInstanceError for a field: the `__delattr__` of frozen values."""
     if FIELDS in type(self).__dict__ or name in type(self).__match_args__:
         raise frozen_error(f"cannot delete field {name!r}")
     object.__delattr__(self, name)
@@ -175,18 +175,18 @@ def standard_library() -> Any:  # noqa: ANN401 - a module
 
 
 def read_state(self: Any) -> list[Any]:  # noqa: ANN401
-    """The `__getstate__` of frozen values with slots, which pickle and copy need."""
+    """Returns the fields, as pickle and copy need them: the `__getstate__` of frozen values with slots."""
     return [getattr(self, field.name) for field in self.__gitrun_fields__]
 
 
 def restore_state(self: Any, state: list[Any]) -> None:  # noqa: ANN401
-    """The `__setstate__` of frozen values with slots."""
+    """Sets the fields to what `read_state` returned: the `__setstate__` of frozen values with slots."""
     for field, value in zip(self.__gitrun_fields__, state, strict=True):
         object.__setattr__(self, field.name, value)
 
 
 def init_few(self: Any, *values: Any, **named: Any) -> None:  # noqa: ANN401
-    """The first `__init__` of a class: sets the fields one by one. After FEW calls, a compiled one replaces it."""
+    """Sets the fields one by one: the first `__init__` of a class. After FEW calls, a compiled one replaces it."""
     cls, fields = type(self), self.__gitrun_fields__
     count = calls.get(cls, 0) + 1
     calls[cls] = count

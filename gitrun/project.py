@@ -340,7 +340,7 @@ class Project:
         return store.index.Index(self.git, self._on_progress)
 
     def __enter__(self) -> Project:
-        """Until the `with` ends, git processes wait for the next run, and a workspace that has not changed is used as it is."""
+        """Keeps git processes waiting for the next run, and uses an unchanged workspace as it is, until the `with` ends."""
         stack, git_before = ExitStack(), self.git
         kept = stack.enter_context(git.exe.keep_processes(self.git))
         if kept.processes:

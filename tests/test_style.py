@@ -16,6 +16,8 @@ MOST_OF_A_NAME = 3
 MOST_LATE_IMPORTS = 20
 RIDDLES = ("What", "Where", "Whether", "How", "Those")
 """First words of docstrings that describe a value and hide the action."""
+NO_VERBS = ("This", "Options", "Settings")
+"""Words that end like a verb, and begin a docstring which only says what a function returns."""
 TURNS = re.compile(
     r"\b(by now|anew|meanwhile|is had|are had|to be had|is said|are said|it is told|lies (?:in|at|on|there|beside|below)|"
     r"goes without saying|what is told|brought here|took away|went on)\b",
@@ -71,6 +73,16 @@ def test_docstrings_say_what_is_done() -> None:
         if isinstance(node, documented) and (ast.get_docstring(node) or "").split(" ")[0] in RIDDLES
     ]
     assert found == []
+
+
+def test_docstrings_of_functions_begin_with_a_verb() -> None:
+    firsts = [
+        (f"{module.path}:{node.lineno}", (ast.get_docstring(node) or "Has").split()[0].rstrip(".,"))
+        for module in modules()
+        for node in module.nodes
+        if isinstance(node, DEFS)
+    ]
+    assert [(where, word) for where, word in firsts if not word.endswith("s") or word in NO_VERBS] == []
 
 
 def test_imports_inside_functions_are_few_and_have_a_reason() -> None:

@@ -12,7 +12,7 @@ from gitrun.dataclass import replace
 from gitrun.errors import UsageError
 from gitrun.model.run import Comment
 
-HINT = "\n# Say something about {}. Lines that begin with # are left out; no words, no comment.\n"
+HINT = "\n# Write a comment on {}. gitrun ignores lines that begin with '#'. An empty text adds no comment.\n"
 
 
 @declared.command(add_help_option=False)

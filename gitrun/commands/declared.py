@@ -100,12 +100,12 @@ class Parameter:
 
     @property
     def is_flag(self) -> bool:
-        """Tells whether the option takes no value."""
+        """Returns whether the option takes no value."""
         return bool(self.settings.get("is_flag"))
 
     @property
     def is_repeatable(self) -> bool:
-        """Tells whether the option may be given several times."""
+        """Returns whether the option may be given several times."""
         return bool(self.settings.get("multiple"))
 
     def absent(self) -> object:

@@ -128,7 +128,7 @@ class Stage:
 
     @property
     def script(self) -> Path:
-        """Path of the training script."""
+        """Returns the path of the training script."""
         return self.place / "train.py"
 
     def prepare(self, *words: str) -> None:

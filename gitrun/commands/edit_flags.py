@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gitrun.model.plan import Request
     from gitrun.project import Project
 
-HEAD = "# Flags of {}. A line that is taken away leaves its flag as it is; an empty sheet runs nothing.\n"
+HEAD = "# Flags of {}. To leave a flag as it is, delete its line. To run nothing, delete all lines.\n"
 
 
 def edit_flags(project: Project, request: Request) -> Request:

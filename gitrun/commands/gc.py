@@ -1,4 +1,4 @@
-"""`git run gc`: what is not needed any more goes."""
+"""`git run gc`: deletes what nobody needs any more."""
 
 from __future__ import annotations
 

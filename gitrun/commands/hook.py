@@ -32,11 +32,11 @@ def command(name: str, words: tuple[str, ...]) -> int:
     # a check on a server that fails must refuse the push, unlike the hooks below
     if name == "pre-receive":
         return pre_receive()
-    deed = DEEDS.get(name)
-    if deed is None:
+    act = CLIENT_HOOKS.get(name)
+    if act is None:
         raise UsageError(f"no hook '{name}'", f"Hooks: {', '.join(hook_files.NAMES)}")
     try:
-        return deed(words)
+        return act(words)
     except GitrunError as error:
         reason = error.message
     except Exception as error:  # noqa: BLE001 - nobody's commit or push fails because of us
@@ -131,5 +131,10 @@ def read_push_options() -> list[str]:
     return [os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(int(count) if count.isdigit() else 0)]
 
 
-DEEDS = {"prepare-commit-msg": prepare_commit_msg, "commit-msg": commit_msg, "post-commit": post_commit, "pre-push": pre_push}
+CLIENT_HOOKS = {
+    "prepare-commit-msg": prepare_commit_msg,
+    "commit-msg": commit_msg,
+    "post-commit": post_commit,
+    "pre-push": pre_push,
+}
 """Client hooks and their functions."""

@@ -86,9 +86,9 @@ def command(runs: tuple[str, ...], *, limit: int, everything: bool, as_json: boo
     if options["trials"]:
         runs = (*runs, options["trials"])
     if options["deleted"]:
-        listed = print_deleted(project, most)
+        listed = list_deleted(project, most)
     else:
-        listed = print_existing(project, runs, query, most)
+        listed = list_existing(project, runs, query, most)
         if options["trials"] is not None:
             listed = with_trials(project, listed)
     print_shape(project, listed, query, options | {"as_json": as_json})
@@ -140,7 +140,7 @@ class Listed:
     more: int
 
 
-def print_existing(project: Project, names: Sequence[str], query: Query, limit: int) -> Listed:
+def list_existing(project: Project, names: Sequence[str], query: Query, limit: int) -> Listed:
     """Returns the selected runs; if all are listed, also unreadable ones."""
     selection = project.select(names, query, limit)
     # an unreadable run has no flags or times, so no filter can match it
@@ -159,7 +159,7 @@ def with_trials(project: Project, listed: Listed) -> Listed:
     return replace(listed, runs=pairs)
 
 
-def print_deleted(project: Project, limit: int) -> Listed:
+def list_deleted(project: Project, limit: int) -> Listed:
     """Returns the runs in the trash."""
     runs = project.trash.list_runs()
     runs_shown = runs if limit < 0 else runs[:limit]

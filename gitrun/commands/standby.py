@@ -47,7 +47,7 @@ CURRENT = Standby()
 
 
 def call(words: list[str], serve: Callable[[str, _socket.socket], NoReturn]) -> int | None:
-    """Has a waiting process answer the call, or one that waits from then on, which runs `serve`. Returns the exit code.
+    """Hands the call to a process that waits, or starts one, which runs `serve` and waits afterwards. Returns the exit code.
 
     Returns None if this process is to do it alone: on a terminal, and in a linked worktree.
     """

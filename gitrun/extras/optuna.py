@@ -269,7 +269,7 @@ class PointCode:
 
     @property
     def any_param(self) -> float:
-        """Some parameter of the distribution."""
+        """Returns some parameter of the distribution."""
         return 0 if isinstance(self._domain, Choice) else self._domain.low
 
     def encode(self, value: Value) -> int | float | None:

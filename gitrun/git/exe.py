@@ -178,7 +178,7 @@ class Git:
 
     @property
     def steady(self) -> tuple[str, ...]:
-        """Options that make git behave the same everywhere and run no hooks. From git 2.54 on, hooks can be settings too."""
+        """Returns options with which git behaves the same everywhere and runs no hooks, nor those of settings (git 2.54)."""
         names = (key[5:-6] for key in self.config if key.startswith("hook.") and key.endswith(".event"))
         # `-c` ends a name at its first `=`
         return STEADY + tuple(word for name in names if "=" not in name for word in ("-c", f"hook.{name}.enabled=false"))
@@ -190,7 +190,7 @@ class Git:
 
     @property
     def durable(self) -> tuple[str, ...]:
-        """Options that make git's writes survive a power cut; none if `gitrun.fsync` is false."""
+        """Returns options that make git's writes survive a power cut; none if `gitrun.fsync` is false."""
         mode = self.config.get("gitrun.fsync", ("true",))[-1].lower()
         return () if mode in {"false", "no", "off", "0"} else DURABLE
 
@@ -441,7 +441,7 @@ class KeptProcesses:
 
     @contextmanager
     def remembering(self, *, together: bool) -> Iterator[None]:
-        """Until the `with` ends, more than one run is to come."""
+        """Prepares for more than one run, until the `with` ends: users may remember what they know of the repository."""
         before = self.remembered, self.together
         self.remembered, self.together = {}, together
         try:
@@ -490,7 +490,7 @@ def keep_processes(git: Git) -> Iterator[Git]:
 class Coprocess:
     """A git process that answers many questions. Use it in a `with`; the first question starts it.
 
-    If the repository keeps processes (`Git.kept`), it may have answered others before, and waits for the next user.
+    If the repository keeps processes (`Git.processes`), it may have answered others before, and waits for the next user.
     """
 
     def __init__(self, git: Git, *words: str, hooks: bool = False) -> None:

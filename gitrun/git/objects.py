@@ -131,7 +131,7 @@ class Objects(Coprocess):
 
     @property
     def git(self) -> Git:
-        """The repository of the objects."""
+        """Returns the repository of the objects."""
         return self._git
 
     def read(self, name: str | bytes, limit: int = 1 << 26) -> Object | None:

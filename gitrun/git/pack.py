@@ -149,7 +149,7 @@ class GeometricPacks(SmallPacks):
 
 @contextmanager
 def keep_packs(git: Git) -> Iterator[None]:
-    """Until the `with` ends, writers of runs write small packs, if the repository keeps processes. Merges them at its end."""
+    """Lets writers of runs write small packs, if the repository keeps processes. Merges them at the end of the `with`."""
     if git.processes is None or small_packs(git):
         yield
         return

@@ -22,8 +22,8 @@ class WorktreeStatus:
     """The output of `git status` for a worktree; directories end with `/`.
 
     `changed` are tracked paths that differ from the index, `deleted` those of them that do not exist. `staged` are paths
-    whose entry in the index differs from HEAD. `nested` are
-    repositories inside this one that are not submodules. `dirty_modules` are submodules with changes of their own.
+    whose entry in the index differs from HEAD. `nested` are repositories inside this one that are not submodules.
+    `dirty_modules` are submodules with changes of their own.
     `unread` are directories that git could not open; files in them are missing from all other lists.
     """
 
@@ -110,7 +110,7 @@ def unreadable_directories(top: bytes, ignored_paths: Collection[bytes]) -> list
 
 
 def add_tracked_entry(paths: dict[str, list[bytes]], sort: bytes, rest: bytes) -> None:
-    """Sorts the status line of a tracked path into `found`: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
+    """Sorts the status line of a tracked path into `paths`: `<XY> <sub> ... <path>`, 8 fields, or 10 if unmerged."""
     fields = rest.split(b" ", 9 if sort == b"u" else 7)
     state, module, path = fields[0], fields[1], fields[-1]
     if sort == b"u":

@@ -19,7 +19,7 @@ CONTROL_CHARACTERS = lazy_pattern(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-
 
 
 class StderrReader(threading.Thread):
-    """A thread that reads a git's stderr. With `shown`, it copies that to ours, without control characters."""
+    """A thread that reads a git's stderr. With `progress`, it copies that to ours, without control characters."""
 
     def __init__(self, stream: IO[bytes], *, progress: bool) -> None:
         # a thread, because git blocks on a full pipe while we read its stdout
@@ -29,7 +29,7 @@ class StderrReader(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Reads until the end, and keeps the last MOST_SAID bytes."""
+        """Reads until the end, and keeps the last MAX_STDERR bytes."""
         while piece := os.read(self._stream.fileno(), 1 << 16):
             self._said += piece
             del self._said[:-MAX_STDERR]

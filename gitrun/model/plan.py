@@ -255,7 +255,7 @@ class Request:
         return {name: value for name, value in params.items() if value is not None}
 
     def lends_files(self, settings: Settings) -> bool:
-        """Tells whether the program gets files that are not in the snapshot."""
+        """Returns whether the program gets files that are not in the snapshot."""
         return not self.no_link and bool((settings.link and settings.lend) or self.links)
 
     @property

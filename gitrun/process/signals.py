@@ -150,7 +150,7 @@ def handle_order(is_handled: Callable[[int], bool]) -> Iterator[None]:
 
 @contextmanager
 def interrupt_once() -> Iterator[None]:
-    """Until the `with` ends, only the first Ctrl-C raises KeyboardInterrupt.
+    """Lets only the first Ctrl-C raise KeyboardInterrupt, until the `with` ends.
 
     Git forwards it, so that a second signal would interrupt what the first one has made necessary.
     """

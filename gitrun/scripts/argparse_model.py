@@ -40,7 +40,7 @@ UNKNOWN = ast.Constant(...)
 
 
 def is_option(call: ast.Call) -> bool:
-    """Tells whether the call is an `add_argument`."""
+    """Returns whether the call is an `add_argument`."""
     return last_name(call.func) == "add_argument"
 
 
@@ -55,7 +55,7 @@ def find_options(node: ast.AST) -> list[ast.Call]:
 
 
 def adds_own_options(node: ast.ClassDef) -> bool:
-    """Tells whether objects of the class add options of their own, perhaps in addition to those of its parents."""
+    """Returns whether objects of the class add options of their own, perhaps in addition to those of its parents."""
     methods = [part for part in node.body if isinstance(part, FUNCTIONS) and find_options(part)]
     # a static method has no self that could be a parser
     return any("staticmethod" not in map(last_name, method.decorator_list) for method in methods)
@@ -74,7 +74,7 @@ def strip_attributes(node: ast.expr | None) -> ast.expr | None:
 
 
 def is_guard(node: ast.stmt) -> bool:
-    """Tells whether the statement is `if __name__ == "__main__":`."""
+    """Returns whether the statement is `if __name__ == "__main__":`."""
     return isinstance(node, ast.If) and any(
         isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
     )
@@ -286,7 +286,7 @@ def join_switches(first: Flag, second: Flag) -> Flag:
 
 
 def has_parser(arguments: Sequence[Known], keywords: Mapping[str, Known]) -> bool:
-    """Tells whether one of the arguments is a parser."""
+    """Returns whether one of the arguments is a parser."""
     return any(isinstance(argument, Parser) for argument in (*arguments, *keywords.values()))
 
 
@@ -349,19 +349,19 @@ def read_action(keywords: Keywords, scope: Scope) -> str:
 
 
 def is_several(nargs: ast.expr | None, scope: Scope) -> bool:
-    """Tells whether the option takes a list."""
+    """Returns whether the option takes a list."""
     _, number = fold_to_value(nargs, scope)
     # nargs=1 makes a list of one item
     return takes_rest(nargs, scope) or number in ("+", "*") or (isinstance(number, int) and number > 0)
 
 
 def is_true(node: ast.expr | None, scope: Scope) -> bool:
-    """Tells whether the expression is known to be True."""
+    """Returns whether the expression is known to be True."""
     return fold_to_value(node, scope) == (True, True)
 
 
 def needs_words(nargs: ast.expr | None, scope: Scope) -> bool:
-    """Tells whether an argument takes at least one word."""
+    """Returns whether an argument takes at least one word."""
     is_known, number = fold_to_value(nargs, scope)
     # an argument with a computed nargs may need none, and a wrong demand would keep the program from starting
     return nargs is None or (is_known and number not in {"?", "*", "...", "A...", 0, None})
@@ -379,7 +379,7 @@ def typed_text_rule(kind: str, keywords: Keywords) -> str:
 
 
 def takes_rest(nargs: ast.expr | None, scope: Scope) -> bool:
-    """Tells whether it takes all words that follow, including options."""
+    """Returns whether it takes all words that follow, including options."""
     # the values of argparse.REMAINDER and argparse.PARSER are "..." and "A..."
     return last_name(nargs) in {"REMAINDER", "PARSER"} or fold_to_text(nargs, scope) in {"...", "A..."}
 

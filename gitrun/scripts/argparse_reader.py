@@ -141,11 +141,11 @@ class ArgparseReading:
                 self.enter(function, (), {}, self.module.scope)
 
     def parses(self, call: ast.Call) -> bool:
-        """Tells whether the call parses words, or may make a parser in another module."""
+        """Returns whether the call parses words, or may make a parser in another module."""
         return (isinstance(call.func, ast.Attribute) and call.func.attr in PARSE) or self.is_maker(dotted_name(call.func))
 
     def is_maker(self, name: str) -> bool:
-        """Tells whether the name comes from a module of the repository that adds options."""
+        """Returns whether the name comes from a module of the repository that adds options."""
         return any(name == maker or name.startswith(f"{maker}.") for maker in self.makers)
 
     def statements(self, body: Sequence[ast.stmt], frame: Frame) -> None:
@@ -368,7 +368,7 @@ class ArgparseReading:
         return None
 
     def is_strange(self, func: ast.expr) -> bool:
-        """Tells whether a function from elsewhere may add options to a parser that it is passed."""
+        """Returns whether a function from elsewhere may add options to a parser that it is passed."""
         # builtins such as print add no options, and functions of this module are read themselves
         if isinstance(func, ast.Name):
             return not hasattr(builtins, func.id) and func.id not in {*self.module.functions, *self.module.classes}

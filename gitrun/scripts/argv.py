@@ -304,7 +304,7 @@ def hydra_text(value: Value) -> str:
 
 
 def is_word(text: str) -> bool:
-    """Tells whether YAML and Hydra read the unquoted text as this same text."""
+    """Returns whether YAML and Hydra read the unquoted text as this same text."""
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text)
     # YAML 1.1 or Hydra read these as a bool, null or a float
     return bool(plain) and text.lower() not in {
@@ -337,7 +337,7 @@ def assignment_words(flag: Flag, text: str) -> list[str]:
 
 
 def has_nan(value: Value) -> bool:
-    """Tells whether the value is nan or a list that contains nan."""
+    """Returns whether the value is nan or a list that contains nan."""
     return any(map(has_nan, value)) if isinstance(value, list) else isinstance(value, float) and math.isnan(value)
 
 
@@ -394,6 +394,6 @@ def positional_words(flags: Sequence[Flag], flags_given: Mapping[str, Value]) ->
 
 
 def is_given(flag: Flag, flags: Mapping[str, Value]) -> bool:
-    """Tells whether the flag is given a value other than its default."""
+    """Returns whether the flag is given a value other than its default."""
     value = flags.get(flag.name)
     return value is not None and (flag.required or not same_value(value, flag.default))

@@ -153,7 +153,7 @@ def evaluate_conditional(node: ast.IfExp, depth: int) -> object:
 
 
 def is_main_guard(node: ast.expr) -> bool:
-    """Tells whether the expression is `__name__ == "__main__"`, which is true in a program that is run."""
+    """Returns whether the expression is `__name__ == "__main__"`, which is true in a program that is run."""
     match node:
         case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]):
             return True

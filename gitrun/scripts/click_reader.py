@@ -107,7 +107,7 @@ class ClickReading:
         return [replace(flag, words=("--",)) if first and flag.action == "positional" else flag for flag in flags.values()]
 
     def has_options_first(self, call: ast.expr | None) -> bool:
-        """Tells whether the command takes words that look like options for arguments, once the arguments have begun."""
+        """Returns whether the command takes words that look like options for arguments, once the arguments have begun."""
         settings = named_arguments(call).get("context_settings") if isinstance(call, ast.Call) else None
         try:
             # for example `context_settings={"ignore_unknown_options": True}`
@@ -120,7 +120,7 @@ class ClickReading:
         return settings_said.get("allow_interspersed_args") is False or settings_said.get("ignore_unknown_options") is True
 
     def is_plain(self, decorator: ast.expr) -> bool:
-        """Tells whether a decorator is known to add no options."""
+        """Returns whether a decorator is known to add no options."""
         func = decorator.func if isinstance(decorator, ast.Call) else decorator
         full = self.module.full_name(func)
         return last_name(func) in (
@@ -300,7 +300,7 @@ def make_value_flag(names: Sequence[str], option: str, keywords: Mapping[str, as
 
 
 def takes_text(keywords: Mapping[str, ast.expr], default: Value | None, scope: Scope) -> bool:
-    """Tells whether the items of a list are text: by the type, else by the default."""
+    """Returns whether the items of a list are text: by the type, else by the default."""
     items = default if isinstance(default, list) else []
     kind, _, _ = read_type(keywords.get("type"), scope)
     return kind == "str" or (not kind and all(isinstance(item, str) for item in items))

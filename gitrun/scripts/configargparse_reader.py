@@ -32,7 +32,7 @@ LINE = re.compile(
 
 
 def uses_configargparse(module: Module) -> bool:
-    """Tells whether the module makes its parser with ConfigArgParse."""
+    """Returns whether the module makes its parser with ConfigArgParse."""
     return module.names(b"configargparse") and any(name.startswith("configargparse") for name in module.imports.values())
 
 
@@ -84,7 +84,7 @@ def with_config_defaults(script: Script, module: Module) -> Script:
 
 
 def is_config(call: ast.Call, module: Module) -> bool:
-    """Tells whether the option names a configuration file."""
+    """Returns whether the option names a configuration file."""
     keywords, _ = unpack_arguments(call, module.scope)
     return any(fold_to_value(keywords.get(name), module.scope) == (True, True) for name in IS_CONFIG)
 

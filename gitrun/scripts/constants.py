@@ -172,7 +172,7 @@ def read_constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) 
 
 
 def is_constant(node: ast.expr, names: Iterable[str]) -> bool:
-    """Tells whether a flag can hold the expression, and whether it uses only literals and these names."""
+    """Returns whether a flag can hold the expression, and whether it uses only literals and these names."""
     if isinstance(node, ast.Name):
         return is_one_of(node, names)
     try:
@@ -183,7 +183,7 @@ def is_constant(node: ast.expr, names: Iterable[str]) -> bool:
 
 
 def is_one_of(node: ast.expr, names: Iterable[str]) -> bool:
-    """Tells whether the expression is one of the names."""
+    """Returns whether the expression is one of the names."""
     return isinstance(node, ast.Name) and node.id in names and node.id not in BUILTINS
 
 
@@ -198,7 +198,7 @@ def as_flag_value(value: object) -> Value | None:
 
 
 def assigns_only_none(nodes: Sequence[ast.expr]) -> bool:
-    """Tells whether None is the only value that is assigned."""
+    """Returns whether None is the only value that is assigned."""
     return all(isinstance(node, ast.Constant) and node.value is None for node in nodes)
 
 

@@ -155,7 +155,7 @@ def shorten_names(script: Script, module: Module) -> Script:
 
 
 def sets_option_names(call: ast.Call) -> bool:
-    """Tells whether the call tells simple_parsing how to name options."""
+    """Returns whether the call tells simple_parsing how to name options."""
     return last_name(call.func) in {"ArgumentParser", "add_arguments", "parse", "parse_known_args"} and any(
         name in NAMING for name in named_arguments(call)
     )
@@ -218,7 +218,7 @@ def field_aliases(parameter: Parameter, module: Module) -> tuple[str, ...]:
 
 
 def is_fixed(parameter: Parameter, module: Module) -> bool:
-    """Tells whether tyro makes no option for the field, so that nothing can change it."""
+    """Returns whether tyro makes no option for the field, so that nothing can change it."""
     return any(marker in FIXED for marker, _ in find_markers(parameter, module))
 
 

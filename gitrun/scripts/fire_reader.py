@@ -131,7 +131,7 @@ def list_objects(bodies: Iterable[list[ast.stmt]]) -> list[str]:
 
 
 def is_dataclass(node: ast.ClassDef) -> bool:
-    """Tells whether the class is a dataclass, so that its fields are the parameters of its `__init__`."""
+    """Returns whether the class is a dataclass, so that its fields are the parameters of its `__init__`."""
     decorators = (decorator.func if isinstance(decorator, ast.Call) else decorator for decorator in node.decorator_list)
     return any(last_name(decorator) == "dataclass" for decorator in decorators)
 

@@ -34,7 +34,7 @@ def find_makers(module: Module) -> tuple[str, ...]:
 
 
 def makes_parsers(module: Module, name: str, hops: int = MAX_HOPS) -> bool:
-    """Tells whether the full name belongs to a module of the repository that adds options."""
+    """Returns whether the full name belongs to a module of the repository that adds options."""
     for start, rest in split_name(name):
         for path in module_paths(module.path, start):
             source = read_if_listed(module.files, path)

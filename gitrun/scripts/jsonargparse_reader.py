@@ -82,7 +82,7 @@ def find_class(node: ast.expr | None, module: Module) -> tuple[ast.ClassDef, Mod
 
 
 def is_false(node: ast.expr | None) -> bool:
-    """Tells whether the expression is the literal `False`."""
+    """Returns whether the expression is the literal `False`."""
     return isinstance(node, ast.Constant) and node.value is False
 
 

@@ -34,7 +34,7 @@ class Module:
     files: Tree
 
     def names(self, *words: bytes) -> bool:
-        """Tells whether any of the words occurs in the source."""
+        """Returns whether any of the words occurs in the source."""
         return any(word in self.source for word in words)
 
     def near(self, *words: bytes) -> Iterator[ast.AST]:
@@ -171,7 +171,7 @@ def parse_module(source: bytes, path: str, files: Tree) -> Module | None:
 
 
 def is_near(node: ast.AST, lines: list[int]) -> bool:
-    """Tells whether the statement, including its decorators, covers one of the lines (sorted line numbers)."""
+    """Returns whether the statement, including its decorators, covers one of the lines (sorted line numbers)."""
     decorators = getattr(node, "decorator_list", ())
     # the lineno of a function is that of `def`, below its decorators
     start = min([getattr(node, "lineno", 0), *(decorator.lineno for decorator in decorators)])
@@ -254,7 +254,7 @@ def unpack_dict(node: ast.expr | None, scope: Scope) -> dict[str, ast.expr]:
 
 
 def is_enumeration(node: ast.ClassDef) -> bool:
-    """Tells whether the class is an Enum, by the names of its parents."""
+    """Returns whether the class is an Enum, by the names of its parents."""
     # also IntEnum, StrEnum, IntFlag, and classes of the user that are named so
     return any(last_name(parent).endswith(("Enum", "Flag")) for parent in node.bases)
 

@@ -152,7 +152,7 @@ class ParameterFileReading:
         return fold_to_text(node, self.module.scope)
 
     def is_script(self, node: ast.expr) -> bool:
-        """Tells whether the expression is the path of the script itself: `__file__`, `Path(__file__).resolve()`."""
+        """Returns whether the expression is the path of the script itself: `__file__`, `Path(__file__).resolve()`."""
         match node:
             case ast.Name(id="__file__"):
                 return True
@@ -171,7 +171,7 @@ def opened_path(call: ast.Call) -> ast.expr:
 
 
 def opens_for_reading(call: ast.Call) -> bool:
-    """Tells whether a call to `open` opens a file for reading only, as far as its mode is known."""
+    """Returns whether a call to `open` opens a file for reading only, as far as its mode is known."""
     # path.open("w"), but open(path, "w")
     position = 0 if is_method(call.func) else 1
     mode = named_arguments(call).get("mode", call.args[position] if len(call.args) > position else None)
@@ -179,5 +179,5 @@ def opens_for_reading(call: ast.Call) -> bool:
 
 
 def is_method(func: ast.expr) -> bool:
-    """Tells whether a function such as `path.open` is a method of a path, and not `io.open`."""
+    """Returns whether a function such as `path.open` is a method of a path, and not `io.open`."""
     return isinstance(func, ast.Attribute) and last_name(func.value) not in {"io", "codecs", "builtins"}

@@ -237,7 +237,7 @@ class WordReader:
         return count
 
     def has_arguments(self) -> bool:
-        """Tells whether the script takes arguments that are not options."""
+        """Returns whether the script takes arguments that are not options."""
         return any(flag.action == "positional" for flag in self.script.flags)
 
     def give(self, flag: Flag, texts: list[str]) -> None:
@@ -327,13 +327,13 @@ def with_dashes(option: str) -> str:
 
 
 def is_loose(word: str) -> bool:
-    """Tells whether the word is not an option: it has no leading dash, is a negative number, or is a lone dash."""
+    """Returns whether the word is not an option: it has no leading dash, is a negative number, or is a lone dash."""
     # argparse takes -5 for a value unless one of its options looks like a negative number
     return not word.startswith("-") or word == "-" or NEGATIVE.fullmatch(word) is not None
 
 
 def is_value(word: str, frontend: str) -> bool:
-    """Tells whether the front end takes the word as the value of the option before it."""
+    """Returns whether the front end takes the word as the value of the option before it."""
     # click and absl take any next word for the value, even one that looks like an option
     return is_loose(word) or (frontend in {"click", "typer", "absl"} and word != "--")
 

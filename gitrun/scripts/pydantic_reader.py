@@ -59,7 +59,7 @@ def read_pydantic_flags(module: Module) -> Script | None:
 
 
 def is_settings(node: ast.ClassDef, module: Module, depth: int = 0) -> bool:
-    """Tells whether the class inherits from BaseSettings."""
+    """Returns whether the class inherits from BaseSettings."""
     for base in node.bases:
         # the depth ends a circle of parents, which parses but does not run
         above = module.classes.get(dotted_name(base))

@@ -105,7 +105,7 @@ class Script:
 
     @property
     def takes_text(self) -> bool:
-        """Tells whether the program is given plain text and converts it itself, rather than a literal, JSON or YAML."""
+        """Returns whether the program is given plain text and converts it itself, rather than a literal, JSON or YAML."""
         return self.style == ARGS and self.frontend not in WITH_GRAMMAR
 
     def chosen(self, words: Sequence[str] = (), values: Mapping[str, object] | None = None) -> Script:

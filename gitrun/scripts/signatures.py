@@ -47,12 +47,12 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        """Tells whether it has no default."""
+        """Returns whether it has no default."""
         return self.node is None
 
     @property
     def may_be_none(self) -> bool:
-        """Tells whether None is a valid value, as far as the annotation is known."""
+        """Returns whether None is a valid value, as far as the annotation is known."""
         hint = self.hint
         is_told = hint.kind != "any" or hint.is_open or hint.choices or hint.names
         return hint.optional or not is_told
@@ -288,12 +288,12 @@ def read_union(items: list[ast.expr], scope: Scope, depth: int) -> Hint:
 
 
 def is_none_annotation(node: ast.expr) -> bool:
-    """Tells whether the annotation is None."""
+    """Returns whether the annotation is None."""
     return isinstance(node, ast.Constant) and node.value is None
 
 
 def is_dots(node: ast.expr | None) -> bool:
-    """Tells whether the expression is `...`, as in `tuple[int, ...]`."""
+    """Returns whether the expression is `...`, as in `tuple[int, ...]`."""
     return isinstance(node, ast.Constant) and node.value is ...
 
 

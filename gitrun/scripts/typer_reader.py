@@ -166,12 +166,12 @@ def read_info(parameter: Parameter, module: Module) -> tuple[ast.Call | None, Va
 
 
 def is_info(node: ast.expr) -> bool:
-    """Tells whether the expression is `typer.Option(...)` or `typer.Argument(...)`."""
+    """Returns whether the expression is `typer.Option(...)` or `typer.Argument(...)`."""
     return isinstance(node, ast.Call) and last_name(node.func) in {"Option", "Argument"}
 
 
 def is_callback(keywords: dict[str, ast.expr]) -> bool:
-    """Tells whether the option acts at once, such as one that shows a version."""
+    """Returns whether the option acts at once, such as one that shows a version."""
     return isinstance(keywords.get("is_eager"), ast.Constant)
 
 

@@ -1,4 +1,4 @@
-"""Tells whether a Python source can see a value that is put under a global name before the source runs."""
+"""Returns whether a Python source can see a value that is put under a global name before the source runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DYNAMIC = ("globals", "vars", "locals", "eval", "exec", "__main__")
 
 
 def sees_global(source: bytes, name: str) -> bool:
-    """Tells whether the source reads the global name without assigning it, or reads computed names."""
+    """Returns whether the source reads the global name without assigning it, or reads computed names."""
     try:
         # the compiler itself tells which names are global
         top = symtable.symtable(source.decode(errors="replace"), "script", "exec")
@@ -26,7 +26,7 @@ def sees_global(source: bytes, name: str) -> bool:
 
 
 def assigns_name(top: symtable.SymbolTable, name: str) -> bool:
-    """Tells whether the module binds the name: by assignment, import, `def`, `class`, `for` or `with`."""
+    """Returns whether the module binds the name: by assignment, import, `def`, `class`, `for` or `with`."""
     if name not in top.get_identifiers():
         return False
     symbol = top.lookup(name)
@@ -34,7 +34,7 @@ def assigns_name(top: symtable.SymbolTable, name: str) -> bool:
 
 
 def reads_global(table: symtable.SymbolTable, name: str, *, is_top: bool) -> bool:
-    """Tells whether the block reads the global of that name, or imports `__main__` under it."""
+    """Returns whether the block reads the global of that name, or imports `__main__` under it."""
     if name not in table.get_identifiers():
         return False
     symbol = table.lookup(name)

@@ -221,12 +221,8 @@ def pruner_of(request: Request) -> str:
 
 def read_options(request: Request) -> dict[str, Value]:
     """Returns the settings of the optimizer. Raises UsageError."""
-    defaults: dict[str, Value] = {}
-    for name, text in map(split_assignment, request.opt_flags or ()):
-        value = parse_value(text)
-        if value is not None:
-            defaults[name] = value
-    return defaults
+    pairs = ((name, parse_value(text)) for name, text in map(split_assignment, request.opt_flags or ()))
+    return {name: value for name, value in pairs if value is not None}
 
 
 def carried_options(before: BatchDefinition, sampler: str, prune: str) -> dict[str, Value]:

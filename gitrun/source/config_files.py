@@ -38,12 +38,12 @@ def find_changes(flags: Mapping[str, Value], flags_of_file: tuple[Flag, ...]) ->
     """Returns the flags whose value or type differs from the file's; None marks a key of the file to remove."""
     defaults = {flag.name: flag.default for flag in flags_of_file}
     # Python says 1 == 1.0 == True, but a program may tell them apart
-    fresh: dict[str, Value | None] = {
+    changes: dict[str, Value | None] = {
         name: value
         for name, value in flags.items()
         if name not in defaults or type(defaults[name]) is not type(value) or not same_value(defaults[name], value)
     }
-    return fresh | {name: None for name, value in defaults.items() if value is not None and name not in flags}
+    return changes | {name: None for name, value in defaults.items() if value is not None and name not in flags}
 
 
 def edit_config(data: bytes, path: str, values: Mapping[str, Value | None]) -> bytes:
@@ -96,7 +96,7 @@ def count_values(value: object, counts: dict[int, int]) -> int:
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in counts:
-        # counts a value that contains itself as too many, and ends the recursion
+        # set before its items are counted, so that the recursion ends
         counts[id(value)] = MOST
         inner = value.values() if isinstance(value, dict) else value
         counts[id(value)] = min(1 + sum(count_values(one, counts) for one in inner), MOST + 1)
@@ -150,7 +150,6 @@ def load_yaml(text: str) -> object:
 
 def dump_yaml(tables: dict[str, Any]) -> str:
     """Returns the tables as YAML, keys in their order."""
-    # the file keeps its order of keys
     text: str = import_yaml().safe_dump(tables, sort_keys=False, allow_unicode=True)
     return text
 
@@ -213,5 +212,5 @@ DUMPERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "toml": dump_toml,
     "yaml": dump_yaml,
     # json.dumps ends without a newline
-    "json": lambda match: json.dumps(match, indent=2, ensure_ascii=False) + "\n",
+    "json": lambda tables: json.dumps(tables, indent=2, ensure_ascii=False) + "\n",
 }

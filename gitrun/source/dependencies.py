@@ -80,23 +80,23 @@ def find_needs(git: Git, objects: Objects, need: Need, operation: str, run_name:
     if not need.takes_batch:
         return [find_need(git, objects, need, operation, run_name)]
     with Index(git) as index:
-        runs = choose_batch(index, need, run_name, operation, git)
-        if runs.attempt.kind != BATCH:
-            return [find_need(git, objects, need, operation, runs.id)]
-        trials = views.batches.list_trials(git, index, runs)
+        batch = choose_batch(index, need, run_name, operation, git)
+        if batch.attempt.kind != BATCH:
+            return [find_need(git, objects, need, operation, batch.id)]
+        trials = views.batches.list_trials(git, index, batch)
     # a trial whose value its caller computed has no files
     ran = {number: run for number, run in trials.items() if run.operation == need.operation and run.status == COMPLETED}
-    hint = f"To list its trials: git run list --trials {short_id(runs.id)}"
+    hint = f"To list its trials: git run list --trials {short_id(batch.id)}"
     if not ran:
-        raise MissingInput(f"{operation} needs a completed trial of batch {short_id(runs.id)} of {need.operation}", hint)
+        raise MissingInput(f"{operation} needs a completed trial of batch {short_id(batch.id)} of {need.operation}", hint)
     if need.each:
         return [
             replace(find_need(git, objects, need, operation, run.id), directory=f"{need.operation}{PLUS}/{number}")
             for number, run in ran.items()
         ]
-    best = next(iter(views.batches.best_first(ran.values(), objective_of(git, need, runs))), None)
+    best = next(iter(views.batches.best_first(ran.values(), objective_of(git, need, batch))), None)
     if best is None:
-        raise MissingInput(f"no completed trial of batch {short_id(runs.id)} has the metric {need.best!r}", hint)
+        raise MissingInput(f"no completed trial of batch {short_id(batch.id)} has the metric {need.best!r}", hint)
     return [find_need(git, objects, need, operation, best.id)]
 
 
@@ -161,11 +161,11 @@ def find_need(git: Git, objects: Objects, need: Need, operation: str, chosen_run
         require_trusted(git, run)
     files = list_left_files(git, objects, run)
     dependency = select_needed(need, run, files, recorded, operation)
-    chosen_run = {path for path, _ in dependency.files}
+    paths = {path for path, _ in dependency.files}
     # small kept files of a fetched run are still in its commit
-    restore_kept(git, run.id, run.attempt, chosen_run)
+    restore_kept(git, run.id, run.attempt, paths)
     for file in files:
-        if file.path in chosen_run and file.stored == "local" and not os.path.lexists(kept_path(git, run, file)):
+        if file.path in paths and file.stored == "local" and not os.path.lexists(kept_path(git, run, file)):
             raise MissingInput(
                 f"{operation} needs '{file.path}' of run {short_id(run.id)} of {need.operation}, which is not on this machine",
                 "The machine that made it has the file: it is too large for git, or ignored",
@@ -253,17 +253,15 @@ def find_input(session: Session, objects: Objects, entry: Input, tree_id: str, o
         return InputFile(entry.path, size, entry.sha256, entry.url)
     tree = GitTree(objects, tree_id)
     if not is_outside(entry.path) and is_regular_file(tree, entry.path):
-        sha256 = hash_in_git(session.git, tree, entry.path)
-    elif kept := find_fetched(session.git, entry):
-        sha256 = kept
+        file = hash_in_git(session.git, tree, entry.path)
     else:
-        sha256 = hash_on_disk(session.git, tree, entry.path, operation)
-    if entry.sha256 and entry.sha256 != sha256.sha256:
+        file = find_fetched(session.git, entry) or hash_on_disk(session.git, tree, entry.path, operation)
+    if entry.sha256 and entry.sha256 != file.sha256:
         raise MissingInput(
             f"input {entry.path} of {operation} is not the file that its entry describes",
-            f"Its sha256 is {sha256.sha256}",
+            f"Its sha256 is {file.sha256}",
         )
-    return sha256
+    return file
 
 
 def find_fetched(git: Git, entry: Input) -> InputFile | None:
@@ -368,10 +366,10 @@ class Hashes:
         if entry and entry[0] == stamp:
             return str(entry[1])
         with path.open("rb") as file:
-            hashes_now = hash_file(file)
-        self._known[str(path)] = [stamp, hashes_now]
+            digest = hash_file(file)
+        self._known[str(path)] = [stamp, digest]
         self._new = True
-        return hashes_now
+        return digest
 
 
 def hash_file(file: BinaryIO) -> str:

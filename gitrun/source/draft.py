@@ -55,6 +55,11 @@ def draft_command(text: str, directory: str = "") -> dict[str, Any]:
     return {"command": words}
 
 
+def as_list(value: object) -> list[Any]:
+    """Returns a list as it is, nothing as an empty one, and anything else as a list of one."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def load_yaml(tree: Tree, path: str) -> dict[str, Any]:
     """Returns a YAML file of at most 1 MiB, whatever its name ends with. Raises UsageError."""
     data = tree.read(path, LARGEST)

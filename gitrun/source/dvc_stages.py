@@ -15,7 +15,7 @@ from gitrun.model.entry import FILE_PREFIX
 from gitrun.model.flags import format_value, is_flag_name
 from gitrun.source import draft
 from gitrun.source.config_files import iterate_leaves, load_tables
-from gitrun.source.draft import Draft
+from gitrun.source.draft import Draft, as_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ class Stage:
         """Returns paths below the top with their options, of `deps`, `outs`, `metrics` or `plots`."""
         directory = self.directory
         pairs = (
-            next(iter(item.items())) if isinstance(item, dict) and item else (item, {}) for item in list_of(self.table.get(key))
+            next(iter(item.items())) if isinstance(item, dict) and item else (item, {}) for item in as_list(self.table.get(key))
         )
         return [
             (posixpath.normpath(posixpath.join(directory, self.fill(path))), options if isinstance(options, dict) else {})
@@ -89,7 +89,7 @@ def read_stages(git: Git, tree: Tree, path: str) -> Draft:
 def load_stages(tree: Tree, path: str) -> tuple[Mapping[str, Any], list[Stage]]:
     """Returns the document of a dvc.yaml, and its stages. Raises UsageError."""
     document, base = draft.load_yaml(tree, path), posixpath.dirname(path)
-    common = read_template_values(tree, [PARAMS, *list_of(document.get("vars"))], base)
+    common = read_template_values(tree, [PARAMS, *as_list(document.get("vars"))], base)
     tables = document.get("stages")
     return document, [
         make_stage(tree, name, table, common, base)
@@ -130,16 +130,10 @@ def draft_repro(tree: Tree, stages: Sequence[Stage]) -> dict[str, Any]:
     operation = draft.draft_command(TEMPLATE.sub(r"{\1}", text))
     files = [file for stage in ordered for file in parameter_files(stage)]
     in_file = read_template_values(tree, files[:1])
-    cached = [
-        out
-        for stage in ordered
-        for key in ("outs", "metrics", "plots")
-        for out, one in stage.paths(key)
-        if one.get("cache", True)
-    ]
+    outputs = kept_outputs(ordered)
     flags = {name: stage.values[name] for stage, name in names if name not in in_file}
     operation |= {"flags-to": FILE_PREFIX + files[0]} if files else {}
-    operation |= {"outputs": [out for out in dict.fromkeys(cached) if not leaves_top(out)]} if cached else {}
+    operation |= {"outputs": outputs} if outputs else {}
     return operation | ({"flags": flags} if flags else {})
 
 
@@ -147,7 +141,7 @@ def make_stage(tree: Tree, name: str, table: Mapping[str, Any], common: Mapping[
     """Returns a stage. Of `foreach` and `matrix`, one stage stands for all: its flags choose among them."""
     inner = table.get("do")
     body = inner if isinstance(inner, dict) else table
-    values = dict(common) | read_template_values(tree, list_of(body.get("vars")), base)
+    values = dict(common) | read_template_values(tree, as_list(body.get("vars")), base)
     choices = dict(read_choices(table, values))
     return Stage(name, body, values | {flag: options[0] for flag, options in choices.items()}, choices, base)
 
@@ -226,16 +220,16 @@ def draft_stage(tree: Tree, stage: Stage, outs: Mapping[str, str], ignored: set[
             needs.setdefault(maker, []).append(dep)
         elif dep in ignored:
             inputs.append(dep)
-    cached = [out for key in ("outs", "metrics", "plots") for out, options in stage.paths(key) if options.get("cache", True)]
+    outputs = kept_outputs([stage])
     operation |= {"needs": needs} if needs else {}
     operation |= {"inputs": inputs} if inputs else {}
-    operation |= {"outputs": [out for out in dict.fromkeys(cached) if not leaves_top(out)]} if cached else {}
+    operation |= {"outputs": outputs} if outputs else {}
     return operation | ({"flags": flags} if flags else {})
 
 
 def command_text(stage: Stage) -> str:
     """Returns the command line of a stage; of several, all in order, each if the one before succeeded."""
-    lines = [line for line in list_of(stage.table.get("cmd")) if isinstance(line, str)]
+    lines = [line for line in as_list(stage.table.get("cmd")) if isinstance(line, str)]
     text = " && ".join(" ".join(line.split("\n")) if line.rstrip().count("\n") == 0 else line.strip() for line in lines)
     return TEMPLATE.sub(lambda match: expand_table(stage, match[1]) or match[0], text)
 
@@ -258,7 +252,7 @@ def draft_flag(stage: Stage, name: str) -> Any:  # noqa: ANN401 - a value, or a 
 
 def parameter_files(stage: Stage) -> list[str]:
     """Returns the files whose values the stage takes, in their order, below the top."""
-    items = list_of(stage.table.get("params"))
+    items = as_list(stage.table.get("params"))
     names = [name for item in items for name in (item if isinstance(item, dict) else (PARAMS,)) if isinstance(name, str)]
     files = (posixpath.normpath(posixpath.join(stage.directory, stage.fill(name))) for name in names)
     return [file for file in dict.fromkeys(files) if file.endswith((".yaml", ".yml", ".json", ".toml"))]
@@ -314,6 +308,7 @@ def leaves_top(path: str) -> bool:
     return path.startswith(("/", "../", "~")) or "://" in path or path in {".", ".."}
 
 
-def list_of(value: object) -> list[Any]:
-    """Returns a list as it is, nothing as an empty one, and anything else as a list of one."""
-    return value if isinstance(value, list) else [] if value is None else [value]
+def kept_outputs(stages: Iterable[Stage]) -> list[str]:
+    """Returns the outputs that DVC keeps in its cache, each once, as far as they are in the repository."""
+    paths = (pair for stage in stages for key in ("outs", "metrics", "plots") for pair in stage.paths(key))
+    return list(dict.fromkeys(out for out, options in paths if options.get("cache", True) and not leaves_top(out)))

@@ -109,7 +109,6 @@ def find_installed(paths: Sequence[str]) -> dict[str, str]:
     packages: dict[str, str] = {}
     for path in paths:
         for name, version in distributions(path):
-            # PEP 503
             key = re.sub(r"[-_.]+", "-", name).lower()
             # the first directory wins, as it does for imports
             if (

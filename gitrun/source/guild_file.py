@@ -14,7 +14,7 @@ from gitrun.model.entry import ARGS, FILE_PREFIX, GLOBALS
 from gitrun.model.flags import copy_value, is_flag_name
 from gitrun.model.plan import GITRUN
 from gitrun.model.tree import is_regular_file
-from gitrun.source.draft import LARGEST, Draft
+from gitrun.source.draft import LARGEST, Draft, as_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -224,11 +224,6 @@ def draft_step(model: Model, step: object, lost: list[str]) -> str:
     lost += [f"steps: {word}" for word in words if "=" not in word or word.startswith("-")]
     flags = [shlex.quote(word) for word in words if "=" in word and not word.startswith("-")]
     return " ".join([model.qualify(operation), *flags])
-
-
-def as_list(value: object) -> list[Any]:
-    """Returns a list as it is, and any other value as a list of one."""
-    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def draft_flags(value: object, configs: Mapping[str, Mapping[str, Any]], lost: list[str]) -> dict[str, Any]:

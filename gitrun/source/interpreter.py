@@ -100,10 +100,10 @@ def parse_description(path: str, output: bytes) -> Interpreter:
 def read_cache(cache: Path) -> dict[str, Any]:
     """Returns the cached answers; empty if the cache is missing or damaged."""
     try:
-        description = json.loads(cache.read_bytes())
+        answers = json.loads(cache.read_bytes())
     except (OSError, ValueError):
         return {}
-    return description if isinstance(description, dict) else {}
+    return answers if isinstance(answers, dict) else {}
 
 
 def write_cache(cache: Path, answers: dict[str, Any]) -> None:

@@ -178,7 +178,7 @@ def clear_own_index(git: Git, index: Path) -> list[bytes]:
 
 
 def is_known_as_plain(git: Git, index: Path) -> bool:
-    """Tells whether the user's index has been seen to have neither submodules nor paths whose changes git ignores."""
+    """Returns whether the user's index has been seen to have neither submodules nor paths whose changes git ignores."""
     try:
         known = (git.state / PLAIN_INDEX).read_text()
     except (OSError, ValueError):

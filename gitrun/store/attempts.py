@@ -93,12 +93,12 @@ class AttemptHandle:
 
     @property
     def kept(self) -> Path:
-        """Directory beside the repository for files of the attempt that are not in git."""
+        """Returns the directory beside the repository for files of the attempt that are not in git."""
         return kept_directory(self.git, self.run_id, self.id)
 
     @property
     def inherited(self) -> Path | None:
-        """Directory with the kept files of the attempt that this one continues; None if it starts without any."""
+        """Returns the directory with the kept files of the attempt that this one continues; None if it starts without any."""
         return kept_directory(self.git, self.run_id, self.earlier) if self.earlier else None
 
     def finish(

@@ -230,12 +230,12 @@ class Signature:
 
     @property
     def is_good(self) -> bool:
-        """True if the content is what was signed, by a key that is still valid."""
+        """Returns whether the content is what was signed, by a key that is still valid."""
         return self.verdict in GOOD
 
     @property
     def words(self) -> str:
-        """The signature in words. Names the signer only if the signature is good."""
+        """Returns the signature in words. They name the signer only if the signature is good."""
         verdict_text = WORDS.get(self.verdict, "cannot be verified")
         if not self.is_good:
             return f"signature {verdict_text}"

@@ -187,7 +187,7 @@ class Index:
 
     @property
     def is_bare(self) -> bool:
-        """True if the repository has no working tree, so that all its runs were made elsewhere."""
+        """Returns whether the repository has no working tree, so that all its runs were made elsewhere."""
         return self._git.worktree is None
 
     def readable(self) -> int:

@@ -111,12 +111,12 @@ class Live:
 
     @property
     def output(self) -> Path:
-        """Path of the program's output so far."""
+        """Returns the path of the program's output so far."""
         return self.directory / OUTPUT
 
     @property
     def switches(self) -> Path:
-        """Path of the record of which output bytes went to stderr; absent if none did."""
+        """Returns the path of the record of which output bytes went to stderr; absent if none did."""
         return self.directory / STREAMS
 
     def show_metrics(self, metrics: Metrics) -> None:
@@ -128,22 +128,22 @@ class Live:
 
     @property
     def metrics(self) -> Path:
-        """Path of the file to which the program logs metrics: a JSON line for each step."""
+        """Returns the path of the file to which the program logs metrics: a JSON line for each step."""
         return self.directory / LOGGED_METRICS
 
     @property
     def index(self) -> Path:
-        """Path of the snapshot's index, for a program that runs in the user's working tree."""
+        """Returns the path of the snapshot's index, for a program that runs in the user's working tree."""
         return self.directory / INDEX
 
     @property
     def journal(self) -> Path:
-        """Path of the journal of a pipeline's steps."""
+        """Returns the path of the journal of a pipeline's steps."""
         return self.directory / JOURNAL
 
     @property
     def trials(self) -> Path:
-        """Path of the journal of a batch: the earlier runs that count as trials."""
+        """Returns the path of the journal of a batch: the earlier runs that count as trials."""
         return self.directory / TRIALS
 
     def record(self, owner: Owner) -> None:
@@ -184,7 +184,7 @@ class Live:
 
     @property
     def inode(self) -> int:
-        """Inode of the lock that this process holds."""
+        """Returns the inode of the lock that this process holds."""
         return os.fstat(self._lock.descriptor).st_ino
 
     def record_earlier(self, earlier: str) -> None:
@@ -193,7 +193,7 @@ class Live:
 
     @property
     def earlier(self) -> str:
-        """Id of the attempt whose files this one inherits; empty if it starts without any."""
+        """Returns the id of the attempt whose files this one inherits; empty if it starts without any."""
         try:
             attempt_id = (self.directory / EARLIER).read_text()
         except OSError:
@@ -202,17 +202,17 @@ class Live:
 
     @property
     def is_asked_to_end(self) -> bool:
-        """True if `git run stop` asked this run alone to end, not its supervisor."""
+        """Returns whether `git run stop` asked this run alone to end, not its supervisor."""
         return (self.directory / ASKED).exists()
 
     @property
     def is_asked_to_end_softly(self) -> bool:
-        """True if `git run stop --soft` asked this run to start nothing more."""
+        """Returns whether `git run stop --soft` asked this run to start nothing more."""
         return (self.directory / ASKED_SOFTLY).exists()
 
     @property
     def ended(self) -> Path:
-        """Path of the file that holds the program's end until the result is recorded."""
+        """Returns the path of the file that holds the program's end until the result is recorded."""
         return self.directory / ENDED
 
     def record_end(self, outcome: Outcome) -> None:

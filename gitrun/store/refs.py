@@ -178,7 +178,7 @@ class RunPlaces:
 
     @property
     def archives(self) -> str:
-        """A text that changes whenever the runs in archives do; empty without archives."""
+        """Returns a text that changes whenever the runs in archives do; empty without archives."""
         return " ".join([*map(":".join, sorted(self.heads.items())), *sorted(self.deleted)])
 
     def tips(self) -> dict[str, str]:

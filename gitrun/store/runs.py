@@ -56,7 +56,7 @@ class LastAttempt:
 
     @property
     def left(self) -> Commit:
-        """The commit with the files that the attempt left: its result, or the attempt itself."""
+        """Returns the commit with the files that the attempt left: its result, or the attempt itself."""
         return self.result or self.attempt
 
 

@@ -182,6 +182,6 @@ def diff_options(look: DiffStyle) -> tuple[str, ...]:
 
 
 def outputs_differ(git: Git, old: Run, new: Run) -> bool:
-    """Tells whether the outputs of two runs differ."""
+    """Returns whether the outputs of two runs differ."""
     # git compares the ids, without reading the outputs
     return bool(git.run("diff-tree", "--name-only", "-r", old.attempt.left, new.attempt.left, "--", OUTPUT))

@@ -46,7 +46,7 @@ class Checked:
 
     @property
     def passed(self) -> bool:
-        """Tells whether the run is completed and passes every gate."""
+        """Returns whether the run is completed and passes every gate."""
         return self.run.status == COMPLETED and all(gate.passed for gate in self.gates)
 
 

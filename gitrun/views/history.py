@@ -46,7 +46,7 @@ class Commit:
 
 
 def is_commit(git: Git, name: str) -> bool:
-    """Tells whether git knows the name as a commit or a range of commits."""
+    """Returns whether git knows the name as a commit or a range of commits."""
     if ".." in name:
         # --max-count=0: git reads the range without walking it
         return not git.attempt("rev-list", "--max-count=0", "--end-of-options", name, "--").returncode

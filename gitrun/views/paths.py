@@ -71,7 +71,7 @@ def occurrences(output: bytes, there: Mapping[bytes, bytes], git: Git) -> Iterat
 
 
 def is_file_path(path: bytes) -> bool:
-    """Tells whether the path is a file. pathlib does not accept bytes."""
+    """Returns whether the path is a file. pathlib does not accept bytes."""
     return os.path.isfile(path)  # noqa: PTH113
 
 

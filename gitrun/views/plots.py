@@ -77,7 +77,7 @@ class Panel:
     traces: tuple[Trace, ...]
     best: Trace | None = None
     is_largest: bool = False
-    """Tells whether the largest value is the best."""
+    """Returns whether the largest value is the best."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """Tells whether the latest run of every operation is completed."""
+        """Returns whether the latest run of every operation is completed."""
         return not self.failed
 
     @property

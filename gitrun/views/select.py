@@ -63,12 +63,12 @@ class Query:
 
     @property
     def is_ordered(self) -> bool:
-        """Tells whether it asks for another order than the usual one, or for one extreme run."""
+        """Returns whether it asks for another order than the usual one, or for one extreme run."""
         return bool(self.sort or self.least or self.most)
 
     @property
     def is_plain(self) -> bool:
-        """Tells whether it asks for all runs in their usual order."""
+        """Returns whether it asks for all runs in their usual order."""
         return self == Query()
 
 
@@ -184,7 +184,7 @@ def ambiguity_notes(query: Query, is_both: Callable[[str], bool]) -> tuple[str, 
 
 
 def is_flag_and_metric(runs: Iterable[Run], name: str) -> bool:
-    """Tells whether a name without prefix is both a flag and a metric of these runs."""
+    """Returns whether a name without prefix is both a flag and a metric of these runs."""
     if name in model.filters.PROPERTIES or name.startswith(("flag:", "metric:")):
         return False
     has_flag = has_metric = False
@@ -197,7 +197,7 @@ def is_flag_and_metric(runs: Iterable[Run], name: str) -> bool:
 
 
 def is_both_in_index(index: Index, name: str) -> bool:
-    """Tells whether a name without prefix is both a flag and a metric of runs in the index."""
+    """Returns whether a name without prefix is both a flag and a metric of runs in the index."""
     metric = name.rpartition(":")[0]
     may_be_both = index.may_have(FLAG, name) and any(index.may_have(METRIC, one) for one in (name, metric) if one)
     return may_be_both and is_flag_and_metric(newest_first(index), name)
@@ -380,7 +380,7 @@ def unknown_name(index: Index, query: Query) -> str:
 
 
 def has_value_in_index(index: Index, name: str) -> bool:
-    """Tells whether a run in the index has a value for the name, which is no property."""
+    """Returns whether a run in the index has a value for the name, which is no property."""
     sort, _, rest = name.partition(":")
     asked = {FLAG: [(FLAG, rest)], METRIC: [(METRIC, rest), (METRIC, rest.rpartition(":")[0])]} if rest else {}
     usual = [(FLAG, name), (METRIC, name), (METRIC, name.rpartition(":")[0])]
@@ -389,17 +389,17 @@ def has_value_in_index(index: Index, name: str) -> bool:
 
 
 def has_value(run: Run, name: str) -> bool:
-    """Tells whether the run has a value for the name."""
+    """Returns whether the run has a value for the name."""
     return model.filters.look_up_value(run, name) is not None
 
 
 def is_sortable(value: object) -> bool:
-    """Tells whether a value can be sorted: it is neither None nor nan."""
+    """Returns whether a value can be sorted: it is neither None nor nan."""
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
 def can_be_extreme(value: object) -> bool:
-    """Tells whether a value can be the smallest or largest."""
+    """Returns whether a value can be the smallest or largest."""
     # a bool is an int in Python
     return isinstance(value, int | float) and not isinstance(value, bool) and is_sortable(value)
 

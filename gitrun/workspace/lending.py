@@ -121,7 +121,7 @@ def lent_changes(top: Path, recorded: Sequence[Lent], settings: Settings, state:
 
 
 def leads_through_link(top: bytes, path: bytes) -> bool:
-    """Tells whether a directory above `path` is a link: git names nothing behind one, a record from elsewhere may."""
+    """Returns whether a directory above `path` is a link: git names nothing behind one, a record from elsewhere may."""
     parts = path.rstrip(b"/").split(b"/")
     return any(os.path.islink(b"/".join((top, *parts[:count]))) for count in range(1, len(parts)))
 

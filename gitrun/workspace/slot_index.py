@@ -78,7 +78,7 @@ class SlotIndex:
 
     @property
     def record(self) -> Mapping[bytes, int]:
-        """The entries of the record, by name."""
+        """Returns the entries of the record, by name."""
         return self.directories.get(RECORD, {})
 
     def is_at(self, path: Path) -> bool:

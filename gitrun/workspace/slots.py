@@ -116,7 +116,7 @@ class Slot:
 
     @property
     def leased(self) -> Stamp:
-        """Stamp of the lock, which every lease touches."""
+        """Returns the stamp of the lock, which every lease touches."""
         return stamp_of(os.fstat(self._lock.descriptor))
 
     def begin(self, attempt_id: str) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.errors import UsageError
 from gitrun.extras.importers.foreign_files import clean_text, is_directory, path_fault, read_bytes, read_json, table_in
 from gitrun.extras.importers.imported import ImportedFile, expand_home
-from gitrun.source.dvc_stages import list_of
+from gitrun.source.draft import as_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -123,7 +123,7 @@ def find_cache(dvc: Path, environ: Mapping[str, str]) -> Path:
 
 def entries_below(directory: str, entries: object) -> dict[str, Mapping[str, Any]]:
     """Returns entries of a dvc.lock or a `.dvc` file by their paths below the top, which they get as `path`."""
-    tables = [table for table in map(table_in, list_of(entries)) if isinstance(table.get("path"), str)]
+    tables = [table for table in map(table_in, as_list(entries)) if isinstance(table.get("path"), str)]
     paths = (posixpath.normpath(posixpath.join(directory, table["path"])) for table in tables)
     return {path: {**table, "path": path} for path, table in zip(paths, tables, strict=True)}
 
@@ -137,6 +137,6 @@ def metric_files(stages: Iterable[Stage], metrics: Iterable[str], produced: Iter
 
 def named_paths(value: object) -> list[str]:
     """Returns the texts of a list of paths, or of the keys of tables in it."""
-    items = list(value) if isinstance(value, dict) else list_of(value)
+    items = list(value) if isinstance(value, dict) else as_list(value)
     names = [name for item in items for name in (item if isinstance(item, dict) else (item,))]
     return [clean_text(name, 1_000) for name in names if isinstance(name, str)]
