@@ -40,6 +40,7 @@ class LateModule:
 
     def __getattr__(self, name: str) -> object:
         value: object = getattr(import_module(self._name), name)
+        setattr(self, name, value)  # the next look finds it without this function
         return value
 
 

@@ -528,7 +528,7 @@ class BatchRunner:
         """Ends the batch if the trial shows that it cannot succeed. Returns what the user must know."""
         if outcome.status == ERROR:
             return self.check_failures()
-        if outcome.status != COMPLETED or self.trials[number].values:
+        if outcome.status != COMPLETED or not self.definition.objectives or self.trials[number].values:
             return []
         # an older commit may have other metrics
         completed = sum(trial.status == COMPLETED for trial in self.trials.values())

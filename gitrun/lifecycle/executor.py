@@ -171,7 +171,8 @@ class LocalExecutor:
 
         def lasting() -> Session:
             # the program may have removed the worktree in which gitrun was started
-            return replace(session, git=session.git.outlasting_worktree())
+            git = session.git.outlasting_worktree()
+            return session if git is session.git else replace(session, git=git)
 
         def release(collected: Collected) -> None:
             report_results(lasting(), workspace, collected)

@@ -143,7 +143,8 @@ class AttemptHandle:
 
     def outlasting(self) -> AttemptHandle:
         """Returns the attempt with a repository that needs no worktree: the program may have removed that of the start."""
-        return replace(self, git=self.git.outlasting_worktree())
+        git = self.git.outlasting_worktree()
+        return self if git is self.git else replace(self, git=git)
 
     def renew(self) -> bool:
         """Rebuilds the live record and the trust entry if somebody removed them. Returns whether the record was gone.

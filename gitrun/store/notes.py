@@ -54,7 +54,7 @@ MOST = 20
 """Runs in a commit's note."""
 ROUND = 500
 """Runs whose output is in memory at a time."""
-TOGETHER = 2.0
+TOGETHER = 5.0
 """Seconds for which the notes of short trials wait for each other."""
 PATIENCE = 60.0
 """Seconds that an ended run waits for other writers of notes."""
