@@ -376,10 +376,6 @@ class Project:
         top = self.git.worktree
         return entries, workspace.lending.lent_changes(top, entries, self.settings, self.git.state) if top and entries else ()
 
-    def working_source(self) -> str:
-        """Returns the tree id of the source that a run started now would have. Raises CannotRun."""
-        return self.working_snapshot().whole
-
     def working_snapshot(self) -> Source:
         """Takes the snapshot of the working tree that a run started now would have. Raises CannotRun."""
         if self.git.worktree is None:

@@ -81,13 +81,7 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     selected = [run for _, run in selection.runs]
     if by_points:
         selected = views.batches.order_by_points(selected, points)[: limit or None]
-    if names is not None:
-        report_doubts(project, selected, [name.strip() for name in names.split(",")])
-    columns = (
-        chosen_columns(names, selected)
-        if names is not None and selected
-        else columns_of(selected, list_needs(project, selected), equal=equal, order=query.sort or "")
-    )
+    columns = choose_columns(project, selected, query, names, equal=equal)
     if points and names is None:
         columns += point_columns(points)
     columns = with_sparks(project, columns, selected, spark)
@@ -98,18 +92,32 @@ def command(runs: tuple[str, ...], *, everything: bool, as_csv: bool, as_json: b
     elif as_csv:
         print_csv(columns, selected)
     else:
-        print_table(
-            columns[:WIDEST] if names or not selected else drop_equal_properties(columns[:WIDEST], selected),
-            selected,
-            read_palette(project),
-        )
-        if len(columns) > WIDEST:
-            project.say(f"{len(columns) - WIDEST:,} more columns. To see them: --columns NAMES, or --csv")
+        show_table(project, columns, selected, is_chosen=bool(names))
     if selection.more and not limit:
         project.say(f"{selection.more} more. To compare all: --all")
     if not selected:
         is_empty = not runs and query.is_plain
         project.say("no runs here yet. To make one: git run <script>" if is_empty else explain_no_match(project, query))
+
+
+def choose_columns(project: Project, runs: Sequence[Run], query: Query, names: str | None, *, equal: bool) -> list[Column]:
+    """Returns the columns of these names, joined by commas; without names, those in which the runs differ, or `equal` too.
+
+    Warns about names of both a flag and a metric.
+    """
+    if names is not None:
+        report_doubts(project, runs, [name.strip() for name in names.split(",")])
+        if runs:
+            return chosen_columns(names, runs)
+    return columns_of(runs, list_needs(project, runs), equal=equal, order=query.sort or "")
+
+
+def show_table(project: Project, columns: Sequence[Column], runs: Sequence[Run], *, is_chosen: bool) -> None:
+    """Prints the rows as a table for people, of WIDEST columns at most. Shows equal properties only if these are chosen."""
+    shown = columns[:WIDEST]
+    print_table(shown if is_chosen or not runs else drop_equal_properties(shown, runs), runs, read_palette(project))
+    if len(columns) > WIDEST:
+        project.say(f"{len(columns) - WIDEST:,} more columns. To see them: --columns NAMES, or --csv")
 
 
 def as_trials(project: Project, names: tuple[str, ...], query: Query) -> tuple[tuple[str, ...], Query]:
@@ -119,13 +127,13 @@ def as_trials(project: Project, names: tuple[str, ...], query: Query) -> tuple[t
     """
     if len(names) != 1 or query.batch:
         return names, query
-    trials = [run for _, run in project.select(names).runs]
-    if len(trials) != 1 or trials[0].attempt.kind != BATCH:
+    named = [run for _, run in project.select(names).runs]
+    if len(named) != 1 or named[0].attempt.kind != BATCH:
         return names, query
-    order = query.sort or best_order(project, trials[0])
+    order = query.sort or best_order(project, named[0])
     if order is None:
         project.say("the batch has no objective, so its trials are in order. To show the best first: --min METRIC, or --max")
-    return (), replace(query, batch=trials[0].id, sort=order or "trial")
+    return (), replace(query, batch=named[0].id, sort=order or "trial")
 
 
 def best_order(project: Project, batch: Run) -> str | None:

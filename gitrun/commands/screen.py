@@ -118,7 +118,7 @@ def print_event(event: BatchEvent) -> None:
 def table(rows: Sequence[Sequence[str]], shape: Shape | None = None) -> None:
     """Prints the rows as aligned columns, two blanks apart. For people, lines are cut to the terminal's width.
 
-    A cell of more than WIDEST columns does not widen its column.
+    A cell of more than `render.text.WIDEST` columns does not widen its column.
     """
     shape = shape or render.text.Shape()
     room = room_on_stdout()

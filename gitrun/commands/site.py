@@ -16,6 +16,7 @@ from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import add_filters, build_query, explain_no_match, open_project, show_progress
 from gitrun.errors import CannotRun, NoMatch, UsageError
 from gitrun.model.text import count_text, size_text
+from gitrun.workspace.checkout import read_umask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,7 +115,7 @@ def write_file(path: Path, data: bytes) -> int:
             target.write(data)
             target.flush()
             # as if open() had made it
-            os.chmod(target.name, 0o666 & ~current_umask())  # noqa: PTH101 - a name
+            os.chmod(target.name, 0o666 & ~read_umask())  # noqa: PTH101 - a name
             os.replace(target.name, path)  # noqa: PTH105 - a name
         except BaseException:
             os.unlink(target.name)  # noqa: PTH108 - a name
@@ -143,10 +144,3 @@ def write_directory(path: Path, files: Iterable[tuple[str, bytes]]) -> int:
             shutil.move(old, path)
             raise
     return size
-
-
-def current_umask() -> int:
-    """Returns the permissions that this process takes from new files."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

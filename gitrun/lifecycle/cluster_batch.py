@@ -166,7 +166,7 @@ class ClusterBatchRunner(BatchRunner):
             self.unplaced.append(number)
             self.session.say(f"error: trial {number} cannot be executed: {MOST_DEATHS} workers ended before it did")
             return
-        self.session.say(f"note: trial {number} did not end on {host}. It is handed out again")
+        self.session.say(f"note: trial {number} did not end on {host}. gitrun hands it out again")
         self.tasks = chain([replace(task, run=run)], self.tasks)
 
     def leave_staged(self, *numbers: int) -> None:

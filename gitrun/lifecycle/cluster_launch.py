@@ -226,7 +226,7 @@ def run_single(session: Session, place: Place, task: ClusterTask) -> Outcome | N
             if arrival.problem or run is None:
                 hint = f"To start it here: git run --start {name}"
                 raise CannotRun(f"run {name} cannot be executed, and stays staged: {arrival.problem}", hint)
-            session.say(f"note: run {name} did not end on {arrival.host or 'its worker'}. It is handed out again")
+            session.say(f"note: run {name} did not end on {arrival.host or 'its worker'}. gitrun hands it out again")
             task = stage_again(session, run)
     raise CannotRun(f"run {name} cannot be executed: {MOST_DEATHS} workers ended before it did")
 

@@ -59,11 +59,6 @@ class Grid:
         return _walk(self.axes, self.rows[row], rest)
 
 
-def count_points(space: Space, points: Sequence[Mapping[str, Value]] = (), repeat: int = 1) -> int:
-    """Returns the number of points of a grid (`lay_grid`). Raises BadValue."""
-    return lay_grid(space, points, repeat).count
-
-
 def point_at(space: Space, points: Sequence[Mapping[str, Value]], repeat: int, index: int) -> dict[str, Value]:
     """Returns the flags of a point of a grid (`lay_grid`), counted from 0. Raises BadValue, IndexError."""
     return lay_grid(space, points, repeat).at(index)

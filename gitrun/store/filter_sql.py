@@ -3,7 +3,7 @@
 SQL is not trusted with the whole truth. It answers `maybe` (no run that matches is missing) and `sure` (every run in it
 matches). A run that is maybe and not sure is read and tested in Python. Two things keep these bounds right:
 
-- Equality compares texts: a row holds values as `json.dumps` writes them, and so does the question.
+- Equality compares texts: row and SQL hold values as `json.dumps` writes them.
 - sqlite reads floats with errors in the last digits, so numbers near the wanted one, that are not equal as text, are unsure.
 """
 

@@ -111,7 +111,7 @@ def list_order(run: Run) -> tuple[datetime, str]:
 
 
 def commits_of_run(objects: ObjectReader, run: Run) -> Iterator[Commit]:
-    """Yields the commits of the run that exist here, newest first on each path, at most COMMITS of them."""
+    """Yields the commits of the run that exist here, newest first on each path, at most MAX_COMMITS of them."""
     commits: set[str] = set()
     front = [run.tip]
     while front and len(commits) < MAX_COMMITS:

@@ -9,9 +9,9 @@ the lock. The next command finishes the attempt from it (`lifecycle/recover.py`)
 | `earlier` | begin of a restart, before its ref moves | recovery | the attempt whose files are handed on |
 | `index` | launch, with `--in-place` | the supervisor: what changed? | removed unread |
 | `rules.json` | the supervisor, before the program starts | readers of metrics, recovery | the rules of the metrics |
-| `owner` | the supervisor, then; atomically | stop, fsck, other runs, recovery | where the program ran |
-| `launch.spec` | the supervisor, then | the launcher of a script with constants | removed unread |
-| `notebook.json` | the supervisor, then | the runner of a notebook | removed unread |
+| `owner` | the supervisor, before the program starts; atomically | stop, fsck, other runs, recovery | where the program ran |
+| `launch.spec` | the supervisor, before the program starts | the launcher of a script with constants | removed unread |
+| `notebook.json` | the supervisor, before the program starts | the runner of a notebook | removed unread |
 | `output` | the recorder, while the program runs | watch, readers of metrics, recovery | the output so far |
 | `output.streams` | the recorder, when the stream changes | readers of metrics | the same |
 | `metrics.jsonl` | the program | readers of metrics, recovery | lines, of which the last may be cut |

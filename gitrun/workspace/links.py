@@ -37,7 +37,7 @@ def choose_links(outside: Iterable[bytes], paths: Iterable[bytes] = ()) -> tuple
 
 
 def drop_crowded(paths: set[bytes]) -> set[bytes]:
-    """Returns the paths without the files of the most crowded directories, until at most MOST are left if possible."""
+    """Returns the paths without the files of the most crowded directories, until at most MAX_LINKS are left if possible."""
     crowds: dict[bytes, list[bytes]] = {}
     for path in paths:
         # an ignored directory ends with a slash, and is one link for all that is in it

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 
 from gitrun import workspace
-from gitrun.dataclass import dataclass, field, replace
+from gitrun.dataclass import dataclass, field
 from gitrun.errors import CannotRun
 from gitrun.lazy import shlex
 from gitrun.model.text import safe_text, size_text
@@ -205,9 +205,3 @@ def is_untouched(tree: bytes, manifest: Manifest, path: bytes) -> bool:
         return False
     # a new change time alone: chmod, a hard link, or a write whose modification time was set back
     return now[4] == own[4] and sha256_of(tree + b"/" + path) == sha256_of(manifest.top + b"/" + path)
-
-
-def without_links(manifest: Manifest, paths: Iterable[bytes]) -> Manifest:
-    """Returns the manifest without the links at these paths."""
-    removed = frozenset(paths)
-    return replace(manifest, links={path: target for path, target in manifest.links.items() if path not in removed})

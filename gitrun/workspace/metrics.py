@@ -56,7 +56,7 @@ class Meter:
         self._is_watched, self._pauses = False, (MIN_PAUSE, MAX_PAUSE)
         self._due, self._pause, self._begun = time.monotonic() + MIN_PAUSE, MIN_PAUSE, time.time()
         self._shown = Metrics()
-        self._found: Metrics | None = None
+        self._metrics: Metrics | None = None
 
     def feed(self, stream: int, data: bytes) -> None:
         """Reads a block of recorded output. Leaves everything after the first 256 MiB to `finish`."""
@@ -77,7 +77,7 @@ class Meter:
 
     def series_of(self, name: str) -> Series | None:
         """Returns the points of a metric so far; None if there are none. They may change with the next poll."""
-        all_series = (one.series.get(name) for one in self._told())
+        all_series = (one.series.get(name) for one in self._sources())
         series = next((series for series in all_series if series and series.count), None)
         return series or (self._files.find_series(name) if self._files else None)
 
@@ -93,7 +93,7 @@ class Meter:
             self._searching().poll(self._size)
         is_reading_files = self._look_at_files()
         files = self._files.collectors() if self._files else ()
-        now = CollectedMetrics((*self._told(), *files)).metrics()
+        now = CollectedMetrics((*self._sources(), *files)).metrics()
         if now.pack() != self._shown.pack():
             self._shown, self._pause = now, self._pauses[0]
             self._live.show_metrics(now)
@@ -111,9 +111,9 @@ class Meter:
         second call returns the same.
         """
         # the result is collected again if a gc removed its objects
-        if self._found is None:
+        if self._metrics is None:
             progress = Progress(say)
-            self._logged.finish(lambda: progress.turn(self._told()))
+            self._logged.finish(lambda: progress.turn(self._sources()))
             if not self._rules.only_patterns:
                 # continues where `feed` stopped
                 scan_output(self._live.output, self._live.switches, self._scanner, min(self._size, output_lines.PART))
@@ -122,10 +122,10 @@ class Meter:
             again = [*self._files.changed_paths()] if self._files else []
             again += list_rewritten(tree, {"", self._rules.directory}, outcome.started.timestamp()) if tree else []
             files = gather_files(outcome, again, tree, say, progress) if tree else ()
-            self._found = self._record(CollectedMetrics((*self._told(), *files)), say)
-        return self._found
+            self._metrics = self._record(CollectedMetrics((*self._sources(), *files)), say)
+        return self._metrics
 
-    def _told(self) -> Iterator[MetricCollector]:
+    def _sources(self) -> Iterator[MetricCollector]:
         """Yields what the log, the patterns and the rules have gathered so far, in order of precedence."""
         yield self._logged.collector
         if self._search:

@@ -28,7 +28,7 @@ class PatternSearch:
         files = (Path(output_lines.__file__), directory / METRIC_RULES, output, switches)
         # -I and -S: imports nothing from the user's environment, and starts sooner
         self._words = (sys.executable, "-I", "-S", *map(str, files))
-        self._directory, self._found = directory, directory / PATTERN_MATCHES
+        self._directory, self._matches = directory, directory / PATTERN_MATCHES
         self._process: HelperProcess | None = None
         self._at, self._size, self._asked, self._answered = 0, 0, 0, 0
 
@@ -62,7 +62,7 @@ class PatternSearch:
             self._fail(f"the search took more than {PATIENCE:g} seconds" if code is None else f"the search ended with {code}")
 
     def _start(self) -> HelperProcess:
-        return HelperProcess(self._words, {"PYTHONUTF8": "1"}, self._directory, self._found)
+        return HelperProcess(self._words, {"PYTHONUTF8": "1"}, self._directory, self._matches)
 
     def _fail(self, why: str) -> None:
         self.problem = self.problem or f"warning: gitrun could not search the output for metric patterns: {why}"
@@ -72,7 +72,7 @@ class PatternSearch:
         if self._process is None:
             return
         try:
-            with self._found.open("rb") as file:
+            with self._matches.open("rb") as file:
                 file.seek(self._at)
                 lines, end, _ = file.read().rpartition(b"\n")
         except OSError as error:  # somebody removed the file

@@ -28,7 +28,7 @@ LIBC = ctypes.CDLL(None)
 
 
 class SlotWatch:
-    """A watch on directories and files below `top`. `caches` are the caches that were found in directories, by directory."""
+    """A watch on the directories and files of a slot. `caches` are the caches that were found there, by directory."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

@@ -271,7 +271,7 @@ print("loss:", n)
     repo.commit()
     repo.git("push", "--quiet")
     ended = repo.run("once.py", "n=[1,2]", "--on", cluster.address, check=True, timeout=120)
-    assert ended.stderr.count("It is handed out again") == 2
+    assert ended.stderr.count("gitrun hands it out again") == 2
     trials = read_trials(repo)
     assert [run["status"] for run in trials] == ["completed"] * 2
     log = json.loads(repo.run("log", trials[0]["id"], "--json", check=True).stdout)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitrun.errors import BadValue
-from gitrun.model.grid import count_points, lay_grid, point_at, sample_points
+from gitrun.model.grid import lay_grid, point_at, sample_points
 from gitrun.model.space import Choice, Range, Space
 
 names = st.sampled_from("abcd")
@@ -18,7 +18,7 @@ values = st.lists(st.integers(0, 2), min_size=1, max_size=3)
 
 
 def points_of(space: Space, rows: Any = (), repeat: int = 1) -> list[dict[str, Any]]:
-    return [point_at(space, rows, repeat, index) for index in range(count_points(space, rows, repeat))]
+    return [point_at(space, rows, repeat, index) for index in range(lay_grid(space, rows, repeat).count)]
 
 
 def test_last_name_varies_fastest() -> None:
@@ -43,7 +43,7 @@ def test_ranges_of_separate_values_are_listed() -> None:
     assert points_of({"x": Range("int", 1, 3)}) == [{"x": 1}, {"x": 2}, {"x": 3}]
     assert points_of({"x": Range("float", 0.0, 0.3, step=0.1)}) == [{"x": 0.0}, {"x": 0.1}, {"x": 0.2}, {"x": 0.3}]
     with pytest.raises(BadValue) as caught:
-        count_points({"lr": Range("float", 0.001, 0.1)})
+        lay_grid({"lr": Range("float", 0.001, 0.1)})
     hint = "To try some of them: lr=linspace[0.001:0.1:5]"
     assert str(caught.value) == f"lr=[0.001:0.1] is a range, and a grid needs single values. {hint}"
 
@@ -60,7 +60,7 @@ def test_rows_decide_which_flags_exist() -> None:
         {"opt": "sgd", "momentum": 0.9}, {"opt": "adam"}, {"opt": "adam"}, {"opt": "sgd", "x": 1, "momentum": 0.1},
         {"opt": "sgd", "x": 1, "momentum": 0.1},
     ]  # fmt: skip
-    assert count_points(space, rows, 2) == 12
+    assert lay_grid(space, rows, 2).count == 12
 
 
 def test_a_huge_grid_needs_no_list() -> None:
