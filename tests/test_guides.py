@@ -141,6 +141,14 @@ def test_architecture_names_interfaces_where_they_are() -> None:
         ] == []
 
 
+def test_architecture_names_tables_where_they_are() -> None:
+    pairs = re.findall(r"`([A-Z_]+)` (?:in|of) `([\w/]+)\.(py|js)`", GUIDES["architecture"])
+    assert len(pairs) > 4
+    for name, path, ending in pairs:
+        file = SHARE / "view" / f"{path}.js" if ending == "js" else SHARE.parent / f"{path}.py"
+        assert re.search(rf"\b{name}\b[^=\n]* = ", file.read_text()), (name, path)
+
+
 def test_architecture_lists_every_package() -> None:
     rows = re.findall(r"^\| (`[^|]*) \|", GUIDES["architecture"].partition("## Packages")[2].partition("##")[0], re.MULTILINE)
     named = {name.strip("/").removesuffix(".py") for row in rows for name in re.findall(r"`([^`]*)`", row)}
