@@ -60,7 +60,7 @@ STANDARD = StandardFields()
 Slot = type(Field.__dict__["name"])
 """The type of what stands for a slot in a class."""
 calls: dict[type, int] = {}
-"""How many values of a class were made without a compiled `__init__`."""
+"""The number of values of a class that were made without a compiled `__init__`."""
 
 
 def plain_dataclass(cls: Any = None, /, *, frozen: bool = False, slots: bool = False, eq: bool = True) -> Any:  # noqa: ANN401

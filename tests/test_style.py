@@ -6,15 +6,19 @@ import ast
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from test_floors import DEFS, Module, imports_of, modules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 GUIDES = ROOT / "gitrun" / "share" / "guide"
 MOST_OF_A_NAME = 3
 MOST_LATE_IMPORTS = 20
-RIDDLES = ("What", "Where", "Whether", "How", "Those")
+RIDDLES = ("What", "Where", "Whether", "How", "Those", "Which", "Who", "When")
 """First words of docstrings that describe a value and hide the action."""
 NO_VERBS = ("This", "Options", "Settings")
 """Words that end like a verb, and begin a docstring which only says what a function returns."""
@@ -64,15 +68,21 @@ def test_few_functions_share_a_name() -> None:
     assert {name: found for name, found in places.items() if len(found) > MOST_OF_A_NAME} == {}
 
 
+def docstrings(module: Module) -> Iterator[tuple[int, str]]:
+    """Yields line and text of each docstring: of modules, classes and functions, and those below constants and fields."""
+    for node in module.nodes:
+        if isinstance(node, (ast.Module, ast.ClassDef, *DEFS)):
+            yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
+            for inner in node.body[1:]:
+                if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant) and isinstance(inner.value.value, str):
+                    yield inner.lineno, inner.value.value
+
+
 def test_docstrings_say_what_is_done() -> None:
-    documented = (ast.Module, ast.ClassDef, *DEFS)
-    found = [
-        f"{module.path}:{getattr(node, 'lineno', 1)}"
-        for module in modules()
-        for node in module.nodes
-        if isinstance(node, documented) and (ast.get_docstring(node) or "").split(" ")[0] in RIDDLES
+    riddles = [
+        f"{module.path}:{line}" for module in modules() for line, text in docstrings(module) if text.split(" ")[0] in RIDDLES
     ]
-    assert found == []
+    assert riddles == []
 
 
 def test_docstrings_of_functions_begin_with_a_verb() -> None:

@@ -24,7 +24,7 @@ UNDATED: dict[str, dict[str, None]] = {
     ".png": {"Software": None},
     ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 }
-"""What matplotlib writes into files besides the drawing: a version and a time, which differ from call to call."""
+"""Entries that matplotlib would add to a file: a version and a time, which differ from call to call. None leaves them out."""
 
 
 def write_figure(plot: Plot, path: Path) -> None:

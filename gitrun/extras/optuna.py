@@ -68,7 +68,7 @@ ROW = ""
 """The name under which the rows of a file are a choice; no flag has it."""
 STUDY = "gitrun"
 RUNNING = "running"
-"""What is kept with a trial: the numbers of the trials that ran when it was proposed."""
+"""The attribute of a trial with the numbers of the trials that ran when it was proposed."""
 LARGEST_SEED = 2**32
 
 

@@ -79,7 +79,7 @@ class Git:
     held_files: tuple[int, ...] = ()
     object_format: ObjectFormat = SHA1
     processes: KeptProcesses | None = field(default=None, compare=False)
-    """Where processes that answer many questions wait for the next user."""
+    """Git processes that answer many requests, and wait here for the next one."""
 
     @property
     def state(self) -> Path:

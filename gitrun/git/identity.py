@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from gitrun.git.exe import Git
 
 CUT_OFF = frozenset([*map(chr, range(0x21)), *".,:;<>\"\\'"])
-"""What git cuts off both ends of a name or an address (ident.c)."""
+"""The characters that git cuts off both ends of a name or an address (ident.c)."""
 DROPPED = "\0\n<>"
-"""What git drops within."""
+"""The characters that git drops within."""
 
 
 def format_identities(git: Git) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Returns whether a lock is held. A module of its own: prompts ask for it, and it imports next to nothing."""
+"""The state of a lock: held or free. A module of its own: prompts ask for it, and it imports next to nothing."""
 
 from __future__ import annotations
 

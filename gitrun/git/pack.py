@@ -31,7 +31,7 @@ HEAD = struct.Struct(">4sII")
 INDEX_SIGN = b"\xfftOc" + (2).to_bytes(4, "big")
 """The sign of an index and its version."""
 FAN = struct.Struct(">256I")
-"""How many ids in an index begin with each byte, or a smaller one."""
+"""The numbers of ids in an index that begin with each byte, or a smaller one."""
 LARGEST_PACKED = 1 << 18
 """Bytes of an object above which a small pack leaves it loose: merging would copy it again and again."""
 FACTOR = 40

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gitrun.workspace.session import Session
 
 LEARNED_FROM = "running"
-"""What samplers that learn keep with a trial: the numbers of the trials that ran when it was proposed."""
+"""The attribute, of samplers that learn, with the numbers of the trials that ran when a trial was proposed."""
 
 
 @dataclass(frozen=True, slots=True)

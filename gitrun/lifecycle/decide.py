@@ -70,7 +70,7 @@ class Decision:
     reader: Objects | None = None
     """Reads the source while trials are planned. Starts git when it is used, so it must be closed after that."""
     plan_source: PlanSource | None = None
-    """Returns how to plan trials of the batch that have another source."""
+    """Returns the function that plans trials of the batch that have another source."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gitrun.model.values import Value
 
 LEARN_BATCH, LEARN_SOURCE, LEARN_OPERATION, LEARN_NONE = LEARNS = ("batch", "source", "operation", "none")
-"""What a sampler learns from: the trials of its batch; also earlier runs of the same source, or of the operation; nothing."""
+"""A sampler learns from the trials of its batch; also from earlier runs of the same source, or of the operation; from none."""
 GRID, RANDOM = "grid", "random"
 """Samplers of our own: every combination of the values, and values drawn at random."""
 PLUS = "+"

@@ -80,7 +80,7 @@ class Definition:
     env: tuple[tuple[str, str], ...] = ()
     metrics: tuple[tuple[str, str], ...] = ()
     resources: tuple[tuple[str, str], ...] = ()
-    """What a worker of a cluster must have, as pairs of name and amount."""
+    """Resources that a worker of a cluster must have, as pairs of name and amount."""
 
     @property
     def file(self) -> str:

@@ -412,7 +412,7 @@ class Params:
     metrics: tuple[str, ...] = ()
     """Patterns for metrics, each as `NAME=PATTERN`."""
     resources: tuple[str, ...] = ()
-    """What a worker of a cluster must have, each as `NAME=AMOUNT`."""
+    """Resources that a worker of a cluster must have, each as `NAME=AMOUNT`."""
 
     def words(self) -> tuple[str, ...]:
         """Returns the command-line options for workspace, outputs and metrics, as a person types them."""

@@ -27,7 +27,7 @@ BEGUN = -1
 DESCRIPTORS = struct.Struct("3i")
 LIBC = ctypes.CDLL(None)
 READY = ANSWER.pack(-1, 0)
-"""What is sent first."""
+"""The answer that is sent first."""
 
 
 def carry_out_orders(connection: _socket.socket) -> None:

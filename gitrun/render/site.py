@@ -34,7 +34,7 @@ COMMENT = re.compile(r"^[ \t]*//[^\n]*\n|^/\*(?!!).*?\*/\n|^[ \t]+", re.DOTALL |
 CHARTS, LICENCE = "uPlot.iife.min.js", "uPlot-LICENSE"
 LIVE_PAGE = "live.js"
 BETWEEN = "\0"
-"""What stands between the texts of the code."""
+"""The separator of the texts of the code."""
 
 
 def list_styles() -> list[str]:

@@ -1,4 +1,4 @@
-"""Returns whether a Python source can see a value that is put under a global name before the source runs."""
+"""Finds out whether a Python source can see a value that is put under a global name before the source runs."""
 
 from __future__ import annotations
 

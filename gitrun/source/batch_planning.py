@@ -38,7 +38,7 @@ DEFAULT_TRIALS = 20
 """Trials of a search without --max-trials."""
 DEFAULT_OBJECTIVE = "loss"
 NO_PRUNER = "none"
-"""What `--prune` says in a restart of a batch that is no longer to be pruned."""
+"""The value of `--prune` in a restart of a batch that is no longer to be pruned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ SIZE = 1_000
 """Runs of one commit of an archive."""
 TIPS, GONE = b"tips", b"gone"
 PUBLIC, PRIVATE = "public", "private"
-"""What an archive of this repository holds: runs that a push sends, and runs from elsewhere or with files of submodules."""
+"""Kinds of archives of this repository: of runs that a push sends, and of runs from elsewhere or with files of submodules."""
 WHO = "gitrun <gitrun@localhost>"
 """Fixed author, so that equal sets of runs are equal commits."""
 COMMITTER = lazy_pattern(rb"^committer [^\n]*> ([0-9]{1,11})(?= |\n)", re.MULTILINE)

@@ -86,7 +86,7 @@ UNLISTED = frozenset(NAMED.values()) - frozenset(LISTED)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Which runs there are: the state of each by id, newest first, and the unreadable ones with their reasons.
+    """The runs of a repository: the state of each by id, newest first, and the unreadable ones with their reasons.
 
     A state is a text that differs whenever the row of the run does.
     """

@@ -1,4 +1,4 @@
-"""Which tips of runs a remote had when gitrun last pushed there or fetched from there.
+"""Remembers the tips of runs that a remote had when gitrun last pushed there or fetched from there.
 
 A file `.git/gitrun/pushed` with a commit a line, which is only appended to. It is a cache: without it, runs that a remote has
 count as not pushed until the next push or fetch.

@@ -22,7 +22,7 @@ AT_REST = frozenset({COMPLETED, ERROR, TERMINATED})
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRules:
-    """Which runs go into the archive: of those created before a time (None: at any), the oldest beyond a number of refs.
+    """Rules for archiving: of the runs created before a time (None: at any), the oldest beyond a number of refs.
 
     `before` is in seconds since 1970.
     """

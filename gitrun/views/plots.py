@@ -77,7 +77,7 @@ class Panel:
     traces: tuple[Trace, ...]
     best: Trace | None = None
     is_largest: bool = False
-    """Returns whether the largest value is the best."""
+    """The largest value is the best; else the smallest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,11 @@ MOST_REUSED = 1_500
 STAT = struct.Struct(">10I")
 """The stat in an index entry: ctime, mtime (seconds and nanoseconds), device, inode, mode, user, group, size."""
 STAMP = struct.Struct(">4I4xI12xI")
-"""What of it is compared: the times, inode and size."""
+"""The part of it that is compared: the times, inode and size."""
 LOW, BILLION = 0xFFFFFFFF, 10**9
 """The bits of a number that an index has room for, and the nanoseconds of a second."""
 MOST_READ, LONGEST_READ = 50, 1 << 20
-"""How many files with other stats are compared here by their contents, and the bytes of the longest."""
+"""Files with other stats that are compared here by their contents, and the bytes of the longest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Workspace:
     lent: Manifest = Manifest()
     """Copies of ignored files of the user's working tree."""
     checkout: SlotIndex | None = None
-    """How git has checked out the tracked files of a slot; None if only git can tell."""
+    """The tracked files of a slot as git has checked them out; None if only git can tell."""
     bare: tuple[bytes, ...] = ()
     """Directories of submodules of which the source has only the commit. git does not search them."""
 

@@ -33,12 +33,12 @@ PLAIN_TABLE = (
     "select count(*) = 1 and not exists (select 1 from pragma_table_xinfo(?) where hidden)"
     " from sqlite_master where type = 'table' and sql not like 'create virtual%' and name = ?"
 )
-"""Whether a table is one: no view, no virtual table, and without columns that are computed when they are read."""
+"""Asks whether a name is a plain table: no view, no virtual table, and no column that is computed when it is read."""
 STATUSES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 """The numbers that the directories have, and the words that the database has (mlflow/protos/service.proto)."""
 LARGEST, LARGEST_VALUE, MOST_VALUES, MOST_POINTS, MOST_RUNS = 256 << 20, 64 << 20, 5_000, 1_000_000, 100_000
 INFINITE = 1.7976931348623157e308
-"""What a database has for infinity (mlflow/store/tracking/sqlalchemy_store.py)."""
+"""The number that a database has for infinity (mlflow/store/tracking/sqlalchemy_store.py)."""
 
 
 @dataclass(frozen=True, slots=True)
