@@ -11,7 +11,7 @@ from gitrun.model.metrics import Metrics
 from gitrun.model.points import Points
 from gitrun.views.curves import MOST_POINTS, draw_curve
 from gitrun.views.plot_subjects import CURVES, HISTORY, SCATTER
-from gitrun.views.plots import Panel, Plot, PlotLook, PlottedRun, Trace, best_so_far, key_of, point_traces
+from gitrun.views.plots import Panel, Plot, PlotLook, PlottedRun, Trace, best_so_far, letters_of, point_traces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def plotted(count: int, text: str = "", metric: str = "loss") -> tuple[PlottedRu
         made_up(f"{place:040x}", text or "train.py", metrics=Metrics({metric: place}), label=text or None)
         for place in range(count)
     )
-    return tuple(PlottedRun(key_of(place), run, flags) for place, run in enumerate(runs))
+    return tuple(PlottedRun(letters_of(place), run, flags) for place, run in enumerate(runs))
 
 
 def curves_plot(*series: Sequence[float], text: str = "", metric: str = "loss", **look: Any) -> Plot:

@@ -223,10 +223,12 @@ def print_table(columns: Sequence[Column], runs: Sequence[Run], colours: Palette
         for name, column in zip(names, zip(*values, strict=True), strict=True)
     ]
     # the operation is the column that a narrow terminal shortens
-    gives = names.index("operation") if "operation" in names else None
+    elastic = names.index("operation") if "operation" in names else None
     whole = sum(name not in LAST for name in names)
     right = frozenset(at for at, column in enumerate(zip(*values, strict=True)) if holds_only_numbers(column))
-    table([[colours.cell("heading", safe_text(name)) for name in names], *zip(*cells, strict=True)], Shape(gives, whole, right))
+    table(
+        [[colours.cell("heading", safe_text(name)) for name in names], *zip(*cells, strict=True)], Shape(elastic, whole, right)
+    )
 
 
 def holds_only_numbers(values: Iterable[Any]) -> bool:

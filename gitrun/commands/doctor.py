@@ -38,9 +38,9 @@ def command(*, fix: bool, is_full: bool, remote: str | None, as_json: bool) -> i
     """
     project = open_project()
     remote_name = project.sharing.default_remote(push=True) if remote == ANY else remote
-    report = project.upkeep.examine(project.upkeep.trash_expiry(), remote_name, mend=fix, is_full=is_full)
+    report = project.upkeep.examine(project.upkeep.trash_expiry(), remote_name, fix=fix, is_full=is_full)
     if as_json:
-        print_json([finding_json(one, fixed=one in report.mended) for one in (*report.mended, *report.findings)])
+        print_json([finding_json(one, fixed=one in report.repaired) for one in (*report.repaired, *report.findings)])
     else:
         print_report(project, report, fix=fix)
     return int(bool(report.findings))
@@ -48,7 +48,7 @@ def command(*, fix: bool, is_full: bool, remote: str | None, as_json: bool) -> i
 
 def print_report(project: Project, report: Report, *, fix: bool) -> None:
     """Prints repairs and findings."""
-    for one in report.mended:
+    for one in report.repaired:
         print_line(f"fixed: {safe_text(one.words)}")
     for one in report.findings:
         print_line(joined(safe_text(one.words), safe_text(one.hint)))
@@ -58,7 +58,7 @@ def print_report(project: Project, report: Report, *, fix: bool) -> None:
     if not report.findings:
         project.say(f"no problems found in {count_text(report.runs, 'run')}{'; ' if limits else ''}{limits}")
         return
-    if any(one.cure for one in report.findings) and not fix:
+    if any(one.repair for one in report.findings) and not fix:
         project.say("To repair what can be repaired without loss: git run doctor --fix")
     if limits:
         project.say(f"note: {limits}")
@@ -74,4 +74,4 @@ def describe_limits(passed_over: int) -> str:
 
 def finding_json(one: Diagnostic, *, fixed: bool) -> dict[str, object]:
     """Returns a finding as a JSON value."""
-    return {"kind": one.kind, "message": one.words, "hint": one.hint, "fixable": bool(one.cure), "fixed": fixed}
+    return {"kind": one.kind, "message": one.words, "hint": one.hint, "fixable": bool(one.repair), "fixed": fixed}

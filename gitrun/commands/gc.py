@@ -109,9 +109,9 @@ def print_plan(project: Project, plan: GcPlan, would: str) -> None:
     for run in plan.purged or ():
         project.say(f"{would}purge{'' if would else 'd'} run {short_id(run)} from the trash")
     removed = "would remove" if would else "removed"
-    for piles, what in ((plan.files, "files of a run that no longer exists"), (plan.leftovers, "left by a killed command")):
-        for pile in piles:
-            project.say(f"{removed} {pile.path.parent.name}/{pile.path.name}: {what}, {size_text(pile.size)}")
+    for garbage, what in ((plan.files, "files of a run that no longer exists"), (plan.leftovers, "left by a killed command")):
+        for one in garbage:
+            project.say(f"{removed} {one.path.parent.name}/{one.path.name}: {what}, {size_text(one.size)}")
     for slot in plan.slots:
         project.say(f"{'would empty' if would else 'emptied'} slot {slot.path.name}: {size_text(slot.size)}")
     packed = f"{would}pack" if would else "packed"
@@ -147,12 +147,12 @@ def has_work(plan: GcPlan) -> bool:
 
 def plan_json(plan: GcPlan) -> dict[str, object]:
     """Returns the deletions as a JSON value; sizes in bytes."""
-    piles = {"files": plan.files, "slots": plan.slots, "leftovers": plan.leftovers}
+    garbage = {"files": plan.files, "slots": plan.slots, "leftovers": plan.leftovers}
     return {
         "delete": [run.id for run in plan.runs],
         "archive": [run.id for run in plan.archived],
         "purge": list(plan.purged or ()),
-        **{name: [{"path": str(pile.path), "size": pile.size} for pile in each] for name, each in piles.items()},
+        **{name: [{"path": str(one.path), "size": one.size} for one in each] for name, each in garbage.items()},
         "loose_refs": plan.loose_refs,
         "loose_objects": plan.loose_objects,
         "packs": plan.packs,

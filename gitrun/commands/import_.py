@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gitrun.commands import declared
 from gitrun.commands.screen import print_json
 from gitrun.commands.selecting import MOST, add_filters, build_query, open_project
-from gitrun.commands.sharing import FOR, QUIET, build_order, receive_with_trials, report_received
+from gitrun.commands.sharing import FOR, QUIET, receive_with_trials, report_received, request_fetch
 from gitrun.errors import UsageError
 from gitrun.model.run import short_id
 from gitrun.model.text import count_text, safe_text, size_text
@@ -87,7 +87,7 @@ def command(file: str, runs: tuple[str, ...], **options: Any) -> int:  # noqa: A
         raise UsageError(f"no file '{safe_text(file)}'", f"Did you mean the kind of another tool? git run import {near[0]}")
     refuse_foreign_file(file)
     receive = partial(project.sharing.import_, Path(file))
-    received = receive_with_trials(project, receive, build_order(project, runs, options, merge=True))
+    received = receive_with_trials(project, receive, request_fetch(project, runs, options, merge=True))
     return report_received(project, received, file, quiet=options["quiet"])
 
 

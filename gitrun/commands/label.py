@@ -42,14 +42,14 @@ def command(words: tuple[str, ...], *, clear: bool, **options: Any) -> None:  # 
         project.say(reason)
 
 
-def explain_label(project: Project, label: str, runs: Collection[str]) -> str:
+def explain_label(project: Project, label: str, run_ids: Collection[str]) -> str:
     """Explains why the new label does not name its run; empty if it does, or if several runs got it."""
     with project.index() as index:
         # names are tried in the order id, number, operation, label
         if other := meaning_before_label(index, label):
             return f"note: as the name of a run, '{label}' means {other}, not this label"
         # several runs of one call share the label on purpose
-        others = [run for run in index.named(label) if run.id not in runs]
+        others = [run for run in index.named(label) if run.id not in run_ids]
     if not others:
         return ""
     note = f"note: {count_text(len(others), 'other run')} {'has' if len(others) == 1 else 'have'} this label too"

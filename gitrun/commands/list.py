@@ -184,7 +184,7 @@ def print_rows(project: Project, listed: Listed, query: Query, spark: str | None
     orders = [name for name in (query.sort, query.least, query.most) if name]
     style = ListStyle(
         now=datetime.now(timezone.utc),
-        telling=tell_apart(runs, orders),
+        distinction=tell_apart(runs, orders),
         is_person=is_read_by_person(),
         colours=read_palette(project),
         bases=[batch for batch, commits in bases.items() if len(commits) > 1],
@@ -207,7 +207,7 @@ def print_columns(runs: Sequence[Run], names: Sequence[str], colours: Palette) -
             raise UsageError(f"no run has '{name}'", f"To sort by a key: {', '.join(views.formats.ATOMS)}, a flag or a metric")
     head = [[colours.cell("heading", safe_text(name)) for name in names]] if person else []
     if rows:
-        table([*head, *rows], Shape(gives=names.index("operation") if "operation" in names else None))
+        table([*head, *rows], Shape(elastic=names.index("operation") if "operation" in names else None))
 
 
 def print_lines(runs: Sequence[Run], project: Project, form: str, *, zero: bool) -> None:

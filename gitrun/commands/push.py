@@ -160,12 +160,12 @@ def report_push(project: Project, pushed: Pushed, remote: str, *, quiet: bool) -
     return 1 if pushed.rejected else 0
 
 
-def report_local_files(project: Project, runs: Sequence[str]) -> None:
+def report_local_files(project: Project, run_ids: Sequence[str]) -> None:
     """Reports files too large to be pushed, which stay on this machine."""
-    files = project.sharing.left_behind(runs)
+    files = project.sharing.left_behind(run_ids)
     if files:
         names = ", ".join(
-            f"{safe_text(file.path)} of run {short_id(run)} ({size_text(file.size)})" for run, file in files[:MOST]
+            f"{safe_text(file.path)} of run {short_id(run_id)} ({size_text(file.size)})" for run_id, file in files[:MOST]
         )
         more = f" and {len(files) - MOST:,} more" if len(files) > MOST else ""
         project.say(

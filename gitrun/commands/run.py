@@ -237,18 +237,18 @@ def assume_yes(project: Project, question: str) -> bool:
     return True
 
 
-def detach(run: str) -> bool:
+def detach(run_id: str) -> bool:
     """Prints the run's id and forks. Returns True in the background process."""
-    commands.screen.print_line(run)
+    commands.screen.print_line(run_id)
     # a fork copies what is buffered, and both processes would print it
     sys.stdout.flush()
     return process.run.detach()
 
 
-def report_outcome(project: Project, request: Request, run: str, outcome: Outcome | None) -> int:
+def report_outcome(project: Project, request: Request, run_id: str, outcome: Outcome | None) -> int:
     """Prints the last line on stderr. Returns the program's exit code; 128 + n for signal n."""
     if outcome is None:
-        name = short_id(run)
+        name = short_id(run_id)
         words = f"run {name} runs in the background. To follow it: git run watch {name}"
         if request.on and not lifecycle.cluster.is_cluster(request.on):
             words = f"run {name} waits for workers. To get results: git run fetch"
@@ -257,28 +257,28 @@ def report_outcome(project: Project, request: Request, run: str, outcome: Outcom
         project.say(words)
         return 0
     paths = [file.path for file in outcome.files]
-    words = f"run {short_id(run)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
+    words = f"run {short_id(run_id)} {ending_text(outcome.status, outcome.exit_status, outcome.duration)}"
     if paths:
         words += f", {count_text(len(paths), 'file')}: {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}"
-    project.say(words + (copy_produced(project, request, run, outcome) if paths or outcome.steps else ""))
+    project.say(words + (copy_produced(project, request, run_id, outcome) if paths or outcome.steps else ""))
     # subprocess gives -15 for a program that SIGTERM ended, a shell 143
     return outcome.exit_status if outcome.exit_status >= 0 else 128 - outcome.exit_status
 
 
-def copy_produced(project: Project, request: Request, run: str, outcome: Outcome) -> str:
+def copy_produced(project: Project, request: Request, run_id: str, outcome: Outcome) -> str:
     """Copies produced files into the working tree if that is configured. Returns the text about it."""
     # the files are in the working tree already
     if request.in_place:
         return ""
     if request.bring or (request.bring is None and project.settings.bring):
-        results = workspace.checkout.check_out_outputs(project.session(), request, run, outcome)
+        results = workspace.checkout.check_out_outputs(project.session(), request, run_id, outcome)
         skipped = [path for result in results for path in (*result.left, *result.gone)]
         count = sum(len(result.done) for result in results)
         return f". Copied: {count_text(count, 'file')}" + (f". Not overwritten: {', '.join(skipped[:3])}" if skipped else "")
     paths = [file.path for file in outcome.files if not file.path.startswith(PARENT)]
     if paths or not outcome.files:
-        return f". To get {'it' if len(paths) == 1 else 'them'}: git run checkout {short_id(run)}" if paths else ""
-    return f". To read it: git run cat {short_id(run)} {shlex.quote(outcome.files[0].path)}"
+        return f". To get {'it' if len(paths) == 1 else 'them'}: git run checkout {short_id(run_id)}" if paths else ""
+    return f". To read it: git run cat {short_id(run_id)} {shlex.quote(outcome.files[0].path)}"
 
 
 def print_plan(project: Project, request: Request, *, as_json: bool) -> int:

@@ -75,8 +75,8 @@ def require_no_secrets(findings: Sequence[SecretFinding], verb: str) -> None:
     require_yes(f"{count_text(len(findings), 'file')} in these runs may hold secrets. {verb.capitalize()} anyway?")
 
 
-def build_order(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> FetchRequest:
-    """Builds the order for a fetch. Raises UnknownRun, UsageError."""
+def request_fetch(project: Project, names: Sequence[str], options: dict[str, Any], *, merge: bool) -> FetchRequest:
+    """Builds the request for a fetch. Raises UnknownRun, UsageError."""
     query, revisions = options["query"], options["revisions"]
     if options.get("everything") and (names or not query.is_plain or revisions is not None):
         raise UsageError("--all cannot be combined with names or filters")
@@ -86,27 +86,27 @@ def build_order(project: Project, names: Sequence[str], options: dict[str, Any],
     return FetchRequest(tuple(ids), pick, merge=merge, progress=is_progress_shown(options))
 
 
-def receive_with_trials(project: Project, receive: Callable[[FetchRequest], Received], order: FetchRequest) -> Received:
+def receive_with_trials(project: Project, receive: Callable[[FetchRequest], Received], request: FetchRequest) -> Received:
     """Receives runs, and those that the results of received batches name as trials. Raises GitFailed, UnknownRun.
 
     `receive` takes runs from a remote, or from a file.
     """
-    received = receive(order)
-    if not order.names and not order.pick:
+    received = receive(request)
+    if not request.names and not request.pick:
         return received
     with project.index() as index:
-        come = [index.get(run_id) for run_id in (*received.fresh, *received.forward, *received.merged)]
+        received_runs = [index.get(run_id) for run_id in (*received.fresh, *received.forward, *received.merged)]
         trials: dict[str, None] = {}
-        batches = [run for run in come if isinstance(run, Run) and run.attempt.kind == BATCH]
+        batches = [run for run in received_runs if isinstance(run, Run) and run.attempt.kind == BATCH]
         for run in batches:
             with suppress(BadRun):
                 trials |= dict.fromkeys(trial.run_id for trial in project.runs.read_trials(run) if trial.run_id)
         missing = tuple(run_id for run_id in trials if index.get(run_id) is None)
     # without a result, only the trials themselves name their batch
     unnamed = {run.id for run in batches if not run.attempt.result}
-    rest = [replace(order, names=missing, pick=None, lenient=True)] if missing else []
+    rest = [replace(request, names=missing, pick=None, lenient=True)] if missing else []
     if unnamed:
-        rest.append(replace(order, names=(), pick=lambda runs: {run.id for run in runs if run.attempt.batch in unnamed}))
+        rest.append(replace(request, names=(), pick=lambda runs: {run.id for run in runs if run.attempt.batch in unnamed}))
     for more in map(receive, rest):
         received = replace(received, fresh=[*received.fresh, *more.fresh], refused={**received.refused, **more.refused})
     return received
@@ -118,7 +118,7 @@ def fetch_selected(project: Project, words: Sequence[str], options: dict[str, An
     # `fetch origin` names a remote, `fetch 3fa2c1d8` a run
     remote, names = split_remote_and_names(project, words)
     receive = partial(project.sharing.fetch, remote)
-    received = receive_with_trials(project, receive, build_order(project, names, options, merge=merge))
+    received = receive_with_trials(project, receive, request_fetch(project, names, options, merge=merge))
     return report_received(project, received, remote, quiet=options["quiet"])
 
 

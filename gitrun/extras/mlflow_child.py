@@ -1,6 +1,6 @@
-"""Hands runs to MLflow through its own client. Runs in the user's Python, which has mlflow: `python mlflow_child.py ORDER`.
+"""Hands runs to MLflow through its own client. Runs in the user's Python, which has mlflow: `python mlflow_child.py REQUEST`.
 
-ORDER is a JSON file with the address and the runs. The answer, how many runs are new and how many were there, is written
+REQUEST is a JSON file with the address and the runs. The answer, how many runs are new and how many were there, is written
 beside it. A run has the tag `gitrun.attempt` only once it is complete, so that a second export repairs one that was cut short.
 """
 
@@ -20,13 +20,13 @@ METRICS, PARAMS = 1000, 100
 ID, ATTEMPT, PARENT = "gitrun.id", "gitrun.attempt", "mlflow.parentRunId"
 
 
-def export_order(order: dict[str, Any]) -> dict[str, int]:
-    """Creates the runs of the order that the server lacks. Returns the numbers of new runs and of those that were there."""
-    client = MlflowClient(order["uri"])
+def export_request(request: dict[str, Any]) -> dict[str, int]:
+    """Creates the runs of the request that the server lacks. Returns the numbers of new runs and of those that were there."""
+    client = MlflowClient(request["uri"])
     exported: dict[str, str] = {}
     fresh = 0
-    for run in order["runs"]:
-        experiment = find_experiment(client, order["uri"], run["operation"])
+    for run in request["runs"]:
+        experiment = find_experiment(client, request["uri"], run["operation"])
         there, is_whole = search_run(client, experiment, run)
         if there and not is_whole:
             client.delete_run(there)
@@ -43,8 +43,8 @@ def find_experiment(client: MlflowClient, uri: str, name: str) -> str:
     if there:
         return str(there.experiment_id)
     # beside the database: MLflow would put the files into the directory in which it was started
-    place = Path(uri.removeprefix(SQLITE)).absolute().parent / "mlruns" if uri.startswith(SQLITE) else None
-    return str(client.create_experiment(name, str(place) if place else None))
+    artifacts = Path(uri.removeprefix(SQLITE)).absolute().parent / "mlruns" if uri.startswith(SQLITE) else None
+    return str(client.create_experiment(name, str(artifacts) if artifacts else None))
 
 
 def search_run(client: MlflowClient, experiment: str, run: dict[str, Any]) -> tuple[str, bool]:
@@ -75,4 +75,4 @@ def create_run(client: MlflowClient, experiment: str, run: dict[str, Any], expor
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    path.with_suffix(".answer").write_text(json.dumps(export_order(json.loads(path.read_text()))))
+    path.with_suffix(".answer").write_text(json.dumps(export_request(json.loads(path.read_text()))))

@@ -51,9 +51,9 @@ def export_runs(project: Project, runs: Sequence[Run], uri: str) -> tuple[int, i
     # batches before their trials, which name them as parents
     ordered = sorted(runs, key=lambda run: run.attempt.kind != BATCH)
     with TemporaryDirectory(prefix="mlflow.", dir=above) as path:
-        order = {"uri": uri, "runs": [describe_run(project, run, Path(path)) for run in ordered]}
-        file = Path(path, "order.json")
-        file.write_text(json.dumps(order))
+        request = {"uri": uri, "runs": [describe_run(project, run, Path(path)) for run in ordered]}
+        file = Path(path, "request.json")
+        file.write_text(json.dumps(request))
         process.run.capture_output((python, str(CHILD), str(file)), environ, directory)
         answer = json.loads(file.with_suffix(".answer").read_text())
     return answer["new"], answer["there"]

@@ -40,7 +40,7 @@ class Stop:
     """Requests to end the runner: the first signal (0: none), and whether to start no more cells."""
 
     number: int = 0
-    is_order: bool = False
+    is_final: bool = False
     waiting: list[Any] = field(default_factory=list)
 
 
@@ -108,9 +108,9 @@ async def execute_notebook(spec: Mapping[str, Any]) -> int:
             status = await execute_cells(client, manager, stop, target)
         finally:
             with suppress(RuntimeError, NoSuchKernel):
-                await manager.shutdown_kernel(now=stop.is_order)
+                await manager.shutdown_kernel(now=stop.is_final)
             save_copy(copy, target)
-    if stop.number and (status or stop.is_order):
+    if stop.number and (status or stop.is_final):
         signal.signal(stop.number, signal.SIG_DFL)
         os.kill(os.getpid(), stop.number)
     return status
@@ -160,8 +160,8 @@ def handle_signals(stop: Stop, manager: AsyncKernelManager, grace: float, save: 
     def obey(number: signal.Signals) -> None:
         stop.number = stop.number or number
         stop.waiting.append(loop.create_task(interrupt()))
-        if number != signal.SIGINT and not stop.is_order:
-            stop.number, stop.is_order = number, True
+        if number != signal.SIGINT and not stop.is_final:
+            stop.number, stop.is_final = number, True
             # a cell that ignores the interrupt must not keep us from saving the copy
             loop.call_later(grace / 2, lambda: stop.waiting.append(loop.create_task(kill())))
             # where the kernel takes long to die, nothing of us is left after the grace
@@ -180,7 +180,7 @@ async def execute_cells(client: Client, manager: AsyncKernelManager, stop: Stop,
         await client.async_start_new_kernel_client()
         for number, cell in enumerate(client.nb.cells):
             # no cell could catch a Ctrl-C that came before the first one
-            if stop.is_order or (stop.number and not client.code_cells_executed):
+            if stop.is_final or (stop.number and not client.code_cells_executed):
                 return 1
             await client.async_execute_cell(cell, number, execution_count=client.code_cells_executed + 1)
             if time.monotonic() - saved_at > SAVE_EVERY:

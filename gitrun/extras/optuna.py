@@ -103,16 +103,16 @@ class OptunaSampler(SpaceSampler):
         self._storage = optuna.storages.InMemoryStorage()
         self._study = open_study(self._definition.objectives, STUDY, self._storage)
         self._study_id = self._storage.get_study_id_from_name(STUDY)
-        self._told: list[Trial] = []
+        self._added: list[Trial] = []
         self._ids: list[int | None] = []
-        """The trials of the study, each with its place in the storage; None: not at all, or not running."""
+        """The trials of the study, each with its id in the storage; None: not in it, or not running."""
         self._asked: dict[int, tuple[int, Mapping[str, Value] | None]] = {}
 
     def _tell(self, finished: Sequence[Trial]) -> None:
         """Brings the study to the given trials, which are in the order of their numbers."""
-        if not continues(self._told, finished) or self._asked.keys() - {trial.number for trial in finished}:
+        if not continues(self._added, finished) or self._asked.keys() - {trial.number for trial in finished}:
             self._begin_study()
-        for index in range(len(self._told), len(finished)):
+        for index in range(len(self._added), len(finished)):
             trial = finished[index]
             if self._definition.sampler in NOTE_KEEPERS and trial.number > 0:
                 self._ask_once_more(trial, finished[:index])
@@ -128,7 +128,7 @@ class OptunaSampler(SpaceSampler):
             self._propose_flags(trial.number, before)
         trial_id, flags = self._asked.pop(trial.number)
         if flags is not None and self._points.point_key(flags) == self._points.point_key(trial.flags):
-            self._told.append(trial)
+            self._added.append(trial)
             self._ids.append(trial_id)
             return
         notes = self._storage.get_trial(trial_id).system_attrs
@@ -138,7 +138,7 @@ class OptunaSampler(SpaceSampler):
     def _add(self, trial: Trial, notes: Mapping[str, Any]) -> None:
         """Adds a trial as running, if it is in the space."""
         params = self._encode(trial.flags)
-        self._told.append(trial)
+        self._added.append(trial)
         self._ids.append(None)
         if params is None:
             return
@@ -155,7 +155,7 @@ class OptunaSampler(SpaceSampler):
     def _end_trials(self, trials: Sequence[Trial], running: Sequence[object]) -> None:
         """Tells how trials have ended, but for those with the numbers `running`."""
         for index, trial in enumerate(trials):
-            self._told[index] = trial
+            self._added[index] = trial
             trial_id = self._ids[index]
             if trial_id is None or not is_ended(trial) or trial.number in running:
                 continue

@@ -41,10 +41,10 @@ NOTE_KEEPERS = ("halving", "hyperband")
 
 
 class OptunaPruner:
-    """Decides about running trials of batch `batch`. A step is judged once, by the trials known at that moment."""
+    """Decides about running trials of the batch `batch_id`. A step is judged once, by the trials known at that moment."""
 
-    def __init__(self, definition: BatchDefinition, batch: str) -> None:
-        self._definition, self._batch = definition, batch
+    def __init__(self, definition: BatchDefinition, batch_id: str) -> None:
+        self._definition, self._batch = definition, batch_id
         self._begin_study()
 
     def should_stop(self, trial: Trial, trials: Sequence[Trial]) -> bool:
@@ -134,6 +134,6 @@ def make_pruner(name: str, options: Mapping[str, Value]) -> BasePruner:
         raise BadValue(f"{owner}: {error}", f"Its settings are {', '.join(sorted(kinds))}") from error
 
 
-def open_pruner(definition: BatchDefinition, batch: str) -> OptunaPruner:
+def open_pruner(definition: BatchDefinition, batch_id: str) -> OptunaPruner:
     """Returns the pruner of a batch. Raises BadValue for its settings."""
-    return OptunaPruner(definition, batch)
+    return OptunaPruner(definition, batch_id)

@@ -54,9 +54,9 @@ def open_directory(project: Project) -> Iterator[Path]:
     """Yields a directory that is deleted afterwards. Removes those that killed processes have left for a day."""
     above = project.git.state / "tmp"
     make_private_directory(above)
-    for left in above.glob(f"{PROGRAM}.*"):
-        if time.time() - left.stat().st_mtime > OLD:
-            shutil.rmtree(left, ignore_errors=True)
+    for leftover in above.glob(f"{PROGRAM}.*"):
+        if time.time() - leftover.stat().st_mtime > OLD:
+            shutil.rmtree(leftover, ignore_errors=True)
     with TemporaryDirectory(prefix=f"{PROGRAM}.", dir=above, ignore_cleanup_errors=True) as path:
         yield Path(path)
 

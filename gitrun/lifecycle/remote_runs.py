@@ -41,7 +41,7 @@ def follow_output(session: Session, remote: str, run_id: str, stream: Stream) ->
                 raise
         else:
             if progress and progress.attempt == attempt:
-                # what lies between two reports is lost here, and is in the result
+                # output between two reports is lost here, and is in the result
                 fresh = progress.output[max(offset - progress.start, 0) :]
                 stream.write(fresh)
                 offset = progress.start + len(progress.output)

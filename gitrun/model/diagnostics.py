@@ -27,14 +27,14 @@ FALSE = frozenset({"false", "no", "off", "0", ""})
 class Diagnostic:
     """A problem (`words`) and its remedy (`hint`). `kind` is for programs; `path` is the path, ref or run.
 
-    `cure` names a repair that loses nothing; it is empty if there is none.
+    `repair` names a repair that loses nothing; it is empty if there is none.
     """
 
     kind: str
     words: str
     hint: str
     path: str = ""
-    cure: str = ""
+    repair: str = ""
 
 
 def check_version(text: str) -> Iterator[Diagnostic]:

@@ -59,7 +59,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A named operation. `kind` tells if `command` is the path of a script, words, or the path of a notebook.
+    """A named operation. `kind` tells whether `command` is the path of a script, words, or the path of a notebook.
 
     `stop_after` is in seconds. `asks` permits running the program to ask for its flags.
     """

@@ -63,7 +63,7 @@ TIME_PROPERTIES = frozenset({"started", "stopped"})
 
 
 def unreadable_filter(words: str, text: str, position: int, hint: str = EXAMPLE) -> FilterError:
-    """Makes the error for an expression that does not parse; its detail marks the place."""
+    """Makes the error for an expression that does not parse; its detail marks the position."""
     error = FilterError(f"cannot read the filter: {words}", hint)
     error.detail = f"  {safe_text(text)}\n  {' ' * count_columns(safe_text(text[:position]))}^"
     return error

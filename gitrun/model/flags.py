@@ -223,8 +223,8 @@ def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
             if word.lstrip("-").replace("-", "_") == spelled:
                 return f"To pass {word}: {flag.name}={format_value(value)}"
     longer = [flag.name for flag in declared if flag.name.replace("-", "_").startswith(spelled)]
-    meant = find_nested_name(declared, name) or (longer[0] if len(longer) == 1 else find_similar_name(declared, name))
-    return f"To set {meant}: {meant}=VALUE" if meant else describe_names(declared)
+    likely = find_nested_name(declared, name) or (longer[0] if len(longer) == 1 else find_similar_name(declared, name))
+    return f"To set {likely}: {likely}=VALUE" if likely else describe_names(declared)
 
 
 def resolve_flags(
@@ -241,7 +241,7 @@ def resolve_flags(
     equals `_`), and its value must match kind and choices, or be the default. Text for a flag of kind str stays as typed.
     Raises UsageError. With `force` it does so only for what no flag can be called or hold.
     """
-    settled: dict[str, Value | None] = {}
+    resolved: dict[str, Value | None] = {}
     for name, value in values.items():
         flag = find_declared(declared or (), name)
         if flag is None and declared is not None and not (force or partial):
@@ -251,8 +251,8 @@ def resolve_flags(
             raise BadValue(f"{name!r} cannot be the name of a flag", "To set a flag: NAME=VALUE, for example lr=0.1")
         flag = flag or Flag(name)
         # by the declared name, so that batch-size and batch_size are one flag in the record
-        settled[flag.name] = resolve_flag(flag, value, operation=operation, force=force)
-    return settled
+        resolved[flag.name] = resolve_flag(flag, value, operation=operation, force=force)
+    return resolved
 
 
 def resolve_flag(flag: Flag, given_value: Value | Typed | None, *, operation: str, force: bool = False) -> Value | None:

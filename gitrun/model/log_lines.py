@@ -52,7 +52,7 @@ NO_METRICS = frozenset((
 ))  # fmt: skip
 FOLLOWERS = frozenset(("lr", "learning_rate", "time", "step", "epoch", "iter", "grad_norm"))
 """Names that often follow a measure without a sign between."""
-# `train.py: 12` is a place in a file
+# `train.py: 12` is a line of a file
 FILE_NAME = re.compile(
     r"\.(?:py|pyc|c|h|cc|cpp|hpp|cu|rs|go|js|ts|java|rb|sh|json|csv|tsv|txt|log|md|ya?ml|toml|ipynb|pt|o|so|R)$"
 )
@@ -113,7 +113,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A name with its qualifiers and a number, and their place in the line."""
+    """A name with its qualifiers and a number, and their offsets in the line."""
 
     name: str
     value: float

@@ -306,15 +306,18 @@ class MetricCollector:
 
     def lines(self, names: Collection[str] | None = None, limit: int = 0) -> Iterator[str]:
         """Yields the points as lines of JSON in order of arrival: `{"step": 3, "loss": 0.1}`. Thins the series."""
-        told_of = {name: one for name, one in self.series.items() if one.count and (names is None or name in names)}
-        for series in told_of.values():
+        chosen = {name: one for name, one in self.series.items() if one.count and (names is None or name in names)}
+        for series in chosen.values():
             series.thin(limit or self._limit)
-        points = [series.points(name) for name, series in told_of.items()]
+        points = [series.points(name) for name, series in chosen.items()]
         # each series is in the order of its rows, so merging needs no sort
         for _, row in groupby(heapq.merge(*points, key=itemgetter(0)), key=itemgetter(0)):
-            batch_names = list(row)
+            points_of_row = list(row)
             yield json.dumps(
-                {STEP: as_step_number(batch_names[0][1]), **{name: as_json_number(value) for _, _, name, value in batch_names}}
+                {
+                    STEP: as_step_number(points_of_row[0][1]),
+                    **{name: as_json_number(value) for _, _, name, value in points_of_row},
+                }
             )
 
 

@@ -110,7 +110,7 @@ class Plan:
     @property
     def words(self) -> list[str]:
         """Returns the command with its arguments, before `{python}` and `{name}` are replaced."""
-        # without places, all arguments follow the command
+        # without positions, all arguments follow the command
         inserted = list(zip(self.positions or (len(self.command),) * len(self.arguments), self.arguments, strict=True))
         return [
             word
@@ -307,7 +307,7 @@ def check_request(request: Request) -> None:
     if request.at is not None:
         check_commit_request(request)
     check_counts(request)
-    check_place(request)
+    check_machines(request)
 
 
 def check_commit_request(request: Request) -> None:
@@ -335,7 +335,7 @@ def check_counts(request: Request) -> None:
             raise BadValue(f"--{name} must be a whole number of at least 1")
 
 
-def check_place(request: Request) -> None:
+def check_machines(request: Request) -> None:
     """Raises UsageError if options about other machines contradict each other."""
     for option, is_given in (("--via", request.via is not None), ("--same-env", request.same_env)):
         if is_given and request.on is None:

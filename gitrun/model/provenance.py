@@ -58,7 +58,7 @@ class StepRun:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """The recorded dependencies of an attempt: needs, inputs, parent run, and if its operation is an entry.
+    """The recorded dependencies of an attempt: needs, inputs, parent run, and whether its operation is an entry.
 
     `not_isolated` lists paths of the working tree that the program may use instead of its own source.
     """

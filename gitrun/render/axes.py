@@ -1,4 +1,4 @@
-"""Axes of charts: the place of a value between the ends of its axis, and the labels there."""
+"""Axes of charts: the position of a value between the ends of its axis, and the labels there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TICKS = 8
 class Axis:
     """A scale from 0 to 1 for one quantity: numbers by size or logarithm, other values by their order of appearance.
 
-    `position_of` returns None for an absent value. `ticks` are places with their labels.
+    `position_of` returns None for an absent value. `ticks` are positions with their labels.
     """
 
     name: str
@@ -29,14 +29,14 @@ class Axis:
 
 
 def make_axis(name: str, values: Sequence[object], *, log: bool = False) -> Axis:
-    """Returns the axis on which all these values have a place, but for absent ones (None)."""
+    """Returns the axis on which all these values have a position, but for absent ones (None)."""
     present = [value for value in values if value is not None]
     numbers = [float(value) for value in present if isinstance(value, int | float) and is_number(value)]
     if numbers and len(numbers) == len(present):
         return make_number_axis(name, numbers, log=log and min(numbers) > 0)
-    order = {text: place for place, text in enumerate(dict.fromkeys(map(value_label, present)))}
+    order = {text: number for number, text in enumerate(dict.fromkeys(map(value_label, present)))}
     # each value has a band of its own
-    positions = {text: (place + 0.5) / len(order) for text, place in order.items()}
+    positions = {text: (number + 0.5) / len(order) for text, number in order.items()}
     named = list(positions) if len(positions) <= TICKS else [next(iter(positions)), list(positions)[-1]]
     ticks = tuple((positions[text], text) for text in named)
     return Axis(name, ticks, lambda value: None if value is None else positions[value_label(value)])

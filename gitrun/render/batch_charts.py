@@ -76,7 +76,7 @@ def draw_history(drawn: Drawn, batch: RankedBatch, values: Axis, escape: Callabl
 def draw_points(
     points: Iterable[tuple[float | None, float | None]], across: Axis, up: Axis, escape: Callable[[str], str], more: str = ""
 ) -> str:
-    """Draws points between two axes. Leaves out those without a place."""
+    """Draws points between two axes. Leaves out those without a position."""
     dots = "".join(
         f'<circle cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="3.5" fill-opacity="0.6"/>'
         for x, y in points
@@ -109,7 +109,7 @@ def draw_parallel(drawn: Drawn, flags: dict[str, Axis], values: Axis, escape: Ca
 
 
 def draw_lines(points: Iterable[tuple[float | None, float | None]], opacity: float) -> str:
-    """Draws a line through points, in pieces if some have no place."""
+    """Draws a line through points, in pieces if some have no position."""
     pieces: list[list[str]] = [[]]
     for x, y in points:
         if x is None or y is None:
@@ -122,22 +122,22 @@ def draw_lines(points: Iterable[tuple[float | None, float | None]], opacity: flo
 
 
 def draw_rule(x: float, y: float, to_x: float, to_y: float) -> str:
-    """Draws a thin line between two places."""
+    """Draws a thin line between two points."""
     return f'<line class="axis" x1="{x_of(x):.1f}" y1="{y_of(y):.1f}" x2="{x_of(to_x):.1f}" y2="{y_of(to_y):.1f}"/>'
 
 
 def edge_anchor(x: float) -> str:
-    """Returns how a text at a place stays inside the drawing."""
+    """Returns the text anchor at a horizontal position that keeps the text inside the drawing."""
     return "start" if x <= 0.02 else "end" if x >= 0.98 else "middle"
 
 
 def tick_anchor(x: float) -> str:
-    """Returns how the label of a vertical axis stands beside it: outside at the edges."""
+    """Returns the text anchor for the labels of a vertical axis: they are on its left at the left edge, else on its right."""
     return "end" if x <= 0.02 else "start"
 
 
 def tick_shift(x: float) -> float:
-    """Returns the distance of a label from its vertical axis."""
+    """Returns the distance of a label from its vertical axis, negative on the left."""
     return -8 if x <= 0.02 else 5
 
 
@@ -152,10 +152,10 @@ def frame(title: str, escape: Callable[[str], str], pieces: Iterable[str]) -> st
 
 
 def x_of(position: float) -> float:
-    """Returns the horizontal position of a place from 0 to 1."""
+    """Returns the horizontal coordinate of a position from 0 to 1."""
     return LEFT + (WIDE - LEFT - RIGHT) * position
 
 
 def y_of(position: float) -> float:
-    """Returns the vertical position of a place from 0 (below) to 1."""
+    """Returns the vertical coordinate of a position from 0 (below) to 1."""
     return HIGH - BOTTOM - (HIGH - TOP - BOTTOM) * position

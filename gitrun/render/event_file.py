@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 VERSION = b"brain.Event:2"
 POLYNOMIAL = 0x82F63B78
-"""CRC32C (Castagnoli), with its bits reversed."""
+"""CRC32C (Castagnoli), with its bits reversed (RFC 3720, appendix B.4)."""
 START, END = "_hparams_/session_start_info", "_hparams_/session_end_info"
 STATUSES = {COMPLETED: 1, RUNNING: 3}
 """Numbers of statuses for hparams; all others are 2, a failure."""
@@ -124,7 +124,7 @@ def record(data: bytes) -> bytes:
 
 
 def masked_checksum(data: bytes) -> int:
-    """Returns the checksum of a record: CRC32C, rotated by 15 bits, plus a constant."""
+    """Returns the checksum of a record: CRC32C, rotated by 15 bits, plus a constant (tensorflow/core/lib/hash/crc32c.h)."""
     rest = 0xFFFFFFFF
     for byte in data:
         rest = TABLE[(rest ^ byte) & 0xFF] ^ rest >> 8
@@ -133,7 +133,7 @@ def masked_checksum(data: bytes) -> int:
 
 
 def table_entry(number: int) -> int:
-    """Returns the remainder of one byte."""
+    """Returns the entry of a byte in the table of CRC32C."""
     for _ in range(8):
         number = number >> 1 ^ (POLYNOMIAL if number & 1 else 0)
     return number

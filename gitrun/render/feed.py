@@ -72,12 +72,12 @@ def read_number(query: Mapping[str, str] | None, name: str, default: int, least:
 
 def find_runs(project: Project, ids: Sequence[str]) -> dict[str, Run]:
     """Returns the runs of these ids, by the ids as given. Leaves out those that are not there or cannot be read."""
-    found: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     with project.index() as index:
         for run_id in filter(PREFIX.fullmatch, ids):
             with suppress(UnknownRun, BadRun):
-                found[run_id] = store.resolve.find_run(index, f"runs/{run_id}")
-    return found
+                runs[run_id] = store.resolve.find_run(index, f"runs/{run_id}")
+    return runs
 
 
 def full_json(project: Project, run: Run) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from gitrun.render.markup import (
     unlink_missing,
 )
 from gitrun.render.report_details import render_detail
-from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, fit_texts, ranges_sentence
+from gitrun.render.report_table import bases_sentence, build_table, count_unlisted, equal_lines, fit_texts, ranges_sentence
 from gitrun.render.report_text import (
     clip_text,
     point_heading,
@@ -57,8 +57,8 @@ def render_page(report: Report, budget: int) -> str:
     ]
     room = budget - len(head) - len(end) - NOTE if budget else 0
     # the last third is for the commands and details
-    shown, left = fit_texts(list(render_groups(table)), room * 2 // 3)
-    more = f'<p class="soft">… and {left:,} more rows.</p>' if left else ""
+    shown, omitted = fit_texts(list(render_groups(table)), room * 2 // 3)
+    more = f'<p class="soft">… and {omitted:,} more rows.</p>' if omitted else ""
     first = "\n".join(filter(None, (render_equal(table), render_table(table, shown) + more, render_foot(report, table))))
     kept, dropped = fit_texts([first, *sections], room)
     note = f'<p class="soft">{dropped} sections left out at the end to stay below {budget:,} characters.</p>' if dropped else ""
@@ -164,7 +164,7 @@ def render_table(table: ReportTable, rows: Sequence[str]) -> str:
 def render_foot(report: Report, table: ReportTable) -> str:
     """Renders what belongs to the table: the runs without a row, the ranges of metrics, and what they are compared with."""
     ranges = ranges_sentence(report, render_code, link_run)
-    lines = filter(None, (count_left(table), ranges, bases_sentence(report, render_code)))
+    lines = filter(None, (count_unlisted(table), ranges, bases_sentence(report, render_code)))
     return "".join(f'<p class="soft">{line}</p>' for line in lines)
 
 
@@ -176,15 +176,15 @@ def render_commands(report: Report) -> str:
 def render_batch(batch: RankedBatch) -> str:
     """Renders the trials of a batch as a table, after its points if it tries them several times, and its charts."""
     shown = trial_rows(batch)
-    rows = "".join(render_trial(batch, place, row) for place, row in enumerate(shown))
+    rows = "".join(render_trial(batch, rank, row) for rank, row in enumerate(shown))
     head = render_heading(trial_heading(batch))
     charts = "".join(
         f"<section><h3>{render_code(clip_text(title, 60))}</h3>\n{chart}</section>\n"
         for title, chart in draw_batch(batch, escape_text)
     )
     title = f"<h2>Trials of {link_run(batch.run)}, {batch.order}</h2>"
-    left = len(batch.trials) - len(shown)
-    caption = f"{len(shown):,} of {len(batch.trials):,} trials" if left else f"{len(shown):,} trials"
+    omitted = len(batch.trials) - len(shown)
+    caption = f"{len(shown):,} of {len(batch.trials):,} trials" if omitted else f"{len(shown):,} trials"
     table = f'<table class="trials"><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     pictures = f'<div class="charts">{charts}</div>' if charts else ""
     return f'{render_points(batch) if batch.points else ""}{title}\n<div class="scroll">{table}</div>\n{pictures}'
@@ -206,9 +206,9 @@ def render_points(batch: RankedBatch) -> str:
     return f'<h2>Points of {link_run(batch.run)}, best first</h2>\n<div class="scroll">{table}</div>\n'
 
 
-def render_trial(batch: RankedBatch, place: int, row: Sequence[str]) -> str:
+def render_trial(batch: RankedBatch, rank: int, row: Sequence[str]) -> str:
     """Renders a trial as a row, with the id of its run if the run has no row of its own."""
-    run = batch.ranked[place]
+    run = batch.ranked[rank]
     name = f'<th scope="row">{link_run(run, details_anchor(run))}</th>'
     first, *rest = (f"<td>{escape_text(clip_text(cell, 60))}</td>" for cell in (row[0], *row[2:]))
     return f'<tr id="{row_anchor(run)}">{first}{name}{"".join(rest)}</tr>'

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.model.run import short_id
 from gitrun.model.text import count_text
-from gitrun.render.report_table import bases_sentence, build_table, count_left, equal_lines, fit_texts, ranges_sentence
+from gitrun.render.report_table import bases_sentence, build_table, count_unlisted, equal_lines, fit_texts, ranges_sentence
 from gitrun.render.report_text import (
     clip_text,
     code_lines,
@@ -60,11 +60,11 @@ def render_markdown(report: Report, budget: int) -> str:
     ]
     table = build_table(report)
     # the last third is for the commands and details
-    shown, left = fit_texts(list(table_rows(table)), room * 2 // 3 if budget else 0)
-    more = f"… and {left:,} more rows." if left else ""
+    shown, omitted = fit_texts(list(table_rows(table)), room * 2 // 3 if budget else 0)
+    more = f"… and {omitted:,} more rows." if omitted else ""
     lines = "\n".join((*table_head(table), *shown))
     ranges = ranges_sentence(report, code_span, lambda run: code_span(short_id(run.id)))
-    foot = (more, count_left(table), ranges, bases_sentence(report, code_span))
+    foot = (more, count_unlisted(table), ranges, bases_sentence(report, code_span))
     parts = (f"### {table.caption}", *equal_texts(table), lines, *foot)
     kept, dropped = fit_texts(["\n\n".join(filter(None, parts)) + "\n", *sections], room)
     text = "\n".join((head, *kept))
@@ -119,10 +119,10 @@ def table_rows(table: ReportTable) -> Iterator[str]:
             name += f" {group.note}"
         elif group.note:
             yield f"| {name} | {group.note} |{' |' * (len(table.columns) + 2 - bool(table.operation))}"
-        for place, row in enumerate(group.rows):
+        for number, row in enumerate(group.rows):
             base = row.run.attempt.base
             # without a list of commits, each run says its own
-            yield render_run_row(table, row, (name if not place else "") if commit else code_span(short_id(base or "")))
+            yield render_run_row(table, row, ("" if number else name) if commit else code_span(short_id(base or "")))
 
 
 def render_run_row(table: ReportTable, row: Row, commit: str) -> str:

@@ -56,11 +56,11 @@ def unlink_missing(page: str) -> str:
     """Replaces links to ids that the page does not have by their texts, and drops an id that is there already."""
     known: set[str] = set()
 
-    def keep_first(found: re.Match[str]) -> str:
-        if found[1] in known:
-            return found[0].replace(f' id="{found[1]}"', "")
-        known.add(found[1])
-        return found[0]
+    def keep_first(match: re.Match[str]) -> str:
+        if match[1] in known:
+            return match[0].replace(f' id="{match[1]}"', "")
+        known.add(match[1])
+        return match[0]
 
     page = ANCHOR.sub(keep_first, page)
-    return LINK.sub(lambda found: found[0] if found[1] in known else found[2], page)
+    return LINK.sub(lambda match: match[0] if match[1] in known else match[2], page)

@@ -108,19 +108,19 @@ def draw_panel(plot: Plot, panel: Panel, across: Axis) -> Iterator[str]:
 
 def draw_axes(across: Axis, up: Axis) -> Iterator[str]:
     """Yields the rules and labels of both axes."""
-    for place, words in up.ticks:
-        y = TOP + (HIGH - TOP - BOTTOM) * (1 - place)
+    for position, words in up.ticks:
+        y = TOP + (HIGH - TOP - BOTTOM) * (1 - position)
         yield f'<line class="axis"{paint("stroke", "line")} x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield text_at(LEFT - 8, y + 4, shorten(words, 10), "soft", "end")
     share = 84 // max(len(across.ticks), 1)
-    for place, words in across.ticks:
-        anchor = "start" if place <= 0.02 else "end" if place >= 0.98 else "middle"
-        yield text_at(LEFT + (WIDE - LEFT - RIGHT) * place, HIGH - BOTTOM + 18, shorten(words, share), "soft", anchor)
+    for position, words in across.ticks:
+        anchor = "start" if position <= 0.02 else "end" if position >= 0.98 else "middle"
+        yield text_at(LEFT + (WIDE - LEFT - RIGHT) * position, HIGH - BOTTOM + 18, shorten(words, share), "soft", anchor)
     yield text_at(LEFT + (WIDE - LEFT - RIGHT) / 2, HIGH - 6, across.name, "soft", "middle")
 
 
 def draw_curve(trace: Trace, across: Axis, up: Axis, *, log_y: bool) -> Iterator[str]:
-    """Yields the line of a curve, in pieces where values have no place; a dot for a single value, a triangle for infinity."""
+    """Yields the line of a curve, in pieces where values are not drawn; a dot for a single value, a triangle for infinity."""
     hue = hue_of(trace.index)
     dash = DASHES[trace.index // HUES % len(DASHES)]
     style = f'class="curve line-{hue}"{paint("stroke", f"hue-{hue}")}' + (f' stroke-dasharray="{dash}"' if dash else "")
@@ -165,12 +165,12 @@ def step_path(best: Trace, across: Axis, up: Axis, *, log_y: bool) -> str:
 
 
 def x_of(axis: Axis, value: float | str) -> float:
-    """Returns the horizontal position of a value."""
+    """Returns the horizontal coordinate of a value."""
     return LEFT + (WIDE - LEFT - RIGHT) * (axis.position_of(value) or 0.0)
 
 
 def y_of(axis: Axis, value: float) -> float:
-    """Returns the vertical position of a value."""
+    """Returns the vertical coordinate of a value."""
     return HIGH - BOTTOM - (HIGH - TOP - BOTTOM) * (axis.position_of(value) or 0.0)
 
 

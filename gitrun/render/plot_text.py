@@ -82,12 +82,12 @@ class Canvas:
         self._texts: dict[tuple[int, int], str] = {}
 
     def dot_at(self, x: float, y: float) -> tuple[int, int]:
-        """Returns the dot at these places from 0 to 1: its distances from the left and from above."""
+        """Returns the dot at these positions from 0 to 1: its distances from the left and from above."""
         wide, high = self._columns * self.marks.across - 1, self._rows * self.marks.down - 1
         return round(x * wide), high - round(y * high)
 
     def cell_at(self, x: float, y: float) -> tuple[int, int]:
-        """Returns column and row of the cell at these places from 0 to 1."""
+        """Returns column and row of the cell at these positions from 0 to 1."""
         across, down = self.dot_at(x, y)
         return across // self.marks.across, down // self.marks.down
 
@@ -181,7 +181,7 @@ def draw_text(plot: Plot, columns: int, rows: int, marks: Marks, palette: Palett
 
 
 def panel_axis(panel: Panel, *, log_y: bool) -> tuple[Axis | None, list[float]]:
-    """Returns the axis of a panel's values, and those of them that have a place on it; no axis without any."""
+    """Returns the axis of a panel's values, and those of them that have a position on it; no axis without any."""
     values = [y for trace in panel.traces for y in trace.ys if not why_not_drawn(y, log_y=log_y)]
     return (make_axis(panel.metric, values, log=log_y) if values else None), values
 
@@ -214,7 +214,9 @@ def draw_panel(canvas: Canvas, plot: Plot, panel: Panel, axes: tuple[Axis, Axis]
     has_letters = len(plot.runs) <= MARKED and plot.form == SCATTER
     for trace in panel.traces:
         ends = [
-            place_of(axes, x, y) for x, y in zip(trace.xs, trace.ys, strict=True) if not why_not_drawn(y, log_y=plot.look.log_y)
+            point_position(axes, x, y)
+            for x, y in zip(trace.xs, trace.ys, strict=True)
+            if not why_not_drawn(y, log_y=plot.look.log_y)
         ]
         if ends and plot.form == CURVES:
             column, row = canvas.cell_at(*ends[-1])
@@ -228,13 +230,13 @@ def draw_panel(canvas: Canvas, plot: Plot, panel: Panel, axes: tuple[Axis, Axis]
                 canvas.put(canvas.cell_at(*end), canvas.marks.point, owner)
 
 
-def place_of(axes: tuple[Axis, Axis], x: float | str, y: float) -> tuple[float, float]:
-    """Returns the places of a point on both axes."""
+def point_position(axes: tuple[Axis, Axis], x: float | str, y: float) -> tuple[float, float]:
+    """Returns the positions of a point on both axes."""
     return axes[0].position_of(x) or 0.0, axes[1].position_of(y) or 0.0
 
 
 def draw_trace(canvas: Canvas, trace: Trace, axes: tuple[Axis, Axis], *, log_y: bool) -> None:
-    """Draws a curve, with gaps at values without a place and marks at infinities."""
+    """Draws a curve, with gaps at values without a position and marks at infinities."""
     before = None
     for x, y in zip(trace.xs, trace.ys, strict=True):
         if why_not_drawn(y, log_y=log_y):
@@ -243,7 +245,7 @@ def draw_trace(canvas: Canvas, trace: Trace, axes: tuple[Axis, Axis], *, log_y: 
                 column, row = canvas.cell_at(axes[0].position_of(x) or 0.0, 1.0 if y > 0 else 0.0)
                 canvas.put((column, row), canvas.marks.above if y > 0 else canvas.marks.below, trace.index)
             continue
-        dot = canvas.dot_at(*place_of(axes, x, y))
+        dot = canvas.dot_at(*point_position(axes, x, y))
         canvas.draw_line(before or dot, dot, trace.index)
         before = dot
 
@@ -254,7 +256,7 @@ def draw_steps(canvas: Canvas, best: Trace, axes: tuple[Axis, Axis], *, log_y: b
     for x, y in zip(best.xs, best.ys, strict=True):
         if why_not_drawn(y, log_y=log_y):
             continue
-        dot = canvas.dot_at(*place_of(axes, x, y))
+        dot = canvas.dot_at(*point_position(axes, x, y))
         corner = (dot[0], before[1]) if before else dot
         canvas.draw_line(before or dot, corner, BEST)
         canvas.draw_line(corner, dot, BEST)
@@ -276,7 +278,7 @@ def x_lines(plot: Plot, axis: Axis, frame: Frame, marks: Marks) -> Iterator[str]
     xs = plot.xs
     name = shorten(safe_text(plot.x_name), frame.columns // 2)
     if any(isinstance(x, str) for x in xs):
-        yield (left + spread_labels([(place, label) for place, label in axis.ticks], frame.columns)).rstrip()
+        yield (left + spread_labels([(position, label) for position, label in axis.ticks], frame.columns)).rstrip()
         return
     low, high = numbers_text([float(xs[0]), float(xs[-1])])
     if xs[0] == xs[-1]:
@@ -288,12 +290,12 @@ def x_lines(plot: Plot, axis: Axis, frame: Frame, marks: Marks) -> Iterator[str]
 
 
 def spread_labels(ticks: Sequence[tuple[float, str]], columns: int) -> str:
-    """Returns labels below their places from 0 to 1, each cut to its share of the columns."""
+    """Returns labels below their positions from 0 to 1, each cut to its share of the columns."""
     share = max(columns // max(len(ticks), 1) - 1, 1)
     line = ""
-    for place, label in ticks:
+    for position, label in ticks:
         text = shorten(label, share)
-        start = min(max(round(place * columns - count_columns(text) / 2), count_columns(line) + bool(line)), columns)
+        start = min(max(round(position * columns - count_columns(text) / 2), count_columns(line) + bool(line)), columns)
         line += " " * (start - count_columns(line)) + text
     return line
 
@@ -338,7 +340,7 @@ def words_of(one: PlottedRun, *, several: bool) -> str:
 
 
 def trace_text(plot: Plot, panel: Panel, trace: Trace, one: PlottedRun) -> str:
-    """Returns the value of a run in a panel, `loss=0.07`, and how many of its values have no place in the drawing."""
+    """Returns the value of a run in a panel, `loss=0.07`, and how many of its values have no position in the drawing."""
     value = one.run.metrics.get(panel.metric, trace.ys[-1]) if plot.form == CURVES else trace.ys[-1]
     counts = ", ".join(f"{count:,} {kind}" for kind, count in trace.undrawn_counts(log_y=plot.look.log_y).items())
     return f"{safe_text(panel.metric)}={number_text(value)}" + (f" ({counts})" if counts else "")

@@ -18,7 +18,7 @@ from gitrun.render.report_text import (
     provenance_rows,
     status_words,
 )
-from gitrun.views.curves import thin_places
+from gitrun.views.curves import thin_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,7 +84,7 @@ def draw_curves(detail: Detail) -> Iterator[str]:
 def draw_curve(detail: Detail, curve: Curve) -> str:
     """Draws a metric's values as a line (SVG); empty for fewer than two finite values."""
     # more points than units of width would not show
-    points_drawn = thin_places(curve.values, WIDE)
+    points_drawn = thin_indexes(curve.values, WIDE)
     known = [(curve.steps[at], curve.values[at]) for at in points_drawn if math.isfinite(curve.values[at])]
     if len(known) < 2:
         return ""

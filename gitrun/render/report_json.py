@@ -67,7 +67,7 @@ def detail_json(detail: Detail) -> dict[str, Any]:
     code = detail.code.paths if detail.previous else ()
     return {
         "run": detail.run.id, "previous": detail.previous.id if detail.previous else None,
-        "flags": pairs(detail.flags), "metrics": pairs(detail.metrics), "environment": pairs(detail.environment),
+        "flags": pairs_json(detail.flags), "metrics": pairs_json(detail.metrics), "environment": pairs_json(detail.environment),
         # a path may hold bytes that are not UTF-8
         "source": [{"path": encode_path(change.path), "what": change.what} for change in code],
         "more_source": detail.code.more_paths, "series": {curve.metric: list(curve.values) for curve in detail.curves},
@@ -75,6 +75,6 @@ def detail_json(detail: Detail) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def pairs(differing: Differing) -> dict[str, list[Any]]:
+def pairs_json(differing: Differing) -> dict[str, list[Any]]:
     """Returns differences as old and new values."""
     return {name: list(both) for name, both in differing.items()}

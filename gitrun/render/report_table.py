@@ -78,16 +78,16 @@ class ReportTable:
     """The table: its groups and columns.
 
     `operation` is empty if the runs have several, which then need a column. `equal` are pairs of an operation and texts for
-    what is equal in all its runs. `left` are the runs without a row, `commits_left` the number of commits without one, and
-    `trials` that of trials in tables of their own, `older` that of runs which the report leaves out.
+    what is equal in all its runs. `unlisted` are the runs without a row. The others are numbers: of commits without a row, of
+    trials in tables of their own, and of older runs that the report leaves out.
     """
 
     groups: tuple[Group, ...]
     columns: tuple[Column, ...]
     operation: str
     equal: tuple[tuple[str, tuple[str, ...]], ...]
-    left: tuple[Run, ...]
-    commits_left: int
+    unlisted: tuple[Run, ...]
+    unlisted_commits: int
     trials: int
     older: int = 0
 
@@ -99,14 +99,14 @@ class ReportTable:
     @property
     def caption(self) -> str:
         """Returns the caption: `50 of 167 runs, newest first`, or `2 runs, and 12 trials below`."""
-        count, left = len(self.runs), len(self.left) + self.older
-        runs = f"{count:,} of {count_text(count + left, 'run')}, newest first" if left else count_text(count, "run")
+        count, unlisted = len(self.runs), len(self.unlisted) + self.older
+        runs = f"{count:,} of {count_text(count + unlisted, 'run')}, newest first" if unlisted else count_text(count, "run")
         return f"{runs}, and {count_text(self.trials, 'trial')} below" if self.trials else runs
 
 
 def build_table(report: Report) -> ReportTable:
     """Returns the table of a report, with MOST_ROWS runs and MOST_COMMITS commits at most."""
-    groups, commits_left = group_runs(report)
+    groups, unlisted_commits = group_runs(report)
     shown = {row.run.id for group in groups for row in group.rows}
     trials = {trial.id for batch in report.batches if batch.run.id in shown for trial in batch.trials}
     runs = [run for run in report.all_runs if run.id in shown or run.id not in trials]
@@ -121,14 +121,14 @@ def build_table(report: Report) -> ReportTable:
         clip_text(operations[0], 80) if len(operations) == 1 else "",
         tuple((clip_text(operation, 80), texts) for operation, texts in equal if texts)[:MOST_OPERATIONS],
         tuple(run for run in runs if run.id not in shown),
-        commits_left,
+        unlisted_commits,
         len(report.all_runs) - len(runs),
         report.older,
     )
 
 
 def group_runs(report: Report) -> tuple[list[Group], int]:
-    """Returns the rows by commit, newest first, and the number of commits that have no place. Each run has one row at most."""
+    """Returns the rows by commit, newest first, and the number of commits without one. Each run has one row at most."""
     # a run with changes to one commit may be exactly another one: it is listed there alone
     exact = {run.id for commit in report.commits for run in commit.exact}
     batches = {batch.run.id for batch in report.batches}
@@ -176,7 +176,9 @@ def split_names(report: Report, runs: Sequence[Run], part: str) -> tuple[dict[st
         names = list(dict.fromkeys(name for table in tables for name in table))
         same = {name for name in names if len(tables) > 1 and is_equal_in_all(name, tables)}
         differing[operation] = set(names) - same
-        texts = [f"{clip_text(name, 60)}={value_in(part, tables[0][name])}" for name in ordered(those[0], part) if name in same]
+        texts = [
+            f"{clip_text(name, 60)}={value_in(part, tables[0][name])}" for name in ordered_names(those[0], part) if name in same
+        ]
         equal[operation] = texts if len(texts) <= MOST_EQUAL else [*texts[:MOST_EQUAL], f"{len(texts) - MOST_EQUAL} more"]
     return differing, equal
 
@@ -187,7 +189,7 @@ def is_equal_in_all(name: str, tables: Sequence[Values]) -> bool:
     return all(name in table and same_value(table[name], first) for table in tables)
 
 
-def ordered(run: Run, part: str) -> Iterable[str]:
+def ordered_names(run: Run, part: str) -> Iterable[str]:
     """Returns the names of a run's flags, typed ones first, or of its metrics."""
     return run.flags.order(run.attempt.given) if part == "flags" else run.metrics
 
@@ -209,11 +211,11 @@ def flag_columns(report: Report, rows: Sequence[Run], differing: Mapping[str, se
 
 def flag_cells(report: Report, rows: Sequence[Run], name: str, differing: Mapping[str, set[str]]) -> Cells:
     """Returns a flag of each run, with the value of its base if that is another."""
-    there = [run for run in rows if name in differing[run.operation]]
+    present = [run for run in rows if name in differing[run.operation]]
     # all at once, because how far a number is rounded depends on the others
-    texts = flag_texts([run.flags.get(name) for run in there])
+    texts = flag_texts([run.flags.get(name) for run in present])
     cells: dict[str, tuple[Cell, ...]] = {}
-    for run, text in zip(there, texts, strict=True):
+    for run, text in zip(present, texts, strict=True):
         base = report.bases.get(run.operation)
         old, new = base.flags.get(name) if base else None, run.flags.get(name)
         if old is not None or new is not None:
@@ -233,17 +235,17 @@ def metric_columns(report: Report, rows: Sequence[Run], differing: Mapping[str, 
 
 def metric_cells(report: Report, rows: Sequence[Run], name: str, differing: Mapping[str, set[str]]) -> Cells:
     """Returns a metric of each run with its difference from the base."""
-    there = [run for run in rows if name in run.metrics and name in differing[run.operation]]
-    texts = numbers_text([run.metrics[name] for run in there])
-    olds = [base.metrics.get(name) if (base := report.bases.get(run.operation)) else None for run in there]
+    present = [run for run in rows if name in run.metrics and name in differing[run.operation]]
+    texts = numbers_text([run.metrics[name] for run in present])
+    olds = [base.metrics.get(name) if (base := report.bases.get(run.operation)) else None for run in present]
     return {
-        run.id: (Cell(text, delta_text(run.metrics[name], old)),) for run, text, old in zip(there, texts, olds, strict=True)
+        run.id: (Cell(text, delta_text(run.metrics[name], old)),) for run, text, old in zip(present, texts, olds, strict=True)
     }
 
 
 def names_in_rows(rows: Sequence[Run], differing: Mapping[str, set[str]], part: str) -> list[str]:
     """Returns the names that differ in the order of first use, newest run first."""
-    first = dict.fromkeys(name for run in rows for name in ordered(run, part) if name in differing[run.operation])
+    first = dict.fromkeys(name for run in rows for name in ordered_names(run, part) if name in differing[run.operation])
     # flags that only a base has come last
     return list(first | dict.fromkeys(name for run in latest_by_operation(rows) for name in sorted(differing[run.operation])))
 
@@ -276,17 +278,17 @@ def equal_lines(table: ReportTable) -> list[tuple[str, tuple[str, ...]]]:
     if not table.operation:
         return list(table.equal)
     texts = table.equal[0][1] if table.equal else ()
-    return [("", (table.operation, *texts))] if texts or len(table.runs) + len(table.left) > 1 else []
+    return [("", (table.operation, *texts))] if texts or len(table.runs) + len(table.unlisted) > 1 else []
 
 
-def count_left(table: ReportTable) -> str:
+def count_unlisted(table: ReportTable) -> str:
     """Returns a sentence on the runs and commits without a row; empty if all have one."""
-    if not (table.left or table.older or table.commits_left):
+    if not (table.unlisted or table.older or table.unlisted_commits):
         return ""
-    ended = {status: sum(run.attempt.shown_status == status for run in table.left) for status in STATUSES}
+    ended = {status: sum(run.attempt.shown_status == status for run in table.unlisted) for status in STATUSES}
     each = ", ".join(f"{count:,} {status}" for status, count in ended.items() if count)
-    runs = f"{count_text(len(table.left), 'more run')}: {each}" if table.left else ""
-    commits = count_text(table.commits_left, "more commit") if table.commits_left else ""
+    runs = f"{count_text(len(table.unlisted), 'more run')}: {each}" if table.unlisted else ""
+    commits = count_text(table.unlisted_commits, "more commit") if table.unlisted_commits else ""
     older = count_text(table.older, "older run") if table.older else ""
     return f"… and {'; '.join(filter(None, (runs, older, commits)))}."
 

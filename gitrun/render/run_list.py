@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gitrun.model.run import BrokenRun, Run
-    from gitrun.views.listing import Telling
+    from gitrun.views.listing import Distinction
 
 DIGITS = 4
 """Digits of the metric."""
@@ -36,7 +36,7 @@ class ListStyle:
     """
 
     now: datetime
-    telling: Telling
+    distinction: Distinction
     is_person: bool = False
     colours: Palette = PLAIN
     bases: Collection[str] = ()
@@ -59,12 +59,12 @@ def list_rows(
     if room - sum(kept) - len(GAP) * len(kept) < FLAGS_ROOM:
         dropped.add(DURATION)
     if style.is_person and rows:
-        titles = ("#", "id", "operation", "started", "status", "took", style.telling.metric, "curve", "flags")
+        titles = ("#", "id", "operation", "started", "status", "took", style.distinction.metric, "curve", "flags")
         rows.insert(0, [style.colours.cell("heading", safe_text(title)) for title in titles])
     shown = [[cell for at, cell in enumerate(row) if at not in dropped] for row in rows]
     right = frozenset({DURATION} - dropped)
     # the operation is shortened, so that everything before the flags fits, and some of the flags
-    return shown, Shape(gives=OPERATION, whole=WORDS - len(dropped), right=right, spare=FLAGS_ROOM)
+    return shown, Shape(elastic=OPERATION, whole=WORDS - len(dropped), right=right, spare=FLAGS_ROOM)
 
 
 def run_row(number: int, run: Run, style: ListStyle) -> list[str]:
@@ -99,14 +99,14 @@ def metric_cell(run: Run, style: ListStyle) -> str:
 
     A batch has the value of its best trial.
     """
-    value = run.metrics.get(style.telling.metric)
+    value = run.metrics.get(style.distinction.metric)
     params, counts = run.attempt.params, run.attempt.counts
-    if counts and counts.best and style.telling.metric in {params.minimize, params.maximize}:
+    if counts and counts.best and style.distinction.metric in {params.minimize, params.maximize}:
         value = counts.best.value
     if value is None:
         return ""
     text = number_text(value, DIGITS)
-    return text if style.is_person else f"{safe_text(style.telling.metric)}={text}"
+    return text if style.is_person else f"{safe_text(style.distinction.metric)}={text}"
 
 
 def words_cell(run: Run, style: ListStyle) -> str:
@@ -114,7 +114,7 @@ def words_cell(run: Run, style: ListStyle) -> str:
     attempt = run.attempt
     label = f"[{label_text(run.notes.label)}]" if run.notes.label else ""
     behind = f"-- {shlex.join(attempt.words_behind)}" if attempt.words_behind else ""
-    flags = safe_text(" ".join(filter(None, (style.telling.flags_of(run), behind))))
+    flags = safe_text(" ".join(filter(None, (style.distinction.flags_of(run), behind))))
     commit = f"{short_id(attempt.base or '')}{GAP}" if attempt.batch in style.bases else ""
     words = " ".join(filter(None, (label, commit + flags)))
     return GAP.join(filter(None, (words, counts_text(attempt), claim_text(attempt))))

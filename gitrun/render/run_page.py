@@ -103,7 +103,7 @@ def head_rows(project: Project, run: Run, now: datetime) -> Rows:
 
 
 def batch_rows(project: Project, run: Run) -> Rows:
-    """Yields the rows about a trial's place in its batch, or about what a batch searches for and its best trials."""
+    """Yields the rows about a trial's batch and number, or about what a batch searches for and its best trials."""
     attempt = run.attempt
     if attempt.batch:
         yield "batch", f"{short_id(attempt.batch)} #{attempt.trial}"
@@ -288,7 +288,7 @@ def annotation_rows(run: Run, now: datetime) -> Rows:
 
 
 def file_rows(project: Project, run: Run) -> Rows:
-    """Yields the rows about produced files, by the place where they are kept."""
+    """Yields the rows about produced files: path, size, and where each is kept."""
     files = project.runs.list_files(run, (PRODUCED, LOCAL))
     yield from (("file", file_text(content)) for content in islice(files, MANY))
     # islice left the others in the iterator

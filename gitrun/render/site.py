@@ -45,8 +45,8 @@ def list_styles() -> list[str]:
 def first_scripts() -> list[str]:
     """Returns the names of the scripts that every page needs, with the source of the data after the module that asks it."""
     names = SCRIPT.findall(read_asset(PAGE))
-    place = names.index(DATA) + 1
-    return [*names[:place], SOURCE, *names[place:]]
+    count = names.index(DATA) + 1
+    return [*names[:count], SOURCE, *names[count:]]
 
 
 def later_scripts() -> list[str]:
@@ -103,8 +103,8 @@ def encode_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 def render_page(kind: str, policy: str, elements: Sequence[str], answers: SiteAnswers) -> str:
     """Renders the page around scripts, styles and packs."""
-    found = BODY.search(read_asset(PAGE))
-    body = found[0] if found else ""
+    match = BODY.search(read_asset(PAGE))
+    body = match[0] if match else ""
     # the address behind the # is the page
     body = body.replace(LIVE, "").replace('href="/', 'href="#/').replace("</body>", f"{render_foot(answers)}</body>")
     return (
@@ -119,6 +119,6 @@ def render_page(kind: str, policy: str, elements: Sequence[str], answers: SiteAn
 
 def render_foot(answers: SiteAnswers) -> str:
     """Renders what the site is, and what it does not have."""
-    left = f" Not in it: {', '.join(answers.left_out)}." if answers.left_out else ""
-    words = f"A copy of {count_text(len(answers.runs), 'run')}, made by git run site.{left}"
+    missing = f" Not in it: {', '.join(answers.left_out)}." if answers.left_out else ""
+    words = f"A copy of {count_text(len(answers.runs), 'run')}, made by git run site.{missing}"
     return f'<footer id="site" class="soft">{html.escape(safe_text(words))}</footer>\n'

@@ -127,7 +127,7 @@ class SiteAnswers:
         self._known, self._on_progress = frozenset(run.id for run in self.runs), on_progress
         self._running = len(runs) - len(self.runs)
         self._project, self._options, self._size, self._counts = project, options, size, LeftOut()
-        self._places = project.runs.private_places()
+        self._private = project.runs.private_directories()
 
     def packs(self) -> Iterator[tuple[str, Any]]:
         """Yields name and value of each pack."""
@@ -163,7 +163,7 @@ class SiteAnswers:
     def list_packs(self) -> Iterator[tuple[str, Any]]:
         """Yields the packs of the page of all runs."""
         with self._project.index() as index:
-            snapshot = only(store.columns.read_snapshot(index), [run.id for run in self.runs])
+            snapshot = restrict_snapshot(store.columns.read_snapshot(index), [run.id for run in self.runs])
 
             def read(part: Part) -> dict[str, Any]:
                 value: dict[str, Any] = self.without_private(store.columns.read_columns(index, snapshot, part))
@@ -178,13 +178,13 @@ class SiteAnswers:
 
     def find_related(self) -> set[str]:
         """Returns the ids of runs that may have relatives: attempts, trials, steps, or runs of which one needs another."""
-        found = {
+        related = {
             run.id for run in self.runs if run.attempt.kind in {BATCH, STEPS} or run.attempt.batch or run.attempt.id != run.id
         }
         for run, basis in zip(self.runs, self._project.runs.read_bases(self.runs), strict=True):
             if basis.needs or basis.parent:
-                found |= {run.id, *(need.run_id for need in basis.needs)}
-        return found
+                related |= {run.id, *(need.run_id for need in basis.needs)}
+        return related
 
     def details(self, run: Run, *, has_relatives: bool) -> dict[str, Any]:
         """Returns what the pages of one run ask for."""
@@ -271,20 +271,20 @@ class SiteAnswers:
     def without_private(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Returns a JSON value whose texts name no directory of this machine."""
         if isinstance(value, str):
-            return self.without_places(value) if "/" in value else value
+            return self.without_directories(value) if "/" in value else value
         if isinstance(value, dict):
             return {self.without_private(name): self.without_private(inner) for name, inner in value.items()}
         return list(map(self.without_private, value)) if isinstance(value, list | tuple) else value
 
-    def without_places(self, text: str) -> str:
+    def without_directories(self, text: str) -> str:
         """Returns a text without the directories of this machine."""
         text = SLOT.sub("", text)
-        for place, shown in self._places.items():
-            text = text.replace(place, shown)
+        for directory, shown in self._private.items():
+            text = text.replace(directory, shown)
         return text
 
 
-def only(snapshot: Snapshot, ids: Sequence[str]) -> Snapshot:
+def restrict_snapshot(snapshot: Snapshot, ids: Sequence[str]) -> Snapshot:
     """Returns a snapshot of these runs alone, in this order."""
     states = {run_id: snapshot.states[run_id] for run_id in ids if run_id in snapshot.states}
     stamp = hashlib.sha256("\n".join(f"{run_id} {state}" for run_id, state in states.items()).encode()).hexdigest()[:16]

@@ -49,12 +49,12 @@ FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The layout of a table. Column `gives` is shortened so that the first `whole` columns fit, and `spare` columns more.
+    """The layout of a table. The column `elastic` is shortened so that the first `whole` columns fit, and `spare` columns more.
 
     The cells of the columns `right` are aligned to the right.
     """
 
-    gives: int | None = None
+    elastic: int | None = None
     whole: int | None = None
     right: frozenset[int] = frozenset()
     spare: int = 0
@@ -78,13 +78,13 @@ def column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def shrink_columns(rows: Sequence[Sequence[str]], shape: Shape, room: int) -> Sequence[Sequence[str]]:
-    """Shortens the column `shape.gives` so that the others fit, to at most a third of `room`."""
+    """Shortens the column `shape.elastic` so that the others fit, to at most a third of `room`."""
     widths = column_widths(rows)
-    if shape.gives is None or sum(widths) + len(GAP) * (len(widths) - 1) <= room:
+    if shape.elastic is None or sum(widths) + len(GAP) * (len(widths) - 1) <= room:
         return rows
-    rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.gives] + shape.spare
+    rest = sum(widths[: shape.whole]) + len(GAP) * len(widths[: shape.whole]) - widths[shape.elastic] + shape.spare
     most = min(room // 3, max(room - rest, NARROWEST))
-    return [[shorten(cell, most) if at == shape.gives else cell for at, cell in enumerate(row)] for row in rows]
+    return [[shorten(cell, most) if at == shape.elastic else cell for at, cell in enumerate(row)] for row in rows]
 
 
 def fold_words(words: Iterable[str], gap: str = " ") -> Iterator[str]:
@@ -197,12 +197,12 @@ def basis_rows(basis: Basis | None) -> list[tuple[str, str]]:
     needs = ((need, need.paths) for need in basis.needs)
     inputs = ((one.path, size_text(one.size), f"sha256 {one.sha256[:12]}", one.url) for one in basis.inputs)
     return [
-        *(("needs", f"{need.operation} {short_id(need.run_id)}{GAP}{few(paths)}") for need, paths in needs),
+        *(("needs", f"{need.operation} {short_id(need.run_id)}{GAP}{join_few(paths)}") for need, paths in needs),
         *(("input", GAP.join(filter(None, cells))) for cells in inputs),
     ]
 
 
-def few(paths: Sequence[str]) -> str:
+def join_few(paths: Sequence[str]) -> str:
     """Joins the first FEW paths, and counts the others."""
     more = f" and {len(paths) - FEW:,} more" if len(paths) > FEW else ""
     return ", ".join(paths[:FEW]) + more
@@ -224,7 +224,7 @@ def status_text(attempt: Attempt, now: datetime | None = None) -> str:
 
 
 def sparkline(values: Sequence[float], width: int = 24) -> str:
-    """Returns the values as a line of blocks, one for each value or for several in a row. No finite value gives a blank."""
+    """Returns the values as a line of blocks: one for each value, or for the mean of several; a blank without finite ones."""
     count = min(width, len(values))
     parts = [values[len(values) * at // count : len(values) * (at + 1) // count] for at in range(count)]
     means = [mean([value for value in part if math.isfinite(value)]) for part in parts]

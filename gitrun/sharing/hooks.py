@@ -284,7 +284,7 @@ def reason_to_refuse_move(git: Git, inspector: Inspector, update: Update) -> str
     except BadRun as error:
         return error.message
     # an archived run has no ref here
-    before = archived_tip(git, chain.run) if is_absent(update.old) else update.old
+    before = archived_tip(git, chain.run_id) if is_absent(update.old) else update.old
     # git itself refuses this only with receive.denyNonFastForwards, which is off by default
     if before is not None and before not in chain.commits:
         return "it has new commits here. To merge them: git run pull, then push again"

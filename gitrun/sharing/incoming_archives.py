@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from gitrun.git.exe import Git
-    from gitrun.sharing.quarantine import FetchWish, Received
+    from gitrun.sharing.quarantine import IncomingRules, Received
     from gitrun.sharing.validate import Chain
 
 
@@ -71,7 +71,9 @@ def read_incoming(git: Git, heads: Mapping[str, str], known: Mapping[str, str], 
     return archives
 
 
-def receive_archive(git: Git, archive: IncomingArchive, refs: Collection[str], wish: FetchWish, received: Received) -> None:
+def receive_archive(
+    git: Git, archive: IncomingArchive, refs: Collection[str], rules: IncomingRules, received: Received
+) -> None:
     """Checks the runs of one archive that are new here, and moves its ref unless one of them is unsound.
 
     `refs` are the runs that have refs where the archive comes from: these count there, and were received before.
@@ -105,7 +107,7 @@ def receive_archive(git: Git, archive: IncomingArchive, refs: Collection[str], w
             received.archives[archive.writer] = f"its run {run[:8]}: {reason}"
             return
         edits = decide_archived(git, inspector, chains, here, received)
-        if wish.merge:
+        if rules.merge:
             merges = merge_diverged(git, inspector, chains, here, received)
             merged = {edit.ref for edit in merges}
             edits = [edit for edit in edits if edit.ref not in merged] + merges
@@ -115,7 +117,7 @@ def receive_archive(git: Git, archive: IncomingArchive, refs: Collection[str], w
     moved = {edit.ref for edit in edits}
     kept = {run: tip for run, tip in listed.items() if here.get(run) == tip and run not in archive.tips}
     edits += [RefEdit(run_ref(run), tip, tip, "keep run") for run, tip in kept.items() if run_ref(run) not in moved]
-    record_arrival(git, chains, {chain.run for chain in chains})
+    record_arrival(git, chains, {chain.run_id for chain in chains})
     # refs first: after a kill the archive is still new, and is received again
     if stale := move_to_runs(git, edits):
         received.refused |= dict.fromkeys(stale, CHANGED)
@@ -132,11 +134,11 @@ def decide_archived(
     """Decides about the runs of an archive that are new or different here. Returns moves of refs, for the different ones."""
     edits = []
     for chain in chains:
-        ours = here.get(chain.run)
+        ours = here.get(chain.run_id)
         edit = decide_incoming(git, inspector, chain, ours, received)
         if ours is not None:  # a new run is kept by the archive itself
             # what stays as it is here may be in another archive only, over which this one could win
-            edits.append(edit or RefEdit(run_ref(chain.run), ours, ours, "keep run"))
+            edits.append(edit or RefEdit(run_ref(chain.run_id), ours, ours, "keep run"))
     return edits
 
 

@@ -94,7 +94,7 @@ def common_commit(objects: Objects, mine: Chain, theirs: Chain) -> str:
     for name in common:
         commit = require_commit(objects, name)
         commits.append(commit)
-        covered.update(own_parents(name, commit.kind, commit.parents, mine.run))
+        covered.update(own_parents(name, commit.kind, commit.parents, mine.run_id))
     heads = [commit for commit in commits if commit.id not in covered]
     # after earlier merges several common commits can be newest: time and id choose the same one everywhere
     return max(heads, key=lambda commit: (commit.time, commit.id)).id
@@ -137,7 +137,7 @@ def first_parents(objects: Objects, chain: Chain) -> Iterator[Commit]:
     while name:
         commit = require_commit(objects, name)
         yield commit
-        name = next(iter(own_parents(name, commit.kind, commit.parents, chain.run)), "")
+        name = next(iter(own_parents(name, commit.kind, commit.parents, chain.run_id)), "")
 
 
 @dataclass(frozen=True, slots=True)

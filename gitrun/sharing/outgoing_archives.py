@@ -71,12 +71,12 @@ def trusted_elsewhere(git: Git, heads: Mapping[str, str], writer: str) -> frozen
     return trusted_ids(git).difference(listed.keys(), listed.values())
 
 
-def archived_there(git: Git, runs: Iterable[str], there: Mapping[str, str]) -> frozenset[str]:
+def archived_there(git: Git, run_ids: Iterable[str], there: Mapping[str, str]) -> frozenset[str]:
     """Returns the tips of those of the runs that archives of a remote with these refs (ref -> object) list.
 
     Git walks back in time. If only the head of an archive is excluded, it meets the tip of a run there after all newer runs.
     """
-    heads, names = archive_heads(git), frozenset(runs)
+    heads, names = archive_heads(git), frozenset(run_ids)
     tips: set[str] = set()
     for writer, head in heads.items():
         before = there.get(ARCHIVE + writer, "")
@@ -120,8 +120,8 @@ def push_archive(git: Git, remote: str, runs: Mapping[str, str], *, progress: bo
 def head_there(git: Git, remote: str, writer: str) -> str | None:
     """Returns the last commit of the archive at the remote; None without one, or if its push URLs differ. Raises GitFailed."""
     heads = set()
-    for place in remotes.push_places(git, remote):
-        answer = git.run_remote("ls-remote", "--quiet", "--", place, ARCHIVE + writer, progress=False)
+    for target in remotes.push_targets(git, remote):
+        answer = git.run_remote("ls-remote", "--quiet", "--", target, ARCHIVE + writer, progress=False)
         if answer.status:
             raise GitFailed(*remotes.failure_text(answer, f"cannot push to {remote}"))
         heads.add(answer.data.decode(errors="replace").partition("\t")[0])

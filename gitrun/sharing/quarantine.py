@@ -42,7 +42,7 @@ CHANGED = "it changed here at the same moment. Try again"
 
 
 @dataclass(frozen=True, slots=True)
-class FetchWish:
+class IncomingRules:
     """The incoming runs to accept. `keep` selects ids among the sound ones; without it all are kept.
 
     Runs in `names` are accepted even if they were deleted here. With `merge`, diverged runs are merged.
@@ -102,7 +102,7 @@ def remove_stale_quarantines(git: Git) -> None:
             (git.state / "tokens" / token).unlink(missing_ok=True)
 
 
-def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: Received | None = None) -> Received:
+def receive_runs(git: Git, there: Mapping[str, str], rules: IncomingRules, received: Received | None = None) -> Received:
     """Checks the quarantined runs (id -> tip) and moves the refs of those that are sound and wanted.
 
     Each ref moves from where it was seen. Runs deleted here are left out unless named. Returns the outcome, which is added to
@@ -110,26 +110,26 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: 
     """
     received, local_tips = received or Received(), tips_of(git, there)
     trash = tips(git, TRASH).keys() if may_have_refs(git, TRASH) else set[str]()
-    deleted = (trash | purged_ids(git)) - wish.names
+    deleted = (trash | purged_ids(git)) - rules.names
     fresh: dict[str, str] = {}
-    for run, tip in there.items():
-        if local_tips.get(run) == tip:
+    for run_id, tip in there.items():
+        if local_tips.get(run_id) == tip:
             received.same += 1
         # a run in the trash and in place was left by a killed move: it still exists
-        elif run in deleted and run not in local_tips:
-            received.deleted.append(run)
+        elif run_id in deleted and run_id not in local_tips:
+            received.deleted.append(run_id)
         else:
-            fresh[run] = tip
+            fresh[run_id] = tip
     if not fresh:
         return received
 
     with store.index.garbage_collector_off(), store.runs.local_reader(git) as reader:
         inspector = sharing.validate.Inspector(git, reader)
         chains = list(sound_chains(inspector, fresh, received.refused))
-        kept_runs = wish.keep(chains) if wish.keep else fresh.keys()
-        there_now = ((chain, local_tips.get(chain.run)) for chain in chains if chain.run in kept_runs)
+        kept_runs = rules.keep(chains) if rules.keep else fresh.keys()
+        there_now = ((chain, local_tips.get(chain.run_id)) for chain in chains if chain.run_id in kept_runs)
         edits = [edit for chain, ours in there_now if (edit := decide_incoming(git, inspector, chain, ours, received))]
-        if wish.merge:
+        if rules.merge:
             edits += merge_diverged(git, inspector, chains, local_tips, received)
         # before the refs move, so that readers find these runs dated and checked
         record_arrival(git, chains, {edit.ref.removeprefix(RUNS) for edit in edits})
@@ -141,10 +141,10 @@ def receive_runs(git: Git, there: Mapping[str, str], wish: FetchWish, received: 
     return received
 
 
-def record_arrival(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> None:
+def record_arrival(git: Git, chains: Sequence[Chain], run_ids: Collection[str]) -> None:
     """Records the attempts and results of these runs as received now from elsewhere, and checked."""
     # oldest first, because the times recorded here keep this order in lists
-    arrived = sorted((chain for chain in chains if chain.run in runs), key=lambda chain: (chain.time, chain.run))
+    arrived = sorted((chain for chain in chains if chain.run_id in run_ids), key=lambda chain: (chain.time, chain.run_id))
     names = [name for chain in arrived for name in (*chain.attempts, *chain.results.values())]
     if names:
         foreign.record_received(git, foreign.unknown_ids(git, names), datetime.now(timezone.utc))
@@ -152,11 +152,11 @@ def record_arrival(git: Git, chains: Sequence[Chain], runs: Collection[str]) -> 
 
 def sound_chains(inspector: Inspector, names: Mapping[str, str], refused: dict[str, str]) -> Iterator[Chain]:
     """Yields the chains of the refs that are runs; puts the reasons of the others into `refused`."""
-    for run, tip in names.items():
+    for run_id, tip in names.items():
         try:
-            yield inspector.chain(run, tip)
+            yield inspector.chain(run_id, tip)
         except BadRun as error:
-            refused[run] = error.message
+            refused[run_id] = error.message
 
 
 def decide_incoming(git: Git, inspector: Inspector, chain: Chain, ours: str | None, received: Received) -> RefEdit | None:
@@ -164,22 +164,22 @@ def decide_incoming(git: Git, inspector: Inspector, chain: Chain, ours: str | No
 
     `ours` is the run's tip here, or None. Diverged runs are only recorded.
     """
-    run = chain.run
+    run_id = chain.run_id
     if ours is None:
-        received.fresh.append(run)
-        return RefEdit(run_ref(run), chain.tip, None, "fetch run")
+        received.fresh.append(run_id)
+        return RefEdit(run_ref(run_id), chain.tip, None, "fetch run")
     # a moved ref would keep the running attempt from recording its result
-    if is_live(git.state, run):
-        received.running.append(run)
+    if is_live(git.state, run_id):
+        received.running.append(run_id)
     elif ours in chain.commits:
-        received.forward.append(run)
-        return RefEdit(run_ref(run), chain.tip, ours, "fetch run")
+        received.forward.append(run_id)
+        return RefEdit(run_ref(run_id), chain.tip, ours, "fetch run")
     else:
         try:
-            return decide_changed(git, inspector.chain(run, ours), chain, received)
+            return decide_changed(git, inspector.chain(run_id, ours), chain, received)
         except (BadRun, StaleRun) as error:
             what = "the run on this machine cannot be read: " if isinstance(error, BadRun) else ""
-            received.refused[run] = what + error.message
+            received.refused[run_id] = what + error.message
     return None
 
 
@@ -189,22 +189,22 @@ def decide_changed(git: Git, mine: Chain, theirs: Chain, received: Received) -> 
     An attempt has one result. A result made or trusted here replaces one that is neither, which moves to the trash. Any
     other rival is refused, whatever its date.
     """
-    run = theirs.run
+    run_id = theirs.run_id
     rivals = {attempt for attempt, result in mine.results.items() if theirs.results.get(attempt, result) != result}
     if not rivals:
-        (received.ahead if theirs.tip in mine.commits else received.diverged).append(run)
+        (received.ahead if theirs.tip in mine.commits else received.diverged).append(run_id)
         return None
     if all(is_trusted_commit(git, theirs.results[attempt]) for attempt in rivals) and not any(
         is_trusted_commit(git, mine.results[attempt]) for attempt in rivals
     ):
         # to the trash, which removes the ref: so the edit below expects none
-        delete_runs(git, {run: mine.tip})
-        received.fresh.append(run)
-        return RefEdit(run_ref(run), theirs.tip, None, "fetch run")
+        delete_runs(git, {run_id: mine.tip})
+        received.fresh.append(run_id)
+        return RefEdit(run_ref(run_id), theirs.tip, None, "fetch run")
     attempt = next(attempt for attempt in mine.attempts if attempt in rivals)
-    received.refused[run] = (
+    received.refused[run_id] = (
         f"its attempt {short_id(attempt)} has another result there ({short_id(theirs.results[attempt])}) than here "
-        f"({short_id(mine.results[attempt])}). To take the other: git run rm {short_id(run)}, then fetch {short_id(run)}"
+        f"({short_id(mine.results[attempt])}). To take the other: git run rm {short_id(run_id)}, then fetch {short_id(run_id)}"
     )
     return None
 
@@ -213,11 +213,11 @@ def merge_diverged(
     git: Git, inspector: Inspector, chains: Sequence[Chain], local_tips: Mapping[str, str], received: Received
 ) -> list[RefEdit]:
     """Merges the diverged runs and records them in `received`. Returns the ref moves."""
-    theirs = {chain.run: chain for chain in chains}
+    theirs = {chain.run_id: chain for chain in chains}
     edits = []
-    for run in received.diverged:
-        tip = sharing.merge.merge_chains(git, inspector.chain(run, local_tips[run]), theirs[run])
-        edits.append(RefEdit(run_ref(run), tip, local_tips[run], "merge run"))
+    for run_id in received.diverged:
+        tip = sharing.merge.merge_chains(git, inspector.chain(run_id, local_tips[run_id]), theirs[run_id])
+        edits.append(RefEdit(run_ref(run_id), tip, local_tips[run_id], "merge run"))
     received.merged += received.diverged
     received.diverged = []
     return edits

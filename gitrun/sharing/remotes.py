@@ -84,9 +84,9 @@ def remote_names(git: Git) -> list[str]:
     return list(dict.fromkeys(match[1] for match in matches if match))
 
 
-def is_remote(git: Git, word: str) -> bool:
-    """Returns whether a word is a remote: a configured name, a URL, `host:path`, or a path with `/`, `./` or `../` first."""
-    return word in remote_names(git) or (URL.match(word) is not None and not word.startswith("-"))
+def is_remote(git: Git, name: str) -> bool:
+    """Returns whether a name is a remote: a configured name, a URL, `host:path`, or a path with `/`, `./` or `../` first."""
+    return name in remote_names(git) or (URL.match(name) is not None and not name.startswith("-"))
 
 
 def default_remote(git: Git, *, push: bool = False) -> str:
@@ -143,8 +143,8 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, p
     """
     there = list_remote(git, remote, patterns)
     local_tips, heads = tips_of(git, there.tips), archive_heads(git)
-    fresh = [run for run, tip in there.tips.items() if local_tips.get(run) != tip]
-    is_complete = all(pattern != "*" and any(fnmatchcase(run, pattern) for run in there.tips) for pattern in patterns)
+    fresh = [run_id for run_id, tip in there.tips.items() if local_tips.get(run_id) != tip]
+    is_complete = all(pattern != "*" and any(fnmatchcase(run_id, pattern) for run_id in there.tips) for pattern in patterns)
     archives = {} if is_complete else {writer: head for writer, head in there.archives.items() if heads.get(writer) != head}
     if fresh or archives:
         specs = [f"{RUNS}{name}:{prefix}{name}" for name in (fresh if len(fresh) <= FEW else patterns)]
@@ -155,50 +155,50 @@ def fetch_tips(git: Git, remote: str, patterns: Sequence[str], prefix: str, *, p
         fetched = git.run_remote(*words, progress=progress)
         if fetched.status:
             raise GitFailed(*failure_text(fetched, f"cannot fetch from {remote}"))
-        pin_commits(git, [*(there.tips[run] for run in fresh), *archives.values()], prefix)
+        pin_commits(git, [*(there.tips[run_id] for run_id in fresh), *archives.values()], prefix)
     return replace(there, archives={} if is_complete else there.archives)
 
 
-def fetch_named(git: Git, remote: str, runs: Sequence[str], prefix: str) -> dict[str, str] | None:
+def fetch_named(git: Git, remote: str, run_ids: Sequence[str], prefix: str) -> dict[str, str] | None:
     """Fetches runs by their full ids into refs below `prefix`, in one conversation. Returns id -> tip.
 
     Returns None if that is not possible, for example because the remote lacks one of them.
     """
-    specs = [f"{RUNS}{run}:{prefix}{run}" for run in runs]
-    known = name_archived_runs(git, runs, prefix)
+    specs = [f"{RUNS}{run_id}:{prefix}{run_id}" for run_id in run_ids]
+    known = name_archived_runs(git, run_ids, prefix)
     words = ("-c", "core.logAllRefUpdates=false", "fetch", *FETCH_TO_REFS, *known, "--", remote, *specs)
     if git.run_remote(*words, progress=False).status:
         return None
     sync_tables(git, git.common_dir / "reftable")
-    remote_tips = {run: tip for run in runs if (tip := read_ref(git, prefix + run))}
-    return remote_tips if len(remote_tips) == len(runs) else None
+    remote_tips = {run_id: tip for run_id in run_ids if (tip := read_ref(git, prefix + run_id))}
+    return remote_tips if len(remote_tips) == len(run_ids) else None
 
 
-def name_archived_runs(git: Git, runs: Collection[str], prefix: str) -> tuple[str, ...]:
+def name_archived_runs(git: Git, run_ids: Collection[str], prefix: str) -> tuple[str, ...]:
     """Gives refs below `prefix` to those of the runs that are archived. Returns options for git fetch, to tell the remote.
 
     Without either, git looks on both sides for the archived state of a run in all that its archive has, newest run first.
     """
     heads = archive_heads(git)
-    archived = archived_tips_of(git, heads, runs) if heads else {}
+    archived = archived_tips_of(git, heads, run_ids) if heads else {}
     passed_over = {*refs_of_runs(git, archived), *missing_objects(git, archived.values())}
-    tips = {run: tip for run, tip in archived.items() if passed_over.isdisjoint((run, tip))}
+    tips = {run_id: tip for run_id, tip in archived.items() if passed_over.isdisjoint((run_id, tip))}
     if not tips:
         return ()
-    ref_store(git).apply([RefEdit(f"{prefix}known/{run}", tip, None, "fetch") for run, tip in tips.items()])
+    ref_store(git).apply([RefEdit(f"{prefix}known/{run_id}", tip, None, "fetch") for run_id, tip in tips.items()])
     # the remote learns of no other commits, so tips of branches are named too: runs are based on them
     words = ("for-each-ref", f"--count={FEW}", "--sort=-committerdate", "--format=%(objectname)", "refs/heads", "refs/remotes")
     return tuple(f"--negotiation-tip={tip}" for tip in (*tips.values(), *git.run(*words).decode().split()))
 
 
-def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
+def list_tips(git: Git, remote: str, run_ids: Sequence[str]) -> dict[str, str]:
     """Returns those of the runs that every push URL of the remote has, as id -> tip. Raises GitFailed."""
-    patterns = [run_ref(run) for run in runs] if len(runs) <= FEW else [f"{RUNS}*"]
+    patterns = [run_ref(run_id) for run_id in run_ids] if len(run_ids) <= FEW else [f"{RUNS}*"]
     tips_found = []
-    for place in push_places(git, remote):
-        answer = git.run_remote("ls-remote", "--quiet", "--refs", "--", place, *patterns, progress=False)
+    for target in push_targets(git, remote):
+        answer = git.run_remote("ls-remote", "--quiet", "--refs", "--", target, *patterns, progress=False)
         if answer.status:
-            raise GitFailed(*failure_text(answer, f"cannot ask {place}"))
+            raise GitFailed(*failure_text(answer, f"cannot ask {target}"))
         lines = (line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines())
         tips_found.append({(line[1].removeprefix(RUNS), line[0]) for line in lines if line[-1].startswith(RUNS)})
     # with several push URLs, only what all of them have counts
@@ -208,8 +208,8 @@ def list_tips(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
 def published_refs(git: Git, remote: str) -> dict[str, str]:
     """Returns the refs that every push URL of the remote has: ref -> object. Raises GitFailed."""
     refs = []
-    for place in push_places(git, remote):
-        answer = git.run_remote("ls-remote", "--quiet", "--", place, progress=False)
+    for target in push_targets(git, remote):
+        answer = git.run_remote("ls-remote", "--quiet", "--", target, progress=False)
         if answer.status:
             raise GitFailed(*failure_text(answer, f"cannot push to {remote}"))
         lines = (line.split("\t") for line in answer.data.decode(errors="surrogateescape").splitlines())
@@ -217,8 +217,8 @@ def published_refs(git: Git, remote: str) -> dict[str, str]:
     return dict(set.intersection(*refs))
 
 
-def push_places(git: Git, remote: str) -> list[str]:
-    """Returns the places that pushes go to: the remote's name, or its push URLs if they differ from the fetch URLs."""
+def push_targets(git: Git, remote: str) -> list[str]:
+    """Returns the targets of pushes: the remote's name, or its push URLs if they differ from the fetch URLs."""
     # ls-remote asks the fetch URL, even if pushes go elsewhere
     fetched, pushed = (git.attempt("remote", "get-url", *to, "--all", remote).stdout for to in ((), ("--push",)))
     return [remote] if fetched == pushed else pushed.decode(errors="surrogateescape").splitlines()
@@ -263,27 +263,27 @@ def push_tips(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool)
                 rounds = [dict(pairs[:half]), dict(pairs[half:]), *rounds]
                 continue
             alone += 1
-            pushed = add_outcomes(pushed, Pushed(rejected=tuple((run, TOO_LARGE) for run in some)))
+            pushed = add_outcomes(pushed, Pushed(rejected=tuple((run_id, TOO_LARGE) for run_id in some)))
     return pushed
 
 
 def push_round(git: Git, remote: str, runs: Mapping[str, str], *, progress: bool, is_all: bool) -> Pushed:
     """Pushes these runs at once. `is_all` means that they are all runs here. Raises GitFailed, TooLarge."""
     if len(runs) <= FEW:
-        return push_refs(git, remote, [f"{tip}:{run_ref(run)}" for run, tip in runs.items()], runs, progress=progress)
+        return push_refs(git, remote, [f"{tip}:{run_ref(run_id)}" for run_id, tip in runs.items()], runs, progress=progress)
     # all runs can be pushed from their own refs, by one pattern and without a temporary ref for each
-    if is_all and all(is_id(run) and is_id(tip) for run, tip in runs.items()):
+    if is_all and all(is_id(run_id) and is_id(tip) for run_id, tip in runs.items()):
         return push_refs(git, remote, [f"{RUNS}*:{RUNS}*"], runs, progress=progress)
     # one pattern for the refs below a prefix: git's time grows with the square of the number of refspecs
     with open_quarantine(git, OUTBOX) as prefix:
-        ref_store(git).apply([RefEdit(prefix + run, tip, None, "push") for run, tip in runs.items()])
+        ref_store(git).apply([RefEdit(prefix + run_id, tip, None, "push") for run_id, tip in runs.items()])
         return push_refs(git, remote, [f"{prefix}*:{RUNS}*"], runs, progress=progress)
 
 
 def has_archived_state(git: Git, runs: Mapping[str, str]) -> bool:
     """Returns whether one of the runs (id -> tip) goes on from a state that is in an archive."""
     heads = archive_heads(git)
-    return bool(heads) and any(runs[run] != tip for run, tip in archived_tips_of(git, heads, runs).items())
+    return bool(heads) and any(runs[run_id] != tip for run_id, tip in archived_tips_of(git, heads, runs).items())
 
 
 def add_outcomes(one: Pushed, two: Pushed) -> Pushed:
@@ -303,18 +303,18 @@ def push_refs(git: Git, remote: str, specs: Sequence[str], runs: Mapping[str, st
     if negotiation and answer.status and b"missing necessary objects" in answer.data:
         answer = git.run_remote(*mirror_off(git, remote), *words, progress=progress)
     lines = list(parse_porcelain(answer.data))
-    if answer.status and not any(
-        flag == "!" for flag, _, _ in lines
-    ):  # with several URLs, one may fail without any status line
+    # with several URLs, one may fail without any status line
+    if answer.status and not any(flag == "!" for flag, _, _ in lines):
         failed = TooLarge if re.search(r"\bHTTP 413\b|error: 413\b", answer.reason) else GitFailed
         raise failed(*failure_text(answer, f"cannot push to {remote}"))
-    refused = {run: refusals_of_hook(answer).get(run, reason) for flag, run, reason in lines if flag == "!"}
+    reasons = refusals_of_hook(answer)
+    refused = {run_id: reasons.get(run_id, reason) for flag, run_id, reason in lines if flag == "!"}
     # if another client pushes the same tip at the same time, ours is refused although the ref is right
     there = list_tips(git, remote, list(refused)) if refused else {}
-    rejected = {run: explain_refusal(reason) for run, reason in refused.items() if there.get(run) != runs[run]}
+    rejected = {run_id: explain_refusal(reason) for run_id, reason in refused.items() if there.get(run_id) != runs[run_id]}
     # with several push URLs git reports a run once for each
-    fresh = dict.fromkeys(run for flag, run, _ in lines if flag == "*" and run not in rejected)
-    forward = dict.fromkeys(run for flag, run, _ in lines if flag == " " and run not in {*fresh, *rejected})
+    fresh = dict.fromkeys(run_id for flag, run_id, _ in lines if flag == "*" and run_id not in rejected)
+    forward = dict.fromkeys(run_id for flag, run_id, _ in lines if flag == " " and run_id not in {*fresh, *rejected})
     same = len(runs) - len(fresh) - len(forward) - len(rejected)
     return Pushed(tuple(fresh), tuple(forward), same, tuple(rejected.items()), said_by_hooks(answer) if rejected else ())
 
@@ -322,45 +322,45 @@ def push_refs(git: Git, remote: str, specs: Sequence[str], runs: Mapping[str, st
 def delete_on_remote(git: Git, remote: str, runs: Mapping[str, str]) -> Pushed:
     """Deletes the runs (id -> expected tip) on the remote. Raises GitFailed."""
     # without a lease git deletes the ref wherever it points
-    leases = [f"--force-with-lease={run_ref(run)}:{tip}" for run, tip in runs.items()]
-    specs = [f":{run_ref(run)}" for run in runs]
+    leases = [f"--force-with-lease={run_ref(run_id)}:{tip}" for run_id, tip in runs.items()]
+    specs = [f":{run_ref(run_id)}" for run_id in runs]
     words = (*mirror_off(git, remote), "push", *PUSH, *leases)
     answer = git.run_remote(*words, "--", remote, *specs, progress=False)
-    if refusals_of_hook(
-        answer
-    ):  # our server hook requires this option; other servers may not support options, so it is sent second
+    # our server hook requires this option; other servers may not support options, so it is sent second
+    if refusals_of_hook(answer):
         again = git.run_remote(*words, "--push-option=gitrun.delete", "--", remote, *specs, progress=False)
         answer = again if again.data else answer
     lines = list(parse_porcelain(answer.data))
     if answer.status and not lines:
         raise GitFailed(*failure_text(answer, f"cannot delete on {remote}"))
-    rejected = {run: explain_refusal(refusals_of_hook(answer).get(run, reason)) for flag, run, reason in lines if flag == "!"}
+    reasons = refusals_of_hook(answer)
+    rejected = {run_id: explain_refusal(reasons.get(run_id, reason)) for flag, run_id, reason in lines if flag == "!"}
     # git says the same of a ref that is not there
-    stale = [run for run, reason in rejected.items() if reason == REASONS["stale info"]]
+    stale = [run_id for run_id, reason in rejected.items() if reason == REASONS["stale info"]]
     rejected |= reasons_without_ref(git, remote, stale) if stale else {}
-    deleted = tuple(run for flag, run, _ in lines if flag == "-")
+    deleted = tuple(run_id for flag, run_id, _ in lines if flag == "-")
     return Pushed(forward=deleted, rejected=tuple(rejected.items()), messages=said_by_hooks(answer))
 
 
-def reasons_without_ref(git: Git, remote: str, runs: Sequence[str]) -> dict[str, str]:
+def reasons_without_ref(git: Git, remote: str, run_ids: Sequence[str]) -> dict[str, str]:
     """Returns why those of the runs that have no refs on the remote cannot be deleted there: id -> reason. Raises GitFailed."""
-    there, heads = list_remote(git, remote, runs), archive_heads(git)
-    archived = archived_tips_of(git, heads, runs) if there.archives else {}
+    there, heads = list_remote(git, remote, run_ids), archive_heads(git)
+    archived = archived_tips_of(git, heads, run_ids) if there.archives else {}
     own = own_writers(git).get(PUBLIC, "")
-    mine = archived_tips_of(git, heads, runs, own) if own in there.archives else {}
+    mine = archived_tips_of(git, heads, run_ids, own) if own in there.archives else {}
     reasons: dict[str, str] = {}
-    for run in runs:
-        if run in there.tips:
+    for run_id in run_ids:
+        if run_id in there.tips:
             continue
-        name = short_id(run)
-        if run in mine:
-            reasons[run] = (
+        name = short_id(run_id)
+        if run_id in mine:
+            reasons[run_id] = (
                 f"it is in an archive there. To delete it: git run rm {name}, git run purge {name}, then git run push"
             )
-        elif run in archived:
-            reasons[run] = "it is in an archive there, which only the repository that wrote it can change"
+        elif run_id in archived:
+            reasons[run_id] = "it is in an archive there, which only the repository that wrote it can change"
         else:
-            reasons[run] = REASONS["remote ref does not exist"]
+            reasons[run_id] = REASONS["remote ref does not exist"]
     return reasons
 
 
@@ -450,7 +450,7 @@ def push_lfs_objects(git: Git, remote: str, runs: Mapping[str, str]) -> None:
         some = list(runs)[start : start + 100]
         refs = refs_of_runs(git, some)
         # an archived run has no ref
-        names = [run_ref(run) if run in refs else runs[run] for run in some]
+        names = [run_ref(run_id) if run_id in refs else runs[run_id] for run_id in some]
         answer = git.run_remote("lfs", "push", remote, *names, progress=False)
         if answer.status:
             raise RemoteFailed(

@@ -107,29 +107,29 @@ class BufferedReader:
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = b""
-        self._place = 0
+        self._position = 0
 
     def line(self) -> bytes | None:
         """Returns the next line without its end; None at the end of input."""
         # an offset, because slicing after each line would copy the rest of the piece every time
-        while (end := self._rest.find(b"\n", self._place)) < 0:
+        while (end := self._rest.find(b"\n", self._position)) < 0:
             piece = next(self._pieces, b"")
             if not piece:
                 return None
-            self._rest, self._place = self._rest[self._place :] + piece, 0
-        line = self._rest[self._place : end]
-        self._place = end + 1
+            self._rest, self._position = self._rest[self._position :] + piece, 0
+        line = self._rest[self._position : end]
+        self._position = end + 1
         return line
 
     def content(self, size: int) -> Iterator[bytes]:
         """Yields the next `size` bytes in pieces."""
         while size:
-            piece = self._rest[self._place : self._place + size]
+            piece = self._rest[self._position : self._position + size]
             if piece:
-                self._place += len(piece)
+                self._position += len(piece)
                 size -= len(piece)
                 yield piece
                 continue
-            self._rest, self._place = next(self._pieces, b""), 0
+            self._rest, self._position = next(self._pieces, b""), 0
             if not self._rest:
                 return

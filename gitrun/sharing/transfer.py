@@ -14,7 +14,7 @@ from gitrun.model.run import OUTBOX, RUNS, TRASH, Run, is_id, run_ref, short_id
 from gitrun.model.run_names import parse_id_prefix
 from gitrun.model.submodules import outermost_modules
 from gitrun.sharing import incoming_archives, outgoing_archives, quarantine, remotes, secret_scan
-from gitrun.sharing.quarantine import FetchWish
+from gitrun.sharing.quarantine import IncomingRules
 from gitrun.sharing.remotes import Pushed
 from gitrun.store import trust
 from gitrun.store.archives import PUBLIC, own_writers
@@ -63,32 +63,32 @@ class Sharing:
     def __init__(self, git: Git, settings: Settings) -> None:
         self._git, self._settings = git, settings
 
-    def fetch(self, remote: str, order: FetchRequest) -> Received:
+    def fetch(self, remote: str, request: FetchRequest) -> Received:
         """Fetches runs from a remote, or from a bundle at a path. Raises GitFailed, UnknownRun."""
         git = self._git
-        patterns = [f"{parse_id_prefix(name)}*" for name in order.names] or ["*"]
+        patterns = [f"{parse_id_prefix(name)}*" for name in request.names] or ["*"]
         # quarantine: fetched refs stay under a private prefix until their runs are checked
         with quarantine.open_quarantine(git) as prefix:
             named = None
-            if 0 < len(order.names) <= remotes.FEW and all(map(is_id, order.names)) and not order.progress:
-                named = remotes.fetch_named(git, remote, order.names, prefix)
+            if 0 < len(request.names) <= remotes.FEW and all(map(is_id, request.names)) and not request.progress:
+                named = remotes.fetch_named(git, remote, request.names, prefix)
             if named is None:
-                listing = remotes.fetch_tips(git, remote, patterns, prefix, progress=order.progress)
+                listing = remotes.fetch_tips(git, remote, patterns, prefix, progress=request.progress)
             else:
                 listing = remotes.RemoteRuns(named, {})
             received = quarantine.Received()
-            is_plain = not order.names and not order.pick
-            archives = self._archives(listing, received, is_plain=is_plain, merge=order.merge)
+            is_plain = not request.names and not request.pick
+            archives = self._archives(listing, received, is_plain=is_plain, merge=request.merge)
             there = dict(listing.tips)
             if not is_plain:
                 # of an archive, some runs are received as if they had refs there
-                archived = {run: tip for archive in archives for run, tip in archive.tips.items()}
-                there = {run: tip for run, tip in archived.items() if matches_any(run, patterns)} | there
-            names = find_ids(there, order.names, remote) if order.names and not order.lenient else frozenset[str]()
-            wish = FetchWish(names, self._keeping(order.pick) if order.pick else None, merge=order.merge)
-            quarantine.receive_runs(git, there, wish, received)
+                archived = {run_id: tip for archive in archives for run_id, tip in archive.tips.items()}
+                there = {run_id: tip for run_id, tip in archived.items() if matches_any(run_id, patterns)} | there
+            names = find_ids(there, request.names, remote) if request.names and not request.lenient else frozenset[str]()
+            rules = IncomingRules(names, self._keep_picked(request.pick) if request.pick else None, merge=request.merge)
+            quarantine.receive_runs(git, there, rules, received)
             for archive in archives if is_plain else ():
-                incoming_archives.receive_archive(git, archive, listing.tips.keys(), wish, received)
+                incoming_archives.receive_archive(git, archive, listing.tips.keys(), rules, received)
         # a bundle is no remote that keeps the runs
         if remote in remotes.remote_names(git):
             store.pushed.record_pushed(git, there.values())
@@ -104,10 +104,12 @@ class Sharing:
         known = here if is_plain and not merge else {}
         return incoming_archives.read_incoming(self._git, wanted, known, received) if wanted else []
 
-    def _keeping(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
+    def _keep_picked(self, pick: Pick) -> Callable[[Sequence[Chain]], Collection[str]]:
+        """Returns a function that reads incoming runs and returns the ids of those that `pick` selects."""
+
         def keep(chains: Sequence[Chain]) -> Collection[str]:
             with local_reader(self._git) as reader:
-                arrived = read_runs(self._git, reader, {chain.run: chain.tip for chain in chains}, frozenset())
+                arrived = read_runs(self._git, reader, {chain.run_id: chain.tip for chain in chains}, frozenset())
             return pick([run for run in arrived if isinstance(run, Run)])
 
         return keep
@@ -117,7 +119,7 @@ class Sharing:
         local_tips = tips(self._git)
         live = live_runs(self._git.state)
         # other programs may have put refs there
-        return {run: tip for run, tip in local_tips.items() if is_id(run) and is_id(tip) and run not in live}
+        return {run_id: tip for run_id, tip in local_tips.items() if is_id(run_id) and is_id(tip) and run_id not in live}
 
     def has_own_archive(self) -> bool:
         """Returns whether runs that were made here are in an archive."""
@@ -139,13 +141,13 @@ class Sharing:
         """Returns the refs of a remote: ref -> object. Raises GitFailed."""
         return remotes.published_refs(self._git, remote)
 
-    def published(self, remote: str, runs: Iterable[str]) -> frozenset[str]:
+    def published(self, remote: str, run_ids: Iterable[str]) -> frozenset[str]:
         """Returns the commits that a remote has, as `commits_there` does. Raises GitFailed."""
-        return self.commits_there(self.published_refs(remote), runs)
+        return self.commits_there(self.published_refs(remote), run_ids)
 
-    def commits_there(self, refs: Mapping[str, str], runs: Iterable[str]) -> frozenset[str]:
+    def commits_there(self, refs: Mapping[str, str], run_ids: Iterable[str]) -> frozenset[str]:
         """Returns what the refs (ref -> object) of a remote point to, and the states of these runs that archives there list."""
-        return frozenset(refs.values()) | outgoing_archives.archived_there(self._git, runs, refs)
+        return frozenset(refs.values()) | outgoing_archives.archived_there(self._git, run_ids, refs)
 
     def unpublished(self, runs: Mapping[str, str], there: Collection[str]) -> list[str]:
         """Returns the user's commits below the runs that `there` lacks: short id and subject, newest first."""
@@ -172,7 +174,7 @@ class Sharing:
         tips = [*runs.values(), *([f"^{without}"] if without else [])]
         return secret_scan.scan_for_secrets(self._git, tips, self._settings.secrets, ("--remotes",))
 
-    def held_back(self, runs: Iterable[str]) -> dict[str, str]:
+    def held_back(self, run_ids: Iterable[str]) -> dict[str, str]:
         """Returns the runs that must not be pushed: id -> path of a submodule whose files the run recorded.
 
         Code of another repository leaves only with `gitrun.pushSubmodules`, or if the caller does not ask here.
@@ -182,12 +184,12 @@ class Sharing:
         with store.index.Index(self._git) as index, Objects(self._git) as objects:
             # most runs have one attempt, which the index has
             attempts = (
-                (run.id, one)
-                for run in index.get_many(list(runs), MAY_HAVE_MODULES)
-                for one in ((run.attempt,) if run.attempt.id == run.id else read_attempts(self._git, objects, run))
+                (run.id, attempt)
+                for run in index.get_many(list(run_ids), MAY_HAVE_MODULES)
+                for attempt in ((run.attempt,) if run.attempt.id == run.id else read_attempts(self._git, objects, run))
             )
-            secrets = ((run, one) for run, one in attempts if one.content)
-            return {run: next(iter(outermost_modules(attempt.submodules)), "?") for run, attempt in secrets}
+            with_modules = ((run_id, attempt) for run_id, attempt in attempts if attempt.content)
+            return {run_id: next(iter(outermost_modules(attempt.submodules)), "?") for run_id, attempt in with_modules}
 
     def push(self, remote: str, runs: Mapping[str, str], *, progress: bool = False, archive: bool = False) -> Pushed:
         """Pushes the runs (id -> tip) and their git-lfs files. Raises GitFailed.
@@ -200,20 +202,20 @@ class Sharing:
         remotes.push_lfs_objects(self._git, remote, runs)
         archived = outgoing_archives.push_archive(self._git, remote, runs, progress=progress, is_whole=archive)
         sent = {*archived.fresh, *archived.same}
-        rest = {run: tip for run, tip in runs.items() if run not in sent}
+        rest = {run_id: tip for run_id, tip in runs.items() if run_id not in sent}
         pushed = remotes.push_tips(self._git, remote, rest, progress=progress)
-        rejected = {run for run, _ in pushed.rejected}
-        store.pushed.record_pushed(self._git, (tip for run, tip in runs.items() if run not in rejected))
+        rejected = {run_id for run_id, _ in pushed.rejected}
+        store.pushed.record_pushed(self._git, (tip for run_id, tip in runs.items() if run_id not in rejected))
         return replace(pushed, fresh=(*archived.fresh, *pushed.fresh), same=pushed.same + len(archived.same))
 
     def count_unpushed(self) -> int:
         """Returns the number of ended runs that no remote has, as far as gitrun knows; 0 without a remote."""
         return store.pushed.count_unpushed(self._git) if remotes.remote_names(self._git) else 0
 
-    def left_behind(self, runs: Collection[str]) -> list[tuple[str, File]]:
+    def left_behind(self, run_ids: Collection[str]) -> list[tuple[str, File]]:
         """Returns the files of these runs that only exist beside the repository, each with the id of its run."""
         with Index(self._git) as index:
-            runs_here = [run for run in map(index.get, runs) if isinstance(run, Run)]
+            runs_here = [run for run in map(index.get, run_ids) if isinstance(run, Run)]
         return store.kept_files.unsent_files(self._git, runs_here)
 
     def delete(self, remote: str, runs: Mapping[str, str]) -> Pushed:
@@ -224,21 +226,21 @@ class Sharing:
         """Returns the runs, here or in the trash, that these id prefixes name: id -> tip. Raises UnknownRun."""
         # the right side wins: a run in both places still exists
         there = tips(self._git, TRASH) | tips(self._git)
-        return {run: there[run] for run in sorted(find_ids(there, names, "this repository"))}
+        return {run_id: there[run_id] for run_id in sorted(find_ids(there, names, "this repository"))}
 
-    def is_here(self, run: str) -> bool:
+    def is_here(self, run_id: str) -> bool:
         """Returns whether this repository has the run, not in the trash."""
-        return tip_of(self._git, run) is not None
+        return tip_of(self._git, run_id) is not None
 
     def export(self, runs: Mapping[str, str], file: Path, without: str | None = None) -> None:
         """Writes a bundle of the runs and their history, except what `without` has. Raises GitFailed."""
         with quarantine.open_quarantine(self._git, OUTBOX) as prefix:
             refs = refs_of_runs(self._git, runs)
-            archived = {run: tip for run, tip in runs.items() if run not in refs}
+            archived = {run_id: tip for run_id, tip in runs.items() if run_id not in refs}
             # git writes refs into a bundle, and archived runs have none
-            ref_store(self._git).apply([RefEdit(prefix + run, tip, None, "export") for run, tip in archived.items()])
+            ref_store(self._git).apply([RefEdit(prefix + run_id, tip, None, "export") for run_id, tip in archived.items()])
             # refs go over stdin, because a command line has a limited length
-            names = [prefix + run if run in archived else run_ref(run) for run in runs]
+            names = [prefix + run_id if run_id in archived else run_ref(run_id) for run_id in runs]
             stdin = "".join(f"{name}\n" for name in names) + (f"^{without}\n" if without else "")
             target = file.with_name(f"{file.name}.gitrun") if archived else file
             result = self._git.attempt("bundle", "create", "--quiet", str(target), "--stdin", stdin=stdin.encode())
@@ -247,12 +249,12 @@ class Sharing:
         if archived:
             rename_bundled_refs(target, file, prefix)
 
-    def import_(self, file: Path, order: FetchRequest) -> Received:
+    def import_(self, file: Path, request: FetchRequest) -> Received:
         """Fetches runs from a bundle. Raises GitFailed, UsageError."""
         if not file.is_file():
             raise UsageError(f"no file '{file}'", "To write one: git run export RUNS FILE")
         # git could take a relative name without a slash for a remote of that name
-        return self.fetch(str(file.absolute()), order)
+        return self.fetch(str(file.absolute()), request)
 
     def trust(self, names: Sequence[str], *, back: bool = False) -> None:
         """Trusts attempts (ids) and keys (fingerprints), or revokes that trust if `back` is set."""
@@ -301,9 +303,9 @@ class Sharing:
         """Returns the remote that git uses by default. Raises UsageError."""
         return remotes.default_remote(self._git, push=push)
 
-    def is_remote(self, word: str) -> bool:
-        """Returns whether a word names a remote, not a run."""
-        return remotes.is_remote(self._git, word)
+    def is_remote(self, name: str) -> bool:
+        """Returns whether a name is that of a remote, not of a run."""
+        return remotes.is_remote(self._git, name)
 
 
 def rename_bundled_refs(bundle: Path, file: Path, prefix: str) -> None:
@@ -322,16 +324,16 @@ def rename_bundled_refs(bundle: Path, file: Path, prefix: str) -> None:
         bundle.unlink(missing_ok=True)
 
 
-def matches_any(run: str, patterns: Sequence[str]) -> bool:
+def matches_any(run_id: str, patterns: Sequence[str]) -> bool:
     """Returns whether the id matches one of the patterns (`*`, `3fa2*`)."""
-    return any(run.startswith(pattern[:-1]) for pattern in patterns)
+    return any(run_id.startswith(pattern[:-1]) for pattern in patterns)
 
 
 def find_ids(there: Mapping[str, str], names: Sequence[str], remote: str) -> frozenset[str]:
     """Returns the ids that the prefixes name. Raises UnknownRun if one matches no run or several."""
     matches = set()
     for name in names:
-        ids = [run for run in there if run.startswith(parse_id_prefix(name))]
+        ids = [run_id for run_id in there if run_id.startswith(parse_id_prefix(name))]
         if not ids:
             raise UnknownRun(f"{remote} has no run '{name}'")
         if len(ids) > 1:

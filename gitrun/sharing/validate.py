@@ -60,7 +60,7 @@ class Chain:
     `results` maps attempts to their results. `time` is the commit time of the newest attempt.
     """
 
-    run: str
+    run_id: str
     tip: str
     commits: tuple[str, ...]
     attempts: tuple[str, ...]
@@ -117,9 +117,9 @@ class Inspector:
         self._shapes: dict[bytes, Shape] = {}
         self._read: dict[str, Tree] = {}
 
-    def chain(self, run: str, tip: str) -> Chain:
+    def chain(self, run_id: str, tip: str) -> Chain:
         """Returns the commits of the run with this tip, all checked. Raises BadRun with the reason if one is unsound."""
-        if reason := reason_not_a_run(run, tip):
+        if reason := reason_not_a_run(run_id, tip):
             raise BadRun(reason)
         commits: dict[str, Commit] = {}
         front = [tip]
@@ -132,25 +132,25 @@ class Inspector:
             commit = self.commit(name)
             commits[name] = commit
             self.check(commit)
-            front += own_parents(name, commit.kind, commit.parents, run)
-            if commit.kind == "attempt" and (len(commit.parents) > 1 if name == run else not commit.parents):
+            front += own_parents(name, commit.kind, commit.parents, run_id)
+            if commit.kind == "attempt" and (len(commit.parents) > 1 if name == run_id else not commit.parents):
                 raise BadRun("its name is not the id of its first attempt")
-        if run not in commits:
+        if run_id not in commits:
             raise BadRun("its name is not the id of its first attempt")
         # a second pass: commits are read before their parents, with which they are compared
         for commit in commits.values():
             self.compare(commit, commits)
             if commit.kind == "attempt":
-                self.prove_carried(commit, None if commit.id == run else commits[commit.parents[-1]])
-        self.measure_bases(commits, run)
+                self.prove_carried(commit, None if commit.id == run_id else commits[commit.parents[-1]])
+        self.measure_bases(commits, run_id)
         attempts = {name: commit for name, commit in commits.items() if commit.kind == "attempt"}
         newest = max(commit.time for commit in attempts.values())
-        return Chain(run, tip, tuple(commits), tuple(attempts), results_by_attempt(commits), newest)
+        return Chain(run_id, tip, tuple(commits), tuple(attempts), results_by_attempt(commits), newest)
 
-    def measure_bases(self, commits: Mapping[str, Commit], run: str) -> None:
+    def measure_bases(self, commits: Mapping[str, Commit], run_id: str) -> None:
         """Raises BadRun if the tree of a base commit that exists here would unfold to too many files."""
         for commit in commits.values():
-            before = own_parents(commit.id, commit.kind, commit.parents, run)
+            before = own_parents(commit.id, commit.kind, commit.parents, run_id)
             for base in (parent for parent in commit.parents if parent not in before):
                 if base not in self._bases and (tree := tree_id_of(self._reader, base)):
                     self._measurer.require_small(tree)

@@ -48,7 +48,7 @@ class Report:
     """
 
     findings: tuple[Diagnostic, ...]
-    mended: tuple[Diagnostic, ...] = ()
+    repaired: tuple[Diagnostic, ...] = ()
     runs: int = 0
     notes: tuple[str, ...] = ()
     passed_over: int = 0
@@ -60,7 +60,7 @@ def examine(session: Session, expire: float | None, remote: str | None = None, *
     Archived runs that the index holds as readable are read again only if `is_full` is set.
     """
     git, now = session.git, time.time()
-    # stale locks come first: cures run in this order, and git writes no ref that is locked
+    # stale locks come first: repairs are made in this order, and git writes no ref that is locked
     diagnostics = list(stale_locks.find_stale_locks(git, ref_lock_files(git)))
     version = git.run("version").decode()
     diagnostics += [*fsck.check_file_system(git), *check_version(version), *check_settings(git.config)]
@@ -78,59 +78,59 @@ def examine(session: Session, expire: float | None, remote: str | None = None, *
 def repair(session: Session, expire: float | None, remote: str | None = None, *, is_full: bool = False) -> Report:
     """Repairs what can be repaired without loss. Returns the repaired faults and those left."""
     report = examine(session, expire, is_full=is_full)
-    mended: list[Diagnostic] = []
+    all_repaired: list[Diagnostic] = []
     for _ in range(ROUNDS):
-        tried = [finding for finding in report.findings if finding.cure]
+        tried = [finding for finding in report.findings if finding.repair]
         if not tried:
             break
-        # several findings can share one cure, which runs once
-        for cure in dict.fromkeys((one.cure, one.path) for one in tried):
-            # a fault whose cure fails is found again by the next examination
+        # several findings can share one repair, which is made once
+        for action in dict.fromkeys((one.repair, one.path) for one in tried):
+            # a fault whose repair fails is found again by the next examination
             with suppress(GitrunError, OSError):
-                apply_cure(session, *cure)
-        # without the remote, which is slow to ask and which no cure changes
+                apply_repair(session, *action)
+        # without the remote, which is slow to ask and which no repair changes
         before, report = report, examine(session, expire, is_full=is_full)
         repaired = [one for one in tried if one not in report.findings]
-        mended += repaired
+        all_repaired += repaired
         if not repaired and before.findings == report.findings:
             break
     remaining = (*report.findings, *(check_remote(session.git, remote) if remote else ()))
-    return Report(remaining, tuple(mended), report.runs, report.notes, report.passed_over)
+    return Report(remaining, tuple(all_repaired), report.runs, report.notes, report.passed_over)
 
 
-def apply_cure(session: Session, cure: str, target: str) -> None:
-    """Applies one cure. Raises GitrunError, OSError."""
+def apply_repair(session: Session, action: str, target: str) -> None:
+    """Makes one repair. Raises GitrunError, OSError."""
     git = session.git
-    if cure == "remove":
+    if action == "remove":
         # another process may have removed it
         Path(target).unlink(missing_ok=True)
-    elif cure == "erase":
+    elif action == "erase":
         gc.remove_path(Path(target))
-    elif cure == "set aside":
+    elif action == "set aside":
         set_aside(git, Path(target))
-    elif cure == "slot":
+    elif action == "slot":
         gc.remove_slot(git, Path(target))
-    elif cure == "hook":
+    elif action == "hook":
         Hooks(git).install(target)
     else:
-        apply_cure_to_runs(session, cure, target)
+        repair_runs(session, action, target)
 
 
-def apply_cure_to_runs(session: Session, cure: str, target: str) -> None:
-    """Applies a cure of refs or notes of runs. Raises GitrunError, OSError."""
+def repair_runs(session: Session, action: str, target: str) -> None:
+    """Makes a repair of refs or notes of runs. Raises GitrunError, OSError."""
     git = session.git
-    if cure == "recover":
+    if action == "recover":
         recover(session)
-    elif cure == "rewritten":
+    elif action == "rewritten":
         rewritten.rename_rewritten_run(git, target)
-    elif cure == "ref":
+    elif action == "ref":
         repair_ref(git, target, fsck.tip_in_index(git, target))
-    elif cure == "sweep":
+    elif action == "sweep":
         quarantine.remove_stale_quarantines(git)
         (git.state / "tokens" / target).unlink(missing_ok=True)
-    elif cure == "settle":
+    elif action == "settle":
         trash.finish_interrupted_moves(git)
-    elif cure == "notes":
+    elif action == "notes":
         with Index(git) as index:
             notes.rebuild_notes(git, index)
 
@@ -193,16 +193,16 @@ def is_slot_record(record: Path) -> bool:
 
 def check_leftovers(git: Git, now: float) -> Iterator[Diagnostic]:
     """Yields files in gitrun's directory that belong to no run and no running command."""
-    for pile in gc.temporary_leftovers(git, now):
-        yield Diagnostic("leftover", f"a killed command left tmp/{pile.path.name}", "git run gc", str(pile.path), "erase")
+    for garbage in gc.temporary_leftovers(git, now):
+        yield Diagnostic("leftover", f"a killed command left tmp/{garbage.path.name}", "git run gc", str(garbage.path), "erase")
     purged_runs = purged.purged_ids(git)
-    for pile in gc.orphaned_files(git):
-        words = f"files of run {short_id(pile.path.name)} are kept here, but the run does not exist"
+    for garbage in gc.orphaned_files(git):
+        words = f"files of run {short_id(garbage.path.name)} are kept here, but the run does not exist"
         # the user purged this run, so its files may go too
-        cure = "erase" if pile.path.name in purged_runs else ""
-        yield Diagnostic("files", words, "git run gc", str(pile.path), cure)
+        action = "erase" if garbage.path.name in purged_runs else ""
+        yield Diagnostic("files", words, "git run gc", str(garbage.path), action)
     for name in gc.names_in(git.state / LIVE):
-        # no cure: somebody may have put the file there
+        # no repair: somebody may have put the file there
         if not is_id(name):
             directory = git.state / LIVE / name
             yield Diagnostic(

@@ -80,12 +80,12 @@ def check_runs(git: Git, now: datetime, scope: Scope) -> tuple[list[Diagnostic],
 
 def check_refs(git: Git) -> Iterator[Diagnostic]:
     """Yields runs whose ref file is empty or malformed. Git cannot fetch while there is one."""
-    for run, path in sorted(damaged_refs(git).items()):
-        tip = tip_in_index(git, run)
+    for run_id, path in sorted(damaged_refs(git).items()):
+        tip = tip_in_index(git, run_id)
         where = f"it was at {short_id(tip)}" if tip else "its old position is unknown"
-        words = f"the ref of run {short_id(run)} is damaged, perhaps by a power cut; {where}"
-        hint = f"git update-ref {RUNS}{run} {tip}" if tip else f"rm {shell_word(path)}"
-        yield Diagnostic("broken-ref", words, hint, run, "ref")
+        words = f"the ref of run {short_id(run_id)} is damaged, perhaps by a power cut; {where}"
+        hint = f"git update-ref {RUNS}{run_id} {tip}" if tip else f"rm {shell_word(path)}"
+        yield Diagnostic("broken-ref", words, hint, run_id, "ref")
 
 
 def check_archives(git: Git) -> Iterator[Diagnostic]:
@@ -111,12 +111,12 @@ def head_faults(git: Git, heads: Mapping[str, str]) -> dict[str, str]:
     return faults
 
 
-def tip_in_index(git: Git, run: str) -> str:
+def tip_in_index(git: Git, run_id: str) -> str:
     """Returns the tip that the index last saw for the run, if that commit exists; else empty."""
     path = git.state / "index.sqlite"
     # mode=ro, because a plain connection would create a missing file
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as base:
-        for (tip,) in base.execute("SELECT tip FROM runs WHERE id = ?", (run,)):
+        for (tip,) in base.execute("SELECT tip FROM runs WHERE id = ?", (run_id,)):
             return tip if is_id(tip) and git.attempt("cat-file", "-e", f"{tip}^{{commit}}").returncode == 0 else ""
     return ""
 
@@ -197,19 +197,19 @@ def check_index(git: Git, scope: Scope, runs: Iterable[Run | BrokenRun]) -> Iter
 
 def rows_in_index(base: sqlite3.Connection, runs: frozenset[str] | None) -> list[tuple[str, str, str]]:
     """Returns id, tip and record of the readable runs in an index; of these runs, if given."""
-    question = "SELECT id, tip, record FROM runs WHERE broken IS NULL"
+    query = "SELECT id, tip, record FROM runs WHERE broken IS NULL"
     if runs is None:
-        return base.execute(question).fetchall()
-    asked = f"{question} AND id IN (SELECT value FROM json_each(?))"  # noqa: S608 - ours
-    return base.execute(asked, (json.dumps(sorted(runs)),)).fetchall()
+        return base.execute(query).fetchall()
+    query = f"{query} AND id IN (SELECT value FROM json_each(?))"  # noqa: S608 - ours
+    return base.execute(query, (json.dumps(sorted(runs)),)).fetchall()
 
 
 def check_live(git: Git) -> Iterator[Diagnostic]:
     """Yields the live records whose supervisor is dead."""
-    for run in recorded_runs(git.state):
-        if not is_live(git.state, run) and not is_still_supervised(git.state, run):
-            words = f"run {short_id(run)} was killed, and its outcome is not recorded yet"
-            yield Diagnostic("dead-run", words, "To record it: git run list", run, "recover")
+    for run_id in recorded_runs(git.state):
+        if not is_live(git.state, run_id) and not is_still_supervised(git.state, run_id):
+            words = f"run {short_id(run_id)} was killed, and its outcome is not recorded yet"
+            yield Diagnostic("dead-run", words, "To record it: git run list", run_id, "recover")
 
 
 def check_temporary_refs(git: Git) -> Iterator[Diagnostic]:
@@ -231,8 +231,12 @@ def check_trash(git: Git, before: float | None) -> Iterator[Diagnostic]:
     doubled = sorted(tips(git, TRASH).keys() - there.keys())
     if doubled:
         words = f"a killed deletion also left {name_some(doubled)} in the trash"
-        yield Diagnostic("trash", words, "The next git run rm or git run gc repairs it", cure="settle")
-    old = [run for run, at in trash.deletion_times(git).items() if run in there and before is not None and int(at) <= before]
+        yield Diagnostic("trash", words, "The next git run rm or git run gc repairs it", repair="settle")
+    old = [
+        run_id
+        for run_id, at in trash.deletion_times(git).items()
+        if run_id in there and before is not None and int(at) <= before
+    ]
     if old:
         yield Diagnostic(
             "expired", f"{name_some(old)} in the trash can be purged", "To purge: git run gc. To restore: git run restore"
@@ -263,14 +267,14 @@ def check_notes(git: Git, scope: Scope, runs: int) -> Iterator[Diagnostic]:
         yield Diagnostic("notes", words, "git run notes --rebuild", NOTES, "notes")
 
 
-def list_unnoted(git: Git, runs: Collection[str], noted: Collection[str]) -> list[str]:
+def list_unnoted(git: Git, run_ids: Collection[str], noted: Collection[str]) -> list[str]:
     """Returns those of the runs whose last attempt has a result and no note. A first attempt that was staged has neither."""
-    if not runs:
+    if not run_ids:
         return []
     with Index(git) as index:
-        last = {run: index.get(run) for run in runs}
+        last = {run_id: index.get(run_id) for run_id in run_ids}
     return sorted(
-        run for run, one in last.items() if isinstance(one, Run) and one.attempt.result and one.attempt.id not in noted
+        run_id for run_id, run in last.items() if isinstance(run, Run) and run.attempt.result and run.attempt.id not in noted
     )
 
 
@@ -300,9 +304,9 @@ def check_objects(git: Git, scope: Scope) -> Iterator[Diagnostic]:
     store = git.common_dir / "objects"
     form = git.object_format
     bad = {name: size for name, size in loose_objects(git) if not is_intact(store / name[:2] / name[2:], name, size, form)}
-    hurts = runs_needing(git, frozenset(bad))
+    needing = runs_needing(git, frozenset(bad))
     for name, size in bad.items():
-        runs = hurts.get(name, [])
+        runs = needing.get(name, [])
         words = (
             f"object {short_id(name)} is {'damaged' if size else 'empty'}; {name_some(runs)} need{'s' * (len(runs) == 1)} it"
         )
@@ -317,9 +321,9 @@ def check_objects(git: Git, scope: Scope) -> Iterator[Diagnostic]:
     if bad:  # git fails at the first damaged object, so missing ones are looked for only without any
         return
     missing = missing_objects_of_runs(git, scope)
-    hurts = runs_needing(git, missing)
+    needing = runs_needing(git, missing)
     for name in sorted(missing):
-        runs = hurts.get(name, [])
+        runs = needing.get(name, [])
         words = f"object {short_id(name)} is missing, so {name_some(runs)} cannot be read completely"
         hint = f"git fetch --refetch REMOTE {RUNS}{next(iter(runs), '*')}"
         yield Diagnostic("missing", words, hint, name)
@@ -374,7 +378,7 @@ def runs_needing(git: Git, bad: frozenset[str]) -> dict[str, list[str]]:
         return needing
     sound = set[str]()
     with local_reader(git) as reader:
-        for run, tip in tips(git).items():
+        for run_id, tip in tips(git).items():
             commits, front = set[str](), [tip] if is_id(tip) else []
             while front:
                 name = front.pop()
@@ -388,16 +392,16 @@ def runs_needing(git: Git, bad: frozenset[str]) -> dict[str, list[str]]:
                 elif one and one.kind == "tree" and one.data is not None:
                     front += parse_tree_ids(one.data, git.object_format.size).values()
             for name in commits & bad:
-                needing.setdefault(name, []).append(run)
+                needing.setdefault(name, []).append(run_id)
             # objects below a run without bad ones are not walked again for the next run
             if not commits & bad:
                 sound |= commits
     return needing
 
 
-def name_some(runs: Iterable[str]) -> str:
+def name_some(run_ids: Iterable[str]) -> str:
     """Names the first few runs and counts the others, as text."""
-    names = list(runs)
+    names = list(run_ids)
     rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return f"run{'s' * (len(names) != 1)} {', '.join(map(short_id, names[:NAMED]))}{rest}" if names else "no run"
 

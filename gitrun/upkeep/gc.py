@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-DECLARED = "scripts"
+FLAG_CACHE = "scripts"
 """Directory that caches the flags of scripts (source/flag_cache.py)."""
 LITTLE = 1 << 20
 """Bytes of free space below which a disk counts as full."""
@@ -113,7 +113,7 @@ class GcPlan:
     @property
     def size(self) -> int:
         """Returns the bytes that will be freed. Objects do not count: git's own gc removes them later."""
-        return self.kept_size + sum(pile.size for pile in (*self.files, *self.slots, *self.leftovers))
+        return self.kept_size + sum(garbage.size for garbage in (*self.files, *self.slots, *self.leftovers))
 
 
 def find_garbage(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> GcPlan:
@@ -122,10 +122,10 @@ def find_garbage(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> G
     loose, packs = objects_to_pack(git)
     known = tuple(runs)
     old = tuple(runs_to_delete(known, rules.retention))
-    doomed = {run.id for run in old}
+    deleted_ids = {run.id for run in old}
     return GcPlan(
         runs=old,
-        archived=tuple(runs_to_archive(git, [run for run in known if run.id not in doomed], rules.archive)),
+        archived=tuple(runs_to_archive(git, [run for run in known if run.id not in deleted_ids], rules.archive)),
         purged=purged,
         kept_size=sum(size_below(git.state / "files" / run) for run in purged),
         files=orphaned_files(git),
@@ -148,10 +148,10 @@ def collect_garbage(git: Git, plan: GcPlan) -> None:
     purge_runs(git, plan.purged or {})
     if plan.archived:
         archiving.archive_runs(git, plan.archived)
-    for pile in (*plan.files, *plan.leftovers):
-        remove_path(pile.path)
-    for pile in plan.slots:
-        remove_slot(git, pile.path)
+    for garbage in (*plan.files, *plan.leftovers):
+        remove_path(garbage.path)
+    for garbage in plan.slots:
+        remove_slot(git, garbage.path)
     pack_repository(git, plan)
 
 
@@ -162,8 +162,8 @@ def purge_runs(git: Git, runs: Mapping[str, str]) -> None:
         purged.record_purged(git, runs)
         folding.remove_purged(git, runs)
         trash.forget_runs(git, runs)
-    for run in runs:
-        remove_path(git.state / "files" / run)
+    for run_id in runs:
+        remove_path(git.state / "files" / run_id)
 
 
 def retry_with_room(git: Git, act: Callable[[], T]) -> T:
@@ -189,10 +189,10 @@ def is_disk_full(git: Git) -> bool:
 def make_room(git: Git) -> bool:
     """Removes all caches, whatever their age. Returns whether there were any."""
     slots = idle_slots(git, 0.0, time.time())
-    for pile in slots:
-        remove_slot(git, pile.path)
+    for garbage in slots:
+        remove_slot(git, garbage.path)
     # SQLite keeps files such as index.sqlite-journal beside the index
-    caches = [name for name in names_in(git.state) if name.startswith("index.sqlite") or name == DECLARED]
+    caches = [name for name in names_in(git.state) if name.startswith("index.sqlite") or name == FLAG_CACHE]
     for name in caches:
         remove_path(git.state / name)
     return bool(slots or caches)
@@ -210,7 +210,7 @@ def expired_runs(git: Git, before: float | None, now: float) -> dict[str, str]:
         return {}
     times = trash.deletion_times(git)
     # git records whole seconds
-    return {run: tip for run, tip in trash.deleted_tips(git).items() if int(times.get(run, now)) <= before}
+    return {run_id: tip for run_id, tip in trash.deleted_tips(git).items() if int(times.get(run_id, now)) <= before}
 
 
 def orphaned_files(git: Git) -> tuple[Garbage, ...]:
@@ -239,7 +239,7 @@ def is_idle(git: Git, slot: Path) -> bool:
 
 def temporary_leftovers(git: Git, now: float) -> tuple[Garbage, ...]:
     """Returns what killed commands left in `tmp/`; nothing while a run is live, which may need its files there."""
-    if any(is_live(git.state, run) for run in recorded_runs(git.state)):
+    if any(is_live(git.state, run_id) for run_id in recorded_runs(git.state)):
         return ()
     paths = (git.state / "tmp" / name for name in names_in(git.state / "tmp"))
     return tuple(measure_garbage(path) for path in paths if now - modification_time(path) >= DEAD)

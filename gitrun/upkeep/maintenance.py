@@ -49,11 +49,11 @@ class Maintenance:
         upkeep.gc.collect_garbage(self._session().git, plan)
 
     def examine(
-        self, expire: float | None = None, remote: str | None = None, *, mend: bool = False, is_full: bool = False
+        self, expire: float | None = None, remote: str | None = None, *, fix: bool = False, is_full: bool = False
     ) -> Report:
-        """Returns the problems of this repository or of a remote. With `mend`, repairs what it can first.
+        """Returns the problems of this repository or of a remote. With `fix`, repairs what it can first.
 
         Unless `is_full` is set, archived runs that the index holds as readable are not read again. See `upkeep.doctor`.
         """
-        act = upkeep.doctor.repair if mend else upkeep.doctor.examine
+        act = upkeep.doctor.repair if fix else upkeep.doctor.examine
         return act(self._session(), expire, remote, is_full=is_full)

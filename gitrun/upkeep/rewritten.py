@@ -87,53 +87,55 @@ def is_commit_of_run(objects: ObjectReader, commit: str) -> bool:
     return read_commit(objects.read(commit, 1 << 21)) is not None
 
 
-def is_rewritten(git: Git, objects: ObjectReader, run: str, tip: str) -> bool:
+def is_rewritten(git: Git, objects: ObjectReader, run_id: str, tip: str) -> bool:
     """Returns whether an unreadable run is intact under another id because history was rewritten here."""
-    line = read_rewritten_chain(objects, tip)
-    if line is None or line.first == run:
+    chain = read_rewritten_chain(objects, tip)
+    if chain is None or chain.first == run_id:
         return False
     # git filter-repo leaves a map, git filter-branch the old ref
-    return commit_map(git).get(run) == line.first or read_ref(git, f"{ORIGINAL}{RUNS}{run}") is not None
+    return commit_map(git).get(run_id) == chain.first or read_ref(git, f"{ORIGINAL}{RUNS}{run_id}") is not None
 
 
-def rename_rewritten_run(git: Git, run: str) -> str:
+def rename_rewritten_run(git: Git, run_id: str) -> str:
     """Gives a rewritten run its new id and returns that. Adds a comment with the old id. Raises GitrunError.
 
     Each attempt gets the source and base that it has now. Trust is kept only where the commit map of git filter-repo, a
     local file, proves which commit became which.
     """
-    tip = read_ref(git, RUNS + run)
-    if tip is None or is_live(git.state, run):
-        raise BadRun(f"cannot repair run {short_id(run)} while it is running")
+    tip = read_ref(git, RUNS + run_id)
+    if tip is None or is_live(git.state, run_id):
+        raise BadRun(f"cannot repair run {short_id(run_id)} while it is running")
     with Objects(git) as objects, TreeMaker(git) as maker, scratch_directory(git) as directory:
-        line = read_rewritten_chain(objects, tip)
-        if line is None:
-            raise BadRun(f"run {short_id(run)} leads to no first attempt")
-        new_ids = rewrite_commits(git, (objects, maker), line, directory)
-    name, was = new_ids[line.first], old_ids(git, line, run)
-    transfer_trust(git, was, new_ids)
+        chain = read_rewritten_chain(objects, tip)
+        if chain is None:
+            raise BadRun(f"run {short_id(run_id)} leads to no first attempt")
+        new_ids = rewrite_commits(git, (objects, maker), chain, directory)
+    name, former_ids = new_ids[chain.first], old_ids(git, chain, run_id)
+    transfer_trust(git, former_ids, new_ids)
     if read_ref(git, RUNS + name) is None:  # an earlier, killed doctor may have set it
         ref_store(git).apply([RefEdit(RUNS + name, new_ids[tip], None, "new id of rewritten run")])
-    move_kept_files(git, (run, name), {old: new_ids[new] for new, old in was.items() if new in new_ids} | {run: name})
+    move_kept_files(
+        git, (run_id, name), {old: new_ids[new] for new, old in former_ids.items() if new in new_ids} | {run_id: name}
+    )
     # nearly last: after a kill, the old ref is there for another try
-    ref_store(git).apply([RefEdit(RUNS + run, None, tip, "old id of rewritten run")])
+    ref_store(git).apply([RefEdit(RUNS + run_id, None, tip, "old id of rewritten run")])
     comment = Comment(
-        f"was run {run} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0)
+        f"was run {run_id} before history was rewritten", "gitrun", datetime.now(timezone.utc).replace(microsecond=0)
     )
 
     def noted(notes: Notes) -> Notes:
         return replace(notes, comments=(*notes.comments, comment))
 
-    annotate(git, name, noted, f"note that it was run {short_id(run)}")
+    annotate(git, name, noted, f"note that it was run {short_id(run_id)}")
     return name
 
 
-def rewrite_commits(git: Git, through: tuple[Objects, TreeMaker], line: RewrittenChain, directory: Path) -> dict[str, str]:
-    """Rewrites the line with corrected run.toml files. Returns new id by old id; unchanged commits keep theirs."""
+def rewrite_commits(git: Git, through: tuple[Objects, TreeMaker], chain: RewrittenChain, directory: Path) -> dict[str, str]:
+    """Rewrites the chain with corrected run.toml files. Returns new id by old id; unchanged commits keep theirs."""
     objects, maker = through
     new_ids: dict[str, str] = {}
     tables: dict[str, bytes | None] = {}
-    for number, commit in enumerate(line.commits):
+    for number, commit in enumerate(chain.commits):
         before = [parent for parent in commit.parents if parent in new_ids]
         table = corrected_run_toml(objects, maker, commit) if commit.kind == "attempt" else tables[commit.parents[0]]
         tables[commit.id] = table
@@ -177,17 +179,17 @@ def replace_parents(data: bytes, tree: str, parents: Sequence[str]) -> bytes:
     return b"\n".join([*lines, *KEPT.findall(head[1] if head else b"")]) + b"\n\n" + (data[head.end() :] if head else data)
 
 
-def old_ids(git: Git, line: RewrittenChain, run: str) -> dict[str, str]:
-    """Maps the line's commits to their ids before the rewrite, as far as git filter-repo records them."""
-    new = {commit.id for commit in line.commits}
+def old_ids(git: Git, chain: RewrittenChain, run_id: str) -> dict[str, str]:
+    """Maps the commits of the chain to their ids before the rewrite, as far as git filter-repo records them."""
+    new = {commit.id for commit in chain.commits}
     olds = {now: old for old, now in commit_map(git).items() if now in new}
-    return olds | ({line.first: run} if line.first not in olds else {})
+    return olds | ({chain.first: run_id} if chain.first not in olds else {})
 
 
-def transfer_trust(git: Git, was: Mapping[str, str], new_ids: Mapping[str, str]) -> None:
+def transfer_trust(git: Git, former_ids: Mapping[str, str], new_ids: Mapping[str, str]) -> None:
     """Trusts the new commits of those that were trusted, where the commit map confirms the pair."""
     trusted, mapped = trusted_ids(git), commit_map(git)
-    again = [new_ids[new] for new, old in was.items() if old in trusted and mapped.get(old) == new]
+    again = [new_ids[new] for new, old in former_ids.items() if old in trusted and mapped.get(old) == new]
     if again:
         append_lines(git, again)
 
@@ -219,9 +221,9 @@ def runs_on_commits(git: Git, runs: Iterable[Run], replaced: frozenset[str]) -> 
 
 def base_commits(objects: ObjectReader, run: Run) -> Iterator[str]:
     """Yields the base commits of the run's attempts."""
-    line = read_rewritten_chain(objects, run.tip)
-    commit_ids = {commit.id for commit in line.commits} if line else set()
-    for commit in line.commits if line else ():
+    chain = read_rewritten_chain(objects, run.tip)
+    commit_ids = {commit.id for commit in chain.commits} if chain else set()
+    for commit in chain.commits if chain else ():
         yield from (parent for parent in commit.parents if commit.kind == "attempt" and parent not in commit_ids)
 
 

@@ -126,7 +126,7 @@ class LiveMetrics:
 
 def draw_curve(run_id: str, metric: str, points: Points, most: int) -> Curve:
     """Returns the curve of these points, thinned to at most `most`."""
-    indexes = list(thin_places(points.values, most))
+    indexes = list(thin_indexes(points.values, most))
     return Curve(run_id, metric, tuple(points.steps[at] for at in indexes), tuple(points.values[at] for at in indexes))
 
 
@@ -145,7 +145,7 @@ def smooth_values(values: Sequence[float], weight: float) -> Sequence[float]:
     return smooth
 
 
-def thin_places(values: Sequence[float], most: int) -> Sequence[int]:
+def thin_indexes(values: Sequence[float], most: int) -> Sequence[int]:
     """Returns the indexes of at most `most` values (7 or more), in order: the first, the last, and some of each bucket.
 
     These are the minimum and maximum of its finite values, and the first nan and the first of each infinity.

@@ -41,7 +41,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A run with its relatives, and how they hang together.
+    """A run with its relatives, and the links between them.
 
     `earlier` are its attempts by number, but for the last one, which the run itself stands for. `absent` maps the ids of runs
     that are not here to their operations (empty: unknown). `more` counts relatives that are left out.
@@ -71,7 +71,7 @@ def build_family(git: Git, index: Index, run: Run, most: int = MOST) -> Family:
 
 
 def trace_up(git: Git, index: Index, run: Run) -> tuple[dict[str, Run], list[Link]]:
-    """Returns the runs that a run rests on, nearest first, after the run itself, and how they hang together."""
+    """Returns the runs that a run rests on, nearest first, after the run itself, and the links between them."""
     runs, links, front = {run.id: run}, list[Link](), [run]
     while front and len(runs) <= MOST:
         into = list(links_into(git, front))
@@ -83,18 +83,18 @@ def trace_up(git: Git, index: Index, run: Run) -> tuple[dict[str, Run], list[Lin
 
 
 def trace_down(git: Git, index: Index, run: Run) -> tuple[dict[str, Run], list[Link]]:
-    """Returns the runs that rest on a run, nearest first, and how they hang together."""
+    """Returns the runs that rest on a run, nearest first, and the links between them."""
     trials = index.trials_of(run.id) if run.attempt.kind == BATCH else []
-    found = {one.id: one for one in (*trials, *index.readable_runs(SEARCHED))}
-    links = [*links_into(git, list(found.values())), *step_links(git, run)]
-    found |= {one.id: one for one in (index.get(link.new) for link in links if link.new not in found) if isinstance(one, Run)}
+    runs = {one.id: one for one in (*trials, *index.readable_runs(SEARCHED))}
+    links = [*links_into(git, list(runs.values())), *step_links(git, run)]
+    runs |= {one.id: one for one in (index.get(link.new) for link in links if link.new not in runs) if isinstance(one, Run)}
     children: dict[str, list[str]] = {}
     for link in links:
         children.setdefault(link.old, []).append(link.new)
     order, front = dict[str, Run](), [run.id]
     while front:
         front = [new for old in front for new in dict.fromkeys(children.get(old, ())) if new not in order and new != run.id]
-        order |= {new: found[new] for new in front if new in found}
+        order |= {new: runs[new] for new in front if new in runs}
     return order, [link for link in links if link.old == run.id or link.old in order]
 
 

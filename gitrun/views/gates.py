@@ -1,4 +1,4 @@
-"""Checks of a run against gates: the run that is meant, the run to compare with, and the verdict of each gate."""
+"""Checks a run against gates: finds the run and the run to compare it with, and judges each gate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gitrun.store.resolve import find_run
 from gitrun.views.history import resolve_commit, tree_of_commit, usual_base
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.metrics import Metrics
@@ -74,7 +74,7 @@ def usual_operation(git: Git, index: Index, gates: Sequence[Gate]) -> str:
         return run_of_head(git, index, gates).operation
     except UnknownRun:
         for run in index.readable_runs():
-            if all(run.metrics.ask(gate.metric.removeprefix("metric:")) is not None for gate in gates):
+            if has_metrics(run, gates):
                 return run.operation
         raise
 
@@ -92,9 +92,13 @@ def run_of_head(git: Git, index: Index, gates: Sequence[Gate]) -> Run:
     if not latest:
         raise NoMatch(f"no run was made from commit {short_id(head)}", "To check another run: git run check RUN")
     # runs of a helper operation, without the metrics, do not hide the one that has them
-    having = (run for run in latest if all(run.metrics.ask(gate.metric.removeprefix("metric:")) is not None for gate in gates))
-    operation = next(having, latest[0]).operation
+    operation = next((run for run in latest if has_metrics(run, gates)), latest[0]).operation
     return next(run for run in latest if run.operation == operation)
+
+
+def has_metrics(run: Run, gates: Iterable[Gate]) -> bool:
+    """Returns whether the run has the metrics of all gates."""
+    return all(run.metrics.ask(gate.metric.removeprefix("metric:")) is not None for gate in gates)
 
 
 def comparison_run(git: Git, index: Index, run: Run, name: str | None) -> Run:
@@ -139,7 +143,7 @@ Term: TypeAlias = Callable[[Sides], float]
 
 
 def unreadable_gate(words: str, text: str, position: int) -> GateError:
-    """Makes the error for a gate that does not parse; its detail marks the place."""
+    """Makes the error for a gate that does not parse; its detail marks the position."""
     error = GateError(f"cannot read the gate: {words}", "For example: --metric 'loss<=base*1.02'")
     error.detail = f"  {text}\n  {' ' * position}^"
     return error
@@ -147,7 +151,7 @@ def unreadable_gate(words: str, text: str, position: int) -> GateError:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A parsed limit: its text, metric, sign, the limit as a function, and if that needs a base."""
+    """A parsed limit: its text, metric, sign, the limit as a function, and whether that needs a base."""
 
     text: str
     metric: str
@@ -216,7 +220,7 @@ class GateParser:
     """A recursive-descent parser of a gate's limit; `metric` is the gate's left side."""
 
     def __init__(self, text: str, position: int, metric: str) -> None:
-        self.text, self.place, self.start, self.metric = text, position, position, metric
+        self.text, self.end, self.start, self.metric = text, position, position, metric
         self.kind, self.word = "", ""
         self.needs_base = False
         self.next()
@@ -224,12 +228,12 @@ class GateParser:
     def next(self) -> str:
         """Consumes the current token and returns it; reads the next one. Raises GateError."""
         word = self.word
-        match = TOKEN.match(self.text, self.place)
-        self.start = match.start(match.lastgroup or 0) if match else self.place
-        if not match and self.text[self.place :].strip():
-            raise unreadable_gate(f"unexpected '{self.text[self.place :].strip()[0]}'", self.text, self.place)
+        match = TOKEN.match(self.text, self.end)
+        self.start = match.start(match.lastgroup or 0) if match else self.end
+        if not match and self.text[self.end :].strip():
+            raise unreadable_gate(f"unexpected '{self.text[self.end :].strip()[0]}'", self.text, self.end)
         self.kind, self.word = (match.lastgroup or "", match[match.lastgroup or 0]) if match else ("", "")
-        self.place = match.end() if match else len(self.text)
+        self.end = match.end() if match else len(self.text)
         return word
 
     def sum(self, depth: int) -> Term:
@@ -265,7 +269,7 @@ class GateParser:
         if kind == "number":
             return lambda _: float(word)
         if kind in {"name", "quoted"}:
-            return self.named(word, quoted=kind == "quoted")
+            return self.metric_term(word, quoted=kind == "quoted")
         if word == "-":
             inner = self.factor(depth + 1)
             return lambda sides: -inner(sides)
@@ -277,7 +281,7 @@ class GateParser:
             return value_of
         raise unreadable_gate(f"expected a number or a name{f', not {word!r}' if word else ''}", self.text, start)
 
-    def named(self, name: str, *, quoted: bool) -> Term:
+    def metric_term(self, name: str, *, quoted: bool) -> Term:
         """Returns the term for a metric of the run or of the base."""
         first, colon, rest = name.partition(":")
         if name == NAN and not quoted:

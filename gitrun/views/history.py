@@ -33,7 +33,7 @@ FORM = "%H%x00%T%x00%at%x00%aN <%aE>%x00%s"
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit and its runs, newest first. `exact` ran exactly its tree, `changed` ran it with changes; `more` are left out."""
+    """A commit and its runs, newest first: `exact` of its very tree, `changed` of it with changes; `more` counts the others."""
 
     id: str
     author: str

@@ -20,7 +20,7 @@ LOSS = "loss"
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Distinction:
     """Values that tell listed runs apart: a metric (empty: none), and the names of flags by operation.
 
     An operation of which one run is listed has no names: all its flags are shown.
@@ -42,7 +42,7 @@ class Telling:
         return Flags(shown).text(given)
 
 
-def tell_apart(runs: Sequence[Run], orders: Iterable[str] = ()) -> Telling:
+def tell_apart(runs: Sequence[Run], orders: Iterable[str] = ()) -> Distinction:
     """Returns what tells these runs apart. `orders` are names by which they are sorted or chosen."""
     operations: dict[str, list[Run]] = {}
     for run in runs:
@@ -52,7 +52,7 @@ def tell_apart(runs: Sequence[Run], orders: Iterable[str] = ()) -> Telling:
         for operation, some in operations.items()
         if len(some) > 1
     }
-    return Telling(main_metric(runs, orders), flags)
+    return Distinction(main_metric(runs, orders), flags)
 
 
 def main_metric(runs: Sequence[Run], orders: Iterable[str] = ()) -> str:

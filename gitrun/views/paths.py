@@ -20,7 +20,7 @@ ENDS = b" \"'`<>|:,;()[]{}\n\r\t\0"
 """The bytes before which a path may end."""
 WORD = re.compile(rb"[^ \"'`<>|:=(\[,\s\0]*\Z")
 LONGEST, MOST = 4096, 32
-"""The maximum length of a path in bytes, and the maximum number of places where its end is tried."""
+"""The maximum length of a path in bytes, and the maximum number of ends that are tried."""
 
 
 def with_user_paths(git: Git, run: Run, output: bytes) -> bytes:
@@ -124,14 +124,14 @@ def unchanged_paths(git: Git, paths: list[bytes], there: Mapping[bytes, bytes]) 
     return same
 
 
-def private_places(git: Git) -> dict[str, str]:
+def private_directories(git: Git) -> dict[str, str]:
     """Returns the directories that others are not to see, longest first, with what is shown in their place."""
-    places = {str(git.common_dir): ".git", str(git.git_dir): ".git"}
+    shown = {str(git.common_dir): ".git", str(git.git_dir): ".git"}
     if git.worktree:
         # the path of a workspace ends like that of the working tree
         end = "/".join(git.worktree.parts[-3:]).lstrip("/")
-        places |= {str(git.worktree): ".", end: "."}
+        shown |= {str(git.worktree): ".", end: "."}
     if home := git.environ.get("HOME"):
-        places[os.path.realpath(home)] = places[home] = "~"
+        shown[os.path.realpath(home)] = shown[home] = "~"
     # nothing is hidden of a home that is the root
-    return {place: places[place] for place in sorted(places, key=len, reverse=True) if len(place) > 2}
+    return {path: shown[path] for path in sorted(shown, key=len, reverse=True) if len(path) > 2}

@@ -12,10 +12,10 @@ from gitrun.model.metrics import ASPECTS
 from gitrun.model.run import BATCH, COMPLETED, short_id
 from gitrun.model.text import safe_text
 from gitrun.views.batches import best_first, read_definition
-from gitrun.views.select import RANGE, number_named, select_runs
+from gitrun.views.select import RANGE, newest_first, number_named, select_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from gitrun.git.exe import Git
     from gitrun.model.batch import Objective
@@ -168,14 +168,6 @@ def runs_of_operation(index: Index, x: str, y: str) -> list[Run]:
     """Returns all runs of the operation of the newest run that can be a point; none without such a run."""
     first = next((run for run in newest_first(index) if is_point(run, x, y)), None)
     return index.of_operation(first.operation) if first else []
-
-
-def newest_first(index: Index) -> Iterator[Run]:
-    """Yields all runs, the newest attempt first. Reads as many as are asked for."""
-    start, size = 0, WINDOW
-    while runs := index.readable_runs(size, start):
-        yield from runs
-        start, size = start + size, 10 * size
 
 
 def has_curve(run: Run, metrics: Iterable[str]) -> bool:

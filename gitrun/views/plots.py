@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOGARITHMIC = 100
 """The ratio of the largest to the smallest x of a scatter from which on its axis is logarithmic."""
 LARGEST = 1e308
-"""Numbers beyond this have no place on an axis: their differences are infinite."""
+"""Numbers beyond this have no position on an axis: their differences are infinite."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -39,7 +39,7 @@ class PlotLook:
 
 
 def why_not_drawn(value: float, *, log_y: bool) -> str:
-    """Returns why a value has no place on the axis: `nan`, `inf`, `-inf`, `too large`, `not above 0`; empty if it has one."""
+    """Returns why a value is not drawn: `nan`, `inf`, `-inf`, `too large`, `not above 0`; empty if it has a position."""
     if not math.isfinite(value):
         return repr(value)
     if abs(value) >= LARGEST:
@@ -65,7 +65,7 @@ class Trace:
     ys: Sequence[float]
 
     def undrawn_counts(self, *, log_y: bool) -> dict[str, int]:
-        """Returns the numbers of values without a place on the axis: `{"nan": 2, "inf": 1, "not above 0": 3}`."""
+        """Returns the numbers of values without a position on the axis: `{"nan": 2, "inf": 1, "not above 0": 3}`."""
         return dict(Counter(filter(None, (why_not_drawn(value, log_y=log_y) for value in self.ys))))
 
 
@@ -102,7 +102,7 @@ def build_plot(git: Git, subject: PlotSubject, look: PlotLook) -> Plot:
     runs = order_runs(subject)
     names = differing_names([run.flags for run in runs], equal=False)
     plotted = tuple(
-        PlottedRun(key_of(index), run, tuple((name, format_value(run.flags[name])) for name in names if name in run.flags))
+        PlottedRun(letters_of(index), run, tuple((name, format_value(run.flags[name])) for name in names if name in run.flags))
         for index, run in enumerate(runs)
     )
     if subject.form == CURVES:
@@ -136,10 +136,10 @@ def are_trials(runs: Sequence[Run]) -> bool:
     return all(run.attempt.batch for run in runs) and len({run.attempt.batch for run in runs}) == 1
 
 
-def key_of(index: int) -> str:
+def letters_of(index: int) -> str:
     """Returns the letters of an index: a, b, …, z, aa, ab."""
     rest, last = divmod(index, len(LETTERS))
-    return (key_of(rest - 1) if rest else "") + LETTERS[last]
+    return (letters_of(rest - 1) if rest else "") + LETTERS[last]
 
 
 def curve_panels(git: Git, runs: Sequence[Run], metrics: Sequence[str], look: PlotLook) -> tuple[Panel, ...]:

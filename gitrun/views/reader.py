@@ -114,9 +114,9 @@ class RunReader:
         """Returns the output with the user's file paths in place of those in the run's workspace."""
         return views.paths.with_user_paths(self._git, run, output)
 
-    def private_places(self) -> dict[str, str]:
+    def private_directories(self) -> dict[str, str]:
         """Returns the directories that others are not to see, longest first, with what is shown in their place."""
-        return views.paths.private_places(self._git)
+        return views.paths.private_directories(self._git)
 
     def choose(self, runs: Iterable[tuple[int, Run]], query: Query) -> list[tuple[int, Run]]:
         """Returns the numbered runs that match the query, in its order. Raises UsageError, UnknownRun."""

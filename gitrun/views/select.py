@@ -135,11 +135,11 @@ def prefilter_of(query: Query) -> Prefilter:
     return store.filter_sql.all_of(parts)
 
 
-def prefilter_batch(batch: str, reused: frozenset[str]) -> Prefilter:
+def prefilter_batch(batch_id: str, reused: frozenset[str]) -> Prefilter:
     """Returns the bounds of the trials of a batch, and of these earlier runs."""
     if len(reused) > MOST_VALUES:
         return store.filter_sql.UNKNOWN
-    own = store.filter_sql.one_of("batch", (batch,))
+    own = store.filter_sql.one_of("batch", (batch_id,))
     return store.filter_sql.any_of((own, store.filter_sql.one_of("id", sorted(reused)))) if reused else own
 
 

@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong, says what to do, and mends what loses nothing; then it has nothing more to say."""
+"""The doctor finds what is wrong, says what to do, and repairs what loses nothing; then it has nothing more to say."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_hook_of_ours_that_git_would_pass_over_is_renewed(lived) -> None:
     assert os.access(path, os.X_OK)
 
 
-def test_json_says_what_was_found_and_what_was_mended(lived) -> None:
+def test_json_says_what_was_found_and_what_was_repaired(lived) -> None:
     (git_dir(lived) / "packed-refs.new").touch()
     lived.git("config", "gitrun.fsync", "false")
     found = json.loads(lived.run("doctor", "--fix", "--json").stdout)

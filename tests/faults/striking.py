@@ -243,12 +243,12 @@ def afterwards(place: Place, scene: str, known: Before, struck: Struck, at: int)
 
 
 def heal(repo: Repo) -> None:
-    """Fails unless the doctor mends all that there is to mend."""
-    for mend in (True, False):
-        report = Project(repo.path).upkeep.examine(mend=mend, is_full=True)
+    """Fails unless the doctor repairs all that can be repaired."""
+    for fix in (True, False):
+        report = Project(repo.path).upkeep.examine(fix=fix, is_full=True)
         assert not report.findings, report
         # of the others every command takes care; an index that is wrong and not seen to be is wrong for good
-        assert all(one.kind != "index" for one in report.mended), report
+        assert all(one.kind != "index" for one in report.repaired), report
 
 
 def strike_at(place: Place, scene: str, fault: str, at: int) -> Struck:

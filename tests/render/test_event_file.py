@@ -82,3 +82,9 @@ def test_checksum_is_that_of_another_library(data) -> None:
 
 def test_negative_step_takes_64_bits() -> None:
     assert varint(-1) == b"\xff" * 9 + b"\x01"
+
+
+def test_checksum_is_that_of_the_standard() -> None:
+    # RFC 3720, B.4: the CRC-32C of 32 zero bytes is 0x8A9136AA
+    crc = 0x8A9136AA
+    assert masked_checksum(bytes(32)) == (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF

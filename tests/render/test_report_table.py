@@ -9,7 +9,7 @@ from runs_made_up import WHEN, made_up
 
 from gitrun.model.batch import Objective
 from gitrun.model.metrics import Metrics
-from gitrun.render.report_table import MOST_ROWS, build_table, count_left, equal_lines, metric_ranges
+from gitrun.render.report_table import MOST_ROWS, build_table, count_unlisted, equal_lines, metric_ranges
 from gitrun.views.batches import RankedBatch
 from gitrun.views.history import Commit
 from gitrun.views.report import Report
@@ -79,14 +79,14 @@ def test_fifty_runs_have_rows_and_the_others_are_counted() -> None:
     table = build_table(of_runs(*runs))
     assert len(table.runs) == MOST_ROWS
     assert table.caption == "50 of 167 runs, newest first"
-    assert count_left(table) == "… and 117 more runs: 101 completed, 16 error."
+    assert count_unlisted(table) == "… and 117 more runs: 101 completed, 16 error."
 
 
 def test_older_runs_without_a_place_in_the_report_are_counted() -> None:
     runs = tuple(numbered(n) for n in range(MOST_ROWS + 3))
     table = build_table(Report(None, (Commit("c" * 40, "A <a@b>", WHEN, "s", exact=runs, more=99_000),), (), older=99_000))
     assert table.caption == f"{MOST_ROWS} of {MOST_ROWS + 99_003:,} runs, newest first"
-    assert count_left(table) == "… and 3 more runs: 3 completed; 99,000 older runs."
+    assert count_unlisted(table) == "… and 3 more runs: 3 completed; 99,000 older runs."
 
 
 def test_run_of_two_commits_has_one_row() -> None:

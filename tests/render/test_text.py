@@ -83,5 +83,5 @@ def test_text_loses_its_middle(text, room, shown) -> None:
 
 def test_nothing_gives_way_where_there_is_room() -> None:
     rows = [["a" * 60, "b"]]
-    assert shrink_columns(rows, Shape(gives=0), 80) is rows
+    assert shrink_columns(rows, Shape(elastic=0), 80) is rows
     assert shrink_columns(rows, Shape(), 10) is rows

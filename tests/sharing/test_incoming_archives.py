@@ -12,7 +12,7 @@ from gitrun import Project
 from gitrun.git.objects import Loose
 from gitrun.model.run import ARCHIVE, TRASH
 from gitrun.sharing.incoming_archives import read_incoming, receive_archive
-from gitrun.sharing.quarantine import FetchWish, Received
+from gitrun.sharing.quarantine import IncomingRules, Received
 from gitrun.store.archives import own_writers, write_archive_commit
 from gitrun.store.refs import tips
 
@@ -182,7 +182,7 @@ def test_archive_that_another_process_moves_meanwhile_is_left(two) -> None:
     (incoming,) = read_incoming(git, {writer: archive(ann)[1]}, {writer: head}, received)
     assert incoming.before == head
     bob.git("update-ref", ARCHIVE + writer, archive(ann)[1])
-    receive_archive(git, incoming, (), FetchWish(), received)
+    receive_archive(git, incoming, (), IncomingRules(), received)
     assert "at the same moment" in received.archives[writer]
 
 

@@ -9,7 +9,7 @@ from templates import place_made_once
 from gitrun import Project
 from gitrun.git.locks import acquire
 from gitrun.sharing import quarantine, remotes
-from gitrun.sharing.quarantine import FetchWish, move_to_runs, open_quarantine, receive_runs
+from gitrun.sharing.quarantine import IncomingRules, move_to_runs, open_quarantine, receive_runs
 from gitrun.store.refs import RefEdit
 
 
@@ -118,7 +118,7 @@ def test_what_is_looked_through_is_kept_from_gc(team) -> None:
     with open_quarantine(git) as prefix:
         there = remotes.fetch_tips(git, "origin", ["*"], prefix, progress=False).tips
         team.bob.git("gc", "--quiet", "--prune=now")
-        assert len(receive_runs(git, there, FetchWish()).fresh) == 3
+        assert len(receive_runs(git, there, IncomingRules()).fresh) == 3
     team.bob.git("fsck", "--connectivity-only")
 
 
@@ -128,4 +128,6 @@ def test_many_runs_are_known_at_once(team, monkeypatch) -> None:
     team.bob.run("fetch", check=True)
     git = Project(team.bob.path).git
     with open_quarantine(git) as prefix:
-        assert receive_runs(git, remotes.fetch_tips(git, "origin", ["*"], prefix, progress=False).tips, FetchWish()).same == 3
+        assert (
+            receive_runs(git, remotes.fetch_tips(git, "origin", ["*"], prefix, progress=False).tips, IncomingRules()).same == 3
+        )

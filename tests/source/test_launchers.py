@@ -83,7 +83,7 @@ def test_uv_runs_scripts_with_requirements_of_their_own(project):
     assert str(project.environment) not in ended.stdout
 
 
-def test_doctor_says_how_to_mend_an_active_environment_without_a_lock_file(project, tmp_path):
+def test_doctor_says_how_to_repair_an_active_environment_without_a_lock_file(project, tmp_path):
     (project.repo.path / "uv.lock").unlink()
     project.run("--", "true")
     (slot,) = (project.repo.path / ".git" / "gitrun" / "slots").glob("0/tree/**/src")
@@ -92,8 +92,8 @@ def test_doctor_says_how_to_mend_an_active_environment_without_a_lock_file(proje
     words = ["uv", "pip", "install", "--quiet", "--python", str(active / "bin" / "python"), "--editable", str(slot.parent)]
     subprocess.run(words, check=True)
     found = project.repo.run("doctor", env={**project.environ, "VIRTUAL_ENV": str(active)})
-    mend = f"uv pip install --python {active}/bin/python -e ."
-    assert found.stdout == f"{active} imports demo from a workspace of gitrun. {mend}\n"
+    repair = f"uv pip install --python {active}/bin/python -e ."
+    assert found.stdout == f"{active} imports demo from a workspace of gitrun. {repair}\n"
 
 
 @pytest.mark.slow  # each of these launchers takes seconds to start, and to make its environment

@@ -15,7 +15,7 @@ from supervised import said, start, until
 
 from gitrun import Project
 from gitrun.model.points import Points
-from gitrun.views.curves import Curve, LiveMetrics, thin_places
+from gitrun.views.curves import Curve, LiveMetrics, thin_indexes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +129,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=True)
 
 @given(values=st.lists(numbers, max_size=400), most=st.integers(7, 60))
 def test_thinning_keeps_ends_extremes_and_each_kind_of_number(values: list[float], most: int) -> None:
-    indexes = list(thin_places(values, most))
+    indexes = list(thin_indexes(values, most))
     kept = [values[at] for at in indexes]
     assert indexes == sorted(set(indexes))
     assert len(indexes) <= max(most, 0)
@@ -144,4 +144,4 @@ def test_thinning_keeps_ends_extremes_and_each_kind_of_number(values: list[float
 
 @pytest.mark.parametrize("count", [0, 1, 1_000])
 def test_a_short_curve_keeps_every_point(count: int) -> None:
-    assert list(thin_places([0.0] * count, 1_000)) == list(range(count))
+    assert list(thin_indexes([0.0] * count, 1_000)) == list(range(count))

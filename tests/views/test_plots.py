@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plots_made_up import curves_plot
 
-from gitrun.views.plots import axis_values, best_so_far, key_of, why_not_drawn
+from gitrun.views.plots import axis_values, best_so_far, letters_of, why_not_drawn
 
 
 def test_letters_go_on_after_z() -> None:
-    assert [key_of(place) for place in (0, 25, 26, 51, 52, 701, 702)] == ["a", "z", "aa", "az", "ba", "zz", "aaa"]
-    assert len({key_of(place) for place in range(2_000)}) == 2_000
+    assert [letters_of(place) for place in (0, 25, 26, 51, 52, 701, 702)] == ["a", "z", "aa", "az", "ba", "zz", "aaa"]
+    assert len({letters_of(place) for place in range(2_000)}) == 2_000
 
 
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1), st.booleans())

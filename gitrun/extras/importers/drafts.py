@@ -26,7 +26,7 @@ from gitrun.process.output_lines import open_regular
 from gitrun.store.attempts import plan_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitrun.extras.importers.imported import ImportedRun
@@ -39,7 +39,7 @@ NAME, ADDRESS = "import", "import@gitrun.invalid"
 LONGEST = 4_000
 """Most characters of a name or a word of a run."""
 MOST_IN_GIT = 1 << 30
-"""Most bytes of the files of one run that go into git. Further ones lie beside it."""
+"""Most bytes of the files of one run that go into git. Further ones are kept beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Blob:
 class Draft:
     """An imported run with the id that it will have: its first attempt's commit, the files of that, and the files produced.
 
-    `stored` are produced files for git, `kept` those that lie beside it. `author` is the line of author or committer without
+    `stored` are produced files for git, `kept` those for beside it. `author` is the line of author or committer without
     the time. `tree` is the id of the attempt's tree.
     """
 
@@ -76,7 +76,7 @@ class Draft:
 
     @property
     def large(self) -> int:
-        """Returns the bytes of files that lie beside git."""
+        """Returns the bytes of the files that are kept beside git."""
         return sum(file_size(file.content) for file in self.kept)
 
 
@@ -213,7 +213,7 @@ class Drafter:
     def _divide_produced(
         self, run: ImportedRun, own_paths: set[str]
     ) -> tuple[tuple[ImportedFile, ...], tuple[ImportedFile, ...]]:
-        """Returns the produced files for git, and those that lie beside it: large ones, and what looks like a secret."""
+        """Returns the produced files for git, and those for beside it: large ones, and what looks like a secret."""
         stored, kept, room = [], [], MOST_IN_GIT
         for file in without_conflicts(run.produced, own_paths):
             size = file_size(file.content)
@@ -243,13 +243,13 @@ class Drafter:
         return edit_tree(self._objects, self._hasher, run.source_tree or None, {**without, **own} if run.source_tree else own)
 
 
-def without_conflicts(files: Sequence[ImportedFile], taken: set[str] | frozenset[str] = frozenset()) -> Iterator[ImportedFile]:
-    """Yields the files whose paths can be together in one tree, with those in `taken`: no file is a directory of another."""
-    directories = {above for path in taken for above in directories_of(path)}
-    paths = set(taken)
+def without_conflicts(files: Sequence[ImportedFile], own_paths: Collection[str] = ()) -> Iterator[ImportedFile]:
+    """Yields the files whose paths fit into one tree with `own_paths`: no file is a directory of another."""
+    directories = {above for path in own_paths for above in directories_of(path)}
+    paths = set(own_paths)
     for file in files:
         above = directories_of(file.path)
-        if file.path in directories or paths.intersection(above) or (file.path in paths and file.path not in taken):
+        if file.path in directories or paths.intersection(above) or (file.path in paths and file.path not in own_paths):
             continue
         directories.update(above)
         paths.add(file.path)

@@ -1,4 +1,4 @@
-"""Metrics in TensorBoard event files of other tools: checksums are verified, and a file that lies costs little."""
+"""Metrics in TensorBoard event files of other tools: checksums are verified, and a forged file costs little."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitrun.extras.importers.imported import MetricPoint
 from gitrun.process.output_lines import open_regular
+from gitrun.render.event_file import masked_checksum
 from gitrun.workspace.tensorboard import MAX_RECORD, read_event
 
 if TYPE_CHECKING:
@@ -19,31 +20,6 @@ MOST_BYTES = 256 << 20
 """Bytes of event files that are read of one run."""
 LARGEST_CHECKED = 64 << 10
 """Bytes of a record up to which its checksum is verified. Longer records hold images; a scalar takes a hundred bytes."""
-POLYNOMIAL = 0x82F63B78
-"""CRC-32C, reflected (RFC 3720, appendix B.4)."""
-
-
-def crc_table() -> tuple[int, ...]:
-    """Returns the table of CRC-32C for one byte."""
-    table = []
-    for number in range(256):
-        remainder = number
-        for _ in range(8):
-            remainder = (remainder >> 1) ^ (POLYNOMIAL if remainder & 1 else 0)
-        table.append(remainder)
-    return tuple(table)
-
-
-TABLE = crc_table()
-
-
-def masked_crc(data: bytes) -> int:
-    """Returns the checksum of data as event files have it: CRC-32C, rotated and offset (tensorflow/core/lib/hash/crc32c.h)."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    crc ^= 0xFFFFFFFF
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def read_event_files(files: Sequence[tuple[str, Path]], since: float = 0.0) -> Iterator[MetricPoint]:
@@ -74,7 +50,7 @@ def read_records(file: BinaryIO, room: int) -> Iterator[bytes]:
     # length (8 bytes), its checksum (4), the record, its checksum (4)
     while len(head := file.read(12)) == 12:
         length, check = struct.unpack("<QI", head)
-        if check != masked_crc(head[:8]) or file.tell() + length > room:
+        if check != masked_checksum(head[:8]) or file.tell() + length > room:
             return
         if length > MAX_RECORD:
             file.seek(length + 4, os.SEEK_CUR)
@@ -82,6 +58,6 @@ def read_records(file: BinaryIO, room: int) -> Iterator[bytes]:
         record, tail = file.read(length), file.read(4)
         if len(record) < length or len(tail) < 4:
             return
-        if length <= LARGEST_CHECKED and struct.unpack("<I", tail)[0] != masked_crc(record):
+        if length <= LARGEST_CHECKED and struct.unpack("<I", tail)[0] != masked_checksum(record):
             return
         yield record

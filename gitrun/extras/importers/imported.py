@@ -143,7 +143,7 @@ class Context:
 class ImportReport:
     """The outcome of an import: ids of new runs, numbers of runs that exist or were deleted here, and what was left out.
 
-    `large` are the bytes of files that lie beside git. `refused` maps keys to the reason why a run was not taken. `restartable`
+    `large` are the bytes of files kept beside git. `refused` maps keys to the reason why a run was not taken. `restartable`
     is the last of the new runs that has a source, empty if none has.
     """
 

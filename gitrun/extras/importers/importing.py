@@ -7,10 +7,10 @@ left behind, which gc removes.
 
 from __future__ import annotations
 
+import itertools
 import os
 from functools import partial
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,7 +145,7 @@ def find_commits(git: Git, runs: Sequence[ImportedRun]) -> frozenset[str]:
 
 
 def require_room(git: Git, size: int) -> None:
-    """Raises GitFailed unless there is room for the files that lie beside git."""
+    """Raises GitFailed unless there is room for the files that are kept beside git."""
     status = os.statvfs(git.common_dir)
     free = status.f_bavail * status.f_frsize
     if size > free:
@@ -182,7 +182,7 @@ def fast_import(git: Git, commits: Sequence[Callable[[int], Iterator[bytes]]]) -
         marks = directory / "marks"
         # below 100 objects fast-import would write loose ones, each with an fsync
         words = ("-c", "fastimport.unpackLimit=1", "fast-import", "--quiet", "--done", f"--export-marks={marks}")
-        git.feed(*words, pieces=chain(pieces, [END]))
+        git.feed(*words, pieces=itertools.chain(pieces, [END]))
         # :1 <id>
         pairs = (line.split() for line in marks.read_text().splitlines())
         ids = {int(mark[1:]): commit_id for mark, commit_id in pairs}
@@ -197,11 +197,11 @@ def record_refs(git: Git, new: Mapping[str, Draft], tips: Mapping[str, str], rep
         chains = list(sharing.quarantine.sound_chains(sharing.validate.Inspector(git, reader), written, faults))
     refused = {**report.refused, **{key: faults[draft.run_id] for key, draft in new.items() if draft.run_id in faults}}
     # before the refs move, so that readers find these runs dated and checked
-    sharing.quarantine.record_arrival(git, chains, {one.run for one in chains})
+    sharing.quarantine.record_arrival(git, chains, {chain.run_id for chain in chains})
     if chains:
         # none of them may exist: if one has appeared since, git moves no ref
-        store.refs.ref_store(git).apply([RefEdit(run_ref(one.run), one.tip, None, "import run") for one in chains])
+        store.refs.ref_store(git).apply([RefEdit(run_ref(chain.run_id), chain.tip, None, "import run") for chain in chains])
         lifecycle.launch.pack_many_refs(git)
-    arrived = {one.run: None for one in chains}
+    arrived = {chain.run_id: None for chain in chains}
     with_source = [draft.run_id for draft in new.values() if draft.run_id in arrived and draft.has_source]
     return replace(report, new=tuple(arrived), refused=refused, restartable=with_source[-1] if with_source else "")

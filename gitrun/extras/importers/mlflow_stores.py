@@ -157,7 +157,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     """Opens a database that is only read. Raises sqlite3.Error if it is missing, or has views in place of tables."""
     database = sqlite3.connect(f"file:{quote(os.fspath(path))}?mode=ro", uri=True)
     database.text_factory = lambda data: data.decode(errors="replace")
-    # a schema that lies may call functions, and a view may never end
+    # a forged schema may call functions, and a view may never end
     for pragma in ("query_only=on", "trusted_schema=off", "cell_size_check=on"):
         database.execute(f"pragma {pragma}")
     if sys.version_info >= (3, 11):
@@ -189,7 +189,7 @@ def select_points(path: Path, key: str) -> Iterator[MetricPoint]:
 def find_artifacts(directory: Path, uri: str, key: str) -> Path | None:
     """Returns the directory of a run's artifacts if it is beside the database; None if it is anywhere else.
 
-    A database that lies could name any directory of this machine.
+    A forged database could name any directory of this machine.
     """
     parts = urlsplit(uri)
     if parts.scheme not in {"", "file"} or not RUN.fullmatch(key):

@@ -75,7 +75,7 @@ def attempt_pieces(draft: Draft, mark: int, written: set[str]) -> Iterator[bytes
 
 
 class ResultWriter:
-    """Writes what runs left: results, annotations, and files that lie beside git.
+    """Writes what runs left: results, annotations, and files that are kept beside git.
 
     `tips` are the last commits of the runs by key, as far as they are known. `left_out` are parts of runs.
     """

@@ -113,9 +113,9 @@ class Gate:
         rest = urlencode([pair for pair in pairs if pair[0] != TOKEN])
         # a path of two slashes would lead to another host
         path = "/" + quote(scope["path"].lstrip("/"))
-        found = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
-        found.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
-        return found
+        redirect = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
+        redirect.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
+        return redirect
 
     def use_ticket(self, token: str) -> bool:
         """Returns whether the token is a ticket that was not used yet, and ends it."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TAIL_PAUSE = 0.1
 """Seconds between two looks at the output of a program."""
 BEAT = 15.0
-"""Seconds after which a stream that has nothing to say sends a comment, so that nobody on the way closes it."""
+"""Seconds after which a stream without news sends a comment, so that no proxy closes it."""
 COMMENT = ":\n\n"
 PIECE = 1 << 16
 LARGEST = 1 << 50

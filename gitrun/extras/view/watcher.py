@@ -1,4 +1,4 @@
-"""Notices how the runs of a repository change, and answers pages that ask which runs there are."""
+"""Notices how the runs of a repository change, and answers pages that ask for the list of runs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Watcher:
             self._listeners.discard(queue)
 
     async def refresh(self) -> None:
-        """Reads which runs there are, if they may have changed. Raises GitrunError."""
+        """Reads the list of runs, if it may have changed. Raises GitrunError."""
         async with self._one:
             await self._refresh()
 
@@ -115,7 +115,7 @@ class Watcher:
             return answer
 
     async def _refresh(self) -> None:
-        """Reads which runs there are, if a file says that they may have changed, and tells the listeners."""
+        """Reads the list of runs, if a file says that it may have changed, and tells the listeners."""
         seen = self._look()
         for _ in range(PATIENCE):
             if seen is not None or not await self._stopping.pause(SETTLED):
@@ -157,7 +157,7 @@ class Watcher:
 DIGITS = 17
 """Digits that tell all floats apart."""
 NUMBERS = {"start": 0, "limit": LIMIT, "digits": 6}
-"""Numbers of a question for runs, with those of a question that does not name them."""
+"""Numbers in a query for runs, with their defaults."""
 
 
 async def next_words(queue: asyncio.Queue[str]) -> str:

@@ -43,13 +43,13 @@ LOG_PREFIX = re.compile(rb"^\[[^]\n]*\]\[[^]\n]*\]\[[A-Z]+\] - ", re.MULTILINE)
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the jobs below a directory (default: `outputs` and `multirun`). Raises UsageError if there are none."""
     tops = [context.locate(name) for name in ((context.source,) if context.source else USUAL)]
-    found = [(top, directory) for top in tops for directory in find_jobs(top)]
-    if not found:
+    jobs_found = [(top, directory) for top in tops for directory in find_jobs(top)]
+    if not jobs_found:
         raise UsageError(
             f"no jobs of Hydra in {context.source or 'outputs or multirun'}", "For example: git run import hydra outputs"
         )
     sweeps: dict[Path, list[ImportedRun]] = {}
-    for top, directory in found:
+    for top, directory in jobs_found:
         job = read_job(directory)
         if isinstance(job, ImportedRun) and directory != top and is_sweep(directory.parent):
             sweeps.setdefault(directory.parent, []).append(job)
