@@ -179,4 +179,4 @@ def play_story(stage: Stage) -> None:
     again = stage.project().find(first.id)
     # the restart has the unedited script and the same seed
     if again.output != first.output:
-        raise CannotRun("the demo failed: the restart printed something else than its run")
+        raise CannotRun("the demo failed: the restart and its run printed different lines")

@@ -20,10 +20,9 @@ from optuna.trial import TrialState
 
 from gitrun.errors import BadValue, GitrunError, OptimizerFailed
 from gitrun.model.batch import Proposal
-from gitrun.model.run import COMPLETED
+from gitrun.model.run import COMPLETED, PRUNED
 from gitrun.model.sampling import (
     ALLOW_REPEATS,
-    PRUNED,
     PRUNER_PREFIX,
     TRIES,
     RandomSampler,

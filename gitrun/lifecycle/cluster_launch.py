@@ -173,7 +173,7 @@ def open_place(session: Session, request: Request) -> Iterator[Place]:
     """Connects to the cluster of the request. Raises GitrunError, before anything is written."""
     git = session.git
     if git.worktree is None:
-        raise CannotRun("runs are handed out from a working tree, and this repository has none")
+        raise CannotRun("to hand out runs, gitrun needs a working tree, and this repository has none")
     remote = request.via or sharing.remotes.default_remote(git, push=True)
     cluster = open_cluster(request.on or "")
     try:

@@ -1,6 +1,6 @@
 """Runs batches and single runs on a cluster in this process (`--on local:N`).
 
-The cluster grants permits, and each program starts with one. All else is the road of runs on this machine.
+The cluster grants permits, and each program starts with one. Everything else happens as for other runs on this machine.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def find_sampler_name(name: str) -> str:
     """Returns the name of the sampler that `--optimizer NAME` means. Raises BadValue."""
     sampler_name = FOREIGN_NAMES.get(name, name)
     if sampler_name in FORESTS:
-        raise BadValue(f"Guild's {name} is not there; tpe searches the same spaces", "To use it: --optimizer tpe")
+        raise BadValue(f"gitrun does not have Guild's {name}; tpe searches the same spaces", "To use it: --optimizer tpe")
     if sampler_name not in OPTIMIZERS:
         raise BadValue(f"there is no optimizer {name!r}", f"The optimizers are {', '.join(OPTIMIZERS)}")
     return sampler_name

@@ -1,4 +1,4 @@
-"""The trials of a batch that there are, and those to start. Writes nothing."""
+"""The trials that a batch has, and those to start. Writes nothing."""
 
 from __future__ import annotations
 

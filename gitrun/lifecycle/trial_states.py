@@ -47,7 +47,7 @@ class RunningTrial:
 
 @dataclass(frozen=True, slots=True)
 class HeldTrial:
-    """A trial that has ended and is recorded with the begin of the next one, which saves half of the writes.
+    """A trial that has ended and is recorded together with the start of the next one, which saves half of the writes.
 
     `words` tell the user about it then.
     """

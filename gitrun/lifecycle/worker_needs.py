@@ -96,18 +96,13 @@ def parse_toml_lock(data: bytes, name: str) -> dict[str, str]:
     packages = model.decode.parse_toml(data, name).get("package")
     for one in packages if isinstance(packages, list) else ():
         if isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("version"), str):
-            versions.setdefault(normalize(one["name"]), set()).add(one["version"])
+            versions.setdefault(source.environment.normalize_name(one["name"]), set()).add(one["version"])
     return {name: next(iter(versions_found)) for name, versions_found in versions.items() if len(versions_found) == 1}
 
 
 def parse_requirements(text: str) -> dict[str, str]:
     """Returns the versions that a requirements file pins."""
-    return {normalize(name): version for name, version in PINNED.findall(text)}
-
-
-def normalize(name: str) -> str:
-    """Returns the normalized name of a package (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return {source.environment.normalize_name(name): version for name, version in PINNED.findall(text)}
 
 
 def name_first(names: list[str]) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from gitrun.dataclass import replace
 from gitrun.model.batch import GRID, Proposal, count_trials
 from gitrun.model.digest import sha256
-from gitrun.model.run import COMPLETED, ERROR, RUNNING
-from gitrun.model.sampling import PRUNED, SearchPoints, is_ended
+from gitrun.model.run import COMPLETED, ERROR, PRUNED, RUNNING
+from gitrun.model.sampling import SearchPoints, is_ended
 from gitrun.model.space import Choice
 from gitrun.model.trial_counts import BestTrial
 from gitrun.model.values import identity

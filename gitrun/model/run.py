@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 SCRIPT, PROGRAM, COMMAND, NOTEBOOK, STEPS, BATCH = "script", "program", "command", "notebook", "steps", "batch"
+"""Kinds of operation: a Python script, another program of the tree, words, a notebook, a pipeline of steps, many trials."""
 VALUE = "value"
 """Kind of a trial whose value its caller computed: gitrun ran nothing for it."""
 WITHOUT_PROGRAM = frozenset({STEPS, BATCH, VALUE})
 """Kinds of runs that run no program themselves."""
-"""Kinds of operation: a Python script, another program of the tree, words, a notebook, a pipeline of steps, many trials."""
 INTERPRETERS = {".sh": "sh", ".bash": "bash", ".zsh": "zsh", ".R": "Rscript", ".r": "Rscript", ".jl": "julia", ".pl": "perl",
                 ".rb": "ruby", ".js": "node", ".lua": "lua", ".m": "octave"}  # fmt: skip
 """Interpreters for files that are not executable, by extension."""

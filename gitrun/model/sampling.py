@@ -12,7 +12,7 @@ from gitrun.errors import BadValue
 from gitrun.model.batch import Proposal, has_value
 from gitrun.model.digest import sha256
 from gitrun.model.grid import lay_grid
-from gitrun.model.run import COMPLETED, ERROR, TERMINATED
+from gitrun.model.run import ENDINGS
 from gitrun.model.space import Choice, Range, order_flags
 from gitrun.model.values import identity, same_value
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from gitrun.model.space import Domain, Space
     from gitrun.model.values import Value
 
-PRUNED = "pruned"
-ENDINGS = (COMPLETED, PRUNED, ERROR, TERMINATED)
 ALLOW_REPEATS = "allow_repeats"
 """The setting of every optimizer that lets points be tried twice, for programs whose results are not exact."""
 PRUNER_PREFIX = "prune_"

@@ -109,14 +109,14 @@ def read_space(
     for name, value in fixed.items():
         flag = find_declared(declared or (), name) or Flag(name)
         defaults[name] = read_typed(flag, value) if isinstance(value, Typed) else value
-    settled: dict[str, Domain] = {}
+    resolved: dict[str, Domain] = {}
     for name, domain in space.items():
         when = {_declared_name(declared, other): allowed for other, allowed in domain.when.items()}
         _require_possible(name, {other: allowed for other, allowed in when.items() if other not in varied}, defaults)
-        settled[name] = replace(domain, when={other: allowed for other, allowed in when.items() if other in varied})
+        resolved[name] = replace(domain, when={other: allowed for other, allowed in when.items() if other in varied})
     # refuses a circle
-    order_flags(settled)
-    return SpaceRequest(fixed, settled)
+    order_flags(resolved)
+    return SpaceRequest(fixed, resolved)
 
 
 def order_flags(space: Space) -> list[str]:

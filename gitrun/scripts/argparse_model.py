@@ -1,4 +1,4 @@
-"""Questions about the nodes of a source that uses argparse."""
+"""Answers questions about the nodes of a source that uses argparse, and holds what a reading of it finds."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Frame:
 class Parser:
     """A parser while it is being read. `parents` are the parsers whose options it includes.
 
-    Each flag has its place in the source and its `dest` beside it.
+    Each flag has its position in the source and its `dest` beside it.
     """
 
     flags: list[tuple[tuple[int, int], str, Flag]] = field(default_factory=list)

@@ -178,9 +178,9 @@ def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:
     for flag in declared:
         value = flags.get(flag.name)
         # a flag that is absent although it has a default is null, where the front end has a word for that
-        taken_away = value is None and flag.default is not None and flag.action in scripts.argv.NONE
+        is_removed = value is None and flag.default is not None and flag.action in scripts.argv.NONE
         is_given = value is not None and (flag.required or not same_value(value, flag.default))
-        if flag.action != "positional" and (taken_away or is_given):
+        if flag.action != "positional" and (is_removed or is_given):
             words += scripts.argv.words_for(flag, value)
     return words
 

@@ -26,7 +26,7 @@ def reason_to_refuse_archive(inspector: Inspector, reader: ObjectReader, update:
         chain = read_archive(reader, update.new)
         known = {commit.id for commit in chain}
         if not is_absent(update.old) and update.old not in known and not may_delete:
-            return "it does not go on from the archive here. To replace it: git push -o gitrun.delete"
+            return "it does not continue the archive here. To replace it: git push -o gitrun.delete"
         # what the archive here lists was checked when it came
         listed = {update.old} if update.old in known else set[str]()
         for commit in reversed(chain):

@@ -104,12 +104,17 @@ def list_packages(python: Interpreter, state: Path) -> dict[str, str]:
     return packages
 
 
+def normalize_name(name: str) -> str:
+    """Returns the normalized name of a package (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def find_installed(paths: Sequence[str]) -> dict[str, str]:
     """Returns the distributions in these directories, sorted by normalized name (PEP 503). The first of a name wins."""
     packages: dict[str, str] = {}
     for path in paths:
         for name, version in distributions(path):
-            key = re.sub(r"[-_.]+", "-", name).lower()
+            key = normalize_name(name)
             # the first directory wins, as it does for imports
             if (
                 key not in packages

@@ -15,6 +15,7 @@ from gitrun.dataclass import dataclass
 from gitrun.errors import CannotRun
 from gitrun.process.child import find_program
 from gitrun.process.run import capture_output
+from gitrun.source.environment import normalize_name
 from gitrun.source.interpreter import get_mtime, read_cache, write_cache
 from gitrun.source.prefixes import is_environment, list_names, site_directories
 
@@ -224,11 +225,6 @@ def lacks_packages(prefix: str, directories: Iterable[str]) -> bool:
         if "info" in name
     }
     return bool(names - there)
-
-
-def normalize_name(name: str) -> str:
-    """Returns the normalized name of a package (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def stamp_launcher(path: str, looked_at: list[str]) -> list[int]:

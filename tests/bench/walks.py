@@ -59,13 +59,13 @@ class Walk:
 
     @property
     def climbs(self) -> int:
-        """How often the next file is on a higher floor."""
+        """Counts the steps to a file on a higher floor."""
         floors = [FLOORS[file.partition("/")[0].removesuffix(".py")] for file in self.files]
         return sum(after > before for before, after in pairwise(floors))
 
 
 def holds_words(value: object) -> bool:
-    """Tells whether a value is the word, a sequence with it, or the request."""
+    """Returns whether a value is the word, a sequence with it, or the request."""
     words = value if isinstance(value, tuple | list) else (value,)
     return isinstance(value, Request) or any(word is WORD for word in words)
 

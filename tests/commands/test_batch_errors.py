@@ -18,7 +18,7 @@ REFUSED = {
     "x=[5:1]: the lower bound is above the upper one": (129, "echo.py", "x=[5:1]"),
     "--optimizer needs a flag with several values. To search a range: lr=[0.001:0.1]": (129, "echo.py", "-o", "tpe"),
     "there is no optimizer 'gpp'. The optimizers are grid, random, tpe": (129, "echo.py", "x=[0:1]", "-o", "gpp"),
-    "Guild's forest is not there; tpe searches the same spaces": (129, "echo.py", "x=[0:1]", "-o", "forest"),
+    "gitrun does not have Guild's forest; tpe searches the same spaces": (129, "echo.py", "x=[0:1]", "-o", "forest"),
     "--optimizer gp needs torch beside Optuna": (128, "echo.py", "x=[0:1]", "-o", "gp"),
     "optimizer random has no setting 'kappa'": (129, "echo.py", "x=[0:1]", "-o", "random", "-Fo", "kappa=1"),
     "points.csv, line 3: flag 'opt' of pick.py must be one of adam, sgd, not 'adm'": (129, "pick.py", "@points.csv"),

@@ -25,7 +25,7 @@ def test_unknown_optimizer_is_refused_with_the_list():
 
 @pytest.mark.parametrize("name", ["forest", "gbrt"])
 def test_optimizers_without_an_equal_are_refused_with_the_way_out(name):
-    with pytest.raises(BadValue, match=f"Guild's {name} is not there; tpe") as error:
+    with pytest.raises(BadValue, match=f"gitrun does not have Guild's {name}; tpe") as error:
         find_sampler_name(name)
     assert "--optimizer tpe" in error.value.hint
 

@@ -96,7 +96,7 @@ def read_row(row: Mapping[str, str], number: int, seen: dict[str, int]) -> Impor
     key = row.get("id", "") or (digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
     ending = read_ending(row.get("status") or COMPLETED)
     if ending is None:
-        return LeftOut(f"row {number}", "its status is none of completed, error and terminated")
+        return LeftOut(f"row {number}", "its status is not completed, error or terminated")
     status, code = ending
     recorded = row.get("exit_status", "").strip()
     with suppress(ValueError):
@@ -114,7 +114,7 @@ def read_row(row: Mapping[str, str], number: int, seen: dict[str, int]) -> Impor
         points=partial(read_metric_cells, row), label=row.get("label") or None, tags=tuple(parse_tags(row)),
         marked=row.get("marked", "").strip().lower() == "true", base=row.get("base") or None, branch=row.get("branch") or None,
         trial=int(trial) if trial.isascii() and trial.isdecimal() and len(trial) < 10 else None,
-        left_out=() if created else ("its time: there is no column created or started that has one",),
+        left_out=() if created else ("its time: neither column created nor column started has one",),
     )  # fmt: skip
 
 

@@ -38,9 +38,9 @@ def test_row_of_a_table_is_a_run(repo) -> None:
     # equal rows are two runs
     assert [(run.operation, run.metrics.ask("loss"), run.flags.get("lr")) for run in others] == [("other", 0.001, 5)] * 2
     for words in (
-        "(row 3): its status is none of completed, error and terminated",
+        "(row 3): its status is not completed, error or terminated",
         "column notes: to read it, name it flag.notes or metric.notes",
-        "its time: there is no column created or started that has one",
+        "its time: neither column created nor column started has one",
     ):
         assert words in ended.stderr
 
