@@ -24,7 +24,7 @@ from gitrun.model import record_files
 from gitrun.model.run import COMPLETED, ERROR, PRUNED, STAGED, Run, run_ref, short_id
 from gitrun.process.signals import INTERRUPTS, ORDERS
 from gitrun.sharing.progress import ask_to_stop
-from gitrun.sharing.remotes import BUSY, GONE_ON
+from gitrun.sharing.remotes import RACES
 from gitrun.sharing.transfer import FetchRequest, Sharing
 from gitrun.store import claims, trust
 from gitrun.store.commits import scratch_directory
@@ -138,7 +138,7 @@ class ClusterPool:
             reason = refused.get(task.run_id, "")
             if not reason:
                 self._submit(task)
-            elif reason in {GONE_ON, BUSY}:
+            elif reason in RACES:
                 # another driver was first; what it handed out will be fetched over this
                 edit = RefEdit(run_ref(task.run_id), task.before, task.attempt, "undo failed start")
                 ref_store(self._session.git).apply([edit])

@@ -32,7 +32,7 @@ from gitrun.lifecycle.decide import Prompts
 from gitrun.lifecycle.executor import STOPPED
 from gitrun.model.plan import Request, Skip, StartedRun
 from gitrun.model.run import BATCH, COMPLETED, ERROR, PENDING, PRUNED, RUNNING, STAGED, TERMINATED, Run, is_id, short_id
-from gitrun.sharing.remotes import BUSY, GONE_ON
+from gitrun.sharing.remotes import GONE_ON, RACES
 from gitrun.sharing.transfer import FetchRequest, Sharing
 from gitrun.store import claims, trust
 from gitrun.store.claims import bundle_path, list_claims, record_claim, remove_claim
@@ -57,8 +57,6 @@ HURRIED_WAITS = (0.0, 1.0, 2.0)
 """The same once this process was asked to end: a scheduler kills it soon."""
 LARGEST_BUNDLE = 1 << 26
 """Bytes of a result that are handed to the caller because the remote stays away."""
-TAKEN = (GONE_ON, BUSY)
-"""Reasons of a remote for refusing a claim because another one was first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +323,7 @@ class Worker:
             raise NotHere(error.message, error.hint) from error
         for _, reason in pushed.rejected:
             remove_claim(git.state, run_id)
-            if reason in TAKEN:
+            if reason in RACES:
                 raise LostClaim(f"another worker has claimed run {short_id(run_id)}")
             raise NotHere(f"{remote} refuses the claim on run {short_id(run_id)}: {reason}")
 

@@ -45,6 +45,9 @@ TOO_LARGE = "the server takes no request of that size (HTTP 413); nginx: client_
 OF_GIT = re.compile(r"error: (?:hook declined to update|cannot lock ref|denying|refusing|failed to|unable to|unpack) ?")
 GONE_ON = "it has new commits there"
 BUSY = "its ref is locked there. Try again"
+MOVED = "another client changed it there at the same time. Try again"
+RACES = frozenset({GONE_ON, BUSY, MOVED})
+"""Reasons that a remote refuses a run for if another client was first."""
 REASONS = {
     "fetch first": GONE_ON, "non-fast-forward": GONE_ON, "stale info": "it has changed there since it was fetched",
     "deletion prohibited": "the server does not allow deletion of refs (receive.denyDeletes)",
@@ -52,6 +55,8 @@ REASONS = {
     "pre-receive hook declined": "the server's pre-receive hook declined it",
     "hook declined": "the server's update hook declined it",
     "failed to update ref": BUSY, "cannot lock ref": BUSY, "failed to lock": BUSY,
+    # git 2.50 and newer
+    "incorrect old value provided": MOVED, "reference already exists": MOVED, "reference does not exist": MOVED,
     "atomic push failed": "another run of this push was refused",
     "shallow update not allowed": "the server accepts nothing from a shallow clone. To get all: git fetch --unshallow",
     "unpacker error": "the server cannot store it",

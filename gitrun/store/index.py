@@ -9,7 +9,7 @@ import gc
 import json
 import os
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from operator import itemgetter
 
 from gitrun import git, model, store
@@ -402,10 +402,10 @@ class Index:
 
     def _open(self) -> sqlite3.Connection:
         """Opens the index on disk. Where that is not writable, copies it into memory."""
-        try:
+        with suppress(OSError, sqlite3.OperationalError), ExitStack() as stack:
             make_shared_directory(self._path.parent)
             # isolation_level=None: Python would begin transactions on its own
-            base = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
+            base = stack.enter_context(closing(sqlite3.connect(self._path, timeout=5.0, isolation_level=None)))
             base.execute("PRAGMA synchronous = OFF")  # _catch_up checks it after each boot, for power cuts
             base.execute("PRAGMA journal_mode = PERSIST")  # what a kill leaves is rolled back; no file is deleted each time
             with suppress(sqlite3.OperationalError):
@@ -420,20 +420,17 @@ class Index:
                 base.execute("COMMIT")
                 # sqlite 3.40 begins to write, and fails later, on a file system that is read-only
                 if os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK):
+                    stack.pop_all()
                     return base
-            base.close()
-        except (OSError, sqlite3.OperationalError):
-            pass
         return self._in_memory(self._path)
 
     def _in_memory(self, path: Path | None) -> sqlite3.Connection:
         base = sqlite3.connect(":memory:", isolation_level=None)
-        with suppress(sqlite3.Error):
-            if path:
-                # immutable: sqlite takes no locks, which a read-only file system may refuse
-                source = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
+        if path:
+            # immutable: sqlite takes no locks, which a read-only file system may refuse
+            name = f"{path.as_uri()}?mode=ro&immutable=1"
+            with suppress(sqlite3.Error), closing(sqlite3.connect(name, uri=True)) as source:
                 source.backup(base)
-                source.close()
         base.executescript(TABLES)
         return base
 

@@ -16,7 +16,7 @@ from sampled import sampled, sampled_values
 from gitrun import Project
 from gitrun.errors import GitFailed, UsageError
 from gitrun.sharing.quarantine import move_to_runs, receive_runs
-from gitrun.sharing.remotes import default_remote, is_remote, pin_commits, push_refs
+from gitrun.sharing.remotes import RACES, default_remote, is_remote, pin_commits, push_refs
 
 
 def run(repo, x: float = 1.0) -> str:
@@ -82,6 +82,21 @@ def test_hook_of_the_remote_is_heard(team) -> None:
     assert ended.returncode == 1
     assert " is rejected: " in ended.stderr
     assert "hook declined" in ended.stderr
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_run_that_another_client_changes_during_the_push_is_refused_as_in_a_race(team, is_known) -> None:
+    run_id = run(team.ann)
+    if is_known:
+        team.ann.run("push", check=True)
+        Project(team.ann.path).run(restart=run_id)
+    hook = team.remote.path / "hooks" / "pre-receive"
+    # git lets no hook of a push move refs
+    hook.write_text(f"#!/bin/sh\nunset GIT_QUARANTINE_PATH\ngit update-ref refs/runs/{run_id} refs/heads/main\n")
+    hook.chmod(0o755)
+    ((refused, reason),) = Project(team.ann.path).sharing.push("origin", {run_id: tip(team.ann)[run_id]}).rejected
+    assert refused == run_id
+    assert reason in RACES
 
 
 def test_a_remote_that_is_pushed_elsewhere_is_asked_there_why_it_refuses(team, tmp_path) -> None:

@@ -127,7 +127,7 @@ def test_plain_words_of_yaml_are_read_as_typed_words(tmp_path: Path) -> None:
             '[{"lr": 0.1},\n1]',
             "p.json, line 2: this is not a table of flags. A trial is a table such as {lr: 0.1, opt: adam}",
         ),
-        ("p.json", '[{"lr": 0.1,}\n]', "p.json, line 1: this is not JSON: Expecting property name enclosed in double quotes"),
+        ("p.json", "[{lr: 0.1}\n]", "p.json, line 1: this is not JSON: Expecting property name enclosed in double quotes"),
         ("p.json", '{"lr": []}', "p.json: lr has no values"),
         (
             "p.json",
