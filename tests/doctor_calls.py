@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gitrun import Project
 
-
 SLOTS_BLOCK = "gitrun: note: git refs migrate refuses while slots exist. To remove idle slots: git run gc --slots\n"
 """What the doctor says of slots to those whose git (2.46 or newer) has `git refs migrate`."""
 
