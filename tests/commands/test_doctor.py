@@ -129,6 +129,8 @@ def test_a_hook_of_ours_that_git_would_pass_over_is_renewed(lived) -> None:
     lived.run("hooks", "install", check=True)
     assert doctor(lived) == ([], 0)
     path = git_dir(lived) / "hooks" / "pre-push"
+    if not path.exists():
+        pytest.skip("from git 2.54 on our hooks are settings")
     path.chmod(0o644)
     assert "pre-push" in healed(lived)[0]
     assert os.access(path, os.X_OK)

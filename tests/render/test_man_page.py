@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -57,7 +58,7 @@ def shown(tmp_path_factory) -> str:
     "line",
     [
         "git-run-title - what it is",
-        "After  this  guide  you can git run -n and more, see files (git run help".replace("  ", " "),
+        "After this guide you can git run -n and more, see files (git run help",
         "A SECTION'S HEAD",
         "\u2022   first, with a back\\slash",
         "1.  one",
@@ -70,11 +71,12 @@ def shown(tmp_path_factory) -> str:
     ],
 )
 def test_line_is_shown_as_it_is_written(shown, line) -> None:
-    assert line in [found.strip() for found in shown.splitlines()]
+    # man adds blanks to lines that it breaks, each version at other places
+    assert line in {text for found in shown.splitlines() for text in (found.strip(), " ".join(found.split()))}
 
 
 def test_code_keeps_its_indent(shown) -> None:
-    assert "\n             indented\n" in shown
+    assert re.search(r"\n( +)\.hidden .*\n\1  indented\n", shown)
 
 
 def test_page_names_itself_and_the_page_of_git_run(shown) -> None:
