@@ -126,7 +126,7 @@ def switch_off_words(flag: Flag) -> tuple[str, ...]:
     """Returns the options that set the flag to a fixed value."""
     # argparse.BooleanOptionalAction: --no-verbose beside --verbose
     if flag.action == "boolean_optional":
-        return (f"--no-{flag.option.removeprefix('--')}",)
+        return tuple(f"--no-{word[2:]}" for word in (flag.option, *flag.aliases) if word.startswith("--"))
     # absl writes --noverbose
     if flag.action == "equals" and flag.kind == "bool":
         return (f"--no{flag.option.lstrip('-')}",)

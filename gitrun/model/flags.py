@@ -219,7 +219,12 @@ def hint_for_unknown(declared: Sequence[Flag], name: str) -> str:
     # --no-amp is an option of the flag amp, --fast one of mode=fast
     for flag in declared:
         values = flag.choices if flag.action == "const" else (False,) * len(flag.words) if flag.action == "switch" else ()
-        for word, value in zip(flag.words, values, strict=False):
+        words = flag.words
+        # argparse.BooleanOptionalAction adds --no-x for each --x
+        if flag.action == "boolean_optional":
+            words = tuple(f"--no-{word[2:]}" for word in (flag.option, *flag.aliases) if word.startswith("--"))
+            values = (False,) * len(words)
+        for word, value in zip(words, values, strict=False):
             if word.lstrip("-").replace("-", "_") == spelled:
                 return f"To pass {word}: {flag.name}={format_value(value)}"
     longer = [flag.name for flag in declared if flag.name.replace("-", "_").startswith(spelled)]

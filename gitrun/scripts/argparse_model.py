@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 # FileType opens the path that it is given, so the flag is text
 TYPES = {"int": "int", "float": "float"} | dict.fromkeys(("str", "Path", "PurePath", "PosixPath", "FileType"), "str")
 # these options have no value that a flag could hold
-NO_FLAG = ("help", "version", "append_const", "parsers")
+NO_FLAG = ("help", "version", "parsers")
 SEVERAL = ("append", "extend")
 # the actions of options that turn one value on or off; switch is an option with one that turns it off
 ON_OFF = ("store_true", "store_false", "switch")
+# the actions of options with a value of their own
+FIXED = ("const", "append_const")
 Keywords: TypeAlias = "Mapping[str, ast.expr]"
 
 
 NAMES = (ast.Name, ast.Attribute)
-Known: TypeAlias = "Parser | Commands | Adder | None"
+Known: TypeAlias = "Parser | Commands | Adder | Declaration | None"
 
 
 # fold() accepts no Ellipsis
@@ -154,6 +156,8 @@ class Parser:
     is_parent: bool = False
     resolves: bool = False
     """True if a later option of a name replaces an earlier one (`conflict_handler="resolve"`)."""
+    usual: ast.expr | None = None
+    """The default of options that have none of their own (`argument_default`); None if that is None."""
 
 
 @dataclass(eq=False, slots=True)
@@ -168,6 +172,27 @@ class Adder:
     """A `parser.add_argument` that is bound to another name."""
 
     owner: Known
+
+
+@dataclass(eq=False, slots=True)
+class Declaration:
+    """An option that `add_argument` returned: its index among the flags of its parser, and what it was called with."""
+
+    parser: Parser
+    index: int
+    names: tuple[str, ...]
+    keywords: Keywords
+    scope: Scope
+    depth: int
+    """The number of `if` statements around the call."""
+
+    def change(self, name: str, node: ast.expr) -> None:
+        """Changes what the option was called with, as `option.default = 3` does."""
+        self.keywords = {**self.keywords, name: node}
+        flag = make_option_flag(self.names, self.keywords, self.scope)
+        if flag:
+            place_of, dest, _ = self.parser.flags[self.index]
+            self.parser.flags[self.index] = place_of, fold_to_text(self.keywords.get("dest"), self.scope) or dest, flag
 
 
 @dataclass(eq=False, slots=True)
@@ -191,6 +216,8 @@ class Findings:
     """The names in the tests of the `if` statements around the statement that is read."""
     file_defaults: list[frozenset[str]] = field(default_factory=list)
     """The names in `tests`, for each call of `set_defaults` whose values are not known."""
+    changed: set[str] = field(default_factory=set)
+    """What a loop over the options of a parser changes, such as `required`."""
     calls: int = 0
     depth: int = 0
 
@@ -206,17 +233,28 @@ class Findings:
 def merge_parsers(parsers: Sequence[Parser]) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
     """Returns the flags and sub-commands of parsers that act as one. The first flag of a name counts."""
     flags: dict[str, Flag] = {}
-    # the name of the first flag that turns a dest on or off
-    switches: dict[str, str] = {}
-    for dest, flag in (pair for parser in parsers for pair in list_flags(parser)):
-        name = switches.setdefault(dest, flag.name) if flag.action in ON_OFF else flag.name
-        flags[name] = join_flags(flags[name], flag) if name in flags else flag
+    for flag in (flag for parser in parsers for flag in join_options(list_options(parser))):
+        flags[flag.name] = join_flags(flags[flag.name], flag) if flag.name in flags else flag
     return tuple(flags.values()), tuple(list_commands(parsers).values())
 
 
-def list_flags(parser: Parser) -> Iterator[tuple[str, Flag]]:
-    """Yields the flags of a parser, each with its `dest`. Those of its parents come first, as argparse copies them first."""
-    inner = [pair for parent in parser.parents for pair in list_flags(parent)]
+def join_options(pairs: Iterable[tuple[str, Flag]]) -> list[Flag]:
+    """Joins the options of a parser, each with its `dest`: those of one `dest` as far as one flag can stand for them.
+
+    Where none can, their defaults are None: each of them is the value only if no other is given.
+    """
+    options: dict[str, list[Flag]] = {}
+    for dest, flag in pairs:
+        known = options.setdefault(dest, [])
+        at = next((at for at, other in enumerate(known) if is_joined(other, flag)), len(known))
+        known[at : at + 1] = [join_flags(known[at], flag) if at < len(known) else flag]
+    flags = [replace(flag, default=None) if len(known) > 1 else flag for known in options.values() for flag in known]
+    return [flag for flag in flags if flag.action != "append_const"]
+
+
+def list_options(parser: Parser) -> Iterator[tuple[str, Flag]]:
+    """Yields the options of a parser, each with its `dest`. Those of its parents come first, as argparse copies them first."""
+    inner = [pair for parent in parser.parents for pair in list_options(parent)]
     own = [(dest, flag) for _, dest, flag in sorted(parser.flags, key=lambda match: match[0])]
     if parser.resolves:
         last = {flag.name: flag for _, flag in own}
@@ -225,16 +263,41 @@ def list_flags(parser: Parser) -> Iterator[tuple[str, Flag]]:
         yield dest, replace(flag, default=parser.defaults[dest]) if dest in parser.defaults else flag
 
 
-def with_file_defaults(flags: Sequence[Flag], names: frozenset[str]) -> tuple[Flag, ...]:
-    """Returns the flags of a parser that takes defaults which are not in its source, from a file or a computation.
+def is_joined(first: Flag, second: Flag) -> bool:
+    """Tells whether one flag stands for two options of one `dest`."""
+    if first.name == second.name or (first.action in ON_OFF and second.action in ON_OFF):
+        return True
+    if first.action in FIXED or second.action in FIXED:
+        return not {first.action, second.action} & {"switch", "positional"}
+    # two spellings of one option; argparse wants each of those that are required
+    bare = [replace(flag, name="", default=None, help="", option="", aliases=()) for flag in (first, second)]
+    return first.action not in {"custom", "positional"} and not first.required and bare[0] == bare[1]
 
-    If it does so only where an option is given, as in `if args.config: parser.set_defaults(**load(args.config))`, that
+
+def with_file_defaults(
+    flags: Sequence[Flag], commands: Sequence[Command], names: frozenset[str]
+) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
+    """Returns the flags and sub-commands of a parser that takes defaults which are not in its source.
+
+    If it takes them only where an option is given, as in `if args.config: parser.set_defaults(**load(args.config))`, that
     option names a file of values. Else the default of each flag is None.
     """
     files = {flag.name for flag in flags if flag.name.replace("-", "_") in names and flag.action in {"store", CONFIG}}
     if files:
-        return tuple(replace(flag, action=CONFIG) if flag.name in files else flag for flag in flags)
-    return tuple(replace(flag, default=None) for flag in flags)
+        return tuple(replace(flag, action=CONFIG) if flag.name in files else flag for flag in flags), tuple(commands)
+    return without_values(flags, commands, {"default"})
+
+
+def without_values(
+    flags: Sequence[Flag], commands: Sequence[Command], fields: set[str]
+) -> tuple[tuple[Flag, ...], tuple[Command, ...]]:
+    """Returns the flags and sub-commands without these fields, which the program sets in a way that is not known."""
+    blank = Flag("")
+    more = {name: getattr(blank, name) for name in fields}
+    return tuple(replace(flag, **more) for flag in flags), tuple(
+        Command(command.name, *without_values(command.flags, command.commands, fields), command.aliases, command.partial)
+        for command in commands
+    )
 
 
 def name_parts(node: ast.expr) -> frozenset[str]:
@@ -254,19 +317,35 @@ def list_commands(parsers: Sequence[Parser]) -> dict[str, Command]:
 
 
 def join_flags(first: Flag, second: Flag) -> Flag:
-    """Joins two options that stand for values of one flag. In all other cases, only one of them exists at a time.
+    """Joins two options that stand for values of one flag, with the default of the first, as in argparse.
 
-    Its default is None if they differ: it depends on what the program does.
+    In all other cases, only one of them exists at a time: the default is None if they differ.
     """
     if first.action in ON_OFF and second.action in ON_OFF:
         return join_switches(first, second)
-    # argparse refuses two options of one name
-    if second.action == "const" != first.action:
-        return replace(first, words=(*first.words, *second.words))
-    if (first.action, second.action) != ("const", "const") or any(word in first.words for word in second.words):
-        return first if same_value(first.default, second.default) else replace(first, default=None)
-    default = first.default if first.default is not None else second.default
-    return replace(first, choices=first.choices + second.choices, words=first.words + second.words, default=default)
+    if first.action in FIXED or second.action in FIXED:
+        return join_fixed(first, second)
+    if first.option and second.option and first.name != second.name:
+        aliases = tuple(dict.fromkeys((*first.aliases, second.option, *second.aliases)))
+        return replace(first, aliases=aliases, help=first.help or second.help)
+    return first if same_value(first.default, second.default) else replace(first, default=None)
+
+
+def join_fixed(first: Flag, second: Flag) -> Flag:
+    """Joins two options of one `dest`, at least one of which has a value of its own."""
+    if first.action in FIXED and second.action in FIXED:
+        if any(word in first.words for word in second.words):
+            return first if same_value(first.default, second.default) else replace(first, default=None)
+        action = "const" if "const" in {first.action, second.action} else first.action
+        return replace(
+            first, action=action, choices=first.choices + second.choices, words=first.words + second.words,
+            aliases=first.aliases + second.aliases,
+        )  # fmt: skip
+    main, fixed = (second, first) if first.action in FIXED else (first, second)
+    # words have another meaning there
+    if main.action in {"switch", "positional"}:
+        return replace(main, default=None)
+    return replace(main, default=first.default, words=(*main.words, *fixed.words, *fixed.aliases))
 
 
 def join_switches(first: Flag, second: Flag) -> Flag:
@@ -300,8 +379,8 @@ def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> 
     action = read_action(keywords, scope)
     if action in NO_FLAG or not is_flag_name(name):
         return None
-    if action == "store_const":
-        return make_const_flag(name, option, keywords, scope)
+    if action in {"store_const", "append_const"}:
+        return make_const_flag(tuple(dict.fromkeys((option, *names))), keywords, scope)
     several = is_several(keywords.get("nargs"), scope)
     kind, default = kind_and_default(keywords, action, scope, several=several)
     dest = fold_to_text(keywords.get("dest"), scope)
@@ -325,16 +404,23 @@ def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> 
     )
 
 
-def make_const_flag(name: str, option: str, keywords: Keywords, scope: Scope) -> Flag | None:
-    """Returns the flag of a `store_const` option, which stands for one value of its `dest`; None if that value is not known."""
+def make_const_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:
+    """Returns the flag of an option that stands for one value of its `dest`, by the option's names. The first is used.
+
+    If that value is not known, or only added to others, it is no flag, but may change another of that `dest`.
+    """
     is_known, value = fold_to_value(keywords.get("const"), scope)
+    is_known = is_known and value is not None and read_action(keywords, scope) == "store_const"
     # for example `add_argument("--fast", dest="mode", action="store_const", const="fast")`
-    dest = fold_to_text(keywords.get("dest"), scope) or name
-    if not is_known or value is None or not is_flag_name(dest):
+    dest = fold_to_text(keywords.get("dest"), scope) or names[0].lstrip(names[0][:1])
+    if not is_flag_name(dest):
         return None
-    _, default = fold_to_value(keywords.get("default"), scope)
-    text = fold_to_text(keywords.get("help"), scope)
-    return Flag(dest, default, "any", (value,), text, option, "const", words=(option,))
+    flag = Flag(
+        dest, fold_to_value(keywords.get("default"), scope)[1], "any", (), fold_to_text(keywords.get("help"), scope), names[0]
+    )
+    if is_known and value is not None:
+        return replace(flag, action="const", choices=(value,), words=(names[0],), aliases=tuple(names[1:]))
+    return replace(flag, action="append_const", aliases=tuple(names))
 
 
 def read_action(keywords: Keywords, scope: Scope) -> str:

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import replace
 from gitrun.scripts import configargparse_reader
 from gitrun.scripts.argparse_model import (
+    UNKNOWN,
     Adder,
     Commands,
+    Declaration,
     Findings,
     Frame,
     Parser,
     adds_own_options,
     base_names,
     bind_arguments,
+    close_over,
     find_calls,
     find_options,
     has_parser,
@@ -29,6 +32,7 @@ from gitrun.scripts.argparse_model import (
     name_parts,
     strip_attributes,
     with_file_defaults,
+    without_values,
 )
 from gitrun.scripts.constant_folding import Unfoldable, bind_target, fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.constants import read_constants
@@ -48,7 +52,16 @@ PARSER_CLASSES = ("ArgumentParser", "ArgParser")
 PARSE = ("parse_args", "parse_known_args")
 MORE_ADDERS = ("add", "add_arg")
 """ConfigArgParse's other names for `add_argument`."""
-WORDS = (b"add_argument", b"parse_args", b"parse_known_args", b"add_parser", b"add_subparsers", b"set_defaults", b"_group(")
+WORDS = (
+    b"add_argument",
+    b"parse_args",
+    b"parse_known_args",
+    b"add_parser",
+    b"add_subparsers",
+    b"set_defaults",
+    b"_group(",
+    b"_actions",
+)
 # functions that take a parser and add no options
 HARMLESS = ("argcomplete.autocomplete", "print", "len", "isinstance", "str", "repr")
 # limits on the work: functions can call each other without end
@@ -57,6 +70,14 @@ MOST_MODULES = 20
 # the variables that hold parsers, and the ways to pass them to a function
 PARSERS = re.compile(rb"(\w+) *= *[\w.]*(?:ArgumentParser|add_parser|_group)\(")
 ADDERS = re.compile(rb"(\w+) *= *[\w.]+\.add_argument\b(?! *\()")
+# `option = parser.add_argument(` leads to `option.default = 3`
+DECLARED = re.compile(rb"(\w+) *= *[\w.]+\.add_argument\(")
+CHANGEABLE = frozenset({"default", "type", "choices", "required", "nargs", "const", "dest"})
+"""What a program can change of an option that it has added."""
+FIELDS = frozenset({"default", "choices", "required"})
+"""Those of them that a flag has too."""
+OPTIONS = frozenset({"_actions", "_option_string_actions", "_group_actions"})
+"""The attributes of a parser or a group that hold its options."""
 PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"), (b"return ", b""))
 
 
@@ -72,7 +93,9 @@ def read_argparse_flags(module: Module) -> Script | None:
     reading.rest()
     flags, commands = merge_parsers(findings.tops())
     for names in findings.file_defaults:
-        flags = with_file_defaults(flags, names)
+        flags, commands = with_file_defaults(flags, commands, names)
+    if findings.changed:
+        flags, commands = without_values(flags, commands, findings.changed)
     options = any(flag.action != "positional" for flag in flags) or commands
     # a parser of unknown origin may be one that was read already, so it counts only without any flag
     partial = findings.partial or (findings.unmet if not flags and not commands else "")
@@ -98,6 +121,12 @@ def read_positionals(module: Module, flags: tuple[Flag, ...]) -> Script | None:
     return Script(constants, GLOBALS, arguments=tuple(flag.name for flag in flags if flag.required))
 
 
+def usual_default(keywords: Mapping[str, ast.expr], scope: Scope) -> ast.expr | None:
+    """Returns the `argument_default` of a parser or group; None if there is none, or if it is None."""
+    node = keywords.get("argument_default")
+    return None if node is None or fold_to_value(node, scope) == (True, None) else close_over(node, scope)
+
+
 class ArgparseReading:
     """The reading of one module. All readings of a script share `found` and `readings`, which holds them by path."""
 
@@ -109,6 +138,7 @@ class ArgparseReading:
         calls = [b"%s%s%s" % (start, name, end) for name in PARSERS.findall(module.source) for start, end in PLACES]
         # `add = parser.add_argument` is called as `add("--lr")`
         calls += [name + b"(" for name in ADDERS.findall(module.source)]
+        calls += [name + b"." for name in DECLARED.findall(module.source)]
         calls += [b".add(", b".add_arg("] if configargparse_reader.uses_configargparse(module) else []
         self.nodes = list(module.near(*WORDS, b"arser", *map(str.encode, makers), *calls))
         # ids of nodes stay unique, because the module keeps its tree alive
@@ -163,6 +193,8 @@ class ArgparseReading:
                 if isinstance(target, ast.Name):
                     frame.with_node(target.id, value)
                 frame.values[dotted_name(target)] = value_given
+                if isinstance(target, ast.Attribute) and target.attr in CHANGEABLE:
+                    self.change(target, value, frame)
             case ast.For(target=target, iter=items, body=body, orelse=more):
                 self.loop(target, items, body, frame)
                 self.statements(more, frame)
@@ -180,6 +212,16 @@ class ArgparseReading:
                     self.statements(case.body, frame)
             case _:
                 self.others(node, frame)
+
+    def change(self, target: ast.Attribute, value: ast.expr, frame: Frame) -> None:
+        """Reads `option.default = value` and the like, where `option` is what `add_argument` returned."""
+        if OPTIONS & name_parts(target):
+            self.found.changed |= {target.attr} & FIELDS
+            return
+        owner = self.expression(target.value, frame)
+        if isinstance(owner, Declaration):
+            is_sure = len(self.found.tests) == owner.depth
+            owner.change(target.attr, close_over(value, frame.scope) if is_sure else UNKNOWN)
 
     def others(self, node: ast.stmt, frame: Frame) -> None:
         """Reads a statement of any other kind: its expressions and its bodies."""
@@ -202,6 +244,9 @@ class ArgparseReading:
 
     def loop(self, target: ast.expr, items: ast.expr, body: Sequence[ast.stmt], frame: Frame) -> None:
         """Reads the body of a loop once for each item; once with unknown names if the items are not known."""
+        if OPTIONS & name_parts(items):
+            inner = [part for node in body for part in ast.walk(node) if isinstance(part, ast.Attribute)]
+            self.found.changed |= {part.attr for part in inner if isinstance(part.ctx, ast.Store)} & FIELDS
         items_found = fold_to_items(items, frame.scope)
         try:
             rounds = None if items_found is None else [bind_target(target, item) for item in items_found]
@@ -275,7 +320,7 @@ class ArgparseReading:
         """Records a new parser and returns it."""
         keywords = named_arguments(call)
         resolves = fold_to_text(keywords.get("conflict_handler"), frame.scope) == "resolve"
-        parser = Parser(parents=self.parents(call, frame), resolves=resolves)
+        parser = Parser(parents=self.parents(call, frame), resolves=resolves, usual=usual_default(keywords, frame.scope))
         self.found.parsers.append(parser)
         return parser
 
@@ -293,9 +338,11 @@ class ArgparseReading:
             self.found.unread("a parser has parents that are not in its source")
         return parsers
 
-    def group(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
-        """Returns the parser of a group, since the group's options belong to it."""
-        return owner
+    def group(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
+        """Returns the parser of a group, since the group's options belong to it, with the group's own default."""
+        usual = usual_default(named_arguments(call), frame.scope)
+        # the copy has the same list of flags
+        return replace(owner, usual=usual) if isinstance(owner, Parser) and usual else owner
 
     def commands(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
         """Returns the object to which sub-parsers are added."""
@@ -305,7 +352,7 @@ class ArgparseReading:
         """Adds a sub-parser to its parser and returns it."""
         keywords = named_arguments(call)
         name = fold_to_text(call.args[0] if call.args else keywords.get("name"), frame.scope)
-        parser = Parser(parents=self.parents(call, frame))
+        parser = Parser(parents=self.parents(call, frame), usual=usual_default(keywords, frame.scope))
         # returned even so: else its options would count as the program's own
         if not name:
             self.found.unread("a sub-command has a name that is computed")
@@ -321,10 +368,15 @@ class ArgparseReading:
         for name, node in keywords.items():
             # None stands for a value that is not known
             value = fold_to_value(node, frame.scope)[1]
-            (owner if isinstance(owner, Parser) else self.found.loose).defaults[name] = value
+            parser = owner if isinstance(owner, Parser) else self.found.loose
+            parser.defaults[name] = value if self.is_certain() else None
         if not is_all:
             self.found.file_defaults.append(frozenset(name for names in self.found.tests for name in names))
         return None
+
+    def is_certain(self) -> bool:
+        """Tells whether the statement that is read is inside no `if` but that of the main part."""
+        return all("__name__" in names for names in self.found.tests)
 
     def option(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Records an option or an argument."""
@@ -337,15 +389,23 @@ class ArgparseReading:
             self.found.untyped = self.found.untyped or "type" not in keywords
         if not is_all:
             self.found.unread("what an option takes is computed")
+        parser = owner if isinstance(owner, Parser) else self.found.loose
+        usual = None if "default" in keywords else parser.usual
+        keywords |= {"default": usual} if usual else {}
         # one of several names may be known: add_argument(short, "--lr")
-        flag = make_option_flag([name for name in names if name] or [dest], keywords, frame.scope)
+        known = tuple(name for name in names if name) or (dest,)
+        flag = make_option_flag(known, keywords, frame.scope)
         if flag and not is_all and flag.option and not keywords.keys() & {"action", "type"}:  # a switch has no type
             flag = replace(flag, kind="any", action="guessed", as_typed="numbers")
-        if flag:
-            parser = owner if isinstance(owner, Parser) else self.found.loose
-            # with its place, because calls are not read in the order of the source
-            parser.flags.append(((call.lineno, call.col_offset), dest or flag.name.replace("-", "_"), flag))
-        return None
+        if not flag:
+            return None
+        spelled = dest or flag.name.replace("-", "_")
+        # set_defaults gives later options their default only if they have none of their own
+        if "default" in keywords and not usual:
+            parser.defaults.pop(spelled, None)
+        # with its place, because calls are not read in the order of the source
+        parser.flags.append(((call.lineno, call.col_offset), spelled, flag))
+        return Declaration(parser, len(parser.flags) - 1, known, keywords, frame.scope, len(self.found.tests))
 
     def function(self, call: ast.Call, frame: Frame) -> Known:
         """Reads the function that is called, of this module or an imported one. Returns the parser that it returns, if any."""

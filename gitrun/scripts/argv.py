@@ -101,7 +101,7 @@ def switch_words(flag: Flag, value: bool) -> list[str]:  # noqa: FBT001  it is t
         # type=bool makes False of the empty text only
         return [flag.option, "True" if value else ""]
     # argparse.BooleanOptionalAction adds --no-x for each --x
-    if flag.action == "boolean_optional" and not value:
+    if flag.action == "boolean_optional" and not value and flag.option.startswith("--"):
         return [f"--no-{flag.option.lstrip('-')}"]
     if value is (flag.action != "store_false"):
         return [flag.option]
@@ -130,10 +130,14 @@ def appended_items(flag: Flag, items: list[Value]) -> list[Value]:
 
 def inexpressible_error(flag: Flag, value: Value, hint: str = "") -> UsageError:
     """Returns the error for a value that the flag's option cannot express."""
-    exact = "null" if flag.default is None else format_value(flag.default)
-    hint = hint or f"By default it is {exact}, and its option only adds to that"
     option = flag.option or "".join(flag.words[:1])
-    return UsageError(f"flag {flag.name!r} cannot be {format_value(value)}: {option} is {flag.action}", hint)
+    # a default may be null, or one that only the program knows
+    start = "It has no known default" if flag.default is None else f"By default it is {format_value(flag.default)}"
+    does = "adds to it"
+    if flag.kind == "bool":
+        does = "turns it on" if flag.option and flag.action != "store_false" else "turns it off"
+    hint = hint or f"{start}, and its option only {does}"
+    return UsageError(f"flag {flag.name!r} cannot be {format_value(value)} with its option {option}", hint)
 
 
 def on_off_words(flag: Flag, value: Value) -> list[str]:
@@ -152,7 +156,7 @@ def const_words(flag: Flag, value: Value) -> list[str]:
     for choice, word in zip(flag.choices, flag.words, strict=False):
         if same_value(choice, value):
             return [word]
-    raise inexpressible_error(flag, value)
+    raise inexpressible_error(flag, value, f"Its options stand for {', '.join(map(format_value, flag.choices))}")
 
 
 def any_order_words(flag: Flag, value: Value) -> list[str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ASSIGNING = ("hydra", "omegaconf", "sacred")
 """The front ends whose words are `name=value`. Sacred expects them after `with`."""
 # argparse takes --learn for --learning-rate
+ARGPARSE = ("argparse", "argparse-typed")
+"""The front ends for programs that use argparse."""
 ABBREVIATING = ("argparse", "dataclasses")
 """The front ends that accept an abbreviated option."""
 DASHED = ("fire", "tyro", "dataclasses")
@@ -150,7 +152,7 @@ class WordReader:
         # absl takes -lr for --lr
         if self.script.frontend == "absl" and name.startswith("-") and f"-{name}" in self.options:
             return [self.options[f"-{name}"]]
-        if self.script.frontend in ABBREVIATING and name.startswith("--") and len(name) > 2:
+        if self.script.frontend in {*ABBREVIATING, *ARGPARSE} and name.startswith("--") and len(name) > 2:
             return [flag for option, flag in self.options.items() if option.startswith(name)]
         # -vq can be two switches, -n5 an option with its value
         if not name.startswith("--") and word[:2] in self.options:
@@ -168,7 +170,8 @@ class WordReader:
         if len({id(flag) for flag, _ in flag_named}) != 1 or len(flag_named) != 1:
             raise Unclear
         flag, stands_for = flag_named[0]
-        if stands_for is UNKNOWN:
+        # what abbreviates an option may be another one that was not read
+        if stands_for is UNKNOWN or (self.script.partial and name.startswith("--") and name not in self.options):
             raise Unclear
         if stands_for is not TAKES:
             return self.switch(flag, stands_for, text if equals else None)
@@ -302,6 +305,7 @@ def option_table(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
             names = [with_dashes(name) for name in names]
         if flag.action == "const":
             yield from ((word, (flag, choice)) for choice, word in zip(flag.choices, flag.words, strict=False))
+            yield from ((word, (flag, UNKNOWN)) for word in flag.aliases)
             continue
         # absl makes two options of a bool: --x and --nox
         if flag.action == "equals" and flag.kind == "bool":
@@ -314,7 +318,7 @@ def option_table(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
         if flag.action == "switch" and stands_for is not TAKES:
             yield from ((word, (flag, False)) for word in flag.words)
         # --fast of dest="mode" beside an option --mode that takes a value
-        if flag.action == "store" and flag.option:
+        if flag.option and flag.action != "switch" and (flag.action == "store" or script.frontend in ARGPARSE):
             yield from ((word, (flag, UNKNOWN)) for word in flag.words)
         if flag.action == "boolean_optional":
             yield from ((f"--no-{name[2:]}", (flag, False)) for name in names if name.startswith("--"))

@@ -7,17 +7,22 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitrun.dataclass import asdict
 from gitrun.errors import CannotRun, FlagsUnknown
 from gitrun.git.exe import environment_for_programs
 from gitrun.git.objects import Objects
 from gitrun.git.trees import GitTree
 from gitrun.model.settings import read_settings
 from gitrun.process.run import capture_output
+from gitrun.scripts.argparse_model import join_options
 from gitrun.source import interpreter
-from gitrun.source.flag_cache import DIRECTORY, decode_script, load_script, store_script
+from gitrun.source.flag_cache import DIRECTORY, decode_flag, decode_script, load_script, store_script
 from gitrun.workspace.slots import lease_slot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from gitrun.git.exe import Git
     from gitrun.scripts.discover import Script
 
@@ -80,9 +85,17 @@ def read_answer(out: Path, path: str) -> Script:
     """Returns the script that the program described in the file `out`. Raises CannotRun if there is no valid answer."""
     try:
         answer = json.loads(out.read_bytes())
+        answer = join_answer(answer) if answer["frontend"] == "argparse" else answer
         # the child writes only frontend, flags and commands
         return decode_script({"style": "args", "groups": [], "partial": "", **answer})
     except FileNotFoundError as error:
         raise FlagsUnknown(f"'{path}' ended without reading its command line", HINT) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FlagsUnknown(f"cannot read the flags that '{path}' reports", HINT) from error
+
+
+def join_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Joins the options of one `dest`, in the answer of an argparse program or one of its sub-commands."""
+    pairs = [(flag.pop("dest"), decode_flag(flag)) for flag in answer["flags"]]
+    flags = [asdict(flag) for flag in join_options(pairs)]
+    return {**answer, "flags": flags, "commands": [join_answer(command) for command in answer["commands"]]}

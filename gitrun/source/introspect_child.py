@@ -1,6 +1,7 @@
 """Asks a program for its options: runs it until it reads its command line, and writes down the options defined there."""
 
-# `python introspect_child.py OUT SCRIPT ARG...` writes JSON to OUT: {"frontend", "flags", "commands"}.
+# `python introspect_child.py OUT SCRIPT ARG...` writes JSON to OUT: {"frontend", "flags", "commands"}. Flags of argparse have
+# their dest too.
 # gitrun.source.flag_cache reads it.
 # The user's interpreter runs this file: CPython 3.8 or newer, without gitrun. Annotations that 3.8 cannot read are quoted.
 # ruff: noqa: ANN401 - argparse, click and absl in the user's interpreter have the types of their version
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 ACTIONS = {
     "_StoreAction": "store", "_StoreTrueAction": "store_true", "_StoreFalseAction": "store_false", "_CountAction": "count",
     "_AppendAction": "append", "_ExtendAction": "extend", "BooleanOptionalAction": "boolean_optional",
-    "_StoreConstAction": "const",
+    "_StoreConstAction": "const", "_AppendConstAction": "append_const",
 }  # fmt: skip
-NO_FLAG = ("_HelpAction", "_VersionAction", "_AppendConstAction")
+NO_FLAG = ("_HelpAction", "_VersionAction")
 KINDS = {int: "int", float: "float", str: "str", None: "str"}
 OUT = []  # type: list[str]
 
@@ -63,7 +64,6 @@ def make_flag(name: str, **settings: "Any") -> "dict[str, Any]":
 def read_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
     """Returns the flags and the sub-commands of an argparse parser."""
     flags, commands = [], []
-    switches: dict[str, Any] = {}
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way
         kind = type(action).__name__
         if kind == "_SubParsersAction":
@@ -71,29 +71,9 @@ def read_parser(parser: "Any") -> "tuple[list[Any], list[Any]]":
                 inner, more = read_parser(child)
                 commands.append({"name": name, "flags": inner, "commands": more, "aliases": []})
         elif kind not in NO_FLAG:
-            flag = read_action(action, ACTIONS.get(kind, "custom"))
-            is_switch = flag["action"] in ("store_true", "store_false", "switch")
-            first = switches.setdefault(action.dest, flag) if is_switch else flag
-            if first is flag:
-                flags.append(flag)
-            else:
-                join_switches(first, flag)
-    return merge_options(flags), commands
-
-
-def join_switches(first: "dict[str, Any]", second: "dict[str, Any]") -> None:
-    """Makes the first flag that of both options, which turn one `dest` on or off."""
-    turned_on: list[str] = []
-    turned_off: list[str] = []
-    for flag in (first, second):
-        options = [text for text in (flag["option"], *flag["aliases"]) if text]
-        (turned_off if flag["action"] == "store_false" else turned_on).extend(options)
-        turned_off += flag["words"]
-    name = second["name"] if second["action"] == "store_true" and not first["option"] else first["name"]
-    first.update(
-        name=name, action="switch", option="".join(turned_on[:1]), aliases=turned_on[1:], words=turned_off,
-        help=first["help"] or second["help"],
-    )  # fmt: skip
+            # gitrun joins the options of one dest
+            flags.append(dict(read_action(action, ACTIONS.get(kind, "custom")), dest=action.dest))
+    return flags, commands
 
 
 def read_action(action: "Any", does: str) -> "dict[str, Any]":
@@ -109,13 +89,18 @@ def read_action(action: "Any", does: str) -> "dict[str, Any]":
     )
     switch = does in ("store_true", "store_false", "boolean_optional") or action.type is bool
     kind = "bool" if switch else "int" if does == "count" else "list" if many else KINDS.get(action.type, "any")
-    if does == "const":
-        settings = {"choices": [jsonable(action.const)], "option": option, "words": [option], "action": does}
-        return make_flag(action.dest, default=jsonable(action.default), **settings)
+    default = None if action.default is argparse.SUPPRESS else jsonable(action.default)
+    if does in ("const", "append_const"):
+        value = jsonable(action.const) if does == "const" else None
+        settings = {"default": default, "option": option, "aliases": options}
+        if value is None:
+            return make_flag(action.dest, action="append_const", **settings)
+        settings["aliases"] = [text for text in options if text != option]
+        return make_flag(action.dest, choices=[value], words=[option], action=does, **settings)
     help_text = action.help if isinstance(action.help, str) and action.help is not argparse.SUPPRESS else ""
     # --no-amp of dest="amp" makes amp False
     if does == "store_false" and action.dest != option.lstrip("-").replace("-", "_"):
-        settings = {"default": jsonable(action.default), "kind": kind, "help": help_text, "aliases": []}
+        settings = {"default": default, "kind": kind, "help": help_text, "aliases": []}
         return make_flag(
             action.dest, action="switch", words=[option, *(text for text in options if text != option)], **settings
         )
@@ -123,7 +108,7 @@ def read_action(action: "Any", does: str) -> "dict[str, Any]":
     choices = [jsonable(choice) for choice in action.choices or ()]
     return make_flag(
         option.lstrip("-") or action.dest,
-        default=None if action.default is argparse.SUPPRESS else jsonable(action.default),
+        default=default,
         kind=kind,
         choices=[] if None in choices else choices,
         help=help_text,
@@ -131,6 +116,8 @@ def read_action(action: "Any", does: str) -> "dict[str, Any]":
         action="positional" if not option else "type_bool" if action.type is bool else does,
         many=many,
         required=bool(action.required and (option or action.nargs not in ("?", "*", argparse.REMAINDER))),
+        # what only the program reads stays as typed
+        as_typed="all" if kind == "any" or (kind == "list" and action.type in (None, str)) else "",
         words=["..."] if not option and action.nargs == argparse.REMAINDER else [],
         aliases=[text for text in options if text != option and (does != "boolean_optional" or text[:5] != "--no-")],
     )

@@ -13,7 +13,7 @@ import argparse
 p = argparse.ArgumentParser()
 p.add_argument("--lr", "-l", type=float, default=0.1)
 p.add_argument("--fast", action="store_true")
-p.add_argument("--cache", action=argparse.BooleanOptionalAction, default=True)
+p.add_argument("--cache", "--caching", action=argparse.BooleanOptionalAction, default=True)
 p.add_argument("--xs", nargs="+", type=int)
 print(vars(p.parse_args()))
 """
@@ -66,7 +66,7 @@ def shown(repo) -> dict:
             (["--lr", "0.3", "train.py"], {"lr": 0.3}),
             (["--lr=0.3", "train.py"], {"lr": 0.3}),
             (["train.py", "--lr", "-1"], {"lr": -1.0}),
-            (["train.py", "--lr", "0.3", "--fast", "--label", "x", "--no-cache"], {"lr": 0.3, "fast": True, "cache": False}),
+            (["train.py", "--lr", "0.3", "--fast", "--label", "x", "--no-caching"], {"lr": 0.3, "fast": True, "cache": False}),
             (["train.py", "--xs", "1", "2", "--lr", "4", "fast=yes"], {"xs": [1, 2], "lr": 4.0, "fast": True}),
             (["train.py", "--fast", "--", "--lr", "0.3"], {"fast": True, "lr": 0.3}),
             (["-m", "pkg", "--lr", "0.3"], {"lr": 0.3}),

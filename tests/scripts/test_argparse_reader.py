@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from script_constants import PARSER, flags_of
@@ -11,6 +11,9 @@ from script_text import IMPORTS, LR, kinds, read
 from gitrun.errors import UnknownFlag
 from gitrun.model.flags import resolve_flags
 from gitrun.scripts.discover import argument_words, read_script, read_words, unchecked_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,104 @@ def test_a_flag_has_the_value_that_argparse_gives_its_dest(source: str, names: d
                 assert given == parse([word])
                 assert parse(argument_words(script, given)) == given
         assert parse(argument_words(script, {flag.name: bool(flag.default)})) == parse([])
+
+
+BRANCH = "ready = False\n"
+CHANGED = "a = p.add_argument('--a', type=int, default=1)\n"
+SPELLED = "p.add_argument('--lr', dest='rate', type=float, default=0.1)\n"
+DEFAULTS = [
+    ("p = argparse.ArgumentParser(argument_default=argparse.SUPPRESS)\np.add_argument('--amp', action='store_true')\n"
+     "p.add_argument('--no-log', action='store_false')\np.add_argument('--n', type=int)\n"
+     "p.add_argument('--m', type=int, default=3)"),
+    ("p = argparse.ArgumentParser(argument_default=5)\np.add_argument('--amp', action='store_true')\n"
+     "p.add_argument('--n', type=int)\n"
+     "p.add_argument('--b', action=argparse.BooleanOptionalAction)\np.add_argument('-v', action='count')"),
+    ("g = p.add_argument_group('g', argument_default=argparse.SUPPRESS)\ng.add_argument('--amp', action='store_true')\n"
+     "p.add_argument('--b', action='store_true')"),
+    f"{SPELLED}p.add_argument('--learning-rate', '-l', dest='rate', type=float, default=0.5)",
+    f"{SPELLED}p.add_argument('--rate', type=float)",
+    f"{SPELLED}p.add_argument('--rate', type=int, default=3)",
+    f"{SPELLED}p.add_argument('--fast', '-f', dest='rate', action='store_const', const=9.0)",
+    f"{SPELLED}p.add_argument('--fast', '-f', dest='rate', action='store_const', const=abs(-9.0))",
+    f"{SPELLED}p.add_argument('--off', dest='rate', action='store_false')",
+    "p.add_argument('--fast', dest='mode', action='store_const', const='f')\np.add_argument('--mode', default='s')",
+    ("p.add_argument('--fast', dest='mode', action='store_const', const='f')\n"
+     "p.add_argument('-s', '--slow', dest='mode', action='store_const', const='s', default='s')"),
+    ("p.add_argument('--fast', dest='mode', action='store_const', const=abs(1))\n"
+     "p.add_argument('--slow', dest='mode', action='store_const', const='s', default='s')"),
+    "p.add_argument('--amp', action='store_true')\np.add_argument('--half', dest='amp', action='store_const', const='h')",
+    ("p.add_argument('--amp', action='store_true')\np.add_argument('--no-amp', dest='amp', action='store_false')\n"
+     "p.add_argument('--half', dest='amp', action='store_const', const='h')"),
+    "p.add_argument('--tag', type=int, action='append')\np.add_argument('--best', dest='tag', action='append_const', const=2)",
+    ("p.add_argument('--best', dest='tag', action='append_const', const=2)\n"
+     "p.add_argument('--tag', type=int, nargs='*', default=[1])"),
+    "p.add_argument('-v', action='count', default=1)\np.add_argument('--more', dest='v', action='count')",
+    ("p.add_argument('--amp', action=argparse.BooleanOptionalAction)\n"
+     "p.add_argument('--half', dest='amp', action=argparse.BooleanOptionalAction)"),
+    "p.add_argument('-c', action=argparse.BooleanOptionalAction, default=True)",
+    f"{CHANGED}a.default = 7",
+    f"{CHANGED}a.default = '7'",
+    f"{CHANGED}a.default = abs(-7)",
+    f"{CHANGED}a.type = str",
+    f"{BRANCH}{CHANGED}if ready:\n    a.default = 7",
+    f"{CHANGED}if not a.required:\n    a.default = 7",
+    f"{CHANGED}p.add_argument('--b', type=int, default=2).default = 5",
+    f"{CHANGED}for b in p._actions:\n    if b.dest == 'a':\n        b.default = 7",
+    f"{CHANGED}p._option_string_actions['--a'].default = 7",
+    "p.set_defaults(a=7)\np.add_argument('--a', type=int, default=1)",
+    "p.set_defaults(a=7)\np.add_argument('--a', type=int)",
+    f"{BRANCH}{CHANGED}if ready:\n    p.set_defaults(a=7)",
+    f"{CHANGED}if not a.required:\n    p.set_defaults(a=7)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", DEFAULTS)
+def test_what_is_recorded_is_what_argparse_parses(source: str) -> None:
+    script = read(IMPORTS["argparse"] + source)
+    names_there: dict[str, Any] = {}
+    exec(IMPORTS["argparse"] + source, names_there)
+    parser = names_there["p"]
+    dests = {option: action.dest for action in parser._actions for option in action.option_strings}
+    named = {flag.name: dests[flag.option or flag.words[0]] for flag in script.flags}
+
+    def parsed(words: list[str], values: Mapping[str, object]) -> dict[str, object]:
+        result = vars(parser.parse_args(words))
+        return {name: result.get(named[name]) for name in values}
+
+    recorded = {flag.name: flag.default for flag in script.flags if flag.default is not None}
+    assert recorded == parsed([], recorded)
+    for option, action in parser._option_string_actions.items():
+        if action.dest == "help":
+            continue
+        words = [option] if action.nargs == 0 else [option, "3"]
+        read_there = read_words(script, words)
+        given = {
+            name: resolve_flags(script.flags, {name: value}, operation="a")[name] for name, value in read_there.flags.items()
+        }
+        now = {name: value for name, value in (recorded | given).items() if name not in read_there.unsure}
+        assert now == parsed(words, now), option
+        passed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        assert parsed(argument_words(script, passed), given) == given
+
+
+@pytest.mark.parametrize("more", ["", "p.add_argument(name())\n", "p.add_argument(name(), type=int)\n"])
+def test_an_abbreviation_is_that_option_or_makes_it_unsure(more: str) -> None:
+    script = read(f"{IMPORTS['argparse']}p.add_argument('--learning-rate', type=float, default=0.1)\n{more}")
+    words = read_words(script, ["--lea", "3"])
+    assert (dict(words.flags) == {}, words.unsure) == ((True, {"learning-rate"}) if more else (False, set()))
+
+
+def test_an_option_that_must_be_given_may_be_changed_to_one_that_need_not() -> None:
+    source = "a = p.add_argument('--a', required=True, choices=['x'])\n"
+    flags = [read(IMPORTS["argparse"] + source + more).flags[0] for more in ("", "a.required = False\na.choices = ['y']")]
+    assert [(flag.required, flag.choices) for flag in flags] == [(True, ("x",)), (False, ("y",))]
+    loop = "for b in p._actions:\n    b.required = False"
+    assert not read(IMPORTS["argparse"] + source + loop).flags[0].required
+
+
+def test_defaults_of_sub_commands_that_are_set_elsewhere_are_not_known() -> None:
+    source = "s = p.add_subparsers().add_parser('s')\ns.add_argument('--a', default=1)\ns.set_defaults(**read())"
+    assert [flag.default for flag in read(IMPORTS["argparse"] + source).commands[0].flags] == [None]
 
 
 RESOLVING = "p = argparse.ArgumentParser(conflict_handler='resolve')\n"
@@ -139,6 +240,10 @@ def test_an_option_that_turns_something_off_is_named_where_it_is_given_as_a_flag
     with pytest.raises(UnknownFlag) as caught:
         resolve_flags(script.flags, {"no_amp": True}, operation="a.py")
     assert caught.value.hint.startswith("To pass --no-amp: amp=false")
+    script = read(IMPORTS["argparse"] + "p.add_argument('-a', '--amp', '--half', action=argparse.BooleanOptionalAction)")
+    with pytest.raises(UnknownFlag) as caught:
+        resolve_flags(script.flags, {"no-half": True}, operation="a.py")
+    assert caught.value.hint.startswith("To pass --no-half: amp=false")
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,46 @@ def test_a_value_that_no_words_give_is_refused(name: str, value: Value) -> None:
 
 def test_a_switch_that_is_on_cannot_be_put_off() -> None:
     declared = [Flag("x", True, "bool", option="--x", action="store_true")]
-    with pytest.raises(UsageError, match="flag 'x' cannot be false"):
+    with pytest.raises(UsageError, match="flag 'x' cannot be false") as caught:
         argument_words(declared, {"x": False})
+    assert caught.value.hint == "By default it is true, and its option only turns it on"
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "hint"),
+    [
+        (
+            Flag("x", None, "bool", option="--x", action="store_true"),
+            False,
+            "It has no known default, and its option only turns it on",
+        ),
+        (
+            Flag("x", None, "bool", option="-x", action="boolean_optional"),
+            False,
+            "It has no known default, and its option only turns it on",
+        ),
+        (
+            Flag("x", False, "bool", option="--x", action="store_false"),
+            True,
+            "By default it is false, and its option only turns it off",
+        ),
+        (
+            Flag("x", None, "bool", action="switch", words=("--no-x",)),
+            True,
+            "It has no known default, and its option only turns it off",
+        ),
+        (Flag("x", 3, "int", option="-x", action="count"), 1, "By default it is 3, and its option only adds to it"),
+        (
+            Flag("x", "a", choices=("f", "g"), option="--f", action="const", words=("--f", "--g")),
+            "h",
+            "Its options stand for f, g",
+        ),
+    ],
+)
+def test_a_refusal_tells_what_the_option_can_do(declared: Flag, value: Value, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        argument_words([declared], {"x": value})
+    assert caught.value.hint == hint
 
 
 def test_a_required_option_is_passed_though_it_is_the_default() -> None:

@@ -41,7 +41,13 @@ p.add_argument("-n", "--no-amp", dest="amp", action="store_false")
 p.add_argument("--no_aux_loss", dest="aux_loss", action="store_false")
 p.add_argument("--no-shuffle", action="store_false")
 p.add_argument("--fast", dest="mode", action="store_const", const="fast", default="mid")
-p.add_argument("--slow", dest="mode", action="store_const", const="slow")
+p.add_argument("-s", "--slow", dest="mode", action="store_const", const="slow")
+p.add_argument("--lr", dest="rate", type=float, default=0.1)
+p.add_argument("-l", "--learning-rate", dest="rate", type=float)
+p.add_argument("--tag", action="append")
+p.add_argument("--best", dest="tag", action="append_const", const=2)
+p.add_argument("--level", dest="level", type=int, default=3)
+p.add_argument("--loud", dest="level", action="store_true")
 """
     source = f"import argparse\np = argparse.ArgumentParser()\n{options}p.parse_args()\n"
     assert asked(repo, source).flags == read(source).flags
