@@ -11,7 +11,7 @@ from gitrun.commands.selecting import open_project
 from gitrun.errors import UnknownRun
 from gitrun.model.run import attempt_as_json, rfc3339_text, short_id
 from gitrun.model.run_names import LATEST
-from gitrun.model.text import count_text, label_text, relative_text, safe_lines, safe_text, time_text
+from gitrun.model.text import amount_text, count_text, label_text, relative_text, safe_lines, safe_text, time_text
 from gitrun.render.text import GAP, run_json, status_text
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def print_attempt(number: int, attempt: Attempt, lines: int, look: tuple[Palette
     output_lines = safe_lines(attempt.output)
     left_out = max(len(output_lines) - max(lines, 0), 0)
     if left_out:
-        print_line(f"    | … {count_text(left_out, 'line')} before")
+        start = "\n".join(output_lines[:left_out])
+        print_line(f"    | … {amount_text(start, left_out)} before")
     for line in output_lines[left_out:]:
         print_line(f"    | {line}".rstrip())
 

@@ -95,11 +95,19 @@ def dispatch(verb: str, words: list[str]) -> int:
     except declared.click_error("Abort"):  # Ctrl-C, or no, at a question
         return 130
     except BrokenPipeError:  # 128 + SIGPIPE, as a shell reports a program that it killed
-        # Python flushes stdout when it exits, which would fail again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        discard_output()
         return 141
     except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            discard_output()
         return print_error(ErrorReport("system", explain_system_error(error), "", 128), as_json=as_json)
+
+
+def discard_output() -> None:
+    """Lets nobody get what stdout still holds: Python flushes it when it exits, which would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def invoke_with_script_options(verb: str, words: list[str]) -> int:
@@ -122,6 +130,12 @@ def explain_system_error(error: OSError) -> str:
     if is_ours and not os.access(path.rpartition("/")[0], os.W_OK):
         return f"cannot write to this repository: {reason}"
     return f"{path}: {reason}" if path else reason
+
+
+def hint_for_space(message: str) -> str:
+    """Returns what to do about a full disk; empty if the message does not end with that."""
+    reasons = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+    return "To go on: free space there, for example by git run gc" if message.endswith(reasons) else ""
 
 
 def resolve_help(verb: str, words: list[str]) -> tuple[str, list[str]]:
@@ -186,7 +200,7 @@ class ErrorReport:
 def print_error(report: ErrorReport, *, as_json: bool) -> int:
     """Prints an error on stderr, as JSON if asked. Returns its exit code."""
     # git's own messages may hold URLs with passwords
-    message, hint = hide_passwords(report.message), hide_passwords(report.hint)
+    message, hint = hide_passwords(report.message), hide_passwords(report.hint or hint_for_space(report.message))
     if as_json:
         words = {
             "kind": report.kind,

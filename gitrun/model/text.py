@@ -20,6 +20,8 @@ COLOUR = lazy_pattern(r"\x1b\[[0-9;:]*m")
 # \xe9 for a byte that is not UTF-8, \\ for a backslash
 ESCAPED = lazy_pattern(r"\\(?:x([89a-f][0-9a-f])|\\)")
 SURROGATE = lazy_pattern("[\ud800-\udfff]")
+LEFT_OUT = lazy_pattern(r"\n\[gitrun: (\d+) bytes left out; ")
+"""The line that `gitrun.store.attempts` puts in place of the middle of a long output."""
 EXACT_LIMIT = 1 << 53
 """Doubles hold every whole number below this one."""
 # controls, formatting (bidi, zero width), surrogates, private and unassigned, and the two line separators
@@ -157,6 +159,13 @@ def size_text(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def amount_text(output: str, lines: int) -> str:
+    """Returns the number of lines, or the size of the whole if the output was recorded without its middle."""
+    gap = LEFT_OUT.search(output)
+    # nobody has counted the lines of the middle
+    return size_text(int(gap[1]) + len(output.encode(errors="replace"))) if gap else count_text(lines, "line")
 
 
 def number_text(value: float, digits: int = 6) -> str:

@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING
 
 from gitrun.model.run import short_id
-from gitrun.model.text import count_text
 from gitrun.render.report_table import bases_sentence, build_table, count_unlisted, equal_lines, fit_texts, ranges_sentence
 from gitrun.render.report_text import (
     clip_text,
@@ -190,7 +189,7 @@ def render_output(detail: Detail) -> str:
     """Renders the end of a run's output."""
     if not detail.tail:
         return f"{render_summary(detail.run, 'wrote nothing')}\n\n</details>\n"
-    before = [f"… {count_text(detail.before, 'line')} before"] if detail.before else []
+    before = [f"… {detail.before} before"] if detail.before else []
     return f"{render_summary(detail.run, 'the end of its output')}\n\n{fence([*before, *detail.tail], 'text')}\n</details>\n"
 
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from gitrun.model.run import short_id
-from gitrun.model.text import count_text, numbers_text
+from gitrun.model.text import numbers_text
 from gitrun.render.axes import make_number_axis
 from gitrun.render.markup import SIGNS, details_anchor, escape_text, join_lines, link_run, render_code
 from gitrun.render.report_text import (
@@ -129,5 +129,5 @@ def render_output(detail: Detail) -> str:
     """Renders the end of a run's output."""
     if not detail.tail:
         return ""
-    before = [f"… {count_text(detail.before, 'line')} before. To see all: git run cat {short_id(detail.run.id)}"]
+    before = [f"… {detail.before} before. To see all: git run cat {short_id(detail.run.id)}"]
     return f"<h3>The end of its output</h3>\n<pre>{join_lines([*(before if detail.before else []), *detail.tail])}</pre>"

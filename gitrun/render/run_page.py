@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from gitrun import model, views
 from gitrun.errors import BadRun
-from gitrun.lazy import lazy_pattern
 from gitrun.model.run import BATCH, ERROR, RUNNING, STAGED, TERMINATED, VALUE, short_id
 from gitrun.model.text import (
+    amount_text,
     count_columns,
     count_text,
     label_text,
@@ -57,8 +57,6 @@ LEAST_CURVE, MOST_CURVE = 8, 24
 LONGEST = 72
 TOP = 5
 """Best trials of a batch that are shown."""
-LEFT_OUT = lazy_pattern(r"\n\[gitrun: (\d+) bytes left out; ")
-"""The line that `gitrun.store.attempts` puts in place of the middle of a long output."""
 LAST = 5
 """Lines of output shown of a run that did not complete."""
 
@@ -299,10 +297,7 @@ def file_rows(project: Project, run: Run) -> Rows:
 def output_rows(run: Run) -> Rows:
     """Yields the last lines of output if the run went wrong, else its size."""
     lines = run.output.splitlines()
-    # a long output is recorded without its middle, whose lines nobody has counted
-    gap = LEFT_OUT.search(run.output)
-    size = size_text(int(gap[1]) + len(run.output.encode())) if gap else count_text(len(lines), "line")
-    more = f"{size} (git run cat {short_id(run.id)})"
+    more = f"{amount_text(run.output, len(lines))} (git run cat {short_id(run.id)})"
     if run.status not in {ERROR, TERMINATED}:
         yield "output", more if lines else ""
         return

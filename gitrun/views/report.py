@@ -11,7 +11,7 @@ from gitrun.errors import BadRun
 from gitrun.git.objects import Objects
 from gitrun.model import decode, record_files
 from gitrun.model.run import BATCH, COMPLETED, STATUSES, short_id
-from gitrun.model.text import count_text, safe_lines
+from gitrun.model.text import amount_text, count_text, safe_lines
 from gitrun.store.commits import read_signature
 from gitrun.views.batches import rank_batch
 from gitrun.views.code_changes import read_code_changes
@@ -46,7 +46,7 @@ class Detail:
     """A run in full, compared with the run of its operation before it (None if it is the first).
 
     `code` are its changes since that run, or its uncommitted changes. `signed` is git's verdict on the signature. `before` is
-    the number of output lines that are left out.
+    how much of the output comes before its `tail`; empty for nothing.
     """
 
     run: Run
@@ -57,7 +57,7 @@ class Detail:
     code: CodeChanges
     curves: tuple[Curve, ...]
     tail: tuple[str, ...]
-    before: int
+    before: str
     signed: str
 
 
@@ -203,8 +203,9 @@ def flat_environment(data: bytes | None) -> dict[str, object]:
     return {}
 
 
-def output_tail(output: bytes) -> tuple[tuple[str, ...], int]:
-    """Returns the last lines of an output, made safe for a terminal, and the number of lines before them."""
+def output_tail(output: bytes) -> tuple[tuple[str, ...], str]:
+    """Returns the last lines of an output, made safe for a terminal, and how much is before them; "" for nothing."""
     lines = safe_lines(output[-READ:].decode(errors="replace"))
     before = output[:-READ].count(b"\n") + max(len(lines) - TAIL, 0)
-    return tuple(line.rstrip()[:WIDEST] for line in lines[-TAIL:]), before
+    amount = amount_text(output[:-READ].decode(errors="replace"), before) if before else ""
+    return tuple(line.rstrip()[:WIDEST] for line in lines[-TAIL:]), amount

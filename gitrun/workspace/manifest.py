@@ -164,7 +164,7 @@ def disk_full_error(lending: Lending, error: OSError) -> CannotRun:
     name = shlex.quote(safe_text(largest.path.rstrip("/"))) if largest else "PATH"
     return CannotRun(
         f"cannot copy {size_text(total)} of ignored files for the run: {error.strerror}",
-        f"To link instead: git config --add gitrun.link {name}",
+        f"To go on: free space there. To link instead: git config --add gitrun.link {name}",
     )
 
 

@@ -117,5 +117,5 @@ def test_output_that_cannot_be_written_is_an_error(repo):
         done = subprocess.run(
             ("git", "run", "list"), cwd=repo.path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
-    assert done.returncode != 0
-    assert "No space left" in done.stderr
+    hint = "To go on: free space there, for example by git run gc"
+    assert (done.returncode, done.stderr) == (128, f"gitrun: error: No space left on device. {hint}\n")

@@ -79,6 +79,14 @@ def test_log_shows_each_attempt_with_flags_and_the_end_of_its_output(repo) -> No
     assert "    | line 0" in repo.run("log", "--lines", "99").stdout.splitlines()[:5]
 
 
+def test_what_stands_before_a_shortened_output_is_given_as_a_size(repo) -> None:
+    repo.write("long.py", "for i in range(1_200_000): print(f'line {i:05}')\n")
+    repo.run("long.py", check=True)
+    assert repo.run("log", check=True).stdout.splitlines()[2:4] == ["    | … 14 MB before", "    | line 1199990"]
+    for form in ("md", "html"):
+        assert "… 14 MB before" in repo.run("report", "--format", form, check=True).stdout
+
+
 def test_checkout_brings_what_was_produced_and_spares_what_was_changed(two) -> None:
     assert two.run("checkout", check=True).stderr.startswith("gitrun: copied 1 file of run ")
     assert (two.path / "made.bin").read_bytes() == BYTES

@@ -57,10 +57,8 @@ def test_copies_that_fill_the_disk_are_given_back_and_named(small) -> None:
     for name in "abcdefgh":
         (small.path / "data" / name).write_bytes(os.urandom(1 << 20))
     ended = small.run("echo.py", "x=2")
-    assert (
-        "of ignored files for the run: No space left on device. To link instead: git config --add gitrun.link data"
-        in ended.stderr
-    )
+    hint = "To go on: free space there. To link instead: git config --add gitrun.link data"
+    assert f"of ignored files for the run: No space left on device. {hint}" in ended.stderr
     assert [run["status"] for run in runs(small).values()] == ["error", "completed"]
     small.git("config", "gitrun.link", "data")
     assert small.run("echo.py", "x=2").returncode == 0
