@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gitrun import git, lifecycle, model, sharing, source, store, upkeep, views, workspace
 from gitrun.dataclass import replace
-from gitrun.errors import CannotRun, NoWorktree
+from gitrun.errors import CannotRun
 from gitrun.git.exe import open_repository, without_repository_variables
 from gitrun.model.settings import read_settings, require_valid
 from gitrun.model.text import align_columns, hide_passwords, safe_text
@@ -378,8 +378,7 @@ class Project:
 
     def working_snapshot(self) -> Source:
         """Takes the snapshot of the working tree that a run started now would have. Raises CannotRun."""
-        if self.git.worktree is None:
-            raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
+        self.git.require_top()
         with (
             git.objects.Objects(self.git) as objects,
             source.snapshot.private_index(self.git, f"look.{os.getpid()}.{_thread.get_ident()}") as index,

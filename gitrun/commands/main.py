@@ -98,16 +98,21 @@ def dispatch(verb: str, words: list[str]) -> int:
         discard_output()
         return 141
     except OSError as error:
-        try:
-            sys.stdout.flush()
-        except OSError:
-            discard_output()
+        discard_unwritable_output()
         return print_error(ErrorReport("system", explain_system_error(error), "", 128), as_json=as_json)
 
 
 def discard_output() -> None:
     """Lets nobody get what stdout still holds: Python flushes it when it exits, which would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def discard_unwritable_output() -> None:
+    """Discards what stdout still holds if it cannot be written, such as to a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard_output()
 
 
 def invoke_with_script_options(verb: str, words: list[str]) -> int:

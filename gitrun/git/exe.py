@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gitrun import git
 from gitrun.dataclass import dataclass, field, replace
-from gitrun.errors import GitFailed, NotARepository
+from gitrun.errors import GitFailed, NotARepository, NoWorktree
 from gitrun.lazy import lazy_pattern
 from gitrun.model.object_format import FORMATS, SHA1
 from gitrun.process.child import run_child, start_talker, subprocess
@@ -66,6 +66,8 @@ class RemoteAnswer:
 class Git:
     """A repository seen from one worktree, None in a bare one. `prefix` is empty or ends with `/`.
 
+    `is_inside` tells that it is seen from its git directory, where git itself looks but does not touch the worktree.
+
     Locks on the descriptors `held_files` pass to every git started here, so they outlive us if we are killed.
     """
 
@@ -78,6 +80,7 @@ class Git:
     extra: tuple[str, ...] = ()
     held_files: tuple[int, ...] = ()
     object_format: ObjectFormat = SHA1
+    is_inside: bool = False
     processes: KeptProcesses | None = field(default=None, compare=False)
     """Git processes that answer many requests, and wait here for the next one."""
 
@@ -85,6 +88,14 @@ class Git:
     def state(self) -> Path:
         """Returns the directory of gitrun's local state, shared by all worktrees."""
         return state_below(self.common_dir)
+
+    def require_top(self, hint: str = "To add one: git worktree add PATH") -> Path:
+        """Returns the working tree. Raises NoWorktree if there is none, and in the git directory."""
+        if self.is_inside:
+            raise NoWorktree("this is git's own directory, not a working tree", "To go on: change to the working tree")
+        if self.worktree is None:
+            raise NoWorktree("this repository has no working tree", hint)
+        return self.worktree
 
     def run(self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False) -> bytes:
         """Runs `git <words>` and returns its stdout. Raises GitFailed with git's message if it fails."""
@@ -259,17 +270,32 @@ def open_repository(directory: Path, environ: Mapping[str, str]) -> Git:
     form, bare, git_dir, common_dir = lines[:4]
     if form not in FORMATS:
         raise NotARepository(f"this repository uses the object format {form}, which gitrun does not support")
-    if bare == "false" and len(lines) < 6:
-        raise NotARepository("this is git's own directory, not a working tree", "To go on: change to the working tree")
-    top, prefix = (Path(lines[4]), lines[5]) if bare == "false" else (None, "")
+    is_inside = bare == "false" and len(lines) < 6
+    top, prefix = (Path(lines[4]), lines[5]) if bare == "false" and not is_inside else (None, "")
     git = Git(
         Path(git_dir), Path(common_dir), top, prefix, without_repository_variables(environ), {}, object_format=FORMATS[form]
     )
     git = replace(git, config=read_config(git))
+    if is_inside:
+        git = replace(git, worktree=find_owner(git), is_inside=True)
     storage = git.config.get(REF_STORAGE, ("files",))[-1]
     if storage not in {"files", "reftable"}:
         raise NotARepository(f"this repository keeps its refs as {storage}, which gitrun does not support")
     return git
+
+
+def find_owner(git: Git) -> Path:
+    """Returns the working tree that the git directory belongs to. Raises NotARepository if it is not known."""
+    # submodules have core.worktree, linked worktrees the path of their .git file in `gitdir`
+    top = git.git_dir / git.config.get("core.worktree", ("..",))[-1]
+    with suppress(OSError):
+        if git.git_dir != git.common_dir:
+            top = git.git_dir / os.fsdecode((git.git_dir / "gitdir").read_bytes().rstrip(b"\n")) / ".."
+        top = top.resolve(strict=True)
+        answer = run_git(("rev-parse", "--path-format=absolute", "--git-dir"), without_repository_variables(git.environ), top)
+        if os.fsdecode(answer.stdout).removesuffix("\n") == str(git.git_dir):
+            return top
+    raise NotARepository("this is git's own directory, not a working tree", "To go on: change to the working tree")
 
 
 def hint_for(reason: str) -> str:

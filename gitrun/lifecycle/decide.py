@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitrun import lifecycle, model, source, store, workspace
 from gitrun.dataclass import dataclass, replace
-from gitrun.errors import CannotRun, Declined, GitrunError, NoWorktree, RunIsRunning, UnknownRun, UsageError
+from gitrun.errors import CannotRun, Declined, GitrunError, RunIsRunning, UnknownRun, UsageError
 from gitrun.git.objects import Loose, Objects, TreeMaker, require_object
 from gitrun.model import encode, record_files
 from gitrun.model.plan import Plan, Skip, Source
@@ -106,8 +106,8 @@ class LaunchRequest:
 
 def require_worktree(session: Session, request: Request) -> None:
     """Raises CannotRun if the request needs a working tree as its source and there is none."""
-    if session.git.worktree is None and (request.restart is None or request.force_sourcecode):
-        raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
+    if request.restart is None or request.force_sourcecode or session.git.is_inside:
+        session.git.require_top()
 
 
 def stamp_now() -> LaunchStamp:

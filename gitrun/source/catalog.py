@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import model, source
 from gitrun.dataclass import dataclass, replace
-from gitrun.errors import CannotRun, GitrunError, NoWorktree, UnknownOperation, UsageError
+from gitrun.errors import CannotRun, GitrunError, UnknownOperation, UsageError
 from gitrun.git.objects import Objects
 from gitrun.git.trees import WorkTree
 from gitrun.model.entry import Definition
@@ -81,11 +81,10 @@ def list_offers(git: Git, names: Sequence[str] = ()) -> list[Offer]:
 
     Raises UsageError if a name is unknown or the project file cannot be read.
     """
-    if git.worktree is None:
-        raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
-    tree = SourceTree(WorkTree(git.worktree), git.state / DIRECTORY)
+    top = git.require_top()
+    tree = SourceTree(WorkTree(top), git.state / DIRECTORY)
     # entries are read as they are now, even if the project file is not committed
-    entries = read_entries_at(git.worktree) or read_guild_entries(tree)
+    entries = read_entries_at(top) or read_guild_entries(tree)
     if names:
         return [
             make_entry_offer(tree, name, entries[name]) if name in entries else make_typed_offer(git, tree, name)

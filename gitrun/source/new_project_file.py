@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from gitrun import source
-from gitrun.errors import BadProjectFile, NoWorktree, UnknownOperation, UsageError
+from gitrun.errors import BadProjectFile, UnknownOperation, UsageError
 from gitrun.git.trees import WorkTree
 from gitrun.model.encode import dump_toml
 from gitrun.model.plan import GITRUN
@@ -47,13 +47,12 @@ def init_project_file(git: Git, files: Sequence[str] = ()) -> Draft:
     Without files: of the first file of `readers`, or else of the scripts and notebooks. Writes nothing if there are none.
     Raises UsageError if there is a gitrun.toml, or if a file is missing, of an unknown kind, or cannot be read.
     """
-    if git.worktree is None:
-        raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
-    if os.path.lexists(git.worktree / GITRUN):
+    top = git.require_top()
+    if os.path.lexists(top / GITRUN):
         raise BadProjectFile(f"{GITRUN} exists", EXISTS)
-    draft = draft_project_file(git, WorkTree(git.worktree), files)
+    draft = draft_project_file(git, WorkTree(top), files)
     if draft.operations:
-        create_file(git.worktree / GITRUN, render_draft(draft))
+        create_file(top / GITRUN, render_draft(draft))
     return draft
 
 

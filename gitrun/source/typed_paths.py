@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitrun.errors import NoWorktree, UsageError
+from gitrun.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +16,10 @@ def below_top(git: Git, typed: str) -> str:
 
     Raises UsageError, CannotRun.
     """
-    if git.worktree is None:
-        raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
+    top = git.require_top()
     if os.path.isabs(typed):
         # resolves only the directory: the file itself may be a link that git tracks
-        path = os.path.relpath(os.path.realpath(os.path.dirname(typed)), os.path.realpath(git.worktree))
+        path = os.path.relpath(os.path.realpath(os.path.dirname(typed)), os.path.realpath(top))
         path = os.path.normpath(os.path.join(path, os.path.basename(typed)))
     else:
         path = os.path.normpath(os.path.join(git.prefix, typed))

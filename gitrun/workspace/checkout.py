@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gitrun import store
 from gitrun.dataclass import dataclass
-from gitrun.errors import NoWorktree, UnknownRun, UsageError
+from gitrun.errors import UnknownRun, UsageError
 from gitrun.git.objects import Objects, TreeMaker, entry_at
 from gitrun.model import record_files
 from gitrun.model.provenance import read_steps
@@ -86,9 +86,7 @@ def check_out_files(git: Git, run: Run, wish: CheckoutRequest = ALL_FILES) -> Ch
     Produced files are those of the last attempt, with the unchanged ones of earlier attempts. An existing file is overwritten
     only if the attempt, its result or, in the working tree, the current commit has it with these bytes.
     """
-    top = wish.to or git.worktree
-    if top is None:
-        raise NoWorktree("this repository has no working tree", "To copy elsewhere: --to DIR")
+    top = wish.to or git.require_top("To copy elsewhere: --to DIR")
     if wish.to:
         require_outside_of_git(git, wish.to)
     paths_by_outcome: dict[str, list[str]] = {DONE: [], LEFT: [], GONE: []}

@@ -76,7 +76,7 @@ def test_the_runner_of_notebooks_imports_nothing_from_pythonpath(empty_repo, tmp
 def test_the_module_is_started_as_the_executable_is(trapped):
     words = [sys.executable, "-m", "gitrun", "list"]
     plain = subprocess.run(words, cwd=trapped.path / ".git", capture_output=True, check=False, text=True)
-    assert "working tree" in plain.stderr
+    assert "no runs here yet" in plain.stderr
     (trapped.path / "only").mkdir()
     for name in ("click", "tomli"):
         (trapped.path / f"{name}.py").rename(trapped.path / "only" / f"{name}.py")

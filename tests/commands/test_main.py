@@ -11,6 +11,7 @@ import pytest
 from called_here import call
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repository import Repo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,21 @@ def test_outside_of_a_repository_somebody_is_told_how_to_make_one(repo, tmp_path
     told = repo.run("echo.py", cwd=tmp_path)
     assert told.returncode == 128
     assert "git init" in told.stderr
+
+
+def test_inside_gits_own_directory_runs_are_shown_and_none_is_started(repo) -> None:
+    repo.run("echo.py", "x=2", check=True)
+    listed = repo.run("list", check=True).stdout
+    repo.git("worktree", "add", "--quiet", "--detach", repo.path.parent / "other")
+    for place in (".git", ".git/hooks", ".git/worktrees/other"):
+        git_dir = Repo(repo.path / place)
+        assert git_dir.run("list", check=True).stdout == listed
+        assert git_dir.run("show", "1", check=True).stdout == repo.run("show", "1", check=True).stdout
+        for words in (["echo.py"], ["--restart", "1"], ["checkout", "1"], ["ops"], ["-n", "echo.py"]):
+            ended = git_dir.run(*words)
+            hint = "To go on: change to the working tree"
+            assert ended.stderr == f"gitrun: error: this is git's own directory, not a working tree. {hint}\n"
+    assert repo.run("list", check=True).stdout == listed
 
 
 def test_repository_of_another_owner_is_told_what_git_advises(repo) -> None:

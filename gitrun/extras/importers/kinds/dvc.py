@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gitrun.dataclass import replace
-from gitrun.errors import NoWorktree, UsageError
+from gitrun.errors import UsageError
 from gitrun.extras.importers.drafts import directories_of
 from gitrun.extras.importers.dvc_experiments import TEMPORARY, Experiment, list_experiments
 from gitrun.extras.importers.dvc_files import DVC, Cache, entries_below, find_cache, find_project, metric_files, named_paths
@@ -45,10 +45,9 @@ PIPELINE, LOCK, PARAMS, LIVE, TASKS = "/dvc.yaml", "/dvc.lock", "params.yaml", "
 def read_runs(context: Context) -> Iterator[ImportedRun | LeftOut]:
     """Yields the experiments of this repository. The source is the directory of the project. Raises UsageError."""
     git = context.git
-    if git.worktree is None:
-        raise NoWorktree("this repository has no working tree", "To add one: git worktree add PATH")
-    base = find_project(context, git.worktree)
-    directory = git.worktree / base / DVC
+    top = git.require_top()
+    base = find_project(context, top)
+    directory = top / base / DVC
     cache = Cache(find_cache(directory, context.environ))
     experiments = list(list_experiments(git, directory))
     if not experiments:
