@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @declared.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @declared.pass_rest
 def command(
-    rest: tuple[str, ...], /, words: tuple[str, ...], *, good: str | None, bad: str, as_json: bool, **options: str | None
+    typed: declared.TypedWords, /, words: tuple[str, ...], *, good: str | None, bad: str, as_json: bool, **options: str | None
 ) -> int:
     r"""Finds the first commit for which CONDITION fails, by running as few commits as git bisect does.
 
@@ -59,7 +59,7 @@ def command(
         raise UsageError("no condition given", "For example: git run bisect --good v1.0 'loss<0.3' train.py")
     # before anything runs, so that a condition that does not parse costs no run
     condition = parse_gate(words[0])
-    request = build_request(words[1:], rest, options["module"])
+    request = build_request(words[1:], typed.rest, options["module"])
     limit = options["stop_after"]
     request = replace(request, stop_after=parse_duration(limit) if limit else None)
     # the program's output goes to stderr: stdout is for the result

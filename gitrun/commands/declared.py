@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from gitrun.dataclass import dataclass
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 DECLARED = "__gitrun_declared__"
 """Attribute of a function with its options and arguments, the last one first."""
 PASSES_REST = "__gitrun_passes_rest__"
-"""Attribute of a function whose first argument is the words after `--`."""
+"""Attribute of a function whose first argument is the words of the call."""
 READ_BY_CLICK = frozenset(
     {"flag_value", "callback", "expose_value", "is_eager", "count", "envvar", "nargs", "required", "prompt"}
 )
@@ -135,8 +137,16 @@ def argument(*words: str, **settings: Any) -> Parameter:  # noqa: ANN401 - as cl
     return Parameter("argument", words, settings)
 
 
+@dataclass(frozen=True, slots=True)
+class TypedWords:
+    """The words of a call as typed: those before `--`, and the `rest` after it."""
+
+    words: tuple[str, ...]
+    rest: tuple[str, ...] = ()
+
+
 def pass_rest(function: F) -> F:
-    """Declares that the first argument of a verb's function is the words after `--`."""
+    """Declares that the first argument of a verb's function is the words of the call (`TypedWords`)."""
     setattr(function, PASSES_REST, True)
     return function
 
@@ -159,9 +169,9 @@ class Verb:
             self._click = library.command(**self.settings)(function)
         return self._click
 
-    def call(self, rest: tuple[str, ...], values: dict[str, Any]) -> object:
-        """Does the verb with these values. `rest` are the words after `--`."""
-        return self.function(rest, **values) if hasattr(self.function, PASSES_REST) else self.function(**values)
+    def call(self, typed: TypedWords, values: dict[str, Any]) -> object:
+        """Does the verb with these values."""
+        return self.function(typed, **values) if hasattr(self.function, PASSES_REST) else self.function(**values)
 
     def read(self, words: Sequence[str]) -> dict[str, Any] | None:
         """Returns the values of all parameters by name, as click would; None if click must look at the words."""

@@ -159,18 +159,19 @@ def invoke_verb(verb: str, words: list[str]) -> int:
     if words == ["-h"]:
         return print_help(verb, load_command(verb))
     declaration = load_verb(verb)
-    rest: tuple[str, ...] = ()
+    typed = declared.TypedWords(tuple(words))
     # click drops `--`, and operation and the program's arguments would be one list
     if verb in {"run", "bisect"} and "--" in words:
         end = words.index("--")
-        words, rest = words[:end], tuple(words[end + 1 :])
+        typed = declared.TypedWords(tuple(words[:end]), tuple(words[end + 1 :]))
+        words = words[:end]
     if verb in LOOKING:  # `--color` takes no value from the next word, as in git
         words = ["--color=always" if word == "--color" else word for word in words]
     values = declaration.read(words)
     # not command.main(): it exits with 1 on a broken pipe
-    context = load_command(verb).make_context(f"git run {verb}", [*words], obj=rest) if values is None else None
+    context = load_command(verb).make_context(f"git run {verb}", [*words], obj=typed) if values is None else None
     with context or nullcontext(), open_pager(verb):
-        result = context.command.invoke(context) if context else declaration.call(rest, values or {})
+        result = context.command.invoke(context) if context else declaration.call(typed, values or {})
         # a closed pipe must be noticed here, while it can still be reported
         sys.stdout.flush()
     return result if isinstance(result, int) else 0

@@ -19,6 +19,7 @@ from gitrun.model.text import count_text, ending_text, safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from gitrun.model.batch_events import BatchEvent
@@ -135,7 +136,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
 @declared.option("--print-trials", is_flag=True, help="Show the trials that a batch would start; start none.")
 @declared.option("--save-trials", metavar="FILE", help="Write the trials as @FILE reads them; start none.")
 @declared.pass_rest
-def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
+def command(typed: declared.TypedWords, /, words: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click's
     """Starts or restarts a run. Returns the program's exit code, or ours."""
     if options["version"]:
         from importlib.metadata import version  # takes 20 ms, and only --version needs it
@@ -144,7 +145,7 @@ def command(rest: tuple[str, ...], /, words: tuple[str, ...], **options: Any) ->
         return 0
 
     # before the repository is opened: a wrong call is reported outside of one too
-    request = build_request(words, rest, options)
+    request = build_request(words, typed, options)
     project = commands.selecting.open_project(process.streams.FileStream(1), process.streams.FileStream(2))
     if not (request.operation or request.command) and request.restart is None:
         raise commands.usage_errors.explain_empty_call(project)
@@ -193,8 +194,9 @@ def closing_event(started: StartedRun | Skip) -> BatchEvent:
     return events.BatchEvent(name, started.run_id, now, outcome=started.outcome)
 
 
-def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[str, Any]) -> Request:
+def build_request(words: tuple[str, ...], typed: declared.TypedWords, options: dict[str, Any]) -> Request:
     """Builds a request from words and options. Raises UsageError."""
+    rest = typed.rest
     if options["module"] and options["module"].isdigit():  # no module has such a name, and -m 20 is Guild's for this
         options = {**options, "module": None, "max_trials": options["max_trials"] or int(options["module"])}
     files = tuple(word.removeprefix(FILE) for word in words if word.startswith(FILE))
@@ -223,7 +225,14 @@ def build_request(words: tuple[str, ...], rest: tuple[str, ...], options: dict[s
     request_options["stop_after"] = parse_duration(options["stop_after"]) if options["stop_after"] else None
     if "" in files:
         raise UsageError(f"{FILE} names no file", f"To make a trial of each row of a file: {FILE}points.csv")
+    request_options["options_behind"] = list_options_behind(options["module"] or next(iter(names), ""), typed.words)
     return Request(operation=names[0] if names else None, command=rest, flags=flags, points=files, **request_options)
+
+
+def list_options_behind(operation: str, words: Sequence[str]) -> tuple[str, ...]:
+    """Returns the options of `git run` that were typed behind the operation: perhaps they were meant for it."""
+    behind = words[words.index(operation) + 1 :] if operation in words else ()
+    return tuple(word.partition("=")[0] if word.startswith("--") else word[:2] for word in behind if word.startswith("-"))
 
 
 def confirm(question: str) -> bool:
@@ -287,6 +296,8 @@ def print_plan(project: Project, request: Request, *, as_json: bool) -> int:
     if isinstance(plan, Skip):
         project.tell(plan)
         return 0
+    for notice in plan.notices:
+        project.say(notice)
     steps = [step.operation for step in plan.definition.steps] if plan.definition else []
     links = list(plan.definition.links) if plan.definition else []
     if as_json:

@@ -198,6 +198,7 @@ class Request:
     directory. `worker` names the machine that executes a run which was handed out. `on` is the address of a cluster, or a
     remote whose workers execute the run; the runs go to a cluster through the remote `via`, and `same_env` refuses workers
     with other packages. `resources` are what a worker must have, each as `NAME=AMOUNT`.
+    `options_behind` are the options of git run that were typed behind the operation.
     """
 
     operation: str | None = None
@@ -248,6 +249,7 @@ class Request:
     prune: str | None = None
     gpus_per_trial: int | None = None
     quiet_trials: bool | None = None
+    options_behind: tuple[str, ...] = ()
 
     def given_params(self) -> dict[str, Any]:
         """Returns the run parameters that were given."""

@@ -39,6 +39,7 @@ __all__ = [
     "Script",
     "argument_words",
     "changed_constants",
+    "own_options_note",
     "place_arguments",
     "read_script",
     "read_words",
@@ -170,6 +171,16 @@ def unsure_warning(operation: str, names: Iterable[str], words: Sequence[str]) -
         if names_text
         else ""
     )
+
+
+def own_options_note(script: Script, options: Sequence[str], operation: str, words: Sequence[str]) -> str:
+    """Returns a note about options of git run that the script has too; empty without one, or if `words` have them."""
+    own = {word for word, _ in scripts.passthrough.option_table(replace(script, flags=script.all_flags()))}
+    both = [option for option in dict.fromkeys(options) if option in own and option not in words]
+    if script.style != ARGS or not both:
+        return ""
+    names = ", ".join(both)
+    return f"note: {names}: taken by git run; {operation} has this option too. To pass it: git run {operation} -- {both[0]}"
 
 
 def _options(declared: Sequence[Flag], flags: Mapping[str, Value]) -> list[str]:

@@ -18,6 +18,7 @@ from gitrun.scripts.discover import (
     ARGS,
     GLOBALS,
     changed_constants,
+    own_options_note,
     place_arguments,
     read_words,
     require_command,
@@ -128,7 +129,11 @@ class Call:
 def plan_start(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin) -> Plan:
     """Plans a new run. `tree` has the files of the snapshot. Writes nothing. Raises UsageError, CannotRun."""
     declaration = resolve_operation(git, tree, request, origin.snapshot)
-    return plan_declared(tree, declaration, request.flags, new_params(git, request, origin.stamp), origin)
+    plan = plan_declared(tree, declaration, request.flags, new_params(git, request, origin.stamp), origin)
+    if not request.options_behind or declaration.script is None:
+        return plan
+    note = own_options_note(declaration.script, request.options_behind, plan.operation, request.command)
+    return replace(plan, notices=(note, *plan.notices) if note else plan.notices)
 
 
 def plan_with_source(git: Git, tree: SourceTree, request: Request, previous: Previous, origin: PlanOrigin) -> Plan:

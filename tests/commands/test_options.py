@@ -80,6 +80,38 @@ def test_option_of_the_script_is_accepted_and_recorded(project, words, changes) 
     assert sorted(shown(project)["given"]) == sorted(changes)
 
 
+NOTE = "gitrun: note: {}: taken by git run; own.py has this option too. To pass it: git run own.py -- {}"
+OWN = """\
+import argparse
+p = argparse.ArgumentParser()
+p.add_argument("--dry-run", "-n", action="store_true")
+p.add_argument("--label", default="a")
+p.add_argument("--lr", type=float, default=0.1)
+print(vars(p.parse_args()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["own.py", "--label", "x"], "--label"),
+        (["own.py", "--label=x", "--lr", "1"], "--label"),
+        (["own.py", "-n"], "-n"),
+        (["own.py", "--dry-run"], "--dry-run"),
+        (["own.py", "-l", "x"], ""),
+        (["own.py", "--tag", "x"], ""),
+        (["--label", "x", "own.py"], ""),
+        (["own.py", "--label", "x", "--", "--label", "y"], ""),
+        (["own.py", "label=y"], ""),
+        (["plain.py", "--label", "x"], ""),
+    ],
+)
+def test_an_option_that_git_run_takes_from_the_script_is_named(project, words, option) -> None:
+    project.write("own.py", OWN)
+    notes = [line for line in project.run(*words, check=True).stderr.splitlines() if "note" in line]
+    assert notes == ([NOTE.format(option, option)] if option else [])
+
+
 def test_option_of_a_sub_command_is_accepted(project) -> None:
     assert project.run("subs.py", "--lr", "0.3", "--seed", "2", "--", "fit", check=True).stdout == "{'seed': 2, 'lr': 0.3}\n"
     assert shown(project)["flags"] == {"seed": 2, "lr": 0.3}

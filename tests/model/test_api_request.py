@@ -62,8 +62,8 @@ def test_what_means_the_same_is_taken(option, given, found) -> None:
 
 
 def test_every_field_of_a_request_is_an_option_and_none_is_not_given() -> None:
-    # `Project.batch` sets the first one, and a worker the other
-    assert set(READERS) == set(Request.__slots__) - {"needs_batch", "worker"}
+    # `Project.batch` sets the first one, a worker the next, and the command line the last
+    assert set(READERS) == set(Request.__slots__) - {"needs_batch", "worker", "options_behind"}
     assert request_from(Path("a.py"), dict.fromkeys(set(READERS) - {"operation"})) == Request(operation="a.py")
 
 
