@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gitrun.scripts import imports as imports
     from gitrun.scripts import jsonargparse_reader as jsonargparse_reader
     from gitrun.scripts import module as module
+    from gitrun.scripts import namespace_changes as namespace_changes
     from gitrun.scripts import notebooks as notebooks
     from gitrun.scripts import omegaconf_reader as omegaconf_reader
     from gitrun.scripts import parameter_files as parameter_files

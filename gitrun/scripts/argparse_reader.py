@@ -35,10 +35,10 @@ from gitrun.scripts.argparse_model import (
     without_values,
 )
 from gitrun.scripts.constant_folding import Unfoldable, bind_target, fold_to_items, fold_to_text, fold_to_value
-from gitrun.scripts.constants import read_constants
 from gitrun.scripts.imports import MAX_HOPS, find_makers, find_module
 from gitrun.scripts.module import FUNCTIONS, Module, dotted_name, last_name, named_arguments, unpack_arguments
-from gitrun.scripts.script import ARGS, GLOBALS, Script
+from gitrun.scripts.namespace_changes import read_constant_script
+from gitrun.scripts.script import ARGS, Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -115,10 +115,10 @@ def read_positionals(module: Module, flags: tuple[Flag, ...]) -> Script | None:
 
     Returns None if there are neither.
     """
-    constants = tuple(read_constants(module))
-    if not constants:
+    script = read_constant_script(module)
+    if not script.flags:
         return Script(flags, ARGS) if flags else None
-    return Script(constants, GLOBALS, arguments=tuple(flag.name for flag in flags if flag.required))
+    return replace(script, arguments=tuple(flag.name for flag in flags if flag.required))
 
 
 def usual_default(keywords: Mapping[str, ast.expr], scope: Scope) -> ast.expr | None:

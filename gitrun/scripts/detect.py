@@ -19,8 +19,8 @@ from gitrun.scripts import (
     sacred_reader,
     typer_reader,
 )
-from gitrun.scripts.constants import read_constants
 from gitrun.scripts.module import parse_module
+from gitrun.scripts.namespace_changes import read_constant_script
 from gitrun.scripts.parameter_files import find_parameter_files
 from gitrun.scripts.script import GLOBALS, Script
 
@@ -55,7 +55,7 @@ def detect_flags(source: bytes, path: str, tree: Tree) -> Script:
     try:
         # a generator, so that no reader runs after the first that finds something
         read_by = (script_found for reader in READERS if (script_found := reader(module)))
-        script = next(read_by, None) or Script(tuple(read_constants(module)), GLOBALS)
+        script = next(read_by, None) or read_constant_script(module)
         # Hydra and OmegaConf read these files themselves, with their own rules
         return script if script.frontend in CONFIGURED else replace(script, files=find_parameter_files(module))
     # a deeply nested source can exhaust the stack

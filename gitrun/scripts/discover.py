@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from gitrun.model.tree import Tree
 
+MANY = 10
+"""Flags that a note names."""
+
 __all__ = [
     "ARGS",
     "BESIDE",
@@ -51,10 +54,19 @@ __all__ = [
 
 def read_words(script: Script | None, words: Sequence[str]) -> ReadWords:
     """Returns the flags that the words after `--` give the script, and the words that stay."""
+    if script is not None and script.by_words:
+        return ReadWords({}, tuple(words), find_set_constants(script, words))
     # a script of constants gets no flags from its words
     if script is None or script.style != ARGS or not words:
         return ReadWords({}, tuple(words))
     return scripts.passthrough.read_given_words(script, words)
+
+
+def find_set_constants(script: Script, words: Sequence[str]) -> frozenset[str]:
+    """Returns the constants that words may set again: those that `--name=value` names, or all if there is another word."""
+    names = {flag.name for flag in script.flags}
+    set_by = {word.partition("=")[0].lstrip("-").replace("-", "_") if "=" in word else "" for word in words}
+    return frozenset(names if set_by - names else set_by)
 
 
 def read_script(source: bytes, name: str, tree: Tree | None = None) -> Script:
@@ -165,7 +177,9 @@ def unchecked_warning(script: Script | None, operation: str, flags: Mapping[str,
 
 def unsure_warning(operation: str, names: Iterable[str], words: Sequence[str]) -> str:
     """Returns a note about flags that words after `--` may set; empty without one."""
-    names_text = ", ".join(sorted(names))
+    all_names = sorted(names)
+    more = f" and {len(all_names) - MANY} more" if len(all_names) > MANY else ""
+    names_text = ", ".join(all_names[:MANY]) + more
     return (
         f"note: {operation}: not recorded as flags, because the words {' '.join(words)} may set them: {names_text}"
         if names_text

@@ -79,7 +79,8 @@ class Script:
     `style` is "globals" (assignments at the top of the module) or "args" (words after its name). `frontend` names the library
     that reads these words. `commands` are its sub-commands, `groups` its Hydra groups. `partial` is the reason why there may be
     more flags than these; empty if there are not. `advice` is a hint for a front end whose values cannot be flags.
-    `files` are those whose values it loads. `arguments` are the words that it requires although its flags are constants.
+    `files` are those whose values it loads. `arguments` are the words that it requires although its flags are constants. With
+    `by_words`, words may set its constants again.
     """
 
     flags: tuple[Flag, ...]
@@ -91,6 +92,7 @@ class Script:
     advice: str = ""
     files: tuple[ParameterFile, ...] = ()
     arguments: tuple[str, ...] = ()
+    by_words: bool = False
 
     def required_flags(self, words: Sequence[str]) -> tuple[Flag, ...]:
         """Returns the flags without which the program ends at once. `words` are those after `--`.

@@ -222,7 +222,8 @@ def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> C
     operation, typed, old, force = declaration.operation, flags.typed, flags.old, flags.force
     declared = declaration.with_values({**old, **typed})
     start = words_start(operation.kind, operation.command)
-    words = operation.command[start:] if operation.kind == SCRIPT and declared.style == ARGS else ()
+    takes_words = declared.style == ARGS or (declared.script is not None and declared.script.by_words)
+    words = operation.command[start:] if operation.kind == SCRIPT and takes_words else ()
     call_flags = read_words(declared.script, words)
     # words after -- selected an option of a Hydra group, which brings flags of its own
     if declared.script and any(group.flag in call_flags.flags for group in declared.script.groups):
@@ -239,6 +240,10 @@ def read_call(tree: SourceTree, declaration: Declaration, flags: FlagInput) -> C
         return suggest_other_way(tree, operation, declared, name, typed.get(name))
 
     checked = check_flags(operation, declared, typed, force=force, suggest=suggest)
+    both = sorted(call_flags.unsure & checked.keys()) if declared.style == GLOBALS else ()
+    if both:
+        words_text = " ".join(call_flags.rest)
+        raise UsageError(f"flag {both[0]!r} may be set again by the words {words_text}", "To set it: give it after --")
     # of what an attempt before recorded it was sure
     return Call(operation, declared, from_words, checked, call_flags.unsure - checked.keys() - old.keys())
 
@@ -409,7 +414,7 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
         staged=origin.is_staged,
         arguments=tuple(word for _, word in route.inserted), positions=tuple(start for start, _ in route.inserted),
         notices=tuple(filter(None, notices)),
-        constants=route.constants or (changed_constants(own, flags) if style == GLOBALS else {}), position=route.position,
+        constants=route.constants or (changed_constants(own, plain) if style == GLOBALS else {}), position=route.position,
         definition=definition, basis=model.provenance.Basis(is_entry=True) if definition else None,
         config_values=values_in_files(flags, declared, definition.file if definition else ""),
     )  # fmt: skip
