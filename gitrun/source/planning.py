@@ -129,11 +129,15 @@ class Call:
 def plan_start(git: Git, tree: SourceTree, request: Request, origin: PlanOrigin) -> Plan:
     """Plans a new run. `tree` has the files of the snapshot. Writes nothing. Raises UsageError, CannotRun."""
     declaration = resolve_operation(git, tree, request, origin.snapshot)
-    plan = plan_declared(tree, declaration, request.flags, new_params(git, request, origin.stamp), origin)
-    if not request.options_behind or declaration.script is None:
-        return plan
-    note = own_options_note(declaration.script, request.options_behind, plan.operation, request.command)
-    return replace(plan, notices=(note, *plan.notices) if note else plan.notices)
+    script, options = declaration.script, request.options_behind
+    note = own_options_note(script, options, declaration.operation.name, request.command) if script and options else ""
+    try:
+        plan = plan_declared(tree, declaration, request.flags, new_params(git, request, origin.stamp), origin)
+    except UsageError as error:
+        # an option that is missing may be the one that git run took
+        error.detail = error.detail or (f"gitrun: {note}" if note else "")
+        raise
+    return replace(plan, notices=(note, *plan.notices)) if note else plan
 
 
 def plan_with_source(git: Git, tree: SourceTree, request: Request, previous: Previous, origin: PlanOrigin) -> Plan:

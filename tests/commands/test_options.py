@@ -112,6 +112,14 @@ def test_an_option_that_git_run_takes_from_the_script_is_named(project, words, o
     assert notes == ([NOTE.format(option, option)] if option else [])
 
 
+def test_a_required_option_that_git_run_takes_is_explained(project) -> None:
+    project.write("own.py", OWN.replace('"--lr", type=float, default=0.1', '"--gpus", type=int, required=True'))
+    refused = project.run("own.py", "--gpus=8").stderr.splitlines()
+    assert refused[0].startswith("gitrun: error: own.py needs the flag 'gpus'. To give it: gpus=VALUE")
+    assert refused[1:] == [NOTE.format("--gpus", "--gpus")]
+    assert json.loads(project.run("own.py", "gpus=8", "--json", "-n", check=True).stdout)["flags"]["gpus"] == 8
+
+
 def test_option_of_a_sub_command_is_accepted(project) -> None:
     assert project.run("subs.py", "--lr", "0.3", "--seed", "2", "--", "fit", check=True).stdout == "{'seed': 2, 'lr': 0.3}\n"
     assert shown(project)["flags"] == {"seed": 2, "lr": 0.3}
