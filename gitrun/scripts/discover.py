@@ -113,6 +113,10 @@ def place_arguments(
         levels[max(inner, default=0)].append(flag)
     # an argument that takes all that follows would swallow options after it
     is_first = [any(flag.action == "positional" and flag.words for flag in level) for level in levels]
+    # absl wants --config before --config.lr, which may be one of the words
+    parts = {word.lstrip("-").partition(".")[0] for word in words if script.frontend == "absl" and "." in word}
+    bases = [flag for flag in levels[0] if flag.name in parts]
+    levels[0] = [flag for flag in levels[0] if flag not in bases]
     # an option of several values would swallow the words, so another option must follow it
     sorts = [
         sorted(level, key=lambda flag: not flag.many) if first else level for level, first in zip(levels, is_first, strict=True)
@@ -132,7 +136,9 @@ def place_arguments(
     end = words.index("--", at[-1] if at else 0) if "--" in words[at[-1] if at else 0 :] else len(words)
     starts, ends = [0, *(start + 1 for start in at)], [*at, end]
     where = [start if first else end for start, end, first in zip(starts, ends, is_first, strict=True)]
-    return [(start, word) for start, more in zip(where, options, strict=True) for word in more]
+    return [(0, word) for word in _options(bases, flags)] + [
+        (start, word) for start, more in zip(where, options, strict=True) for word in more
+    ]
 
 
 def changed_constants(declared: Sequence[Flag], flags: Mapping[str, Value]) -> dict[str, Value | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gitrun.dataclass import dataclass, field
 from gitrun.lazy import lazy_pattern
-from gitrun.model.flags import Flag, Typed, Value
+from gitrun.model.flags import Flag, Typed, Value, is_flag_name
 from gitrun.model.values import parse_spelled, parse_value
 from gitrun.scripts.script import ReadWords, find_commands, locate_commands
 
@@ -163,6 +163,10 @@ class WordReader:
         """Reads the option at an index. Returns the number of words that it uses. Raises Unclear."""
         word = self.words[at]
         name, equals, text = word.partition("=")
+        # --config.lr=0.1 of ml_collections, which reads its flags only when it runs
+        if equals and self.script.frontend == "absl" and self.base(name) and name not in self.options:
+            self.assignments[name.lstrip("-")] = Typed(text)
+            return 1
         flag_named = self.named(word)
         is_short = not name.startswith("--") and name not in self.options and self.script.frontend != "absl"
         if is_short and flag_named:
@@ -181,6 +185,11 @@ class WordReader:
         values = self.values(flag, at + 1)
         self.give(flag, list(self.words[at + 1 : at + 1 + values]))
         return 1 + values
+
+    def base(self, name: str) -> str:
+        """Returns the option that names the configuration of `--config.lr`; empty if there is none."""
+        start, dot, rest = name.lstrip("-").partition(".")
+        return f"--{start}" if dot and is_flag_name(f"{start}.{rest}") and f"--{start}" in self.options else ""
 
     def short(self, word: str) -> int:
         """Reads the short options `-n5` and `-vq`. Returns the number of words used. Raises Unclear."""

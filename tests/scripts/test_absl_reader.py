@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from script_text import kinds, read
+
+from gitrun.model.flags import Typed
+from gitrun.scripts.discover import argument_words, read_words
 
 
 def test_defaults_of_absl_tyro_and_fire_are_those_of_the_source() -> None:
@@ -21,3 +25,23 @@ def test_configuration_of_ml_collections_may_have_more_flags() -> None:
     assert (kinds(file), bool(file.partial)) == ({"lr": (0.5, "float"), "config": ("base.py", "str")}, True)
     nested = read(start + "config_flags.DEFINE_config_dict('config', CONFIG)\n")
     assert (kinds(nested), bool(nested.partial)) == ({"lr": (0.5, "float")}, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "flags", "command"),
+    [
+        # absl refuses --config.lr in front of --config
+        (["--config=c.py", "--config.lr=0.5"], {"config": "c.py", "config.lr": "0.5"}, ["--config=c.py", "--config.lr=0.5"]),
+        (["--config.lr", "3", "--config=c.py"], {"config": "c.py"}, ["--config=c.py", "--config.lr", "3"]),
+        (["--config=c.py", "--config.m.ema"], {"config": "c.py"}, ["--config=c.py", "--config.m.ema"]),
+        (["--config=c.py", "-config.n=4"], {"config": "c.py", "config.n": "4"}, ["--config=c.py", "--config.n=4"]),
+        (["--other.n=4"], {}, ["--other.n=4"]),
+    ],
+)
+def test_values_of_a_configuration_follow_its_file(words: list[str], flags: dict[str, str], command: list[str]) -> None:
+    source = "from absl import app, flags\nfrom ml_collections import config_flags\n"
+    script = read(f"{source}config_flags.DEFINE_config_file('config', None, 'its settings')\napp.run(main)")
+    given = read_words(script, words)
+    texts = {name: value.text if isinstance(value, Typed) else value for name, value in given.flags.items()}
+    assert texts == flags
+    assert argument_words(script, flags, given.rest) == command
