@@ -217,7 +217,7 @@ class Findings:
     file_defaults: list[frozenset[str]] = field(default_factory=list)
     """The names in `tests`, for each call of `set_defaults` whose values are not known."""
     changed: set[str] = field(default_factory=set)
-    """What a loop over the options of a parser changes, such as `required`."""
+    """The fields of flags that a loop over the options of a parser changes, such as `required`."""
     calls: int = 0
     depth: int = 0
 

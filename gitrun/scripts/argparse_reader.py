@@ -73,9 +73,9 @@ ADDERS = re.compile(rb"(\w+) *= *[\w.]+\.add_argument\b(?! *\()")
 # `option = parser.add_argument(` leads to `option.default = 3`
 DECLARED = re.compile(rb"(\w+) *= *[\w.]+\.add_argument\(")
 CHANGEABLE = frozenset({"default", "type", "choices", "required", "nargs", "const", "dest"})
-"""What a program can change of an option that it has added."""
+"""The arguments of an option that a program can change after it has added it."""
 FIELDS = frozenset({"default", "choices", "required"})
-"""Those of them that a flag has too."""
+"""The arguments among these that are fields of a flag too."""
 OPTIONS = frozenset({"_actions", "_option_string_actions", "_group_actions"})
 """The attributes of a parser or a group that hold its options."""
 PLACES = ((b"(", b")"), (b"(", b","), (b", ", b")"), (b"=", b")"), (b"return ", b""))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAMESPACES = ("globals", "vars", "locals")
 """The functions that return the names of the module."""
 WORDS = (b"sys.argv", b"import argv", b"ArgumentParser")
-"""What code has that looks at the words of its command line."""
+"""Texts in code that looks at the words of its command line."""
 CHANGING = ("update", "setdefault", "pop", "clear", "__setitem__")
 
 
