@@ -405,9 +405,9 @@ class Project:
         """Writes to `sink` what `read_file` returns; copies large files kept outside git in pieces."""
         workspace.run_files.copy_run_file(self.git, run, what, path, sink)
 
-    def bring(self, run: str, wish: CheckoutRequest | None = None) -> CheckoutResult:
-        """Copies files of the run into the working tree: all that it produced, or those of `wish`."""
-        return workspace.checkout.check_out_files(self.git, self.find(run), wish or workspace.checkout.ALL_FILES)
+    def bring(self, run: str, request: CheckoutRequest | None = None) -> CheckoutResult:
+        """Copies files of the run into the working tree: all that it produced, or those of `request`."""
+        return workspace.checkout.check_out_files(self.git, self.find(run), request or workspace.checkout.ALL_FILES)
 
     def mark(self, run: Run, *, marked: bool = True) -> bool:
         """Marks the run as the one that its operation's name means, or unmarks it. Returns whether that changed it."""

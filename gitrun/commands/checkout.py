@@ -23,7 +23,7 @@ from gitrun.workspace.checkout import CheckoutRequest
 def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, force: bool) -> int:
     r"""Copies files that a run (default: your newest) produced into the working tree: PATHS, or all.
 
-    Changed files are not overwritten.
+    Does not overwrite changed files.
 
     \b
       git run checkout 3fa2c1d8

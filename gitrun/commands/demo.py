@@ -71,7 +71,7 @@ SETTINGS = {
 
 
 @declared.command(add_help_option=False)
-@declared.option("--keep", is_flag=True, help="Keep the repository, to go on in it.")
+@declared.option("--keep", is_flag=True, help="Keep the repository, so that you can go on in it.")
 def command(*, keep: bool) -> None:
     r"""Plays a short story in a scratch repository: run, edit, run, restart, needed.
 
@@ -117,7 +117,7 @@ class Stage:
     """The scratch repository. Commands are shown as typed, and really run."""
 
     def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
-        self.place, self.environ, self.output = directory, environ, FileStream(1)
+        self.directory, self.environ, self.output = directory, environ, FileStream(1)
         # an empty --template keeps hooks of the user's template directory out
         self.prepare("init", "--quiet", "--initial-branch=main", "--template=")
         for name, value in SETTINGS.items():
@@ -129,11 +129,11 @@ class Stage:
     @property
     def script(self) -> Path:
         """Returns the path of the training script."""
-        return self.place / "train.py"
+        return self.directory / "train.py"
 
     def prepare(self, *words: str) -> None:
         """Runs git silently. Raises CannotRun."""
-        result = run_git(words, self.environ, self.place)
+        result = run_git(words, self.environ, self.directory)
         if result.returncode:
             raise CannotRun(f"the demo failed: git {words[0]}: {failure_reason(result.stderr)}")
 
@@ -144,9 +144,9 @@ class Stage:
     def show(self, *words: str) -> None:
         """Prints a command as typed and its output. Raises CannotRun if it fails, Abort if interrupted."""
         self.say(f"$ {shlex.join(words)}")
-        call = Command(words, self.place, self.environ, tag="demo", stdin=False)
+        call = Command(words, self.directory, self.environ, tag="demo", stdin=False)
         with Signals() as signals:
-            ended = execute(call, self.place / ".git" / "shown", self.output, self.output, signals)
+            ended = execute(call, self.directory / ".git" / "shown", self.output, self.output, signals)
         self.say("")  # raises BrokenPipeError first if the reader is gone, which explains a failed command
         if ended.stopped_by:
             raise click.Abort
@@ -155,7 +155,7 @@ class Stage:
 
     def project(self) -> Project:
         """Returns the scratch repository as a Project."""
-        return Project(self.place, environ=self.environ)
+        return Project(self.directory, environ=self.environ)
 
 
 def play_story(stage: Stage) -> None:

@@ -30,7 +30,7 @@ CARRIED = "carried"
 ASKED = {FLAGS: [FLAGS], NEEDS: [NEEDS], SOURCE: [SOURCE, CARRIED], OUTPUT: [METRICS, FILES, OUTPUT], ENV: [ENV]}
 """Parts of a diff for each option, in the order in which they are printed."""
 PACKAGES = "packages."
-# git's colours, such as `ESC[1;31m`, and tabs; because of the group, split() keeps them, at odd places
+# git's colours, such as `ESC[1;31m`, and tabs; because of the group, split() keeps them, at odd positions
 AS_IT_IS = re.compile(r"(\x1b\[[0-9;:]*m|\t)")
 
 

@@ -61,10 +61,10 @@ def exit_at_once(code: object) -> None:
     os._exit(code & 0xFF)
 
 
-def serve_calls(place: str, first: _socket.socket) -> NoReturn:
+def serve_calls(directory: str, first: _socket.socket) -> NoReturn:
     """Answers the call of a connection, and others that arrive at sockets in a directory. Ends this process."""
     # only the process that stays needs all of gitrun
-    commands.standby_loop.serve(place, first)
+    commands.standby_loop.serve(directory, first)
 
 
 def forget_given_path() -> None:

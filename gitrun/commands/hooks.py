@@ -39,7 +39,7 @@ def command(action: str, names: tuple[str, ...], *, chain: bool, as_data: bool) 
     r"""Installs git hooks, lists them, or removes them without a trace.
 
     prepare-commit-msg and commit-msg name the run of a commit's tree, post-commit updates the notes, and pre-push pushes
-    runs. In a bare repository, pre-receive checks pushed runs. Other hooks are never overwritten.
+    runs. In a bare repository, pre-receive checks pushed runs. gitrun never overwrites other hooks.
 
     \b
       git run hooks install

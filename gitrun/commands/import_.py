@@ -63,7 +63,7 @@ ONLY_TOOLS = {"dry_run": "dry-run", "with_authors": "authors", "as_json": "json"
 def command(file: str, runs: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - a filter each
     r"""Reads runs from FILE, a bundle written by git run export (default: all), and merges them as git run pull does.
 
-    With a batch come its trials.
+    Trials of a batch come with it.
 
     With the KIND of another tool, imports the runs that it recorded in SOURCE (default: where the tool keeps them). gitrun
     executes nothing of them; to restart one, trust it first. A second import adds only what is new. For a file of that name,

@@ -33,7 +33,7 @@ def command(*, uninstall: bool) -> int:
     \b
       git run install-docs
 
-    You need this if man and the shell do not find them, as with pipx and uv tool. Files of others are not overwritten.
+    You need this if man and the shell do not find them, as with pipx and uv tool. It does not overwrite files of others.
     """
     skipped = 0
     for name, directory in PLACES.items():

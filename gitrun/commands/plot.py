@@ -60,7 +60,7 @@ def command(metrics: tuple[str, ...], *, best: bool, limit: int | None, **option
     r"""Draws metrics over their steps (default: of the marked and the 5 newest runs of the newest operation with them).
 
     METRIC x:y draws y of each run by x, where x is a flag, a metric or a property. Without RUN and filters, these and
-    --best take all completed runs of the newest operation. Of a batch, trials are drawn, the best first.
+    --best take all completed runs of the newest operation. Of a batch, draws the trials, the best first.
 
     \b
       git run plot loss

@@ -65,11 +65,9 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
     options["query"] = build_query(options)
     remote, names = split_remote_and_names(project, words, push=True)
     is_plain = not (names or staged or everything) and options["query"].is_plain and options["revisions"] is None
-    # nearly all runs that were made here may be in an archive: if the remote has that, they need no look
-    known = project.sharing.published_refs(remote) if is_plain and project.sharing.has_own_archive() else {}
+    known: Mapping[str, str] = {}
     if is_plain:
-        with project.index() as index:
-            own = project.sharing.own_runs(index, {} if options["dry_run"] else known)
+        known, own = find_own_runs(project, remote, is_dry_run=options["dry_run"])
     else:
         own = OwnRuns(select_runs(project, names, options, everything=everything, staged=staged))
     runs = own.runs
@@ -81,13 +79,13 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
     runs = {run: tip for run, tip in runs.items() if run not in held_back}
     there = project.sharing.commits_there(known or project.sharing.published_refs(remote), runs) if runs else frozenset[str]()
     # all runs may be held back
-    if options["dry_run"] or not (runs or own.archived):
+    is_over = options["dry_run"] or not (runs or own.archived)
+    if is_over:
         report_some(project, f"would push to {remote}", runs)
-        if runs:
-            report_commits(project, runs, there, remote)
-        return int(bool(held_back))
     if runs:
         report_commits(project, runs, there, remote)
+    if is_over:
+        return int(bool(held_back))
     # what has been pushed once cannot be taken back
     if runs and not options["no_scan"]:
         require_no_secrets(project.sharing.secrets(runs, there), "push")
@@ -99,6 +97,14 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
     code = report_push(project, replace(pushed, same=pushed.same + own.archived), remote, quiet=options["quiet"])
     # a script must not believe that everything was pushed
     return code or int(bool(held_back))
+
+
+def find_own_runs(project: Project, remote: str, *, is_dry_run: bool) -> tuple[Mapping[str, str], OwnRuns]:
+    """Returns the refs of the remote if they were asked for, else none, and the finished runs that were made here."""
+    # nearly all runs that were made here may be in an archive: if the remote has that, they need no look
+    known = project.sharing.published_refs(remote) if project.sharing.has_own_archive() else {}
+    with project.index() as index:
+        return known, project.sharing.own_runs(index, {} if is_dry_run else known)
 
 
 def select_runs(

@@ -67,7 +67,7 @@ HELP = """Runs an operation on exactly the code in your working tree, and record
     "--json",
     "as_json",
     is_flag=True,
-    help="Print JSON: an event a line of a batch, or with --dry-run or --print-trials the plan.",
+    help="Print JSON: a line for each event of a batch; with --dry-run or --print-trials, the plan.",
 )
 @declared.option("--edit-flags", is_flag=True, help="Edit the flags in git's editor first.")
 @declared.option("--in-place", is_flag=True, help="Run in the working tree itself.")

@@ -51,7 +51,7 @@ def require_run(project: Project, word: str) -> None:
     try:
         project.find(word)
     except UnknownRun as error:
-        # a number is a place in the list, and the error for that tells more
+        # a number is a position in the list, and the error for that tells more
         if not word.isdecimal():
             hint = "To list remotes: git remote. To list runs: git run list"
             raise UnknownRun(f"'{safe_text(word)}' is neither a remote nor a run", hint) from error

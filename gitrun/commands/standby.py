@@ -51,7 +51,7 @@ def call(words: list[str], serve: Callable[[str, _socket.socket], NoReturn]) -> 
 
     Returns None if this process is to do it alone: on a terminal, and in a linked worktree.
     """
-    above = find_place()
+    above = find_directory()
     if above is None or os.isatty(0) or "GIT_DIR" in os.environ:
         return None
     request = encode_request(words)
@@ -60,7 +60,7 @@ def call(words: list[str], serve: Callable[[str, _socket.socket], NoReturn]) -> 
     return int(reply) if reply else BROKEN
 
 
-def find_place() -> str | None:
+def find_directory() -> str | None:
     """Returns the directory of the sockets for the working directory's clone; None if there is no plain clone."""
     above = os.getcwd()  # noqa: PTH109 - pathlib is not loaded
     while not os.path.isdir(os.path.join(above, ".git")):  # noqa: PTH112, PTH118 - as above
@@ -84,16 +84,16 @@ def identify() -> bytes:
     return b"\0".join([os.getcwdb(), b"%o" % mask, *variables])  # noqa: PTH109 - as above
 
 
-def connect(place: str, request: bytes) -> _socket.socket | None:
+def connect(directory: str, request: bytes) -> _socket.socket | None:
     """Hands the call to a process that waits. Returns the connection to it; None if none takes the call."""
     try:
-        names = os.listdir(place)  # noqa: PTH208 - as above
+        names = os.listdir(directory)  # noqa: PTH208 - as above
     except OSError:
         return None
     here = os.open(".", os.O_RDONLY)
     try:
         # the path of a socket has 107 bytes at most
-        os.chdir(place)
+        os.chdir(directory)
         for name in names:
             if connection := offer(name, request):
                 return connection
@@ -152,12 +152,12 @@ def read_all(connection: _socket.socket) -> bytes:
     return data
 
 
-def start_waiting(place: str, request: bytes, serve: Callable[[str, _socket.socket], NoReturn]) -> _socket.socket:
+def start_waiting(directory: str, request: bytes, serve: Callable[[str, _socket.socket], NoReturn]) -> _socket.socket:
     """Starts a process that answers this call and then waits for others. Returns the connection to it."""
     ours, theirs = _socket.socketpair()
     if os.fork() == 0:
         ours.close()
-        serve(place, theirs)
+        serve(directory, theirs)
     theirs.close()
     send_request(ours, request)
     return ours

@@ -24,7 +24,7 @@ REFUSED = b"-"
 """The answer to a call of another environment: too short to be the id of a process."""
 
 
-def serve(place: str, first: _socket.socket) -> NoReturn:
+def serve(directory: str, first: _socket.socket) -> NoReturn:
     """Answers the call of the connection `first`, and others until none comes for a while. Ends this process."""
     began, own, numbers = time.monotonic(), identify(), count()
     connection: socket.socket | None = socket.socket(fileno=first.detach())
@@ -36,7 +36,7 @@ def serve(place: str, first: _socket.socket) -> NoReturn:
         while connection:
             with connection:
                 goes_on = answer(connection, own)
-            connection = accept(place, next(numbers)) if goes_on and time.monotonic() - began < LONGEST_LIFE else None
+            connection = accept(directory, next(numbers)) if goes_on and time.monotonic() - began < LONGEST_LIFE else None
         CURRENT.gits.end_all()
         code = 0
     finally:
@@ -99,10 +99,10 @@ def free_streams() -> None:
     os.close(nothing)
 
 
-def accept(place: str, number: int) -> socket.socket | None:
+def accept(directory: str, number: int) -> socket.socket | None:
     """Waits for the next call. Returns its connection; None if none comes within the time to linger."""
-    os.makedirs(place, mode=0o700, exist_ok=True)  # noqa: PTH103 - only this directory gets the mode
-    path = Path(place) / f"{os.getpid()}.{number}"
+    os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103 - only this directory gets the mode
+    path = Path(directory) / f"{os.getpid()}.{number}"
     with socket.socket(socket.AF_UNIX) as listener:
         listen(listener, path)
         select.select([listener], [], [], CURRENT.linger)

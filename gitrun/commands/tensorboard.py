@@ -26,7 +26,7 @@ MOST = 40
 def command(runs: tuple[str, ...], *, limit: int, everything: bool, port: int | None, **options: Any) -> int:  # noqa: ANN401
     r"""Starts your tensorboard with runs (default: the newest 40), and ends with it. Only this machine can connect.
 
-    A run that wrote event files is shown with these, any other with its metrics. Of a batch, its trials are shown.
+    Shows a run that wrote event files with these, any other with its metrics, and a batch by its trials.
 
     \b
       git run tensorboard

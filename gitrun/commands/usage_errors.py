@@ -113,7 +113,7 @@ def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str
     name, near = error.option_name, find_near_options(error)
     if name in GUILD_OPTIONS:
         return f"no option '{name}'", GUILD_OPTIONS[name]
-    # click does not tell the place
+    # click does not tell the position
     position = next((at for at, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
     # before an operation it was meant for git run, after it for the script
@@ -221,7 +221,7 @@ def require_no_verb(name: str | None) -> None:
 
 
 def verb_is_no_operation(verb: str) -> UnknownOperation:
-    """Makes the error for a verb in the place of an operation."""
+    """Makes the error for a verb where an operation is expected."""
     return UnknownOperation(f"no script or program '{verb}' here", f"To use the verb: git run {verb}", verb)
 
 

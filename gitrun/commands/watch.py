@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @declared.argument("runs", nargs=-1)
 @declared.option("--latest", is_flag=True, help="Watch the running run that was started last.")
 @declared.option("--all", "everything", is_flag=True, help="Watch all runs on this machine, also those that start later.")
-@declared.option("--json", "as_json", is_flag=True, help="Print a JSON object a line for what happens, without the output.")
+@declared.option("--json", "as_json", is_flag=True, help="Print what happens as JSON, an object a line, without the output.")
 @declared.option("--remote", metavar="REMOTE", help="Watch a run that a worker of REMOTE executes.")
 def command(runs: tuple[str, ...], *, latest: bool, everything: bool, as_json: bool, remote: str | None) -> int:
     r"""Prints the output of a run (default: your newest) until it ends. Ctrl-C stops watching, not the run.

@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 @declared.option("--take-over", metavar="DURATION", help="Also take runs that a worker claimed 2h ago or earlier.")
 @declared.option("--gpus", metavar="LIST", help="Show the programs only these GPUs, such as 0,1.")
 @declared.option("--same-env", is_flag=True, help="Refuse runs that were handed out with another Python or other packages.")
-@declared.option(
-    "--linger", metavar="DURATION", help="Leave a process that executes the next calls for 10s, which start sooner."
-)
+@declared.option("--linger", metavar="DURATION", help="Keep a process for 10s, so that the next calls start sooner.")
 @declared.option("--name", metavar="NAME", help="Name of this machine in the runs. Default: its host name.")
 @declared.option("--quiet", "-q", is_flag=True, help="Do not show what the programs write; the runs record it.")
 @declared.option("--json", "as_json", is_flag=True, help="Print a JSON object for each run.")

@@ -15,7 +15,7 @@ from gitrun.scripts.passthrough import option_table
 from gitrun.scripts.script import CONFIG, LONGEST_FILE, Script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gitrun.model.flags import Value
     from gitrun.scripts.module import Module
@@ -53,19 +53,13 @@ def with_config_defaults(script: Script, module: Module) -> Script:
         item for parser in parsers for item in fold_to_items(parser.get("default_config_files"), module.scope) or []
     ]
     files = [*map(str, config_files), *(str(flag.default) for flag in script.flags if flag.option in configs and flag.default)]
-    unread = any("auto_env_var_prefix" in parser or "config_file_parser_class" in parser for parser in parsers)
-    values: dict[str, str] = {}
-    for path in files:
-        # files outside of the repository, and patterns such as *.ini, differ from machine to machine
-        data = None if path.startswith(("/", "~")) or re.search(r"[*?\[]", path) else read_config_file(module, path)
-        unread = unread or path.startswith(("/", "~")) or (data is None and bool(re.search(r"[*?\[]", path)))
-        values |= dict(parse_config_lines(data.decode(errors="replace"))) if data else {}
-
+    values, unread = read_config_values(module, files)
+    unread = unread or any("auto_env_var_prefix" in parser or "config_file_parser_class" in parser for parser in parsers)
     table = [(word.lstrip("-"), flag.name, one) for word, (flag, one) in option_table(script)]
     switches = [(word, name, one) for word, name, one in table if isinstance(one, bool | int | float | str)]
 
-    def seen(flag: Flag) -> Flag:
-        """Returns the flag with its default from the files; None as default if it is not known."""
+    def with_file_default(flag: Flag) -> Flag:
+        """Returns the flag with its default from the files; with None if that is not known."""
         # a file may name an option by any of its spellings
         spellings = (option.lstrip("-") for option in (flag.option, *flag.aliases))
         keys = (flag.name, flag.name.replace("-", "_"), *spellings)
@@ -80,7 +74,7 @@ def with_config_defaults(script: Script, module: Module) -> Script:
             return replace(flag, default=fixed[-1])
         return flag if value is None else replace(flag, default=read_option_value(flag, value))
 
-    return replace(script, flags=tuple(map(seen, script.flags)))
+    return replace(script, flags=tuple(map(with_file_default, script.flags)))
 
 
 def is_config(call: ast.Call, module: Module) -> bool:
@@ -92,6 +86,19 @@ def is_config(call: ast.Call, module: Module) -> bool:
 def option_spellings(call: ast.Call, module: Module) -> list[str]:
     """Returns the spellings of an option."""
     return [fold_to_text(argument, module.scope) for argument in call.args]
+
+
+def read_config_values(module: Module, paths: Iterable[str]) -> tuple[dict[str, str], bool]:
+    """Returns the values in these files by name, and whether there may be further ones in files that are not read."""
+    values: dict[str, str] = {}
+    is_unread = False
+    for path in paths:
+        # files outside of the repository, and patterns such as *.ini, differ from machine to machine
+        if path.startswith(("/", "~")) or re.search(r"[*?\[]", path):
+            is_unread = True
+        elif data := read_config_file(module, path):
+            values |= dict(parse_config_lines(data.decode(errors="replace")))
+    return values, is_unread
 
 
 def read_config_file(module: Module, path: str) -> bytes | None:

@@ -108,10 +108,10 @@ def find_other_call(module: Module) -> str:
     return next((name for name in calls_found if not name.startswith("tyro.conf.")), "")
 
 
-def make_config_script(parts: Iterable[Part], module: Module, manner: OptionStyle) -> Script:
+def make_config_script(parts: Iterable[Part], module: Module, style: OptionStyle) -> Script:
     """Returns the fields of these classes, or the parameters of these functions, as flags."""
     flags: dict[str, Flag] = {}
-    fields = Fields(module, manner)
+    fields = Fields(module, style)
     for part in parts:
         name = dotted_name(part.node)
         if name in module.classes:
@@ -125,14 +125,14 @@ def make_config_script(parts: Iterable[Part], module: Module, manner: OptionStyl
             continue
         for flag in fields.flags(parameters, part.prefix):
             flags.setdefault(flag.name, flag)
-    return Script(tuple(flags.values()), ARGS, manner.frontend, partial=fields.partial)
+    return Script(tuple(flags.values()), ARGS, style.frontend, partial=fields.partial)
 
 
 def shorten_names(script: Script, module: Module) -> Script:
     """Returns the script with the names that simple_parsing gives its options: the shortest ones that differ.
 
     This is its `_fix_conflict_auto` (0.1.9). If several fields share a name, the least nested one keeps it, if there is only
-    one such. The others get one more word of their place.
+    one such. The others get one more word of their path.
     """
     if any(isinstance(node, ast.Call) and sets_option_names(node) for node in module.near(*map(str.encode, NAMING))):
         return replace(script, flags=(), partial="its parser chooses how to name options")
@@ -164,21 +164,21 @@ def sets_option_names(call: ast.Call) -> bool:
 class Fields:
     """The flags that a library makes of fields. `partial` is the reason why there may be more."""
 
-    def __init__(self, module: Module, manner: OptionStyle) -> None:
-        self.module, self.manner = module, manner
+    def __init__(self, module: Module, style: OptionStyle) -> None:
+        self.module, self.style = module, style
         self.partial = ""
 
     def flags(self, parameters: Iterable[Parameter], prefix: str, depth: int = 0) -> Iterator[Flag]:
         """Yields the fields as flags. Fields of an inner class have dotted names if the library uses dots, else plain ones."""
         for parameter in parameters:
             node = self.module.classes.get(parameter.hint.config)
-            if self.manner is TYRO and (reason := self.unread(parameter)):
+            if self.style is TYRO and (reason := self.unread(parameter)):
                 self.partial = self.partial or reason
             elif node and depth < MAX_DEPTH:
                 inner = override_defaults(read_fields(node, self.module), parameter.node, self.module)
-                yield from self.flags(inner, f"{prefix}{parameter.name}." if self.manner.dotted else "", depth + 1)
+                yield from self.flags(inner, f"{prefix}{parameter.name}." if self.style.dotted else "", depth + 1)
             elif is_flag_name(name := prefix + field_name(parameter, self.module)) and not is_fixed(parameter, self.module):
-                yield make_field_flag(parameter, name, self.manner, self.module)
+                yield make_field_flag(parameter, name, self.style, self.module)
 
     def unread(self, parameter: Parameter) -> str:
         """Returns the reason why tyro does not make an option of the field; "" if it does."""
@@ -222,33 +222,33 @@ def is_fixed(parameter: Parameter, module: Module) -> bool:
     return any(marker in FIXED for marker, _ in find_markers(parameter, module))
 
 
-def make_field_flag(parameter: Parameter, name: str, manner: OptionStyle, module: Module) -> Flag:
+def make_field_flag(parameter: Parameter, name: str, style: OptionStyle, module: Module) -> Flag:
     """Returns the flag of a field."""
     # tyro keeps an underscore at the start of a name
-    option_name = re.sub(r"(?<=[^.])_", "-", name) if manner.dashes else name
+    option_name = re.sub(r"(?<=[^.])_", "-", name) if style.dashes else name
     option = f"--{option_name}"
     choices: tuple[Value, ...] = parameter.hint.choices
     default = parameter.default
     # HfArgumentParser takes the values of an enumeration, the others take the names of its members
-    if parameter.hint.names and manner is not HUGGING:
+    if parameter.hint.names and style is not HUGGING:
         choices, default = parameter.hint.names, choice_name(parameter, parameter.node)
     kind = parameter.kind
     many = parameter.hint.many or kind == "list"
-    action = manner.action
+    action = style.action
     words: tuple[str, ...] = ()
     # tyro makes a switch only of a bool with a default: any other takes True or False
     takes_value = (
         parameter.required or parameter.hint.optional or any(marker in VALUED for marker, _ in find_markers(parameter, module))
     )
-    if kind == "bool" and not (manner is TYRO and takes_value):
-        action, words = manner.switches, off_words(option, manner)
-    elif manner is TYRO and parameter.may_be_none:
+    if kind == "bool" and not (style is TYRO and takes_value):
+        action, words = style.switches, off_words(option, style)
+    elif style is TYRO and parameter.may_be_none:
         words = ("None",)
     elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
         kind = "str"
     required = parameter.required
     does = fold_to_text(named_arguments(parameter.call).get("action"), module.scope) if parameter.call else ""
-    if manner is SIMPLE and does in {"store_true", "store_false"}:
+    if style is SIMPLE and does in {"store_true", "store_false"}:
         kind, action, required = "bool", does, False
         default = does == "store_false" if default is None else default
     text = field_help(parameter, module)
@@ -259,9 +259,9 @@ def make_field_flag(parameter: Parameter, name: str, manner: OptionStyle, module
     )  # fmt: skip
 
 
-def off_words(option: str, manner: OptionStyle) -> tuple[str, ...]:
+def off_words(option: str, style: OptionStyle) -> tuple[str, ...]:
     """Returns the word that turns the switch off: `--optim.no-on` in tyro."""
-    if manner is not TYRO:
+    if style is not TYRO:
         return ()
     start, dot, last = option.removeprefix("--").rpartition(".")
     return (f"--{start}{dot}no-{last}",)

@@ -91,8 +91,8 @@ def read_class_fields(node: ast.ClassDef, module: Module, prefix: str, depth: in
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigPlace:
-    """The place of a file's values in the configuration: below `prefix`.
+class ConfigPosition:
+    """The position of the values of a file in the configuration: below `prefix`.
 
     Unless it is `fixed`, a `# @package` line in the file can change it.
     """
@@ -101,14 +101,14 @@ class ConfigPlace:
     fixed: bool = False
 
 
-TOP = ConfigPlace()
+TOP = ConfigPosition()
 
 
 class HydraReading:
     """The files of one configuration directory, and the groups found in it."""
 
     def __init__(self, files: Tree, directory: str) -> None:
-        self.files, self.place = files, directory
+        self.files, self.directory = files, directory
         self.groups: dict[str, Group] = {}
         self.partial = ""
         self.met: set[str] = set()
@@ -117,12 +117,12 @@ class HydraReading:
         """Returns the content of a file of the directory; `path` may lack its ending. None if there is no such file."""
         for end in ("", *ENDS):
             if path.endswith(ENDS) == (not end):
-                data = self.files.read(f"{self.place}/{path}{end}".strip("/"), LONGEST_FILE)
+                data = self.files.read(f"{self.directory}/{path}{end}".strip("/"), LONGEST_FILE)
                 if data is not None:
                     return data
         return None
 
-    def config(self, path: str, at: ConfigPlace = TOP, depth: int = 0) -> dict[str, Flag] | None:
+    def config(self, path: str, at: ConfigPosition = TOP, depth: int = 0) -> dict[str, Flag] | None:
         """Returns the flags of a file and of those in its defaults list; None if there is no such file. Raises NoYamlError."""
         data = self.text(path)
         if data is None:
@@ -151,14 +151,14 @@ class HydraReading:
     def added(self) -> dict[str, Flag]:
         """Returns the groups that are in no defaults list: `+experiment=a` adds such a group and overrides the config."""
         flags: dict[str, Flag] = {}
-        for name in self.files.names(self.place, NEAR):
+        for name in self.files.names(self.directory, NEAR):
             # the directory hydra/ configures Hydra itself
             if name in {group.flag for group in self.groups.values()} or name == "hydra" or not is_flag_name(name):
                 continue
-            if any(file.endswith(ENDS) for file in self.files.names(f"{self.place}/{name}".strip("/"), NEAR)):
+            if any(file.endswith(ENDS) for file in self.files.names(f"{self.directory}/{name}".strip("/"), NEAR)):
                 partial = self.partial
                 # problems in a group that only `+` adds do not make the script partial
-                flags_added = self.group(name, None, (name, ConfigPlace(f"{name}.")), 1, over=True)
+                flags_added = self.group(name, None, (name, ConfigPosition(f"{name}.")), 1, over=True)
                 self.partial = partial
                 flags |= {key: replace(flag, option=f"+{key}") for key, flag in flags_added.items()}
         return flags
@@ -178,7 +178,7 @@ class HydraReading:
         group = resolve_config_name(name, folder)
         inner = package_prefix(prefix, package or name)
         flag = group if inner == package_prefix("", group) else f"{group}@{inner}"
-        return self.group(group, value, (flag, ConfigPlace(inner, bool(package))), depth, over=over)
+        return self.group(group, value, (flag, ConfigPosition(inner, bool(package))), depth, over=over)
 
     def other(self, entry: str, folder: str, prefix: str, depth: int) -> dict[str, Flag]:
         """Returns the flags of another file: `base`, `db/mysql`, `base@_global_`."""
@@ -187,15 +187,15 @@ class HydraReading:
         if path in self.met:
             return {}
         inner = package_prefix(prefix, package or name.rpartition("/")[0])
-        flags = self.config(path, ConfigPlace(inner, bool(package)), depth + 1)
+        flags = self.config(path, ConfigPosition(inner, bool(package)), depth + 1)
         if flags is None:
             self.partial = self.partial or f"its configuration names {entry}, which is not in the source"
         return flags or {}
 
-    def group(self, group: str, value: object, names: tuple[str, ConfigPlace], depth: int, *, over: bool) -> dict[str, Flag]:
+    def group(self, group: str, value: object, names: tuple[str, ConfigPosition], depth: int, *, over: bool) -> dict[str, Flag]:
         """Returns the flag of a group, whose choices are the files in its directory. Keeps what they add in `groups`."""
         flag, at = names
-        there = self.files.names(f"{self.place}/{group}".strip("/"), NEAR)
+        there = self.files.names(f"{self.directory}/{group}".strip("/"), NEAR)
         options = sorted({name.removesuffix(end) for name in there for end in ENDS if name.endswith(end)})[:MAX_OPTIONS]
         if not options:
             self.partial = self.partial or f"its configuration group {group} is not in the source"

@@ -50,10 +50,10 @@ def read_pydantic_flags(module: Module) -> Script | None:
     for node in classes:
         config = read_model_config(node, module)
         if config.get("cli_parse_args") or node.name in find_parsed_classes(module):
-            manner = SettingsStyle(bool(config.get("cli_kebab_case")), bool(config.get("cli_implicit_flags")))
+            style = SettingsStyle(bool(config.get("cli_kebab_case")), bool(config.get("cli_implicit_flags")))
             fields = list(read_fields(node, module))
             partial = next((f"{field.name} is {special}" for field in fields if (special := special_marker(field))), "")
-            flags = tuple(read_field_flags([field for field in fields if not special_marker(field)], module, manner))
+            flags = tuple(read_field_flags([field for field in fields if not special_marker(field)], module, style))
             return Script(flags, ARGS, "pydantic", partial=partial)
     return Script(tuple(read_constants(module)), GLOBALS, advice=ENVIRONMENT.format(module.path.rpartition("/")[2]))
 
@@ -101,22 +101,22 @@ def special_marker(field: Parameter) -> str:
     return next((name for name in SPECIAL if name in names), "")
 
 
-def read_field_flags(fields: list[Parameter], module: Module, manner: SettingsStyle, depth: int = 0) -> Iterator[Flag]:
+def read_field_flags(fields: list[Parameter], module: Module, style: SettingsStyle, depth: int = 0) -> Iterator[Flag]:
     """Yields the fields as flags. The fields of an inner model become dotted names."""
     for field in fields:
-        name = manner.prefix + field.name
+        name = style.prefix + field.name
         inner = module.classes.get(field.hint.config)
         if inner and depth < MAX_DEPTH:
-            yield from read_field_flags(list(read_fields(inner, module)), module, replace(manner, prefix=f"{name}."), depth + 1)
+            yield from read_field_flags(list(read_fields(inner, module)), module, replace(style, prefix=f"{name}."), depth + 1)
         elif is_flag_name(name):
-            yield make_settings_flag(field, name, manner)
+            yield make_settings_flag(field, name, style)
 
 
-def make_settings_flag(field: Parameter, name: str, manner: SettingsStyle) -> Flag:
+def make_settings_flag(field: Parameter, name: str, style: SettingsStyle) -> Flag:
     """Returns the flag of a field. It has no default: the environment may give the field another value than the source."""
     # a field with a name of one letter is a short option
-    option = f"{'--' if len(name) > 1 else '-'}{name.replace('_', '-') if manner.dashes else name}"
-    is_switch = field.kind == "bool" and manner.switches
+    option = f"{'--' if len(name) > 1 else '-'}{name.replace('_', '-') if style.dashes else name}"
+    is_switch = field.kind == "bool" and style.switches
     words = (f"--no-{option.lstrip('-')}",) if is_switch else ()
     text = "" if field.default is None else f"default: {format_value(field.default)}, or from the environment"
     return Flag(

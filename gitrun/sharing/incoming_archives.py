@@ -85,13 +85,7 @@ def receive_archive(
         return
     if archive.writer in own_writers(git).values() and not take_own_archive(git, archive, before):
         return
-    if archive.before:
-        # the rest was checked when it came
-        listed = archived_tips_of(git, heads, archive.gone, archive.writer)
-        here = local_tips_of(git, archive.tips.keys() | archive.gone)
-    else:
-        listed = tips_in_archive(git, heads, archive.writer) if before else {}
-        here = tips(git)
+    listed, here = read_local_state(git, heads, archive)
     deleted = tips(git, TRASH).keys() | purged_ids(git)
     differing = {run: tip for run, tip in archive.tips.items() if here.get(run) != tip}
     received.same += len(archive.tips) - len(differing)
@@ -126,6 +120,17 @@ def receive_archive(
         ref_store(git).apply([RefEdit(ARCHIVE + archive.writer, archive.head, before, "fetch archive")])
     except StaleRun as error:
         received.archives[archive.writer] = error.message
+
+
+def read_local_state(
+    git: Git, heads: Mapping[str, str], archive: IncomingArchive
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Returns what the archive here listed before, and the tips of the runs here that it may concern: id -> tip each."""
+    if archive.before:
+        # the rest was checked when it came
+        listed = archived_tips_of(git, heads, archive.gone, archive.writer)
+        return listed, local_tips_of(git, archive.tips.keys() | archive.gone)
+    return tips_in_archive(git, heads, archive.writer) if archive.writer in heads else {}, tips(git)
 
 
 def decide_archived(

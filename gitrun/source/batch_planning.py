@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Value
     from gitrun.model.plan import Plan, Source
     from gitrun.model.space import Space
+    from gitrun.source.batch_space import BatchSpace
     from gitrun.source.planning import LaunchStamp, PlanOrigin, Previous
     from gitrun.source.source_tree import SourceTree
 
     PlanTrial: TypeAlias = Callable[[Mapping[str, Value], LaunchStamp], Plan]
     """Returns the plan of a trial with these flags of the space."""
     PlanSource: TypeAlias = Callable[[SourceTree, Source], PlanTrial]
-    """Returns how to plan the trials of a source, whose files the tree has."""
+    """Returns the function that plans the trials of a source, whose files the tree has."""
 
 DEFAULT_TRIALS = 20
 """Trials of a search without --max-trials."""
@@ -142,6 +143,18 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
 
         return plan_trial
 
+    changed = change_definition(before, request, space)
+    require_lists(changed)
+    changed = with_commits(changed, origin.commits or before.commits, request.at)
+    trial, *_ = [plan_source(tree, origin.snapshot)(point, origin.stamp) for point in space.probes()]
+    plan = as_batch(
+        trial, request, changed, {name: getattr(last.params, name) for name in ("minimize", "maximize", "optimizer")}
+    )
+    return make_batch_plan(plan, changed, plan_source, tree)
+
+
+def change_definition(before: BatchDefinition, request: Request, space: BatchSpace) -> BatchDefinition:
+    """Returns the definition of a batch that is restarted: what the request gives replaces what was there before."""
     sampler = request.optimizer or before.sampler
     repeat = request.repeat or before.repeat
     limit = request.max_trials
@@ -149,7 +162,7 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
         # as many points as before
         limit = -(-before.max_trials // before.repeat) * repeat if repeat != before.repeat else before.max_trials
     prune = pruner_of(request) if request.prune is not None else before.prune
-    changed = replace(
+    return replace(
         before, space=space.space, points=space.points,
         sampler=sampler,
         learn=request.learn or before.learn,
@@ -159,13 +172,6 @@ def plan_batch_restart(git: Git, tree: SourceTree, request: Request, batch: Prev
         options=read_options(request) or carried_options(before, sampler, prune), prune=prune,
         gpus_per_trial=request.gpus_per_trial if request.gpus_per_trial is not None else before.gpus_per_trial,
     )  # fmt: skip
-    require_lists(changed)
-    changed = with_commits(changed, origin.commits or before.commits, request.at)
-    trial, *_ = [plan_source(tree, origin.snapshot)(point, origin.stamp) for point in space.probes()]
-    plan = as_batch(
-        trial, request, changed, {name: getattr(last.params, name) for name in ("minimize", "maximize", "optimizer")}
-    )
-    return make_batch_plan(plan, changed, plan_source, tree)
 
 
 def without_batch_options(request: Request) -> Request:

@@ -31,7 +31,7 @@ CARRIED = {"cmd", "deps", "params", "outs", "metrics", "plots", "desc", "wdir", 
 UNEQUAL = {
     "frozen": "gitrun has no frozen operations",
     "always_changed": "an operation always runs, unless --needed is given",
-    "meta": "gitrun.toml has no place for it",
+    "meta": "gitrun.toml has no key for it",
 }
 OF_THE_FILE = {"stages", "vars", "params", "metrics"}
 

@@ -58,4 +58,4 @@ def explain_key(key: object) -> str:
     """Returns why a key at the top of an MLproject has no equal."""
     if str(key).endswith("_env"):
         return "gitrun uses your environment, and records it"
-    return "gitrun.toml has no place for it"
+    return "gitrun.toml has no key for it"

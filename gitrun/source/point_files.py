@@ -87,7 +87,7 @@ def resolve_points(  # noqa: PLR0913 - those of resolve_flags, and how much of a
 ) -> tuple[dict[str, Value], ...]:
     """Returns the flags of each row, as `resolve_flags` does with the same words. `as_typed` is as for `Typed`.
 
-    Raises BadValue and UnknownFlag with the place of the row.
+    Raises BadValue and UnknownFlag with the position of the row.
     """
     points: list[dict[str, Value]] = []
     for row in rows:

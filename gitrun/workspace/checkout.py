@@ -80,27 +80,27 @@ class Item:
 ALL_FILES = CheckoutRequest()
 
 
-def check_out_files(git: Git, run: Run, wish: CheckoutRequest = ALL_FILES) -> CheckoutResult:
+def check_out_files(git: Git, run: Run, request: CheckoutRequest = ALL_FILES) -> CheckoutResult:
     """Writes the requested files. Raises UnknownRun if a path does not belong to the run.
 
     Produced files are those of the last attempt, with the unchanged ones of earlier attempts. An existing file is overwritten
     only if the attempt, its result or, in the working tree, the current commit has it with these bytes.
     """
-    top = wish.to or git.require_top("To copy elsewhere: --to DIR")
-    if wish.to:
-        require_outside_of_git(git, wish.to)
+    top = request.to or git.require_top("To copy elsewhere: --to DIR")
+    if request.to:
+        require_outside_of_git(git, request.to)
     paths_by_outcome: dict[str, list[str]] = {DONE: [], LEFT: [], GONE: []}
     with ExitStack() as stack:
         objects = stack.enter_context(Objects(git))
-        if wish.source:
-            items = source_items(git, objects, run, wish, stack.enter_context(scratch_directory(git)))
+        if request.source:
+            items = source_items(git, objects, run, request, stack.enter_context(scratch_directory(git)))
         else:
-            items = produced_items(git, objects, run, wish)
-        replaceable = replaceable_commits(git, run, wish)
+            items = produced_items(git, objects, run, request)
+        replaceable = replaceable_commits(git, run, request)
         os.makedirs(top, exist_ok=True)
 
         def may_go(item: Item, target: Path) -> bool:
-            return wish.force or is_in_commits(git, objects, replaceable, item.path, target)
+            return request.force or is_in_commits(git, objects, replaceable, item.path, target)
 
         for item in items:
             paths_by_outcome[write_item(top, item, may_go)].append(item.path)
@@ -140,22 +140,22 @@ def list_step_runs(git: Git, steps: Iterable[StepRun]) -> Iterator[str]:
         yield step.run_id
 
 
-def replaceable_commits(git: Git, run: Run, wish: CheckoutRequest) -> tuple[str, ...]:
+def replaceable_commits(git: Git, run: Run, request: CheckoutRequest) -> tuple[str, ...]:
     """Returns the commits whose files may be overwritten, because they are no changes of the user's."""
-    head = read_ref(git, "HEAD") if wish.to is None else None
+    head = read_ref(git, "HEAD") if request.to is None else None
     return (run.attempt.id, run.attempt.left, *([head] if head else []))
 
 
-def choose_paths(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[str]) -> list[str]:
+def choose_paths(run: Run, request: CheckoutRequest, prefix: str, paths: Iterable[str]) -> list[str]:
     """Returns the requested ones of `paths`, resolved from the current directory first, from the top second.
 
     Raises UnknownRun if a requested path matches none.
     """
     there = list(paths)
-    if not wish.paths:
+    if not request.paths:
         return there
     paths_chosen: dict[str, None] = {}
-    for typed in wish.paths:
+    for typed in request.paths:
         # users type paths from where they are, and copy paths from `git run ls`
         for path in (os.path.normpath(os.path.join(prefix, typed)), os.path.normpath(typed)):
             hits = [one for one in there if path in {".", one} or one.startswith(path + "/")]
@@ -163,16 +163,16 @@ def choose_paths(run: Run, wish: CheckoutRequest, prefix: str, paths: Iterable[s
                 break
         else:
             name = short_id(run.id)
-            what = f"the source of run {name} has" if wish.source else f"run {name} produced"
+            what = f"the source of run {name} has" if request.source else f"run {name} produced"
             raise UnknownRun(f"{what} no '{typed}'", f"To list its files: git run ls {name}")
         paths_chosen |= dict.fromkeys(hits)
     return list(paths_chosen)
 
 
-def produced_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest) -> list[Item]:
+def produced_items(git: Git, objects: Objects, run: Run, request: CheckoutRequest) -> list[Item]:
     """Returns the requested files among those that the run produced."""
     files = {file.path: file for file in (*inherited_files(git, objects, run), *run.attempt.files)}
-    return [produced_item(git, objects, run, files[path]) for path in choose_paths(run, wish, git.prefix, files)]
+    return [produced_item(git, objects, run, files[path]) for path in choose_paths(run, request, git.prefix, files)]
 
 
 def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
@@ -187,7 +187,7 @@ def produced_item(git: Git, objects: Objects, run: Run, file: File) -> Item:
     return Item(file.path, lambda fresh: write_recorded(git, objects, run, file, fresh), is_this)
 
 
-def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, directory: Path) -> list[Item]:
+def source_items(git: Git, objects: Objects, run: Run, request: CheckoutRequest, directory: Path) -> list[Item]:
     """Returns the requested files of the last attempt's source. git checks them out below `directory` first."""
     with TreeMaker(git) as maker:
         tree = source_tree(objects, maker, run.attempt)
@@ -196,7 +196,7 @@ def source_items(git: Git, objects: Objects, run: Run, wish: CheckoutRequest, di
         # 100644 blob <id>\tsrc/a.py
         head, _, path = line.partition(b"\t")
         modes[os.fsdecode(path)] = head.split(b" ")[0].decode()
-    paths = choose_paths(run, wish, git.prefix, modes)
+    paths = choose_paths(run, request, git.prefix, modes)
     staged = stage_source(git, tree, [path for path in paths if modes[path] != COMMIT and is_safe(path)], directory)
 
     def item(path: str) -> Item:

@@ -11,7 +11,7 @@ REFUSED = {
     "must be a number, not 'fast'": ("train.py", "lr=[0.1,fast]"),
     "a grid takes lists, and lr is a range": ("train.py", "lr=[0.1:0.2]", "--optimizer", "grid"),
     "there is no optimizer 'gpp'": ("train.py", "lr=[0.1:0.2]", "--optimizer", "gpp"),
-    "Guild's forest is not there": ("train.py", "lr=[0.1:0.2]", "--optimizer", "forest"),
+    "gitrun does not have Guild's forest": ("train.py", "lr=[0.1:0.2]", "--optimizer", "forest"),
     "a batch cannot run in the working tree": ("train.py", "lr=[0.1,0.2]", "--in-place"),
     "--jobs must be a whole number of at least 1": ("train.py", "lr=[0.1,0.2]", "--jobs", "0"),
 }
