@@ -10,7 +10,7 @@ import click
 from gitrun.commands.usage_errors import find_offer
 from gitrun.commands.verbs import load_command
 from gitrun.errors import UsageError
-from gitrun.scripts.passthrough import ABBREVIATING
+from gitrun.scripts.passthrough import ABBREVIATING, CLICK_BOOLS, DASHED, with_dashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,8 +60,9 @@ def move_options(words: Sequence[str]) -> list[str] | None:
                 raise UsageError(f"{offer.name} has no option {name}", "To pass it to the program: put it after --")
             if flag is None:
                 return None
-            count = 1 if equals or not takes_value(flag, name) else 1 + count_values(ours[at + 1 :], flag, offer)
-            if not equals and takes_value(flag, name) and count == 1:
+            is_alone = equals or not takes_value(flag, name) or is_bare_switch(flag, ours[at + 1 :], offer)
+            count = 1 if is_alone else 1 + count_values(ours[at + 1 :], flag, offer)
+            if not is_alone and count == 1:
                 raise UsageError(f"option {name} of {offer.name} needs a value", f"To give it: {flag.name}=VALUE")
             (behind if inner else front).extend(ours[at : at + count])
         at += count
@@ -113,6 +114,8 @@ def is_known(name: str, takes: dict[str, bool]) -> bool:
 def find_flag(name: str, flags: Iterable[Flag], frontend: str) -> Flag | None:
     """Returns the flag that the option sets. The start of one option is enough where the front end takes it for the option."""
     options = {word: flag for flag in flags for word in (flag.option, *flag.aliases, *switch_off_words(flag))}
+    if frontend in DASHED:
+        name, options = with_dashes(name), {with_dashes(word): flag for word, flag in options.items()}
     # --config.lr belongs to --config
     if frontend == ABSL:
         return options.get(name.partition(".")[0])
@@ -136,7 +139,14 @@ def switch_off_words(flag: Flag) -> tuple[str, ...]:
 def takes_value(flag: Flag, name: str) -> bool:
     """Returns whether a value follows the option."""
     is_switch = flag.action in {"store_true", "store_false", "boolean_optional", "switch", "const", "count", "times"}
-    return not (is_switch or name in switch_off_words(flag) or (flag.action == "equals" and flag.kind == "bool"))
+    is_off = with_dashes(name) in map(with_dashes, switch_off_words(flag))
+    return not (is_switch or is_off or (flag.action == "equals" and flag.kind == "bool"))
+
+
+def is_bare_switch(flag: Flag, words: Sequence[str], offer: Offer) -> bool:
+    """Returns whether an option that may have true or false as its value has none. `words` follow it."""
+    is_titled = flag.action == "titled" and offer.frontend == "dataclasses"
+    return is_titled and "".join(words[:1]).lower() not in CLICK_BOOLS
 
 
 def count_values(words: Sequence[str], flag: Flag, offer: Offer) -> int:

@@ -371,7 +371,9 @@ WORDS_BY_ACTION: Mapping[str, Callable[[Flag, Value], list[str]]] = {
 
 def undeclared_words(frontend: str, name: str, value: Value, *, partial: bool) -> list[str]:
     """Returns the words for a flag that the program does not declare. If `partial`, the program may declare it anyway."""
-    action = UNDECLARED.get(frontend, "guessed")
+    # HfArgumentParser and simple_parsing read --x False, and have --no_x for few
+    is_titled = frontend == "dataclasses" and isinstance(value, bool)
+    action = "titled" if is_titled else UNDECLARED.get(frontend, "guessed")
     if action == "add":
         # `++` adds a key that is missing from the config
         return assignment_words(Flag(name, option=name if partial else f"++{name}"), hydra_text(value))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from gitrun.dataclass import dataclass, replace
 from gitrun.model.flags import Flag, is_flag_name
 from gitrun.scripts import argparse_reader
-from gitrun.scripts.constant_folding import fold_to_items, fold_to_text
+from gitrun.scripts.constant_folding import fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.module import Module, dotted_name, last_name, named_arguments
-from gitrun.scripts.script import ARGS, Script
+from gitrun.scripts.script import ARGS, CONFIG, Script
 from gitrun.scripts.signatures import choice_name, override_defaults, read_fields, read_parameters
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gitrun.scripts.signatures import Parameter
 
 MAX_DEPTH = 6
+HUGGING_PARSERS = ("HfArgumentParser", "TrlParser")
 NAMING = ("conflict_resolution", "argument_generation_mode", "nested_mode", "add_option_string_dash_variants", "prefix")
 """Arguments that make simple_parsing name its options in another way."""
 FIXED = ("tyro.conf.Fixed", "tyro.conf.Suppress", "tyro.conf.SuppressFixed")
@@ -60,11 +61,11 @@ HUGGING = OptionStyle("dataclasses", "any_order", dashes=False, dotted=False, sw
 
 def read_config_class_flags(module: Module) -> Script | None:
     """Returns the fields of the module's configuration classes; None if it has none."""
-    if not module.names(b"tyro", b"simple_parsing", b"HfArgumentParser"):
+    if not module.names(b"tyro", b"simple_parsing", *(name.encode() for name in HUGGING_PARSERS)):
         return None
     # the first call in the source counts, and near() does not keep that order
     calls = sorted(
-        (node for node in module.near(b"cli", b"parse", b"HfArg", b"add_arguments") if isinstance(node, ast.Call)),
+        (node for node in module.near(b"cli", b"parse", b"Parser", b"add_arguments") if isinstance(node, ast.Call)),
         key=lambda call: (call.lineno, call.col_offset),
     )
     for call in calls:
@@ -73,11 +74,8 @@ def read_config_class_flags(module: Module) -> Script | None:
             return make_config_script([Part(call.args[0], named_arguments(call).get("default"))], module, TYRO)
         if name in PARSE and call.args:
             return shorten_names(make_config_script([read_part(call, module, "config")], module, SIMPLE), module)
-        if last_name(call.func) == "HfArgumentParser" and (call.args or call.keywords):
-            argument = call.args[0] if call.args else call.keywords[0].value
-            # one class or several: `HfArgumentParser((ModelArguments, TrainingArguments))`
-            arguments = argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]
-            return make_config_script([Part(node) for node in arguments], module, HUGGING)
+        if last_name(call.func) in HUGGING_PARSERS and (call.args or call.keywords):
+            return read_hugging_parser(call, module)
     if other := find_other_call(module):
         return Script((), ARGS, "tyro", partial=f"its options are made by {other}")
     parts = [read_part(call, module, "") for call in calls if last_name(call.func) == "add_arguments" and call.args]
@@ -87,6 +85,35 @@ def read_config_class_flags(module: Module) -> Script | None:
     # a parser of simple_parsing is an ArgumentParser, which can have other options too
     own = argparse_reader.read_argparse_flags(module)
     return replace(script, flags=(*own.flags, *script.flags), partial=own.partial or script.partial) if own else script
+
+
+def read_hugging_parser(call: ast.Call, module: Module) -> Script | None:
+    """Returns the options of an HfArgumentParser, or of its subclass in trl; None if it parses no words."""
+    # values that come from a file or a dict alone are no options
+    if not module.names(b".parse_args", b".parse_known_args"):
+        return None
+    argument = call.args[0] if call.args else call.keywords[0].value
+    # one class or several: `HfArgumentParser((ModelArguments, TrainingArguments))`
+    arguments = argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]
+    script = make_config_script([Part(node) for node in arguments], module, HUGGING)
+    keywords = {
+        name: node
+        for one in module.near(b"args_file")
+        if isinstance(one, ast.Call)
+        for name, node in named_arguments(one).items()
+    }
+    looks = fold_to_value(keywords.get("look_for_args_file"), module.scope) != (True, False)
+    # transformers 4 and 5 put the words of train.args before those of the command line of train.py
+    if "args_filename" in keywords or (looks and module.files.mode(f"{module.path.removesuffix('.py')}.args")):
+        script = replace(script, flags=tuple(replace(flag, default=None, required=False) for flag in script.flags))
+    # trl takes defaults from the file that --config names
+    option = (
+        "--config" if last_name(call.func) != "HfArgumentParser" else fold_to_text(keywords.get("args_file_flag"), module.scope)
+    )
+    if not option:
+        return script
+    file = Flag(option.lstrip("-"), kind="str", option=option, action=CONFIG)
+    return replace(script, flags=(file, *(flag for flag in script.flags if flag.name != file.name)))
 
 
 def read_part(call: ast.Call, module: Module, prefix: str) -> Part:
@@ -211,6 +238,10 @@ def field_aliases(parameter: Parameter, module: Module) -> tuple[str, ...]:
     """Returns the other options of a field, such as `-l` of `tyro.conf.arg(aliases=["-l"])` or `field(alias="-l")`."""
     calls = [parameter.call, *(call for _, call in find_markers(parameter, module))]
     nodes = [named_arguments(call).get(key) for call in calls if call for key in ("alias", "aliases")]
+    # HfArgumentParser takes them from the metadata of a field
+    metadata = named_arguments(parameter.call).get("metadata") if parameter.call else None
+    pairs = zip(metadata.keys, metadata.values, strict=True) if isinstance(metadata, ast.Dict) else ()
+    nodes += [node for key, node in pairs if isinstance(key, ast.Constant) and key.value == "aliases"]
     texts = [fold_to_text(node, module.scope) for node in nodes if node]
     lists = [fold_to_items(node, module.scope) or [] for node in nodes if isinstance(node, ast.List | ast.Tuple)]
     names = [*texts, *(name for names in lists for name in names)]
@@ -241,7 +272,7 @@ def make_field_flag(parameter: Parameter, name: str, style: OptionStyle, module:
         parameter.required or parameter.hint.optional or any(marker in VALUED for marker, _ in find_markers(parameter, module))
     )
     if kind == "bool" and not (style is TYRO and takes_value):
-        action, words = style.switches, off_words(option, style)
+        action, words = style.switches, off_words(option, style, default)
     elif style is TYRO and parameter.may_be_none:
         words = ("None",)
     elif kind == "any" and choices and all(isinstance(choice, str) for choice in choices):
@@ -259,8 +290,10 @@ def make_field_flag(parameter: Parameter, name: str, style: OptionStyle, module:
     )  # fmt: skip
 
 
-def off_words(option: str, style: OptionStyle) -> tuple[str, ...]:
-    """Returns the word that turns the switch off: `--optim.no-on` in tyro."""
+def off_words(option: str, style: OptionStyle, default: Value | None) -> tuple[str, ...]:
+    """Returns the word that turns the switch off: `--optim.no-on` in tyro, `--no_on` in HfArgumentParser if it is on."""
+    if style is HUGGING and default is True:
+        return (f"--no_{option.removeprefix('--')}",)
     if style is not TYRO:
         return ()
     start, dot, last = option.removeprefix("--").rpartition(".")

@@ -125,6 +125,10 @@ class WordReader:
                 self.unsure |= {flag.name for flag, _ in self.named(word)} or self.set_by_unread()
                 at += 1
         self.arguments()
+        is_file = self.script.frontend == "dataclasses" and all(map(is_loose, self.words)) and not self.has_arguments()
+        # a program may read all values from a file that its only word names
+        if is_file and self.loose:
+            self.unsure |= {flag.name for flag in self.script.flags}
         rest = tuple(word for _, word in sorted(self.kept_words.items()))
         # a flag that a word gives is passed on with its value
         return ReadWords(self.assignments, rest, frozenset(self.unsure - self.assignments.keys()))
@@ -139,14 +143,16 @@ class WordReader:
         """Leaves these words on the command line."""
         self.kept_words |= {number: self.words[number] for number in range(start, end)}
 
+    def spelled(self, name: str) -> str:
+        """Returns the option as the table of options spells it."""
+        return with_dashes(name) if self.script.frontend in DASHED else name
+
     def named(self, word: str) -> list[tuple[Flag, object]]:
         """Returns the flag of the option that the word is, with the value that it stands for (`TAKES` if it takes one).
 
         Returns several if the word abbreviates several options or combines short ones.
         """
-        name = word.partition("=")[0]
-        if self.script.frontend in DASHED:
-            name = with_dashes(name)
+        name = self.spelled(word.partition("=")[0])
         if name in self.options:
             return [self.options[name]]
         # absl takes -lr for --lr
@@ -175,12 +181,17 @@ class WordReader:
             raise Unclear
         flag, stands_for = flag_named[0]
         # what abbreviates an option may be another one that was not read
-        if stands_for is UNKNOWN or (self.script.partial and name.startswith("--") and name not in self.options):
+        if stands_for is UNKNOWN or (self.script.partial and name.startswith("--") and self.spelled(name) not in self.options):
             raise Unclear
         if stands_for is not TAKES:
             return self.switch(flag, stands_for, text if equals else None)
         if equals:
             self.give(flag, [text])
+            return 1
+        # HfArgumentParser and simple_parsing take --x for --x True
+        is_bare = flag.action == "titled" and self.script.frontend == "dataclasses"
+        if is_bare and not (at + 1 < len(self.words) and is_loose(self.words[at + 1])):
+            self.assignments[flag.name] = True
             return 1
         values = self.values(flag, at + 1)
         self.give(flag, list(self.words[at + 1 : at + 1 + values]))
@@ -324,8 +335,8 @@ def option_table(script: Script) -> Iterator[tuple[str, tuple[Flag, object]]]:
         stands_for = SWITCHED.get(flag.action, TAKES) if flag.kind == "bool" else TAKES
         stands_for = 1 if flag.action in COUNTED else stands_for
         yield from ((name, (flag, stands_for)) for name in names)
-        if flag.action == "switch" and stands_for is not TAKES:
-            yield from ((word, (flag, False)) for word in flag.words)
+        if (flag.action == "switch" and stands_for is not TAKES) or flag.action == "titled":
+            yield from ((with_dashes(word) if script.frontend in DASHED else word, (flag, False)) for word in flag.words)
         # --fast of dest="mode" beside an option --mode that takes a value
         if flag.option and flag.action != "switch" and (flag.action == "store" or script.frontend in ARGPARSE):
             yield from ((word, (flag, UNKNOWN)) for word in flag.words)

@@ -80,6 +80,32 @@ def test_option_of_the_script_is_accepted_and_recorded(project, words, changes) 
     assert sorted(shown(project)["given"]) == sorted(changes)
 
 
+HUGGING = """\
+from dataclasses import dataclass
+from transformers import HfArgumentParser
+@dataclass
+class C:
+    lr: float = 0.1
+    do_train: bool = False
+    fast: bool = True
+HfArgumentParser(C).parse_args_into_dataclasses()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        (["hf.py", "--do_train", "--lr", "3"], {"do_train": True, "lr": 3, "fast": True}),
+        (["--do-train", "hf.py"], {"do_train": True, "lr": 0.1, "fast": True}),
+        (["hf.py", "--do_train", "false", "--no-fast"], {"do_train": False, "lr": 0.1, "fast": False}),
+        (["hf.py", "--do_train", "lr=3"], {"do_train": True, "lr": 3, "fast": True}),
+    ],
+)
+def test_a_switch_of_an_hf_argument_parser_needs_no_value(project, words, flags) -> None:
+    project.write("hf.py", HUGGING)
+    assert json.loads(project.run("-n", "--json", *words, check=True).stdout)["flags"] == flags
+
+
 NOTE = "gitrun: note: {}: taken by git run; own.py has this option too. To pass it: git run own.py -- {}"
 OWN = """\
 import argparse

@@ -1,12 +1,13 @@
-"""Options that tyro and simple-parsing make of dataclasses."""
+"""Options that tyro, simple-parsing and HfArgumentParser make of dataclasses."""
 
 from __future__ import annotations
 
 import pytest
 from script_text import CONFIG, kinds, read
 
-from gitrun.model.flags import default_values
-from gitrun.scripts.discover import argument_words
+from gitrun.model.flags import Typed, default_values
+from gitrun.model.tree import MemoryTree
+from gitrun.scripts.discover import argument_words, read_script, read_words
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,80 @@ def test_names_of_simple_parsing_are_as_long_as_they_must_be() -> None:
     names = ["a.lr", "a.n", "a.s.lr", "b.lr", "b.n", "b.s.lr", "n", "only"]
     assert list(kinds(read(source))) == names
     assert read(source).flags[2].option == "--a.s.lr"
+
+
+HUGGING = """
+import sys
+from dataclasses import dataclass, field
+from typing import List, Optional
+from transformers import HfArgumentParser, TrainingArguments
+@dataclass
+class Arguments:
+    lr: float = 0.1
+    fast: bool = field(default=True)
+    fp16: bool = False
+    layers: List[int] = field(default_factory=lambda: [1, 2])
+    max_len: int = field(default=128, metadata={"aliases": ["--seq", "-s"]})
+"""
+PARSING = "parser = HfArgumentParser(Arguments)\n"
+EITHER = f"""{PARSING}
+if len(sys.argv) == 2 and sys.argv[1].endswith(".json"):
+    args, = parser.parse_json_file(sys.argv[1])
+else:
+    args, = parser.parse_args_into_dataclasses()
+"""
+OWN = {"lr": 0.1, "fast": True, "fp16": False, "layers": [1, 2], "max_len": 128}
+
+
+# as transformers 5 reads these words
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["--lr", "3"], {"lr": "3"}),
+        (["--fp16"], {"fp16": True}),
+        (["--fp16", "--lr", "3"], {"fp16": True, "lr": "3"}),
+        (["--fp16", "no"], {"fp16": False}),
+        (["--no_fast"], {"fast": False}),
+        (["--no-fast"], {"fast": False}),
+        (["--seq", "5"], {"max_len": "5"}),
+        (["-s", "5"], {"max_len": "5"}),
+        (["--max-len", "5"], {"max_len": "5"}),
+        (["--layers", "3", "4"], {"layers": [3, 4]}),
+    ],
+)
+def test_words_of_an_hf_argument_parser_are_its_fields(words: list[str], values: dict[str, object]) -> None:
+    script = read(HUGGING + EITHER)
+    assert default_values(script.flags) == OWN
+    given = read_words(script, words)
+    assert {name: value.text if isinstance(value, Typed) else value for name, value in given.flags.items()} == values
+    assert (given.rest, given.unsure) == ((), set())
+
+
+def test_a_file_that_the_only_word_names_may_set_any_field() -> None:
+    script = read(HUGGING + EITHER)
+    assert read_words(script, ["config.json"]).unsure == set(OWN)
+    library = read(HUGGING + "HfArgumentParser((Arguments, TrainingArguments)).parse_args_into_dataclasses()")
+    # a field of the library's class sets none of the others
+    assert read_words(library, ["--output_dir", "out", "--no_fast"]).unsure == set()
+    assert argument_words(library, {**OWN, "bf16": False, "eval_on_start": True}) == [
+        "--bf16", "False", "--eval_on_start", "True",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ["parse_yaml_file('c.yaml')", "parse_json_file('c.json')", "parse_dict({'lr': 3})"])
+def test_fields_that_only_a_file_sets_are_no_flags(call: str) -> None:
+    assert read(f"{HUGGING}{PARSING}args, = parser.{call}").flags == ()
+
+
+def test_defaults_of_fields_are_not_known_where_a_file_has_words_or_defaults() -> None:
+    source = f"{HUGGING}{PARSING}args, = parser.parse_args_into_dataclasses()\n"
+    beside = MemoryTree({"tool.args": b"--lr 3"})
+    assert default_values(read_script(source.encode(), "tool.py", beside).flags) == {}
+    unread = source.replace("classes()", "classes(look_for_args_file=False)")
+    assert default_values(read_script(unread.encode(), "tool.py", beside).flags) == OWN
+    assert default_values(read(source.replace("classes()", "classes(args_filename='other.args')")).flags) == {}
+    flagged = read(source.replace("classes()", "classes(args_file_flag='--cfg')"))
+    for script, option in ((flagged, "cfg"), (read(source.replace("HfArgumentParser", "TrlParser")), "config")):
+        assert default_values(script.chosen().flags) == OWN
+        assert default_values(script.chosen(values={option: "a"}).flags) == {}
+        assert dict(read_words(script, [f"--{option}", "a"]).flags) == {option: Typed("a")}
