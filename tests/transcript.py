@@ -42,6 +42,7 @@ ANY = {
     "duration": r"[0-9]+\.[0-9]{1,2}s", "number": r"[0-9]+",
 }  # fmt: skip
 OURS = "gitrun: "
+HOOK_SETTING = re.compile(r"hook\.gitrun-(\S+), a setting of git")
 PLAIN = re.compile(r"""git run(?: (?!~)(?:[][\w./:=,@%+~-]|'[^'\n]*'|"[^"$`\\\n]*")+)*\n""")
 """Commands about which a shell does nothing: no file here has a name that `lr=[0.1,0.2]` fits."""
 
@@ -149,7 +150,8 @@ class Transcript:
         theirs = "".join(line for line in shown if not line.startswith(OURS))
         self.compare(command, theirs, ended.stdout, ended.stderr)
         if ours:
-            self.compare(command, ours, ended.stderr)
+            # what the guides say holds for git before 2.54
+            self.compare(command, ours, HOOK_SETTING.sub(r".git/hooks/\1", ended.stderr))
 
     def printed(self, source: str, mode: str) -> str:
         """What Python prints when it runs the source."""

@@ -8,6 +8,8 @@ import venv
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+import pytest
+
 LIBRARIES = (
     "click", "typer", "absl-py", "fire", "jsonargparse", "hydra-core", "omegaconf", "tyro", "PyYAML", "simple-parsing",
     "docstring-parser", "typeshed-client", "ConfigArgParse", "sacred", "docopt-ng", "pydantic-settings",
@@ -24,6 +26,12 @@ def make(place: Path, libraries: tuple[str, ...] = LIBRARIES) -> Path:
     for name in closure(libraries):
         link_in(name, site)
     return python
+
+
+def need(program: str) -> None:
+    """Skips the test if it is about a library that is not installed here, as none is that does not start in this Python."""
+    if program in {"hydra", "sacred"}:
+        pytest.importorskip(program)
 
 
 def closure(names: tuple[str, ...]) -> list[str]:

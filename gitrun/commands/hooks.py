@@ -78,7 +78,7 @@ def command(action: str, names: tuple[str, ...], *, chain: bool, as_data: bool) 
 def print_states(project: Project, action: str, before: dict[str, Hook], states: dict[str, Hook]) -> None:
     """Prints the state of hooks, or reports a change on stderr."""
     for name, hook in states.items():
-        path = display_path(hook.path)
+        path = display_path(hook.path) if hook.path else f"hook.gitrun-{name}, a setting of git"
         if action == "status":
             click.echo(f"{name:<18}  {hook.status:<11}{'' if hook.status == MISSING else '  ' + path}".rstrip())
         elif hook.status == FOREIGN and action == "install":
@@ -98,9 +98,7 @@ def print_states(project: Project, action: str, before: dict[str, Hook], states:
 def display_path(path: str) -> str:
     """Returns the path of a hook, relative if below the current directory; safe on a terminal."""
     directory = Path(path)
-    return safe_text(
-        str(directory.relative_to(Path.cwd())) if directory.is_relative_to(Path.cwd()) else path or "a setting of git"
-    )
+    return safe_text(str(directory.relative_to(Path.cwd())) if directory.is_relative_to(Path.cwd()) else path)
 
 
 def describe_state(hook: Hook) -> str:

@@ -57,8 +57,9 @@ def make(place: Path, count: int, trials: int = 0) -> Path:
     (place / "train.py").write_text("lr = 0.1\nepochs = 10\n")
     subprocess.run((*git, "add", "."), check=True)
     # older than the runs that are made from it, as git expects when it walks back in time
-    dates = {f"GIT_{who}_DATE": f"{FIRST - 60} +0000" for who in ("AUTHOR", "COMMITTER")}
-    subprocess.run((*git, "commit", "--quiet", "--message=base"), check=True, env={**os.environ, **dates})
+    author = {"NAME": "Ann", "EMAIL": "ann@example.org", "DATE": f"{FIRST - 60} +0000"}
+    given = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in author.items()}
+    subprocess.run((*git, "commit", "--quiet", "--message=base"), check=True, env={**os.environ, **given})
     said = subprocess.run((*git, "rev-parse", "HEAD", "HEAD^{tree}"), check=True, capture_output=True, text=True).stdout
     base, tree = said.split()
     marks = place / ".git" / MARKS

@@ -99,7 +99,7 @@ def test_a_line_to_add_is_offered_only_where_it_can_work(repo) -> None:
 
 def test_words_of_the_verb(repo) -> None:
     assert repo.run("hooks", check=True).stdout.splitlines()[0] == "prepare-commit-msg  missing"
-    place = "a setting of git" if GIT >= (2, 54) else ".git/hooks/pre-push"
+    place = "hook.gitrun-pre-push, a setting of git" if GIT >= (2, 54) else ".git/hooks/pre-push"
     assert repo.run("hooks", "install", "pre-push", check=True).stderr == f"gitrun: installed: {place}\n"
     assert repo.run("hooks", "install", "pre-push", check=True).stderr.startswith("gitrun: already installed: ")
     found = json.loads(repo.run("hooks", "status", "pre-push", "--json", check=True).stdout)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from sampled import sampled
+from users_python import need
 
 TRAIN = """\
 import argparse
@@ -191,6 +192,7 @@ def test_what_is_no_option_of_the_script_is_refused(project, words, said) -> Non
     ),
 )
 def test_words_of_hydra_reach_it_and_what_is_recorded_is_true(project, words, received, flags) -> None:
+    need("hydra")
     assert project.run("h.py", *words, check=True).stdout == f"{received}\n"
     recorded = shown(project)["flags"]
     assert {name: recorded.get(name) for name in flags} == flags

@@ -235,6 +235,7 @@ def write_programs(empty_repo: Repo) -> None:
 
 def received(project: Repo, program: str, *flags: str) -> dict[str, Any]:
     """What the program printed that it was given."""
+    users_python.need(program)
     ended = project.run("--yes", f"run_{program}.py", *flags, *WORDS.get(program, ()), check=True)
     found = ast.literal_eval(ended.stdout)
     assert isinstance(found, dict)
@@ -289,6 +290,7 @@ def test_a_program_receives_what_its_flags_say(project: Repo, program: str, flag
     ("program", "text"), sampled(len(PROGRAMS), [(program, text) for program in PROGRAMS for text in TEXTS])
 )
 def test_a_program_receives_text_as_it_is(tmp_path: Path, users: Path, program: str, text: str) -> None:
+    users_python.need(program)
     project = Repo(tmp_path)
     write_programs(project)
     source = (project.path / f"run_{program}.py").read_bytes()

@@ -235,7 +235,8 @@ def test_look_ends_in_time_and_is_continued_later(tmp_path) -> None:
     assert files.poll(0.02)
     assert time.process_time() - begun < 0.2
     assert files.poll(60)  # not due yet
-    assert CollectedMetrics(tuple(files.collectors())).metrics()["loss"] < 299_999
+    # on a busy machine nothing may be read so far
+    assert dict(CollectedMetrics(tuple(files.collectors())).metrics()).get("loss", 0) < 299_999
     time.sleep(live_files.PAUSE)
     assert not files.poll(60)
     assert CollectedMetrics(tuple(files.collectors())).metrics() == {"loss": 299_999.0}

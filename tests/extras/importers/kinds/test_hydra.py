@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from repository import Repo
+from users_python import need
 
 from gitrun import Project
 
@@ -31,6 +32,7 @@ CONF = "opt:\n  lr: 1e-3\n  name: adam\nlayers: [1, 2]\n"
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory):
     """A directory in which Hydra ran one job, and a sweep of two."""
+    need("hydra")
     top = tmp_path_factory.mktemp("hydra")
     (top / "train.py").write_text(TRAIN)
     (top / "conf.yaml").write_text(CONF)

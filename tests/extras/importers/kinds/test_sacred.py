@@ -10,6 +10,7 @@ import sys
 import pytest
 from forms import Form, asked_form
 from repository import Repo
+from users_python import need
 
 from gitrun import Project
 
@@ -42,6 +43,7 @@ def main(_run, lr):
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory):
     """A directory in which Sacred ran an experiment that completes, and one that fails."""
+    need("sacred")
     top = tmp_path_factory.mktemp("sacred")
     (top / "exp.py").write_text(PROGRAM)
     for lr, code in (("0.5", 0), ("7", 1)):
