@@ -241,12 +241,12 @@ def group_by_reason(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]
     return groups
 
 
-def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Query], *, dry_run: bool, only: bool) -> int:
+def delete_on_remote(project: Project, word: str, selection: tuple[Sequence[str], Query], *, dry_run: bool, only: bool) -> int:
     """Deletes runs on a remote, and here unless they are in the trash. Returns the exit code. Raises UsageError.
 
     Unless `only`, the trials of a batch that are here go with it.
     """
-    names, query = meant
+    names, query = selection
     # `--remote 3fa2c1d8`: click took the run for the option's value
     if word and not project.sharing.is_remote(word):
         word, names = "", (word, *names)
@@ -254,17 +254,17 @@ def delete_on_remote(project: Project, word: str, meant: tuple[Sequence[str], Qu
     if not names or not all(map(parse_id_prefix, names)) or not query.is_plain:
         raise UsageError("deleting on a remote needs ids", "To name runs there: ids of 4 digits or more")
     remote = word or project.sharing.default_remote(push=True)
-    doomed = project.sharing.known(names)
+    runs_there = project.sharing.known(names)
     if not only:
         with project.index() as index:
-            selected = [run for run in map(index.get, doomed) if run]
+            selected = [run for run in map(index.get, runs_there) if run]
         if trials := project.trials_of(selected):
-            doomed |= project.sharing.known([trial.id for trial in trials])
+            runs_there |= project.sharing.known([trial.id for trial in trials])
     if dry_run:
-        report_some(project, f"would delete on {remote}", doomed)
+        report_some(project, f"would delete on {remote}", runs_there)
         return 0
     # the remote first: a run that it keeps is kept here too
-    result = project.sharing.delete(remote, doomed)
+    result = project.sharing.delete(remote, runs_there)
     for reason, runs in group_by_reason(result.rejected).items():
         names = " ".join(map(short_id, runs[:MOST])) + (f" and {len(runs) - MOST:,} more" if len(runs) > MOST else "")
         advice = (

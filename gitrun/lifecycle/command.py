@@ -80,8 +80,8 @@ def command_for(session: Session, program: Program, attempt: AttemptHandle, work
     if top and top != tree:
         around = program.around or find_surroundings(session, plan, program.python)
         path = make_variables(around, environ, top, tree)
-        if around.handed.notice:
-            session.say(around.handed.notice)
+        if around.launcher_help.notice:
+            session.say(around.launcher_help.notice)
     argv = command_words(plan, attempt.live, tree) if plan.kind == COMMAND else [*plan.command, *plan.arguments]
     if plan.kind == NOTEBOOK:
         argv = notebook_words(session, program, path, environ, attempt.live)

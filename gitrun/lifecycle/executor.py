@@ -274,13 +274,13 @@ def owner_for(attempt: AttemptHandle, workspace: Workspace) -> Owner:
 
 
 def advise_sync(session: Session, program: Program) -> None:
-    """Suggests `uv sync` after a failed command of uv, if the environment that uv was handed lacks a required package."""
-    handed, top = program.around.handed if program.around else None, session.git.worktree
-    if not (handed and top and handed.prefix and "UV_NO_SYNC" in handed.variables):
+    """Suggests `uv sync` after a failed command of uv, if the environment that uv used lacks a required package."""
+    launcher_help, top = program.around.launcher_help if program.around else None, session.git.worktree
+    if not (launcher_help and top and launcher_help.prefix and "UV_NO_SYNC" in launcher_help.variables):
         return
     plan = program.plan
     if os.path.basename(plan.command[0]) == "uv" and lacks_packages(
-        handed.prefix, directory_and_parents(str(top / plan.cwd), str(top))
+        launcher_help.prefix, directory_and_parents(str(top / plan.cwd), str(top))
     ):
         session.say("note: uv's environment was not synced. To sync it: uv sync")
 

@@ -150,7 +150,7 @@ def toml_weight(path: str) -> int:
 def cut_to_weight(weighed: Sequence[tuple[T, int]], room: int) -> list[T]:
     """Returns the leading items whose total weight is at most `room`."""
     ends = accumulate(amount for _, amount in weighed)
-    return [thing for (thing, _), end in zip(weighed, ends, strict=True) if end <= room]
+    return [item for (item, _), end in zip(weighed, ends, strict=True) if end <= room]
 
 
 def encode_notes(notes: Notes) -> bytes:

@@ -144,22 +144,22 @@ class Scanner:
     def __init__(self) -> None:
         self._rest = b""
         self._is_first = True
-        self.found = ""
+        self.finding = ""
 
     def feed(self, piece: bytes) -> None:
-        """Scans the next piece. Sets `found` to a description once something looks like a secret."""
-        if not self.found:
+        """Scans the next piece. Sets `finding` to a description once something looks like a secret."""
+        if not self.finding:
             text = self._rest + piece
-            self.found = find_secret(text, is_first=self._is_first, is_last=False)
+            self.finding = find_secret(text, is_first=self._is_first, is_last=False)
             self._is_first = self._is_first and len(text) <= MAX_SECRET
             # scanned again with the next piece, because a secret may span two
             self._rest = text[-MAX_SECRET:]
 
     def close(self) -> str:
         """Scans the rest. Returns a description of what looks like a secret; empty if nothing does."""
-        self.found = self.found or find_secret(self._rest, is_first=self._is_first, is_last=True)
+        self.finding = self.finding or find_secret(self._rest, is_first=self._is_first, is_last=True)
         self._rest = b""
-        return self.found
+        return self.finding
 
 
 def find_secret(text: bytes, *, is_first: bool = True, is_last: bool = True) -> str:

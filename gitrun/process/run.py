@@ -273,7 +273,7 @@ class Supervisor:
     ) -> None:
         self.command, self.process, self.recorder, self.signals = command, process, recorder, signals
         self.channels, self.open = channels, list(channels)
-        self.taken = 0
+        self.recorded = 0
         self.end = time.monotonic() + command.stop_after if command.stop_after else None
         self.kill_at: float | None = None
         self.stopped_by = 0
@@ -302,8 +302,8 @@ class Supervisor:
         Waits for a slow reader, unless a signal orders the end.
         """
         # limited, since a process that is not ours may keep writing
-        most = self.taken + LARGEST_PIPE
-        while self.open and (self.taken < most or self.is_behind()):
+        most = self.recorded + LARGEST_PIPE
+        while self.open and (self.recorded < most or self.is_behind()):
             if self.poll_once(LINGER):
                 continue
             if not self.is_behind():
@@ -355,7 +355,7 @@ class Supervisor:
                 self.open.remove(channel)
                 return
             self.recorder.write(data, self.channels.index(channel))
-            self.taken += len(data)
+            self.recorded += len(data)
             channel.pending = memoryview(data)
         try:
             channel.show()

@@ -170,14 +170,16 @@ def split_names(report: Report, runs: Sequence[Run], part: str) -> tuple[dict[st
     by_operation: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         by_operation[run.operation].append(run)
-    for operation, those in by_operation.items():
+    for operation, runs_of_it in by_operation.items():
         base = report.bases.get(operation)
-        tables = [getattr(run, part) for run in (*those, *([base] if base else []))]
+        tables = [getattr(run, part) for run in (*runs_of_it, *([base] if base else []))]
         names = list(dict.fromkeys(name for table in tables for name in table))
         same = {name for name in names if len(tables) > 1 and is_equal_in_all(name, tables)}
         differing[operation] = set(names) - same
         texts = [
-            f"{clip_text(name, 60)}={value_in(part, tables[0][name])}" for name in ordered_names(those[0], part) if name in same
+            f"{clip_text(name, 60)}={value_in(part, tables[0][name])}"
+            for name in ordered_names(runs_of_it[0], part)
+            if name in same
         ]
         equal[operation] = texts if len(texts) <= MOST_EQUAL else [*texts[:MOST_EQUAL], f"{len(texts) - MOST_EQUAL} more"]
     return differing, equal

@@ -128,10 +128,10 @@ def usual_default(keywords: Mapping[str, ast.expr], scope: Scope) -> ast.expr | 
 
 
 class ArgparseReading:
-    """The reading of one module. All readings of a script share `found` and `readings`, which holds them by path."""
+    """The reading of one module. All readings of a script share `findings` and `readings`, which holds them by path."""
 
     def __init__(self, module: Module, makers: Sequence[str], findings: Findings, readings: dict[str, ArgparseReading]) -> None:
-        self.module, self.makers, self.found, self.readings = module, makers, findings, readings
+        self.module, self.makers, self.findings, self.readings = module, makers, findings, readings
         self.top_frame: Frame | None = None
         self.variables: dict[str, Known] = {}
         # `parser = ArgumentParser(` leads to `(parser)`, `(parser,`, `, parser)`, `=parser)` and `return parser`
@@ -156,18 +156,18 @@ class ArgparseReading:
             if id(node) in self.near and (base_names(node) & set(self.makers) or find_options(node)):
                 self.construct(node)
         for call in self.option_calls:
-            if id(call) not in self.found.visited:
-                self.option(call, self.found.loose, Frame(self.module.scope))
+            if id(call) not in self.findings.visited:
+                self.option(call, self.findings.loose, Frame(self.module.scope))
 
     def enter_all(self, functions: Iterable[Function]) -> None:
         """Reads the functions that parse, before those whose options have not been read yet."""
         functions = list(functions)
         for function in functions:
             # a function that parses often calls the others with its parser
-            if id(function) not in self.found.entered and any(self.parses(call) for call in find_calls(function)):
+            if id(function) not in self.findings.entered and any(self.parses(call) for call in find_calls(function)):
                 self.enter(function, (), {}, self.module.scope)
         for function in functions:
-            if any(id(call) not in self.found.visited for call in find_options(function)):
+            if any(id(call) not in self.findings.visited for call in find_options(function)):
                 self.enter(function, (), {}, self.module.scope)
 
     def parses(self, call: ast.Call) -> bool:
@@ -216,17 +216,17 @@ class ArgparseReading:
     def change(self, target: ast.Attribute, value: ast.expr, frame: Frame) -> None:
         """Reads `option.default = value` and the like, where `option` is what `add_argument` returned."""
         if OPTIONS & name_parts(target):
-            self.found.changed |= {target.attr} & FIELDS
+            self.findings.changed |= {target.attr} & FIELDS
             return
         owner = self.expression(target.value, frame)
         if isinstance(owner, Declaration):
-            is_sure = len(self.found.tests) == owner.depth
+            is_sure = len(self.findings.tests) == owner.depth
             owner.change(target.attr, close_over(value, frame.scope) if is_sure else UNKNOWN)
 
     def others(self, node: ast.stmt, frame: Frame) -> None:
         """Reads a statement of any other kind: its expressions and its bodies."""
         if isinstance(node, ast.If):
-            self.found.tests.append(name_parts(node.test))
+            self.findings.tests.append(name_parts(node.test))
         for name, part in ast.iter_fields(node):
             for inner in part if isinstance(part, list) else [part]:
                 if isinstance(inner, ast.withitem):
@@ -240,13 +240,13 @@ class ArgparseReading:
                 elif isinstance(inner, ast.stmt):
                     self.statements([inner], frame)
         if isinstance(node, ast.If):
-            self.found.tests.pop()
+            self.findings.tests.pop()
 
     def loop(self, target: ast.expr, items: ast.expr, body: Sequence[ast.stmt], frame: Frame) -> None:
         """Reads the body of a loop once for each item; once with unknown names if the items are not known."""
         if OPTIONS & name_parts(items):
             inner = [part for node in body for part in ast.walk(node) if isinstance(part, ast.Attribute)]
-            self.found.changed |= {part.attr for part in inner if isinstance(part.ctx, ast.Store)} & FIELDS
+            self.findings.changed |= {part.attr for part in inner if isinstance(part.ctx, ast.Store)} & FIELDS
         items_found = fold_to_items(items, frame.scope)
         try:
             rounds = None if items_found is None else [bind_target(target, item) for item in items_found]
@@ -255,19 +255,19 @@ class ArgparseReading:
         if rounds is None:
             frame.forget(node.id for node in ast.walk(target) if isinstance(node, ast.Name))
         for values in rounds if rounds is not None else [{}]:
-            self.found.calls += 1
+            self.findings.calls += 1
             # nested loops over known items multiply
-            if self.found.calls > MOST_CALLS * 10:
+            if self.findings.calls > MOST_CALLS * 10:
                 return
             frame.with_values(values)
             self.statements(body, frame)
 
     def expression(self, node: ast.expr | None, frame: Frame) -> Known:
         """Reads the calls in an expression. Returns the parser that it stands for, if any."""
-        self.found.depth += 1
+        self.findings.depth += 1
         try:
             # chains of calls nest as deep as the source likes; Python allows 1,000 frames
-            if self.found.depth > 100:
+            if self.findings.depth > 100:
                 return None
             if isinstance(node, ast.Call):
                 return self.call(node, frame)
@@ -278,7 +278,7 @@ class ArgparseReading:
                     self.expression(child, frame)
             return None
         finally:
-            self.found.depth -= 1
+            self.findings.depth -= 1
 
     def name(self, node: ast.Name | ast.Attribute, frame: Frame) -> Known:
         """Returns the parser that a name stands for, also one from another module."""
@@ -309,19 +309,19 @@ class ArgparseReading:
 
     def made_elsewhere(self, node: ast.expr, frame: Frame) -> None:
         """Records that a parser is used whose creation was not seen: a module that could not be read made it."""
-        self.found.unmet = self.found.unmet or "its options are not in its source"
+        self.findings.unmet = self.findings.unmet or "its options are not in its source"
         # `parser = lib.make_parser()`, and later `parser.parse_args()`
         definition = frame.scope.nodes.get(node.id) if isinstance(node, ast.Name) else node
         name = self.module.full_name(definition.func) if isinstance(definition, ast.Call) else ""
         if name.partition(".")[0] in {value.partition(".")[0] for value in self.module.imports.values()} - {"argparse"}:
-            self.found.unread(f"its parser is made by {name}")
+            self.findings.unread(f"its parser is made by {name}")
 
     def parser(self, call: ast.Call, frame: Frame) -> Parser:
         """Records a new parser and returns it."""
         keywords = named_arguments(call)
         resolves = fold_to_text(keywords.get("conflict_handler"), frame.scope) == "resolve"
         parser = Parser(parents=self.parents(call, frame), resolves=resolves, usual=usual_default(keywords, frame.scope))
-        self.found.parsers.append(parser)
+        self.findings.parsers.append(parser)
         return parser
 
     def parents(self, call: ast.Call, frame: Frame) -> list[Parser]:
@@ -335,7 +335,7 @@ class ArgparseReading:
             parser.is_parent = True
         # a name such as `parents=common` has no items that can be read
         if len(parsers) != len(items) or not items:
-            self.found.unread("a parser has parents that are not in its source")
+            self.findings.unread("a parser has parents that are not in its source")
         return parsers
 
     def group(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
@@ -346,7 +346,7 @@ class ArgparseReading:
 
     def commands(self, call: ast.Call, owner: Known, frame: Frame) -> Known:  # noqa: ARG002
         """Returns the object to which sub-parsers are added."""
-        return Commands(owner if isinstance(owner, Parser) else self.found.loose)
+        return Commands(owner if isinstance(owner, Parser) else self.findings.loose)
 
     def command(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Adds a sub-parser to its parser and returns it."""
@@ -355,10 +355,10 @@ class ArgparseReading:
         parser = Parser(parents=self.parents(call, frame), usual=usual_default(keywords, frame.scope))
         # returned even so: else its options would count as the program's own
         if not name:
-            self.found.unread("a sub-command has a name that is computed")
+            self.findings.unread("a sub-command has a name that is computed")
             return parser
         aliases = fold_to_items(keywords.get("aliases"), frame.scope) or []
-        above = owner.parser if isinstance(owner, Commands) else self.found.loose
+        above = owner.parser if isinstance(owner, Commands) else self.findings.loose
         above.commands[name] = parser, tuple(alias for alias in aliases if isinstance(alias, str))
         return parser
 
@@ -368,28 +368,28 @@ class ArgparseReading:
         for name, node in keywords.items():
             # None stands for a value that is not known
             value = fold_to_value(node, frame.scope)[1]
-            parser = owner if isinstance(owner, Parser) else self.found.loose
+            parser = owner if isinstance(owner, Parser) else self.findings.loose
             parser.defaults[name] = value if self.is_certain() else None
         if not is_all:
-            self.found.file_defaults.append(frozenset(name for names in self.found.tests for name in names))
+            self.findings.file_defaults.append(frozenset(name for names in self.findings.tests for name in names))
         return None
 
     def is_certain(self) -> bool:
         """Tells whether the statement that is read is inside no `if` but that of the main part."""
-        return all("__name__" in names for names in self.found.tests)
+        return all("__name__" in names for names in self.findings.tests)
 
     def option(self, call: ast.Call, owner: Known, frame: Frame) -> Known:
         """Records an option or an argument."""
-        self.found.visited.add(id(call))
+        self.findings.visited.add(id(call))
         names = [fold_to_text(argument, frame.scope) for argument in call.args]
         keywords, is_all = unpack_arguments(call, frame.scope)
         dest = fold_to_text(keywords.get("dest"), frame.scope)
         if not all(names) or (not names and not dest):
-            self.found.unread("an option has a name that is computed")
-            self.found.untyped = self.found.untyped or "type" not in keywords
+            self.findings.unread("an option has a name that is computed")
+            self.findings.untyped = self.findings.untyped or "type" not in keywords
         if not is_all:
-            self.found.unread("what an option takes is computed")
-        parser = owner if isinstance(owner, Parser) else self.found.loose
+            self.findings.unread("what an option takes is computed")
+        parser = owner if isinstance(owner, Parser) else self.findings.loose
         usual = None if "default" in keywords else parser.usual
         keywords |= {"default": usual} if usual else {}
         # one of several names may be known: add_argument(short, "--lr")
@@ -405,7 +405,7 @@ class ArgparseReading:
             parser.defaults.pop(spelled, None)
         # with its place, because calls are not read in the order of the source
         parser.flags.append(((call.lineno, call.col_offset), spelled, flag))
-        return Declaration(parser, len(parser.flags) - 1, known, keywords, frame.scope, len(self.found.tests))
+        return Declaration(parser, len(parser.flags) - 1, known, keywords, frame.scope, len(self.findings.tests))
 
     def function(self, call: ast.Call, frame: Frame) -> Known:
         """Reads the function that is called, of this module or an imported one. Returns the parser that it returns, if any."""
@@ -424,7 +424,7 @@ class ArgparseReading:
         if name.partition(".")[0] in self.module.imports:
             return self.imported(self.module.full_name(call.func), arguments, keywords)
         if has_parser(arguments, keywords) and self.is_strange(call.func):
-            self.found.unread(f"{name or last_name(call.func)} may add options")
+            self.findings.unread(f"{name or last_name(call.func)} may add options")
         return None
 
     def is_strange(self, func: ast.expr) -> bool:
@@ -445,11 +445,11 @@ class ArgparseReading:
         arguments: Mapping[str, ast.expr] | None = None,
     ) -> Known:
         """Reads the body of a function with the parsers and other arguments that it is passed."""
-        self.found.calls += 1
+        self.findings.calls += 1
         # a function can call itself; `entered` does not stop that, because the arguments can differ
-        if self.found.calls > MOST_CALLS or self.found.depth > 60:
+        if self.findings.calls > MOST_CALLS or self.findings.depth > 60:
             return None
-        self.found.entered.add(id(function))
+        self.findings.entered.add(id(function))
         parameters = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
         if parameters[:1] in (["self"], ["cls"]):
             parameters = parameters[1:]
@@ -477,16 +477,16 @@ class ArgparseReading:
             if isinstance(inner, ast.ClassDef):
                 other.construct(inner)
         if has_parser(arguments, keywords) and name not in HARMLESS:
-            self.found.unread(f"{name} may add options")
+            self.findings.unread(f"{name} may add options")
         return None
 
     def beside(self, name: str, hops: int = MAX_HOPS) -> tuple[ArgparseReading, str] | None:
         """Returns the reading of the repository's module that has the full name, and the name inside that module."""
-        module_found = find_module(self.module, name, self.found.modules)
+        module_found = find_module(self.module, name, self.findings.modules)
         if module_found is None or len(self.readings) > MOST_MODULES:
             return None
         module, rest = module_found
-        other = self.readings.get(module.path) or ArgparseReading(module, find_makers(module), self.found, self.readings)
+        other = self.readings.get(module.path) or ArgparseReading(module, find_makers(module), self.findings, self.readings)
         self.readings[module.path] = other
         first, dot, inner = rest.partition(".")
         # that module may itself import the name
@@ -496,9 +496,9 @@ class ArgparseReading:
 
     def construct(self, node: ast.ClassDef) -> None:
         """Reads the methods of a class, and of its parents, that add options."""
-        if id(node) in self.found.entered:
+        if id(node) in self.findings.entered:
             return
-        self.found.entered.add(id(node))
+        self.findings.entered.add(id(node))
         for base in node.bases:
             name = dotted_name(base)
             module_beside = (
@@ -511,7 +511,7 @@ class ArgparseReading:
                 *sys.stdlib_module_names,
                 "object",
             ):
-                self.found.unread(f"{name or 'a parent class'} may add options")
+                self.findings.unread(f"{name or 'a parent class'} may add options")
         self.enter_all(part for part in node.body if isinstance(part, FUNCTIONS))
 
     def elsewhere(self, node: ast.Name | ast.Attribute) -> Known:

@@ -56,15 +56,15 @@ class RecordedTree:
         return self.answers[path]
 
 
-def fingerprint_answer(tree: Tree, question: str) -> str:
+def fingerprint_answer(tree: Tree, path: str) -> str:
     """Returns a file's identity, or a checksum of a directory's names if the path ends with `/`.
 
     Only names count for a directory: which modules exist decides how an import resolves. Only those that are looked for count,
     so that other files do not invalidate the cache.
     """
-    if not question.endswith("/"):
-        return tree.identity(question)
-    names = b"\0".join(sorted(map(os.fsencode, tree.names(question[:-1], NEAR))))
+    if not path.endswith("/"):
+        return tree.identity(path)
+    names = b"\0".join(sorted(map(os.fsencode, tree.names(path[:-1], NEAR))))
     # two checksums, because importing hashlib takes 3 ms
     return f"{zlib.crc32(names):08x}{zlib.adler32(names):08x}"
 
@@ -93,7 +93,7 @@ def load_script(path: Path, tree: Tree) -> Script | None:
             return None
         data = json.loads(text)
         if data["format"] != FORMAT or any(
-            fingerprint_answer(tree, question) != answer for question, answer in data["asked"].items()
+            fingerprint_answer(tree, asked_path) != answer for asked_path, answer in data["asked"].items()
         ):
             return None
         return decode_script(data["script"])

@@ -65,7 +65,7 @@ def help_launchers(words: list[str], environ: Mapping[str, str], project: Projec
     launcher = os.path.basename(words[0]) if words else ""
     # searched as bytes: parsing TOML would cost more time at each start
     text = b"".join(read_start(os.path.join(directory, "pyproject.toml")) for directory in project.directories)
-    helps = [handed for handed in (help_uv(launcher, words, environ, project, text), help_pixi(project)) if handed]
+    helps = list(filter(None, (help_uv(launcher, words, environ, project, text), help_pixi(project))))
     if launcher == "pdm" or b"[tool.pdm" in text or b"pdm.backend" in text or has_file(project, "pdm.lock"):
         helps.append(help_pdm(launcher, words, project))
     if launcher == "poetry" or (not is_script and (b"poetry" in text or has_file(project, "poetry.lock"))):
@@ -74,21 +74,21 @@ def help_launchers(words: list[str], environ: Mapping[str, str], project: Projec
         # hatch reinstalls the project if the environment was made for another path
         helps.append(LauncherHelp({"HATCH_DATA_DIR": f"{OWN}/hatch"}))
     return LauncherHelp(
-        {name: value for handed in helps for name, value in handed.variables.items()},
-        tuple(name for handed in helps for name in handed.dropped),
-        next((handed.prefix for handed in helps if handed.prefix), ""),
-        next((handed.notice for handed in helps if handed.notice), ""),
-        next((handed.environment for handed in helps if handed.environment), ""),
+        {name: value for one in helps for name, value in one.variables.items()},
+        tuple(name for one in helps for name in one.dropped),
+        next((one.prefix for one in helps if one.prefix), ""),
+        next((one.notice for one in helps if one.notice), ""),
+        next((one.environment for one in helps if one.environment), ""),
     )
 
 
-def choose_variables(handed: LauncherHelp, environ: Mapping[str, str], own: Path) -> dict[str, str]:
+def choose_variables(launcher_help: LauncherHelp, environ: Mapping[str, str], own: Path) -> dict[str, str]:
     """Returns the variables to set, with `own` for OWN. Creates the environment in `variables`. Raises CannotRun."""
-    variables = handed.environment.replace(OWN, str(own))
+    variables = launcher_help.environment.replace(OWN, str(own))
     python = find_program("python3", environ)
     if variables and python and not is_environment(variables):
         capture_output((python, "-m", "venv", "--without-pip", variables), environ, own.parent)
-    return {name: value.replace(OWN, str(own)) for name, value in handed.variables.items()}
+    return {name: value.replace(OWN, str(own)) for name, value in launcher_help.variables.items()}
 
 
 def help_uv(launcher: str, words: list[str], environ: Mapping[str, str], project: Project, text: bytes) -> LauncherHelp | None:

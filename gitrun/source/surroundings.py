@@ -44,7 +44,7 @@ ENVIRONMENTS, IMPORTS = "environments", "imports"
 class Surroundings:
     """The variables for launchers, and the parts of the project that are installed from the working tree."""
 
-    handed: LauncherHelp
+    launcher_help: LauncherHelp
     installs: Installs
     sites: tuple[str, ...] = ()
     """The package directories in which these installs were found."""
@@ -61,13 +61,13 @@ def find_surroundings(session: Session, plan: Plan, python: Interpreter | None) 
     environ = {**session.git.environ, **(dict(plan.definition.env) if plan.definition else {})}
     directories = directory_and_parents(str(top / plan.cwd), str(top))
     project = Project(directories, session.git.state)
-    handed = help_launchers(words, environ, project, is_script=plan.kind in {SCRIPT, NOTEBOOK})
-    prefixes = dict.fromkeys((*find_prefixes(words, environ, directories), *filter(None, (handed.prefix,))))
+    launcher_help = help_launchers(words, environ, project, is_script=plan.kind in {SCRIPT, NOTEBOOK})
+    prefixes = dict.fromkeys((*find_prefixes(words, environ, directories), *filter(None, (launcher_help.prefix,))))
     sites = dict.fromkeys(site for prefix in prefixes for site in site_directories(prefix))
     roots = (*worktree_spellings(session), str(session.git.state / "slots"))
     installs = find_installs(sites, tuple(dict.fromkeys(roots)))
     paths = tuple(path for path in python.paths if map_to_slot(path, top, top)) if python else ()
-    return Surroundings(handed, installs, tuple(sites), paths)
+    return Surroundings(launcher_help, installs, tuple(sites), paths)
 
 
 def was_installed_since(around: Surroundings, since: float) -> bool:
@@ -103,9 +103,9 @@ def make_variables(around: Surroundings, environ: dict[str, str], top: Path, tre
 
     Returns PYTHONPATH. Raises CannotRun.
     """
-    for name in around.handed.dropped:
+    for name in around.launcher_help.dropped:
         environ.pop(name, None)
-    environ |= choose_variables(around.handed, environ, slot_directory(tree) / ENVIRONMENTS)
+    environ |= choose_variables(around.launcher_help, environ, slot_directory(tree) / ENVIRONMENTS)
     python_path, imports = environ.get("PYTHONPATH", ""), slot_directory(tree) / IMPORTS
     # links of an earlier run in this slot
     erase(os.fsencode(imports))
