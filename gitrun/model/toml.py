@@ -134,10 +134,11 @@ parse_cached = lru_cache(maxsize=4096)(parse_statement)
 def parse_flat_list(text: str) -> tuple[object, ...]:
     """Parses the one list in these lines. Raises ValueError if there is more, or items are not plain."""
     head, *lines = text.split("\n")
-    if head.endswith(" = []"):
+    begin = head.partition(" = ")[2]
+    if begin == "[]":
         return ()
     # tomli_w writes `command = [`, each item in a line of its own, indented by four blanks, and `]`
-    if head.endswith(" = [") and lines[-1:] == ["]"]:
+    if begin == "[" and lines[-1:] == ["]"]:
         matches = [PLAIN.fullmatch(f"item = {line[4:-1]}") for line in lines[:-1] if line[:4] == "    " and line[-1] == ","]
         items = [(match.lastgroup or "", match) for match in matches if match]
         if len(items) == len(lines) - 1 and all(kind in ITEMS for kind, _ in items):

@@ -83,6 +83,11 @@ def test_what_was_changed_by_hand_or_by_chance_is_read_as_tomli_reads_it(changes
     assert read_by(parse_text, text) == read_by(tomli.loads, text)
 
 
+@pytest.mark.parametrize("text", ["a = [b = []", 'a = [b = [\n    "x",\n]', "a = []\n]", "a = [\n]\n]"])
+def test_a_list_that_holds_the_begin_of_another_is_no_list(text) -> None:
+    assert read_by(parse_text, text) == read_by(tomli.loads, text) == "TOMLDecodeError"
+
+
 @given(st.lists(st.one_of(PIECES, st.sampled_from(WRITTEN.splitlines(keepends=True))), max_size=8))
 def test_lines_in_any_order_are_read_as_tomli_reads_them(lines) -> None:
     text = "".join(lines)
