@@ -12,9 +12,9 @@ import pytest
 from forms import use_asked_git
 from homes import move_in
 from hypothesis import settings
-from repository import Repo
+from repository import ANSWERS, Repo
 from sampled import one_of_each
-from templates import echo
+from templates import ask_machine, echo
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -137,7 +137,10 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture(autouse=True)
 def world(without_leftovers: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of this test; `git`, `git run` and `python` are those of the tests, whoever started them."""
-    return move_in(tmp_path_factory.mktemp("home"), monkeypatch)
+    home = move_in(tmp_path_factory.mktemp("home"), monkeypatch)
+    if not ANSWERS:
+        ask_machine(tmp_path_factory.mktemp("asked") / "repo")
+    return home
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ print("%r %r %r" % (x, y, z))
 """
 # commits made by the tests have the same ids everywhere; those of gitrun take the time that it gives them
 DATES = {"GIT_AUTHOR_DATE": "2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z"}
+ANSWERS: dict[str, bytes] = {}
+"""Files in `.git/gitrun` with what the Python and the git of the tests say of themselves, which would be asked in each test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,23 @@ class Repo:
 
     @classmethod
     def create(cls, path: Path) -> Repo:
-        """A new repository at `path`, with nothing committed."""
+        """A new repository at `path`, with nothing committed. gitrun knows the Python and the git of the tests there."""
         path.mkdir(parents=True)
         repo = cls(path)
         repo.git("init", "--quiet", "--initial-branch=main")
+        repo.know_machine()
         return repo
+
+    def know_machine(self) -> None:
+        """Keeps here what a run in another repository has asked the Python and the git of the tests."""
+        state = self.path / ".git" / "gitrun"
+        state.mkdir(mode=0o700)
+        for name, answer in ANSWERS.items():
+            (state / name).write_bytes(answer)
+
+    def forget_machine(self) -> None:
+        """Makes the repository one in which gitrun has never been."""
+        shutil.rmtree(self.path / ".git" / "gitrun")
 
     def git(self, *args: str | Path) -> str:
         """What `git ARGS` wrote to stdout, its last line end left out. Raises CalledProcessError."""

@@ -10,7 +10,7 @@ from functools import wraps
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, Any
 
-from repository import ECHO, Repo
+from repository import ANSWERS, ECHO, Repo
 
 from gitrun import Project
 
@@ -87,6 +87,16 @@ def moved(result: Any, repo: Repo) -> Any:
     if isinstance(result, tuple):
         return tuple(moved(one, repo) for one in result)
     return Project(repo.path) if isinstance(result, Project) else repo if isinstance(result, Repo) else result
+
+
+def ask_machine(path: Path) -> None:
+    """Makes a run in a repository at `path`, and has later ones know what gitrun asked Python and git for it."""
+    repo = Repo.create(path)
+    repo.write("echo.py", ECHO)
+    repo.commit("echo")
+    repo.run("echo.py", check=True)
+    state = path / ".git" / "gitrun"
+    ANSWERS.update({name: (state / name).read_bytes() for name in ("environment.json", "interpreters.json")})
 
 
 def echo(path: Path) -> Repo:

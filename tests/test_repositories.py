@@ -305,6 +305,7 @@ def test_no_repository(tmp_path, words):
 @pytest.mark.skipif(knows_reftables(shutil.which("git") or "git"), reason="this git reads reftables")
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_a_reftable_repository_without_a_git_that_reads_it(repo, words):
+    repo.forget_machine()
     repo.git("config", "core.repositoryFormatVersion", "1")
     repo.git("config", "extensions.refStorage", "reftable")
     ended = repo.run(*words)
@@ -323,6 +324,7 @@ def test_a_bare_repository(repo, tmp_path, words):
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_inside_of_git_itself(repo, words):
+    repo.forget_machine()
     one_line(repo.run(*words, cwd=repo.path / ".git/refs"), "working tree")
     assert not (repo.path / ".git/gitrun").exists()
 

@@ -57,6 +57,7 @@ def test_commit_with_nothing_written_is_still_not_made(each_way) -> None:
 
 
 def test_hooks_leave_nothing_where_no_run_was_made(each_way) -> None:
+    each_way.forget_machine()
     assert commit(each_way, "--allow-empty", "-m", "one").stderr == ""
     assert not (each_way.path / ".git/gitrun").exists()
 

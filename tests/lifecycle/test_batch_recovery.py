@@ -119,7 +119,6 @@ def test_a_cut_line_of_the_journal_of_reused_trials_does_not_count(tmp_path):
 
 def test_a_trial_that_finds_no_room_is_left_to_a_restart(repo):
     slots = repo.path / ".git" / "gitrun" / "slots"
-    slots.parent.mkdir()
     slots.write_text("in the way")
     ended = repo.run("train.py", "lr=[0.1,0.2,0.3]")
     assert ended.returncode == 1

@@ -101,9 +101,7 @@ def test_a_cache_of_another_format_is_passed_over(repo: Repo, monkeypatch: pytes
 
 def test_a_cache_that_cannot_be_written_costs_only_time(repo: Repo) -> None:
     repo.write("tool.py", GROUPED)
-    place = repo.path / ".git" / "gitrun"
-    place.mkdir(parents=True)
-    (place / flag_cache.DIRECTORY).write_text("a file is in the way")
+    (repo.path / ".git" / "gitrun" / flag_cache.DIRECTORY).write_text("a file is in the way")
     assert [flag.name for flag in flags(repo).flags] == ["lr"]
 
 
