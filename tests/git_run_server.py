@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import pkgutil
+import re
 import select
 import signal
 import socket
@@ -42,10 +43,22 @@ def import_all() -> None:
         import_module(name)
 
 
+def compile_patterns() -> None:
+    """Compiles the patterns that each verb would compile when it first needs them."""
+    from gitrun.lazy import LazyPattern
+    from gitrun.model.secrets import compiled_shapes
+
+    modules = [module for name, module in sys.modules.items() if name.startswith("gitrun.")]
+    for pattern in {value for module in modules for value in vars(module).values() if isinstance(value, LazyPattern)}:
+        re.compile(*pattern._source)
+    compiled_shapes()
+
+
 def main() -> None:
     """Answers calls until the socket closes. Returns in each child that is to be gitrun."""
     control, git, program = socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3]
     import_all()
+    compile_patterns()
     gc.collect()
     gc.freeze()
     poll, children = select.poll(), dict[int, tuple[int, int]]()
