@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forms import GIVEN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -49,7 +51,10 @@ def may_fork(words: Sequence[str], environ: Mapping[str, str]) -> bool:
     if "--help" in words or environ.get("LC_ALL") != "C.UTF-8" or any(name.startswith(DECIDES_AT_START) for name in environ):
         return False
     text = "".join((*words, *environ, *environ.values()))
-    return "\0" not in text and len(text) < LONGEST and programs(environ.get("PATH", "")) == own_programs()
+    if "\0" in text or len(text) >= LONGEST:
+        return False
+    git, program = programs(environ.get("PATH", ""))
+    return program == own_programs()[1] and git is not None and git in {own_programs()[0], named_git()}
 
 
 def programs(path: str) -> tuple[str | None, str | None]:
@@ -64,10 +69,16 @@ def own_programs() -> tuple[str | None, str | None]:
 
 
 @cache
-def server() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Starts the server of this process. Returns it with the socket to call it by."""
+def named_git() -> str | None:
+    """Returns the git that was named to the tests, which knows reftables."""
+    return shutil.which("git", path=GIVEN) if GIVEN else None
+
+
+@cache
+def server(git_program: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Starts the server of this process for those whose git this is. Returns it with the socket to call it by."""
     ours, theirs = socket.socketpair()
-    git = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
+    git = subprocess.run([git_program, "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
     program = Path(sys.executable).parent / "gitrun"
     with theirs:
         # streams are pipes as those of its children will be: Python looks at them when it starts
@@ -99,7 +110,7 @@ def forked(
     from_stderr, stderr = os.pipe()
     with reports, reports.makefile("r") as lines:
         with theirs, lock:
-            process, control = server()
+            process, control = server(str(shutil.which("git", path=environ["PATH"])))
             descriptors = array.array("i", [stdin, stdout, stderr, theirs.fileno()])
             control.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
         for descriptor in (stdin, stdout, stderr):
