@@ -145,8 +145,10 @@ def takes_value(flag: Flag, name: str) -> bool:
 
 def is_bare_switch(flag: Flag, words: Sequence[str], offer: Offer) -> bool:
     """Returns whether an option that may have true or false as its value has none. `words` follow it."""
-    is_titled = flag.action == "titled" and offer.frontend == "dataclasses"
-    return is_titled and "".join(words[:1]).lower() not in CLICK_BOOLS
+    after = "".join(words[:1])
+    if flag.action == "titled" and offer.frontend == "dataclasses":
+        return after.lower() not in CLICK_BOOLS
+    return flag.bare is not None and (not after or after.startswith("-") or "=" in after or after == offer.name)
 
 
 def count_values(words: Sequence[str], flag: Flag, offer: Offer) -> int:

@@ -83,7 +83,8 @@ class Flag:
     `as_typed` tells which typed values stay text because the program receives text. `numbers` keeps numbers whose spelling
     would change (`1.10`); `all` keeps words for booleans, such as `yes`, too. Either keeps unquoted items of a list flag.
     `file` is the path, below the top, of the file that holds the value; empty if no file does. `when` has pairs of another flag
-    and those of its values for which this flag exists (none: always).
+    and those of its values for which this flag exists (none: always). `bare` is the value of an option that stands without one
+    (argparse's `nargs="?"` with a `const`).
     """
 
     name: str
@@ -103,6 +104,7 @@ class Flag:
     aliases: tuple[str, ...] = field(default=(), compare=False)
     file: str = ""
     when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
+    bare: Value | None = None
 
 
 class Flags(Mapping[str, Value]):
@@ -265,7 +267,7 @@ def resolve_flag(flag: Flag, given_value: Value | Typed | None, *, operation: st
     value = read_typed(flag, given_value) if isinstance(given_value, Typed) else given_value
     value = None if value is None else copy_value(flag.name, value)
     # a default is always allowed: programs have defaults that their own choices exclude
-    if force or value is None or same_value(value, flag.default) or _accepts(flag, value):
+    if force or value is None or any(same_value(value, own) for own in (flag.default, flag.bare)) or _accepts(flag, value):
         return value
     takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0] + _range_text(flag)
     text = given_value.text if isinstance(given_value, Typed) else given_value

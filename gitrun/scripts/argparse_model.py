@@ -401,7 +401,14 @@ def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> 
         words=REST if positional and takes_rest(keywords.get("nargs"), scope) else (),
         required=needs_words(keywords.get("nargs"), scope) if positional else is_true(keywords.get("required"), scope),
         aliases=() if positional else tuple(name for name in names if name != option),
+        bare=read_bare_value(keywords, scope) if action == "store" and not positional else None,
     )
+
+
+def read_bare_value(keywords: Keywords, scope: Scope) -> Value | None:
+    """Returns the value of an option that stands alone; None if it cannot, or if that is not known."""
+    is_optional = fold_to_text(keywords.get("nargs"), scope) == "?"
+    return fold_to_value(keywords.get("const"), scope)[1] if is_optional else None
 
 
 def make_const_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> Flag | None:

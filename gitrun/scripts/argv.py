@@ -59,6 +59,8 @@ def argparse_words(flag: Flag, value: Value) -> list[str]:
     """Returns the words for argparse. Raises UsageError if no words can give the flag this value."""
     if isinstance(value, bool) and flag.action in SWITCHES:
         return switch_words(flag, value)
+    if flag.bare is not None and same_value(value, flag.bare):
+        return [flag.option]
     if flag.action == "count" and isinstance(value, int):
         return [flag.option] * count_repeats(flag, value)
     items = value if isinstance(value, list) and flag.many else [value]

@@ -105,6 +105,9 @@ def place_arguments(
     in_files = {flag.name for flag in script.flags if flag.file}
     script = replace(script, flags=tuple(flag for flag in script.flags if not flag.file))
     flags = {name: value for name, value in flags.items() if name not in in_files}
+    # an option that stands alone would take an argument or a sub-command for its value
+    if script.commands or any(flag.action == "positional" for flag in script.flags):
+        script = replace(script, flags=tuple(replace(flag, bare=None) for flag in script.flags))
     path = find_commands(script, words)
     declared = {flag.name: flag for flag in (*script.flags, *(flag for command in path for flag in command.flags))}
     levels: list[list[Flag]] = [[] for _ in range(len(path) + 1)]

@@ -189,9 +189,9 @@ class WordReader:
             self.give(flag, [text])
             return 1
         # HfArgumentParser and simple_parsing take --x for --x True
-        is_bare = flag.action == "titled" and self.script.frontend == "dataclasses"
-        if is_bare and not (at + 1 < len(self.words) and is_loose(self.words[at + 1])):
-            self.assignments[flag.name] = True
+        bare = True if flag.action == "titled" and self.script.frontend == "dataclasses" else flag.bare
+        if bare is not None and not (at + 1 < len(self.words) and is_loose(self.words[at + 1])):
+            self.assignments[flag.name] = bare
             return 1
         values = self.values(flag, at + 1)
         self.give(flag, list(self.words[at + 1 : at + 1 + values]))

@@ -116,6 +116,7 @@ def read_action(action: "Any", does: str) -> "dict[str, Any]":
         action="positional" if not option else "type_bool" if action.type is bool else does,
         many=many,
         required=bool(action.required and (option or action.nargs not in ("?", "*", argparse.REMAINDER))),
+        bare=jsonable(action.const) if option and does == "store" and action.nargs == "?" else None,
         # what only the program reads stays as typed
         as_typed="all" if kind == "any" or (kind == "list" and action.type in (None, str)) else "",
         words=["..."] if not option and action.nargs == argparse.REMAINDER else [],

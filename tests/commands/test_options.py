@@ -16,6 +16,7 @@ p.add_argument("--lr", "-l", type=float, default=0.1)
 p.add_argument("--fast", action="store_true")
 p.add_argument("--cache", "--caching", action=argparse.BooleanOptionalAction, default=True)
 p.add_argument("--xs", nargs="+", type=int)
+p.add_argument("--resume", nargs="?", const=True)
 print(vars(p.parse_args()))
 """
 SUBS = """\
@@ -60,7 +61,7 @@ def shown(repo) -> dict:
 @pytest.mark.parametrize(
     ("words", "changes"),
     sampled(
-        5,
+        8,
         [
             (["train.py", "--lr", "0.3"], {"lr": 0.3}),
             (["train.py", "l=0.3", "--fa"], {"lr": 0.3, "fast": True}),
@@ -70,12 +71,15 @@ def shown(repo) -> dict:
             (["train.py", "--lr", "0.3", "--fast", "--label", "x", "--no-caching"], {"lr": 0.3, "fast": True, "cache": False}),
             (["train.py", "--xs", "1", "2", "--lr", "4", "fast=yes"], {"xs": [1, 2], "lr": 4.0, "fast": True}),
             (["train.py", "--fast", "--", "--lr", "0.3"], {"fast": True, "lr": 0.3}),
+            (["--resume", "train.py", "--fast"], {"resume": True, "fast": True}),
+            (["train.py", "--fast", "--resume"], {"resume": True, "fast": True}),
+            (["train.py", "--resume", "x.pt"], {"resume": "x.pt"}),
             (["-m", "pkg", "--lr", "0.3"], {"lr": 0.3}),
         ],
     ),
 )
 def test_option_of_the_script_is_accepted_and_recorded(project, words, changes) -> None:
-    received = {"lr": 0.1, "fast": False, "cache": True, "xs": None} | changes
+    received = {"lr": 0.1, "fast": False, "cache": True, "xs": None, "resume": None} | changes
     assert project.run(*words, check=True).stdout == f"{received}\n"
     assert shown(project)["flags"] == {name: value for name, value in received.items() if value is not None}
     assert sorted(shown(project)["given"]) == sorted(changes)

@@ -108,6 +108,9 @@ DEFAULTS = [
     ("p.add_argument('--amp', action=argparse.BooleanOptionalAction)\n"
      "p.add_argument('--half', dest='amp', action=argparse.BooleanOptionalAction)"),
     "p.add_argument('-c', action=argparse.BooleanOptionalAction, default=True)",
+    "p.add_argument('--resume', nargs='?', const=True, default=False)\np.add_argument('--b', type=int)",
+    "p.add_argument('--evolve', nargs='?', type=int, const=300)\np.add_argument('--tag', nargs='?', const='x')",
+    "p.add_argument('--resume', nargs='?', const=abs(1), default=False)\np.add_argument('--b', nargs='?')",
     f"{CHANGED}a.default = 7",
     f"{CHANGED}a.default = '7'",
     f"{CHANGED}a.default = abs(-7)",
@@ -139,16 +142,19 @@ def test_what_is_recorded_is_what_argparse_parses(source: str) -> None:
 
     recorded = {flag.name: flag.default for flag in script.flags if flag.default is not None}
     assert recorded == parsed([], recorded)
-    for option, action in parser._option_string_actions.items():
-        if action.dest == "help":
-            continue
-        words = [option] if action.nargs == 0 else [option, "3"]
+    calls = [
+        [option, *values]
+        for option, action in parser._option_string_actions.items()
+        for values in {0: [[]], "?": [[], ["a" if action.type is None else "3"]]}.get(action.nargs, [["3"]])
+        if action.dest != "help"
+    ]
+    for words in calls:
         read_there = read_words(script, words)
         given = {
             name: resolve_flags(script.flags, {name: value}, operation="a")[name] for name, value in read_there.flags.items()
         }
         now = {name: value for name, value in (recorded | given).items() if name not in read_there.unsure}
-        assert now == parsed(words, now), option
+        assert now == parsed(words, now), words
         passed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         assert parsed(argument_words(script, passed), given) == given
 

@@ -44,6 +44,7 @@ p.add_argument("--fast", dest="mode", action="store_const", const="fast", defaul
 p.add_argument("-s", "--slow", dest="mode", action="store_const", const="slow")
 p.add_argument("--lr", dest="rate", type=float, default=0.1)
 p.add_argument("-l", "--learning-rate", dest="rate", type=float)
+p.add_argument("--resume", nargs="?", const=3, type=int)
 p.add_argument("--tag", action="append")
 p.add_argument("--best", dest="tag", action="append_const", const=2)
 p.add_argument("--level", dest="level", type=int, default=3)
