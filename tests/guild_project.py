@@ -64,7 +64,7 @@ class GuildProject:
 
     def guild(self, *words: str) -> str:
         """What `guild WORDS` wrote. Raises CalledProcessError unless it ended well or the operation failed."""
-        # with the variable of the test environment, Guild would compile itself anew for each of 200 runs
+        # with the variable of the test environment, Guild would compile itself again for each of 200 runs
         environment = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "GUILD_HOME": str(self.home),

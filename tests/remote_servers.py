@@ -99,7 +99,7 @@ def http(team):
     if not (programs / "git-http-backend").exists():
         pytest.skip("git http-backend is not installed")
     helper = programs / "git-remote-http"
-    # a git that was brought here alone lacks libcurl
+    # a git that was copied here alone lacks libcurl
     if not helper.exists() or b"usage" not in subprocess.run([helper], capture_output=True, check=False).stderr:
         pytest.skip("this git cannot use http")
     team.remote.git("config", "http.receivepack", "true")

@@ -164,7 +164,7 @@ def names_a_ref(node: ast.AST) -> bool:
 
 
 def blind_text(node: ast.JoinedStr | ast.Constant) -> Iterator[str]:
-    """What is said to `git update-ref --stdin`, push and fetch that moves a ref from anywhere."""
+    """Lists what tells `git update-ref --stdin`, push or fetch to move a ref from anywhere."""
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]
     text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
     if text.startswith("+refs/"):

@@ -124,7 +124,7 @@ def test_plain_texts_have_no_marks_left() -> None:
 
 def test_architecture_names_paths_that_there_are() -> None:
     text = re.sub(r"<\w+>", "*", GUIDES["architecture"])
-    # `tests/` and `hooks/` lie beside the package
+    # `tests/` and `hooks/` are beside the package
     paths = re.findall(r"(?<![\w./*-])((?:[\w*-]+/)+(?:[\w*-]+(?:\.\w+)?)?)", text)
     roots = (SHARE.parent, PROJECT)
     assert len(paths) > 60

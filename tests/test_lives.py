@@ -140,7 +140,7 @@ def packaged(place: Path) -> Repo:
 
 
 def make_c(place: Path) -> Life:
-    """A benchmark in C with make, whose build products lie in an ignored directory that exists."""
+    """A benchmark in C with make, whose build products are in an ignored directory that exists."""
     if not (shutil.which("cc") and shutil.which("make")):
         pytest.skip("there is no C compiler, or no make")
     repo = Repo.create(place / "c")

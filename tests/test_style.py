@@ -127,7 +127,10 @@ def spoken() -> list[Path]:
         *(ROOT / "gitrun" / "share").glob("*.json"),
         *(file for ending in ("js", "css", "html") for file in (ROOT / "gitrun" / "share" / "view").glob(f"*.{ending}")),
     ]
-    return [*code, *GUIDES.glob("*.md")]
+    # this file and the guides' test quote the turns
+    quoting = {"test_style.py", "test_guides.py"}
+    tests = [file for file in (ROOT / "tests").rglob("*.*") if file.suffix in {".py", ".md"} and file.name not in quoting]
+    return [*code, *GUIDES.glob("*.md"), *tests]
 
 
 def test_no_file_has_turns_that_nobody_says() -> None:

@@ -9,7 +9,7 @@ What differs from one time to the next is written as an example: `3fa2c1d8` is o
 too; a time, how long ago it was (`just now`), a duration (`12.4s`) and a number of nine digits or more (a seed) stand
 for any other. A line `...` is any lines. What is not shown of stderr is not compared.
 
-`REWRITE_EXAMPLES=1 pytest tests/stories/test_stories.py` writes the outputs of console blocks anew where they differ: to be
+`REWRITE_EXAMPLES=1 pytest tests/stories/test_stories.py` writes the outputs of console blocks again where they differ: to be
 read as a diff before it is committed. A line `gitrun: ?` asks for the lines on stderr.
 """
 

@@ -56,7 +56,7 @@ class Person:
     deleted: set[str] = field(default_factory=set)
 
     def project(self) -> Project:
-        """Their project, opened anew as every command does, and silent."""
+        """Returns their project, opened again as every command does, and silent."""
         found = Project(self.repo)
         found.stdout = found.stderr = NoStream()
         return found
@@ -175,7 +175,7 @@ def one_run(life: Life, person: Person, number: int) -> None:
 
 
 def annotate(life: Life, person: Person) -> None:
-    """Something is said of a run, or it is deleted, perhaps by mistake."""
+    """Annotates a run, or deletes it, perhaps by mistake."""
     project, run = person.project(), life.dice.choice(person.own)
     what = life.dice.choices(("label", "tag", "comment", "mark", "rm", "mistake"), (4, 6, 4, 3, 2, 2))[0]
     life.done[what] += 1
@@ -210,7 +210,7 @@ def write_history(life: Life, person: Person, number: int) -> None:
     commit(person, f"{topic} of {number}")
     git(person.repo, "switch", "-q", "main")
     if kind == "rebase":
-        commit(person, f"meanwhile {number}")
+        commit(person, f"in between {number}")
         git(person.repo, "rebase", "-q", "main", topic)
         git(person.repo, "switch", "-q", "main")
     if kind != "drop":

@@ -135,7 +135,7 @@ def measure(repo: Path, count: int) -> list[Row]:
 
 
 def build(repo: Path) -> Spent:
-    """The cost of a list that makes the index anew; the middle of three."""
+    """Returns the cost of a list that writes a new index; the median of three."""
     found = []
     for _ in range(3):
         shutil.rmtree(repo / ".git" / "gitrun", ignore_errors=True)

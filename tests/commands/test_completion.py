@@ -1,6 +1,6 @@
 """Completion, in the shells themselves: verbs, options, runs, files; and the file of options says what the verbs take.
 
-`python tests/commands/test_completion.py` writes that file anew.
+`python tests/commands/test_completion.py` writes that file again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def table() -> str:
 
 
 def test_file_of_options_says_what_the_verbs_take() -> None:
-    assert Path(OPTIONS).read_text() == table(), f"{sys.executable} {__file__} writes it anew"
+    assert Path(OPTIONS).read_text() == table(), f"{sys.executable} {__file__} writes it again"
 
 
 def test_options_are_known_without_click_and_pygit2(repo) -> None:

@@ -1,4 +1,4 @@
-"""A name that is a flag and a metric: which of the two is meant, and that it is said."""
+"""A name that is a flag and a metric: which of the two counts, and the note about it."""
 
 from __future__ import annotations
 

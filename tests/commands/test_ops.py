@@ -1,4 +1,4 @@
-"""What can be run here is said: by `git run ops`, by `git run` alone, by completion, and on a sheet of flags to fill in."""
+"""gitrun lists what can be run here: `git run ops`, `git run` alone, completion, and a sheet of flags to fill in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs with files of submodules, shown and shared: what is told of them, and what leaves this machine."""
+"""Runs with files of submodules, shown and shared: what gitrun shows of them, and what leaves this machine."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def trained(repo):
 
 
 def said(repo, *words: str, code: int = 129, **more) -> str:
-    """What is said of these words, in its one line."""
+    """Returns the one line about these words."""
     ended = repo.run(*words, **more)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (code, "", 1), ended.stderr
     return ended.stderr.removeprefix("gitrun: error: ").rstrip("\n")

@@ -262,7 +262,7 @@ def strike_all(place: Place, scene: str, fault: str, chosen: slice) -> tuple[int
     place.bring_back(scene)
     known = Before.of(place.repo)
     points = strike_at(place, scene, fault, 0).points
-    assert points, "there is nothing to strike: what lies below /dev does not count"
+    assert points, "there is nothing to strike: files below /dev do not count"
     wrong = []
     numbers = range(1, points + 1)[chosen]
     for at in numbers:

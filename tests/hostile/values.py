@@ -143,7 +143,7 @@ def outputs(forge: Forge) -> dict[str, Case]:
 
 
 def folders(forge: Forge, first: str) -> dict[str, Case]:
-    """What lies in `.gitrun`, and beside it, that should not."""
+    """Makes files in `.gitrun`, and beside it, that should not be there."""
     from corpus import CREATED, RESULT, RUN, Case, named, sourced, words
 
     run, text = forge.blob(sourced(RUN + CREATED)), forge.blob(b"x\n")

@@ -1,4 +1,4 @@
-"""What a program left is collected, and what is unusual is said."""
+"""gitrun collects what a program left, and tells what is unusual."""
 
 from __future__ import annotations
 

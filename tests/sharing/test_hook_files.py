@@ -1,4 +1,4 @@
-"""Our hooks among those of others: put there and taken away without a trace, by every road; `python FILE` marks hooks/ anew."""
+"""Our hooks among those of others: installed and removed without a trace, in every way; `python FILE` marks hooks/ again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def lay(repo, name: str = "pre-push", mode: int = 0o755, data: bytes = FOREIGN) 
 
 
 def picture(directory: Path) -> dict[str, object]:
-    """What lies in a directory: content, mode, link."""
+    """Returns the entries of a directory: content, mode, link."""
     return {
         str(path.relative_to(directory)): (
             str(path.readlink()) if path.is_symlink() else path.read_bytes(),
@@ -50,7 +50,7 @@ def picture(directory: Path) -> dict[str, object]:
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_hook_is_marked_as_ours_and_can_be_run(name) -> None:
     data = (HOOKS / name).read_bytes()
-    assert is_own_hook(data), f"{sys.executable} {__file__} marks it anew"
+    assert is_own_hook(data), f"{sys.executable} {__file__} marks it again"
     assert os.access(HOOKS / name, os.X_OK)
     subprocess.run(["sh", "-n", HOOKS / name], check=True)
     assert not is_own_hook(data + b"echo mine\n")

@@ -1,4 +1,4 @@
-"""A run that went on in two places: nothing is lost, and whoever merges makes the same commit."""
+"""A run that got attempts in two places: nothing is lost, and whoever merges makes the same commit."""
 
 from __future__ import annotations
 

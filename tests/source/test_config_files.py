@@ -1,4 +1,4 @@
-"""Configuration files whose values are flags: read by dotted names, written anew, hostile ones refused in one line."""
+"""Configuration files whose values are flags: read by dotted names, written again, hostile ones refused in one line."""
 
 from __future__ import annotations
 

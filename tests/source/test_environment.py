@@ -1,4 +1,4 @@
-"""What of the environment is recorded: packages as they lie in directories, lock files, devices, variables that are allowed."""
+"""The part of the environment that gitrun records: packages in directories, lock files, devices, variables that are allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FIFOs and sockets of the working tree are no part of a run, and that is said once."""
+"""FIFOs and sockets of the working tree are no part of a run, and gitrun notes that once."""
 
 from __future__ import annotations
 

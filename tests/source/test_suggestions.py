@@ -1,4 +1,4 @@
-"""What is said of an operation that is not there."""
+"""Suggestions for an operation that does not exist."""
 
 from __future__ import annotations
 

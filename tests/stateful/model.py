@@ -77,7 +77,7 @@ class Clone:
         return sorted(self.runs.values(), key=lambda state: state.age, reverse=True)
 
     def deleted(self) -> dict[str, State]:
-        """The deleted runs: what lies in the trash and is not part of the run that is there."""
+        """Returns the deleted runs: those in the trash that are not part of a run that exists."""
         return {run: state for run, state in self.trash.items() if not self.has(state)}
 
     def has(self, state: State) -> bool:

@@ -1,4 +1,4 @@
-"""The notes tell plain `git log` of runs, are made anew from the refs, and never stand in the way of a run."""
+"""The notes tell plain `git log` of runs, are written again from the refs, and never stand in the way of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New commits of runs are on the disk before their refs move, and whole afterwards, whatever a gc does meanwhile."""
+"""New commits of runs are on the disk before their refs move, and whole afterwards, whatever a gc does at the same time."""
 
 from __future__ import annotations
 

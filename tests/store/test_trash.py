@@ -1,4 +1,4 @@
-"""Deleted runs lie in the trash, whole; no step of a deletion or restoration loses one."""
+"""Deleted runs stay in the trash, whole; no step of a deletion or restoration loses one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""gc: what is not needed any more goes, nothing else does, and all of it is said before."""
+"""gc deletes what nobody needs any more, nothing else, and lists all of it before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies beside the repository is there for a run, and what a run writes there is kept and is its own."""
+"""A run finds the files beside the repository, and gitrun keeps what it writes there as its own."""
 
 from __future__ import annotations
 

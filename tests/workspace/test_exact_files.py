@@ -90,7 +90,7 @@ def test_a_program_is_executable_where_git_does_not_look_at_modes(repo, words):
 
 
 FINDS_ITS_KEY = """#!/bin/sh
-# a filter as git-crypt's: its key lies in the directory of git
+# a filter as git-crypt's: its key is in git's directory
 key="$(git rev-parse --git-dir)/key" && test -f "$key" || exit 1
 { printf 'sealed '; cat; }
 """

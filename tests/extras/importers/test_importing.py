@@ -1,4 +1,4 @@
-"""The frame of importers: values of other tools become runs, and lies in them cost no more than the run that tells them."""
+"""The frame of importers: values of other tools become runs, and a forged run costs no more than itself."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ WORDS = "a\u0308 \u20ac \U0001f600\r\n\x1b[31mred\x1b[0m\x00\x07 \udcff end"
 
 @pytest.fixture
 def server(repo):
-    """A server of a repository whose program writes what it is told to."""
+    """A server of a repository whose program writes what the test asks for."""
     repo.write("write.py", 'import sys, time\nfor name in open("pieces").read().split():\n'
                '    sys.stdout.buffer.write(bytes.fromhex(name))\n    sys.stdout.flush()\n    time.sleep(0.1)\n')  # fmt: skip
     repo.write("wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
