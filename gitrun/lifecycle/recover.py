@@ -183,7 +183,7 @@ def lock_workspace(session: Session, owner: Owner | None, stack: ExitStack) -> W
         return None
     lock = acquire(slot / "lock", WORKSPACE_PATIENCE)
     if lock is None:
-        raise Unfinished("its worktree is still in use", "To try again: git run list")
+        raise Unfinished("its workspace is still in use", "To try again: git run list")
     stack.enter_context(lock)
     # read again: another run may have used the slot while we waited for its lock
     if is_given_back(slot):

@@ -45,7 +45,7 @@ def collect_results(
     attempt are handed on. Raises GitFailed, OSError.
     """
     if not workspace.tree.is_dir():
-        ended = replace(ended, files=hand_on_files(attempt), reason=ended.reason or "its worktree was removed")
+        ended = replace(ended, files=hand_on_files(attempt), reason=ended.reason or "its workspace was removed")
         return Collected(replace(ended, metrics=collect_metrics(attempt.live, ended, None, session.say, meter)), {})
     status, git, checkout = outputs.status_without_git(workspace), workspace.git, workspace.checkout
     if not workspace.is_working_tree and (status is None or checkout):
@@ -86,7 +86,7 @@ def report_results(session: Session, workspace: Workspace, collected: Collected)
     if not workspace.is_working_tree:
         advise_sharing(session, outcome)
     if collected.status is None:
-        session.say("warning: the run's worktree was removed during the run: what the program wrote there is lost")
+        session.say("warning: the run's workspace was removed during the run: what the program wrote there is lost")
     if collected.lost:
         session.say(f"warning: not recorded, because it cannot be read: {name_first_paths(collected.lost)}")
 

@@ -344,7 +344,7 @@ def test_a_worktree_that_is_taken_away_under_a_program_is_told(repo):
     process, go = waiting(repo)
     shutil.rmtree(state(repo) / "slots")
     go.touch()
-    assert b"worktree was removed during the run" in process.communicate(timeout=20)[1]
+    assert b"workspace was removed during the run" in process.communicate(timeout=20)[1]
     whole(repo)
     assert "last" not in repo.run("ls", "1", check=True).stdout
     assert (
