@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MANY = 10_000
 """Refs that git run gc leaves alone."""
-QUESTION = "archive them? [Y/n]:"
+QUESTION = "archive them? [Y/n]: "  # input() writes the blank right before it reads; Python loses a Ctrl-C that comes earlier
 
 
 @pytest.fixture
