@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import subprocess
+from collections import Counter
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,14 @@ HAS_PASSED = pytest.StashKey[bool]()
 LEFT: list[Path] = []
 """Directories of tests that have passed."""
 DELETED_AT_ONCE = 20
+LONG = frozenset({
+    "extras/mcp/test_server.py", "extras/mcp/test_starting.py", "extras/view/test_live.py", "faults/test_batch_points.py",
+    "faults/test_crash.py", "hostile/test_bombs.py", "hostile/test_corpus.py", "lifecycle/test_cluster_batch.py",
+    "share/ci/test_ci.py", "share/view/test_data.py", "share/view/test_live_pages.py", "share/view/test_runs.py",
+    "stateful/test_archived_runs.py", "stateful/test_two_clones.py", "stories/test_project.py", "stories/test_stories.py",
+    "test_forms.py", "test_launchers.py", "test_training.py",
+})  # fmt: skip
+"""Files that take long for the number of their tests: several workers begin with them, so that none has one left at the end."""
 GARBAGE = 20_000
 """How many new objects Python waits for before it searches for garbage: its 700 take a tenth of the time of many tests."""
 
@@ -73,6 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     use_asked_git()
+    config.option.loadscopereorder = False  # of xdist, which would begin with the files that have the most tests
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     calling.FORKING = calling.FORKING and not config.getoption("--exec")
     # under nohup and in the background of a shell signals are ignored, which programs of the tests would inherit:
@@ -88,6 +98,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         chosen = one_of_each(items, config.args)
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
         items[:] = chosen
+    if hasattr(config, "workerinput"):  # of xdist
+        sizes = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.nodeid.partition("::")[0].removeprefix("tests/") not in LONG, -sizes[item.path]))
 
 
 @pytest.hookimpl(wrapper=True)
