@@ -12,7 +12,7 @@ from gitrun.scripts import argparse_reader
 from gitrun.scripts.constant_folding import fold_to_items, fold_to_text, fold_to_value
 from gitrun.scripts.module import Module, dotted_name, last_name, named_arguments
 from gitrun.scripts.script import ARGS, CONFIG, Script
-from gitrun.scripts.signatures import choice_name, override_defaults, read_fields, read_parameters
+from gitrun.scripts.signatures import choice_name, find_unread_parent, override_defaults, read_fields, read_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -142,6 +142,8 @@ def make_config_script(parts: Iterable[Part], module: Module, style: OptionStyle
     for part in parts:
         name = dotted_name(part.node)
         if name in module.classes:
+            parent = find_unread_parent(module.classes[name], module)
+            fields.partial = fields.partial or (f"{parent} is not in the source" if parent else "")
             parameters: Iterable[Parameter] = override_defaults(
                 read_fields(module.classes[name], module), part.argument, module
             )

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from gitrun.scripts.constant_folding import Scope
     from gitrun.scripts.module import Function, Module
 
+FIELDLESS = frozenset(
+    {"object", "ABC", "Protocol", "Generic", "NamedTuple", "TypedDict", "BaseModel", "Enum", "str", "int", "Serializable",
+     "FrozenSerializable", "SimpleSerializable", "JsonSerializable", "YamlSerializable", "Mixin"}
+)  # fmt: skip
+"""Parent classes without fields of their own: of Python, pydantic and simple_parsing."""
+
 
 # PositiveInt and the like are pydantic's types, Path_fr is jsonargparse's
 KINDS = {
@@ -105,6 +111,19 @@ def read_fields(node: ast.ClassDef, module: Module, depth: int = 0) -> Iterator[
                 call = value if isinstance(value, ast.Call) and known_value is not value else None
                 fields[name] = Parameter(name, hint, fold_default(known_value, module.scope), known_value, call)
     yield from fields.values()
+
+
+def find_unread_parent(node: ast.ClassDef, module: Module, depth: int = 0) -> str:
+    """Returns the name of a parent class that may have fields and is not in the module; "" if there is none."""
+    for parent in node.bases:
+        # Generic[T] has no fields
+        name = dotted_name(parent.value if isinstance(parent, ast.Subscript) else parent)
+        inner = module.classes.get(name)
+        if inner is None and name.rpartition(".")[2] not in FIELDLESS:
+            return name or ast.unparse(parent)
+        if inner and inner is not node and depth < 8 and (unread := find_unread_parent(inner, module, depth + 1)):
+            return unread
+    return ""
 
 
 def override_defaults(parameters: Iterable[Parameter], node: ast.expr | None, module: Module) -> Iterator[Parameter]:

@@ -115,6 +115,18 @@ def test_a_file_that_the_only_word_names_may_set_any_field() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("parent", "is_read"),
+    [("", True), ("(Base)", True), ("(Generic[T])", True), ("(transformers.TrainingArguments)", False), ("(Derived)", False)],
+)
+def test_a_class_has_more_fields_if_its_parent_is_not_in_the_source(parent: str, is_read: bool) -> None:
+    classes = (
+        "class Base: ...\nclass Derived(TrainingArguments): ...\n@dataclass\nclass C" + parent + ":\n    lr: float = 0.1\n"
+    )
+    script = read(f"{HUGGING}{classes}HfArgumentParser((Arguments, C)).parse_args_into_dataclasses()")
+    assert (script.partial == "", default_values(script.flags)) == (is_read, OWN)
+
+
 @pytest.mark.parametrize("call", ["parse_yaml_file('c.yaml')", "parse_json_file('c.json')", "parse_dict({'lr': 3})"])
 def test_fields_that_only_a_file_sets_are_no_flags(call: str) -> None:
     assert read(f"{HUGGING}{PARSING}args, = parser.{call}").flags == ()
