@@ -208,8 +208,9 @@ class HydraReading:
             self.met.discard(f"{group}/{option}")
             flags = self.config(f"{group}/{option}", at, depth + 1) or {}
             commands.append(Command(option, tuple(flags.values())))
-        self.groups[flag] = Group(flag, tuple(commands), over=over)
-        default: Any = value if isinstance(value, str) and value != MISSING else None
+        follows = value if isinstance(value, str) and "${" in value else ""
+        self.groups[flag] = Group(flag, tuple(commands), over=over, follows=follows)
+        default: Any = value if isinstance(value, str) and value != MISSING and not follows else None
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             default = value
         many, required = isinstance(default, list), value == MISSING
@@ -224,6 +225,8 @@ def resolve_config_name(name: str, folder: str) -> str:
 def package_prefix(prefix: str, package: str) -> str:
     """Returns the prefix of an entry's package: below that of the file with the entry, unless the package is global."""
     inner = package.strip("/").replace("/", ".")
+    # the package of the file with the entry
+    inner = inner.removeprefix("_here_").lstrip(".") if inner.partition(".")[0] == "_here_" else inner
     start, is_global, rest = inner.rpartition("_global_")
     inner = rest.lstrip(".") if is_global else f"{prefix}{start}{rest}"
     return inner if not inner or inner.endswith(".") else f"{inner}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gitrun.dataclass import dataclass, replace
+from gitrun.lazy import lazy_pattern
 from gitrun.model.flags import Typed, parse_value
 
 TYPE_CHECKING = False
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from gitrun.model.flags import Flag, Value
 
 Given: TypeAlias = "Value | Typed | None"
+# ${db} in the defaults list of Hydra
+REFERENCE = lazy_pattern(r"\$\{([\w./-]+)\}")
 GLOBALS = "globals"
 ARGS = "args"
 CONFIG = "config"
@@ -59,11 +62,31 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A Hydra config group: its flag, and the flags that each option adds. With `over`, these override the config's own."""
+    """A Hydra config group: its flag, and the flags that each option adds. With `over`, these override the config's own.
+
+    `follows` is its default option if other flags decide about it, such as `${dataset}_${model}`.
+    """
 
     flag: str
     options: tuple[Command, ...]
     over: bool = False
+    follows: str = ""
+
+    def flags_chosen_by(self, values: Mapping[str, object]) -> dict[str, Flag]:
+        """Returns the flags, by name, that the option adds which these values of flags choose."""
+        value = values.get(self.flag)
+        if value is not None or not self.follows:
+            return self.flags_added_by(value)
+        option = self.follows
+        for name in REFERENCE.findall(option):
+            value = values.get(name)
+            value = parse_value(value.text) if isinstance(value, Typed) else value
+            if value is None:
+                # any of them may be chosen
+                flags = {flag.name: flag for option in self.options for flag in option.flags}
+                return {name: replace(flag, default=None) for name, flag in flags.items()}
+            option = option.replace(f"${{{name}}}", str(value))
+        return self.flags_added_by(option)
 
     def flags_added_by(self, value: object) -> dict[str, Flag]:
         """Returns the flags, by name, that the chosen option adds. `value` is the name of an option or a list of names."""
@@ -127,9 +150,16 @@ class Script:
             # that file may set any of the other options
             flags = {name: flag if flag.action == CONFIG else replace(flag, default=None) for name, flag in flags.items()}
         defaults = self.group_defaults(values)
+        known: dict[str, object] = {flag.name: flag.default for flag in flags.values()}
+        known |= defaults
+        known |= values
+        before: dict[str, Flag] = {}
+        # later groups override earlier ones
         for group in self.groups:
-            more = group.flags_added_by(values.get(group.flag, defaults.get(group.flag)))
-            flags = flags | more if group.over else more | flags
+            before |= {} if group.over else group.flags_chosen_by(known)
+        flags = before | flags
+        for group in self.groups:
+            flags |= group.flags_chosen_by(known) if group.over else {}
         flags |= {name: replace(flags[name], default=value) for name, value in defaults.items() if name in flags}
         return replace(self, flags=tuple(flags.values()), partial=partial)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.tree import Tree
 
-FORMAT = 16
+FORMAT = 17
 """Version of the cache. Raise it when the same source may be read differently than before."""
 DIRECTORY = "scripts"
 MOST_KEPT = 500
@@ -120,7 +120,8 @@ def store_script(path: Path, script: Script, answers: Mapping[str, str]) -> None
 def decode_script(data: Mapping[str, Any]) -> Script:
     """Returns the script that `store_script` or the introspected program wrote as JSON. Raises KeyError, TypeError."""
     groups = tuple(
-        Group(group["flag"], tuple(map(decode_command, group["options"])), over=group["over"]) for group in data["groups"]
+        Group(group["flag"], tuple(map(decode_command, group["options"])), over=group["over"], follows=group["follows"])
+        for group in data["groups"]
     )
     return Script(
         tuple(map(decode_flag, data["flags"])), data["style"], data["frontend"],

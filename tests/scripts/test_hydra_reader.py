@@ -72,3 +72,41 @@ def test_a_config_that_is_not_there_is_partial() -> None:
     script = hydra()
     assert (script.frontend, script.partial) == ("hydra", "its configuration c is not in the source")
     assert argument_words(script, {"lr": 2}) == ["lr=2"]
+
+
+# examples/patterns/specializing_config and extending_configs of Hydra 1.3 have such files
+FOLLOWING = {
+    "c": "defaults:\n  - data: small\n  - model: net\n  - optional data_model: ${data}_${model}",
+    "data__small": "path: s",
+    "data__large": "path: l",
+    "model__net": "layers: 7",
+    "data_model__large_net": "# @package _global_\nmodel:\n  layers: 5",
+}
+
+
+def test_an_option_that_other_groups_decide_about_follows_them() -> None:
+    script = hydra(**FOLLOWING)
+
+    def layers(**values: str | None) -> object:
+        chosen = kinds(script.chosen((), values))
+        assert chosen["data_model"][0] is None
+        return chosen["model.layers"][0]
+
+    assert layers() == 7
+    assert layers(data="large") == 5
+    assert layers(data_model="large_net") == 5
+    # nobody knows which option the program will take
+    assert kinds(hydra(**FOLLOWING | {"c": FOLLOWING["c"].replace("${data}", "${env}")}).chosen())["model.layers"][0] is None
+
+
+def test_a_later_group_overrides_an_earlier_one() -> None:
+    files = {"a__x": "# @package _global_\nlr: 1\nn: 1", "b__y": "# @package _global_\nlr: 2"}
+    chosen = kinds(hydra(c="defaults:\n  - a: x\n  - b: y\nn: 3", **files).chosen())
+    assert (chosen["lr"][0], chosen["n"][0]) == (2, 3)
+
+
+def test_a_file_can_put_another_in_its_own_package() -> None:
+    files = {"db__my": "defaults:\n  - /base/sql@_here_\nport: 2", "base__sql": "port: 1\nhost: h"}
+    chosen = kinds(hydra(c="defaults:\n  - db: my", **files).chosen())
+    values = {name: default for name, (default, _) in chosen.items() if default is not None}
+    assert values == {"db": "my", "db.port": 2, "db.host": "h"}
