@@ -151,7 +151,8 @@ def test_flag_that_is_given_twice_is_refused(repo) -> None:
 
 
 def test_default_that_a_word_may_change_is_not_recorded(repo) -> None:
-    repo.write("t.py", f"{ARGS}p.add_argument('--log', nargs='?', const='on', default='off')\nprint(p.parse_args())\n")
+    log = "import os\np.add_argument('--log', nargs='?', const=os.environ.get('LOG', 'on'), default='off')\n"
+    repo.write("t.py", f"{ARGS}{log}print(p.parse_args())\n")
     ended = repo.run("t.py", "--", "--log", check=True)
     assert (ended.stdout, shown(repo)["flags"]) == ("Namespace(lr=0.1, log='on')\n", {"lr": 0.1})
     assert "not recorded as flags" in ended.stderr
