@@ -160,10 +160,21 @@ class WordReader:
             return [self.options[f"-{name}"]]
         if self.script.frontend in {*ABBREVIATING, *ARGPARSE} and name.startswith("--") and len(name) > 2:
             return [flag for option, flag in self.options.items() if option.startswith(name)]
+        if self.script.frontend == "fire":
+            return self.named_for_fire(name)
         # -vq can be two switches, -n5 an option with its value
         if not name.startswith("--") and word[:2] in self.options:
             return [self.options[option] for letter in word[1:] if (option := f"-{letter}") in self.options]
         return []
+
+    def named_for_fire(self, name: str) -> list[tuple[Flag, object]]:
+        """Returns the flags that Fire may take an option for: `-lr` and `-l` for `--lr`, `--nobest` for `--best`."""
+        bare = name.lstrip("-")
+        if f"--{bare}" in self.options:
+            return [self.options[f"--{bare}"]]
+        if bare.startswith("no") and f"--{bare[2:]}" in self.options:
+            return [(self.options[f"--{bare[2:]}"][0], False)]
+        return [(flag, UNKNOWN) for option, (flag, _) in self.options.items() if len(bare) == 1 and option[2:3] == bare]
 
     def option(self, at: int) -> int:
         """Reads the option at an index. Returns the number of words that it uses. Raises Unclear."""
@@ -174,14 +185,23 @@ class WordReader:
             self.assignments[name.lstrip("-")] = Typed(text)
             return 1
         flag_named = self.named(word)
-        is_short = not name.startswith("--") and name not in self.options and self.script.frontend != "absl"
+        if self.script.frontend == "fire" and (flag := self.bare_flag(at, flag_named)):
+            self.assignments[flag.name] = flag_named[0][1] is not False
+            return 1
+        is_short = word[:2] in self.options and not name.startswith("--") and name not in self.options
+        is_short = is_short and self.script.frontend != "absl"
         if is_short and flag_named:
             return self.short(word)
         if len({id(flag) for flag, _ in flag_named}) != 1 or len(flag_named) != 1:
             raise Unclear
         flag, stands_for = flag_named[0]
         # what abbreviates an option may be another one that was not read
-        if stands_for is UNKNOWN or (self.script.partial and name.startswith("--") and self.spelled(name) not in self.options):
+        # Fire takes --nobest for false only where no value follows
+        if (
+            (stands_for is False and self.script.frontend == "fire")
+            or stands_for is UNKNOWN
+            or (self.script.partial and name.startswith("--") and self.spelled(name) not in self.options)
+        ):
             raise Unclear
         if stands_for is not TAKES:
             return self.switch(flag, stands_for, text if equals else None)
@@ -201,6 +221,12 @@ class WordReader:
         """Returns the option that names the configuration of `--config.lr`; empty if there is none."""
         start, dot, rest = name.lstrip("-").partition(".")
         return f"--{start}" if dot and is_flag_name(f"{start}.{rest}") and f"--{start}" in self.options else ""
+
+    def bare_flag(self, at: int, named: Sequence[tuple[Flag, object]]) -> Flag | None:
+        """Returns the bool that the option at an index turns on or off, since no value follows it."""
+        is_bare = "=" not in self.words[at] and not (at + 1 < len(self.words) and is_loose(self.words[at + 1]))
+        is_bool = is_bare and len(named) == 1 and named[0][0].kind == "bool" and named[0][1] is not UNKNOWN
+        return named[0][0] if is_bool else None
 
     def short(self, word: str) -> int:
         """Reads the short options `-n5` and `-vq`. Returns the number of words used. Raises Unclear."""

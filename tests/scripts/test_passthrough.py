@@ -187,3 +187,25 @@ def test_a_flag_that_a_word_gives_is_not_lost_behind_an_unclear_word(source, wor
     flags, words_left, unsure = read(source, *words.split())
     assert (flags, words_left) == (given, rest)
     assert not unsure & given.keys()
+
+
+# as Fire 0.7 calls the function with these words
+@pytest.mark.parametrize(
+    ("words", "flags", "unsure"),
+    [
+        (["--nobest"], {"best": False}, set()),
+        (["--best"], {"best": True}, set()),
+        (["--best", "--lr", "3"], {"best": True, "lr": 3}, set()),
+        (["--lr", "3", "-best"], {"best": True, "lr": 3}, set()),
+        (["-lr", "3"], {"lr": 3}, set()),
+        (["-b"], {}, {"best"}),
+        (["-l", "3"], {}, {"lr", "layers"}),
+        (["--nobest", "3"], {}, {"best"}),
+        (["--lr"], {}, {"lr"}),
+        (["--other", "3"], {}, set()),
+    ],
+)
+def test_options_of_fire_need_no_value_and_one_dash(words: list[str], flags: dict[str, object], unsure: set[str]) -> None:
+    source = "import fire\ndef main(lr=0.1, layers=(1, 2), best=False): ...\nfire.Fire(main)\n"
+    given = read_words(read_script(source.encode(), "tool.py"), words)
+    assert (dict(given.flags), given.unsure) == (flags, unsure)
