@@ -376,6 +376,7 @@ INFINITE: list[tuple[str, dict[str, Value]]] = [
 def test_a_program_receives_what_is_infinite_as_a_number(
     tmp_path: Path, users: Path, program: str, given: dict[str, Value]
 ) -> None:
+    users_python.need(program)
     project = Repo(tmp_path)
     write_programs(project)
     script = read_script(PROGRAMS[program].encode(), f"run_{program}.py", WorkTree(project.path)).chosen()
