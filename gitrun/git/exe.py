@@ -290,7 +290,7 @@ def find_owner(git: Git) -> Path:
     top = git.git_dir / git.config.get("core.worktree", ("..",))[-1]
     with suppress(OSError):
         if git.git_dir != git.common_dir:
-            top = git.git_dir / os.fsdecode((git.git_dir / "gitdir").read_bytes().rstrip(b"\n")) / ".."
+            top = (git.git_dir / os.fsdecode((git.git_dir / "gitdir").read_bytes().rstrip(b"\n"))).parent
         top = top.resolve(strict=True)
         answer = run_git(("rev-parse", "--path-format=absolute", "--git-dir"), without_repository_variables(git.environ), top)
         if os.fsdecode(answer.stdout).removesuffix("\n") == str(git.git_dir):
