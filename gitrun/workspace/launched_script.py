@@ -244,9 +244,9 @@ def load_script(spec_path: str, *args: str) -> "CodeType":
             sys.path[0] = os.getcwd()
         module_spec = find_module(spec["module"])
         script = filename = sys.argv[0] = module_spec.origin
-        names.update(
-            __package__=module_spec.parent, __spec__=module_spec, __loader__=module_spec.loader, __cached__=module_spec.cached
-        )
+        names.update(__package__=module_spec.parent, __spec__=module_spec, __loader__=module_spec.loader)
+        if sys.version_info < (3, 15):  # which sets it no more
+            names.update(__cached__=module_spec.cached)
     else:
         if not is_safe:
             # python follows links to the script, too
