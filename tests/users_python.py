@@ -17,6 +17,10 @@ LIBRARIES = (
 )  # fmt: skip
 
 
+MODULES = {"hydra": "hydra", "sacred": "sacred", "simple": "simple_parsing", "jax": "ml_collections"}
+"""Programs of tests whose library is not installed for a Python in which it does not start, each with its module."""
+
+
 def make(place: Path, libraries: tuple[str, ...] = LIBRARIES) -> Path:
     """The interpreter of a new environment at `place`, with libraries that are installed here, each file a link."""
     venv.create(place, with_pip=False, symlinks=True)
@@ -30,8 +34,8 @@ def make(place: Path, libraries: tuple[str, ...] = LIBRARIES) -> Path:
 
 def need(program: str) -> None:
     """Skips the test if it is about a library that is not installed here, as none is that does not start in this Python."""
-    if program in {"hydra", "sacred"}:
-        pytest.importorskip(program)
+    if library := MODULES.get(program):
+        pytest.importorskip(library)
 
 
 def closure(names: tuple[str, ...]) -> list[str]:

@@ -226,7 +226,7 @@ def package(tmp_path):
 def test_a_module_is_run_as_python_runs_it(package):
     package.assert_same(
         "import sys\nx = 1.0\nprint(sys.argv, sys.path, x, dir(), list(globals()))\n"
-        "print(__name__, __file__, __spec__.name, __package__, __cached__, type(__loader__), __doc__)\n"
+        "print(__name__, __file__, __spec__.name, __package__, globals().get('__cached__'), type(__loader__), __doc__)\n"
         "from . import train\nprint(sys.modules['__main__'].__dict__ is globals(), train.x)\nsys.exit(3)\n",
         "--a",
         "",
