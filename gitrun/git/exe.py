@@ -202,8 +202,11 @@ class Git:
     @property
     def durable(self) -> tuple[str, ...]:
         """Returns options that make git's writes survive a power cut; none if `gitrun.fsync` is false."""
-        mode = self.config.get("gitrun.fsync", ("true",))[-1].lower()
-        return () if mode in {"false", "no", "off", "0"} else DURABLE
+        return DURABLE if self.is_enabled("gitrun.fsync") else ()
+
+    def is_enabled(self, name: str) -> bool:
+        """Returns whether a setting is not false; it is true if it is not there. The last of several values counts."""
+        return self.config.get(name, ("true",))[-1].lower() not in {"false", "no", "off", "0"}
 
     def variables(self, index: Path | None = None) -> dict[str, str]:
         """Returns the environment in which git uses exactly this repository and worktree, and `index` if given."""

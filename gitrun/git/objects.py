@@ -327,7 +327,6 @@ class TreeMaker(Coprocess):
     def __init__(self, git: Git) -> None:
         # --missing: entries are not looked up, and may be absent in a partial clone
         super().__init__(git, "mktree", "-z", "--missing", "--batch")
-        self._made: list[str] = []
         self._objects, self._digits = git.common_dir / "objects", git.object_format.digits
         self._durable = bool(git.durable)
 

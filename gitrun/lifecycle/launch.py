@@ -280,8 +280,7 @@ def run_attempt(begun: BegunAttempt) -> Outcome | None:
 
 def pack_many_refs(git: Git) -> None:
     """Packs the refs after a large batch: loose ones take 4 KiB each, and slow every git command. Ignores failures."""
-    may_pack = git.config.get("gc.packrefs", ("true",))[-1].lower() not in {"false", "no", "off", "0"}
-    if may_pack and store.refs.count_loose_refs(git) > MOST_LOOSE:
+    if git.is_enabled("gc.packrefs") and store.refs.count_loose_refs(git) > MOST_LOOSE:
         with suppress(GitFailed):  # another process may be packing them
             store.refs.pack_refs(git)
 

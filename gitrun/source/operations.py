@@ -125,7 +125,7 @@ def find_operation(git: Git, tree: SourceTree, request: Request, snapshot: Sourc
 def mode_here(git: Git, path: str, mode: str | None) -> str | None:
     """Returns the mode of a recorded file, or that of an executable if git ignores modes here and the working tree has one."""
     # core.fileMode is off where the file system has no permissions: the working tree decides
-    if git.worktree and git.config.get("core.filemode", ("true",))[-1].lower() in {"false", "no", "off", "0"}:
+    if git.worktree and not git.is_enabled("core.filemode"):
         return EXECUTABLE if os.access(git.worktree / path, os.X_OK) else mode
     return mode
 

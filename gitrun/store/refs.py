@@ -117,11 +117,6 @@ def archive_heads(git: Git) -> dict[str, str]:
     return ref_store(git).tips(ARCHIVE) if may_have_refs(git, ARCHIVE) else {}
 
 
-def is_folded(git: Git, run_id: str) -> bool:
-    """Returns whether the run has no ref of its own, but is listed by an archive and not deleted."""
-    return read_ref(git, run_ref(run_id)) is None and visible_archived_tip(git, run_id) is not None
-
-
 def list_refs(git: Git, *names: str) -> dict[str, str]:
     """Returns where refs of these names, or below these prefixes, point to, without what archives list: ref -> object."""
     return FileRefs(git).list_refs(*names)

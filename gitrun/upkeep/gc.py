@@ -268,7 +268,7 @@ def remove_slot(git: Git, slot: Path) -> None:
 def refs_to_pack(git: Git, deleted: int = 0) -> int:
     """Returns the number of loose refs of runs, with `deleted` more, if they should be packed; else 0."""
     count = deleted + count_loose_refs(git)
-    return count if count >= LOOSE_REFS and is_enabled(git, "gc.packrefs") and not is_gc_running(git) else 0
+    return count if count >= LOOSE_REFS and git.is_enabled("gc.packrefs") and not is_gc_running(git) else 0
 
 
 def objects_to_pack(git: Git) -> tuple[int, int]:
@@ -300,12 +300,6 @@ def pack_repository(git: Git, plan: GcPlan) -> None:
         whole = any(name.endswith(".promisor") or name == "extensions.partialclone" for name in git.config)
         # -l leaves out the objects of an alternate, which stay in its packs
         git.run("repack", "-d", "-l", "-q", *(() if whole else ("--geometric=2",)))
-
-
-def is_enabled(git: Git, name: str) -> bool:
-    """Returns whether a setting of git is not false."""
-    # the last of several values counts
-    return git.config.get(name, ("true",))[-1].lower() not in {"false", "no", "off", "0"}
 
 
 def number_setting(git: Git, name: str, default: int) -> int:

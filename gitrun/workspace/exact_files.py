@@ -94,7 +94,7 @@ def hash_files(slot: Git, paths: Sequence[bytes]) -> dict[bytes, bytes]:
 
 def match_modes(user: Git, slot: Git, tracked: Iterable[bytes]) -> None:
     """Makes files executable as in the working tree, if git ignores file modes."""
-    if user.config.get("core.filemode", ("true",))[-1].lower() not in {"false", "no", "off", "0"} or not user.worktree:
+    if user.is_enabled("core.filemode") or not user.worktree:
         return
     mine, theirs = os.fsencode(user.worktree), os.fsencode(slot.worktree or "")
     for path in tracked:

@@ -23,7 +23,7 @@ from gitrun.model.plan import Outcome
 from gitrun.model.provenance import StepRun
 from gitrun.model.run import COMPLETED, DIRECTORY, File, Notes, kept_name
 from gitrun.model.tree import EXECUTABLE, FILE, TREE
-from gitrun.store.commits import data_command
+from gitrun.store.commits import data_command, quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,12 +46,6 @@ MOST_POINTS = 1_000_000
 LARGEST_OUTPUT, HALF = store.attempts.LARGEST_OUTPUT, store.attempts.KEPT_HALF
 
 
-def quoted(path: str) -> bytes:
-    """Returns a path as fast-import reads it, quoted in C style."""
-    escaped = os.fsencode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
-    return b'"' + escaped + b'"'
-
-
 def commit_head(mark: int, author: str, stamp: int, message: bytes, parent: str | None) -> bytes:
     """Returns the beginning of a commit, up to its parent."""
     who = f"{author} {stamp} +0000".encode()
@@ -69,9 +63,9 @@ def attempt_pieces(draft: Draft, mark: int, written: set[str]) -> Iterator[bytes
     yield b"deleteall\n"
     if draft.run.source_tree:
         yield f'M 0{TREE} {draft.run.source_tree} ""\n'.encode()
-        yield from (b"D " + quoted(path) + b"\n" for path in (DIRECTORY, *draft.run.source_without))
+        yield from (b"D " + quote_path(os.fsencode(path)) + b"\n" for path in (DIRECTORY, *draft.run.source_without))
     for blob in draft.blobs:
-        yield f"M {blob.mode} {blob.id} ".encode() + quoted(blob.path) + b"\n"
+        yield f"M {blob.mode} {blob.id} ".encode() + quote_path(os.fsencode(blob.path)) + b"\n"
 
 
 class ResultWriter:
@@ -224,7 +218,7 @@ def collect_points(run: ImportedRun) -> CollectedMetrics:
 
 def inline(path: str, data: bytes, mode: str = FILE) -> bytes:
     """Returns a file of a commit with its content."""
-    return f"M {mode} inline ".encode() + quoted(path) + b"\n" + data_command(data)
+    return f"M {mode} inline ".encode() + quote_path(os.fsencode(path)) + b"\n" + data_command(data)
 
 
 def values_of(objectives: Sequence[Objective], metrics: Metrics | None, status: str) -> tuple[float, ...]:
