@@ -30,6 +30,9 @@ LONG = {
     "uvicorn",
 }
 
+if sys.version_info >= (3, 15):  # an ExitStack imports it there
+    LONG.discard("inspect")
+
 PARSING = {"click", "inspect", "dataclasses", "platform"}
 """What click imports, which writes the usage."""
 
