@@ -9,7 +9,15 @@ import pytest
 from gitrun import Project
 from gitrun.git.exe import open_repository
 from gitrun.git.objects import Objects
-from gitrun.store.commits import commit_tree, hash_files, import_blobs, read_commit, scratch_directory, write_blobs
+from gitrun.store.commits import (
+    commit_tree,
+    hash_files,
+    import_blobs,
+    quote_path,
+    read_commit,
+    scratch_directory,
+    write_blobs,
+)
 
 
 @pytest.fixture
@@ -63,3 +71,21 @@ def test_scratch_files_are_private_and_go(git) -> None:
         assert directory.stat().st_mode & 0o777 == 0o700
         assert list(write_blobs(git, directory, {"a": b"1", "d/b": b"2"})) == [b"a", b"d/b"]
     assert not directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (b"a", b"a"), (b'"a', b'"\\"a"'), (b"a\nM 1", b'"a\\nM 1"'), (b"a\r", b'"a\\r"'), (b"a\\n", b"a\\n"),
+        (b'a"\\\n', b'"a\\"\\\\\\n"'), (b"\xff", b"\xff"),
+    ],
+)  # fmt: skip
+def test_no_path_ends_its_line(path, line) -> None:
+    assert quote_path(path) == line
+
+
+def test_paths_of_all_kinds_arrive_at_fast_import(git) -> None:
+    paths = [b"a", b'"a', b"a\nM 1", b"a\r", b"a\\n", b'a"\\\n', b"\xff", b" a "]
+    lines = b"".join(b"M 100644 inline %s\ndata 1\nx\n" % quote_path(path) for path in paths)
+    git.run("fast-import", "--quiet", stdin=b"commit refs/heads/paths\ncommitter a <a> 0 +0000\ndata 0\n" + lines)
+    assert sorted(git.run("ls-tree", "-z", "--name-only", "refs/heads/paths").split(b"\0")[:-1]) == sorted(paths)
