@@ -10,11 +10,10 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from repository import Repo
 
 # the session of a terminal is begun by a process of its own: ours may have threads and must not fork
@@ -65,6 +64,14 @@ class Terminal:
                 new += os.read(self.ours, 65536)
         self.seen += new
         return new
+
+    def waits_for_keys(self) -> None:
+        """Returns once the program sleeps. Python loses a Ctrl-C that comes after a question and before it reads."""
+        end = time.monotonic() + 20
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "S":
+            assert time.monotonic() < end, "the program does not wait"
+            time.sleep(0.01)
 
     def ends(self) -> int:
         """The exit status of the program, once it has ended; what it has written last is in `seen` then."""

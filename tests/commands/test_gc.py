@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MANY = 10_000
 """Refs that git run gc leaves alone."""
-QUESTION = "archive them? [Y/n]: "  # input() writes the blank right before it reads; Python loses a Ctrl-C that comes earlier
+QUESTION = "archive them? [Y/n]: "
 
 
 @pytest.fixture
@@ -84,6 +84,7 @@ def test_old_runs_are_archived_only_after_a_yes(crowded, keys, status, archived,
     with Terminal(crowded, "git-run", "gc") as terminal:
         asked = b" ".join(terminal.shows(QUESTION, seconds=60).split())
         assert b"note: 3 old runs can be archived, which makes git fetch and push faster. You use archived" in asked
+        terminal.waits_for_keys()
         terminal.type(keys)
         assert terminal.ends() == status
     assert says.encode() in b" ".join(terminal.seen.split())
