@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @declared.command(add_help_option=False)
-@declared.argument("run", default=LATEST, metavar="[RUN[:PATH]]")
+@declared.argument("word", default=LATEST, metavar="[RUN[:PATH]]")
 @declared.argument("file", required=False, metavar="[PATH]")
 @declared.option(
     "--output",
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @declared.option("--flags", "what", flag_value="flags", help="Print the flags as TOML.")
 @declared.option("--sourcecode", "what", flag_value="source", help="With -p: print the file as it was when the run started.")
 @declared.option("-p", "--path", metavar="PATH", help="Print this file of the result, or of the source if the result lacks it.")
-def command(run: str, file: str | None, what: str, path: str | None) -> None:
+def command(word: str, file: str | None, what: str, path: str | None) -> None:
     r"""Prints a file of a run (default: your newest). A pipe gets its exact bytes; a terminal gets control characters escaped.
 
     \b
@@ -43,7 +43,7 @@ def command(run: str, file: str | None, what: str, path: str | None) -> None:
     if file is not None and path is not None:
         raise UsageError(f"'{path}' and '{file}' cannot be combined", "Give one file")
     project = open_project()
-    run_name, inside = split_run_and_path(project, run, file if file is not None else path)
+    run_name, inside = split_run_and_path(project, word, file if file is not None else path)
     path = inside
     if what == "source" and path is None:
         raise UsageError("--sourcecode needs a file", "To name it: -p PATH")

@@ -13,14 +13,14 @@ from gitrun.workspace.checkout import CheckoutRequest
 
 
 @declared.command(add_help_option=False)
-@declared.argument("run", default=LATEST)
+@declared.argument("run_name", default=LATEST, metavar="[RUN]")
 @declared.argument("paths", nargs=-1)
 @declared.option(
     "--to", type=declared.path(path_type=Path, file_okay=False), metavar="DIR", help="Copy into DIR, not into the working tree."
 )
 @declared.option("--source", is_flag=True, help="Copy the source of the run, not what it produced.")
 @declared.option("-f", "--force", is_flag=True, help="Overwrite changed files too.")
-def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, force: bool) -> int:
+def command(run_name: str, paths: tuple[str, ...], to: Path | None, *, source: bool, force: bool) -> int:
     r"""Copies files that a run (default: your newest) produced into the working tree: PATHS, or all.
 
     Does not overwrite changed files.
@@ -31,19 +31,19 @@ def command(run: str, paths: tuple[str, ...], to: Path | None, *, source: bool, 
       git run checkout 3fa2c1d8 --source --to /tmp/then
     """
     project = open_project()
-    run_found = project.find(run)
-    result = project.bring(run_found.id, CheckoutRequest(paths, to and to.absolute(), source=source, force=force))
+    run = project.find(run_name)
+    result = project.bring(run.id, CheckoutRequest(paths, to and to.absolute(), source=source, force=force))
     what = " of its source" if source else ""
     if not (result.done or result.left or result.gone):
-        project.say(f"run {short_id(run_found.id)} {'has' if source else 'produced'} no files{what}")
+        project.say(f"run {short_id(run.id)} {'has' if source else 'produced'} no files{what}")
         return 0
     target = "" if to is None else f" to {to}"
-    project.say(f"copied {count_text(len(result.done), 'file')}{what} of run {short_id(run_found.id)}{target}")
+    project.say(f"copied {count_text(len(result.done), 'file')}{what} of run {short_id(run.id)}{target}")
     # files above the repository (`../data.csv`) can be recorded, but are never written back
     beside = [path for path in result.left if path.startswith(PARENT)]
     skipped = [path for path in result.left if path not in beside]
     if beside:
-        how = f"git run cat {short_id(run_found.id)} {beside[0]}"
+        how = f"git run cat {short_id(run.id)} {beside[0]}"
         project.say(f"not copied, outside the repository: {', '.join(beside)}. To read one: {how}")
     if skipped:
         project.say(f"not overwritten: {', '.join(skipped)}. To overwrite: --force")

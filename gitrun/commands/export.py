@@ -53,9 +53,9 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
     runs = select_with_dependencies(project, names, options)
     held_back = {} if with_submodules else project.sharing.held_back(run.id for run in runs)
     if held_back:
-        run, path = next(iter(held_back.items()))
+        run_id, path = next(iter(held_back.items()))
         raise UsageError(
-            f"run {short_id(run)} has files of submodule {safe_text(path)}",
+            f"run {short_id(run_id)} has files of submodule {safe_text(path)}",
             "To export the code of submodules too: git run export --with-submodules",
         )
     # one list for both: what is written is what was searched for secrets

@@ -106,8 +106,8 @@ def print_plan(project: Project, plan: GcPlan, would: str) -> None:
     report_runs(project, "would delete" if would else "deleted", plan.runs, now)
     if plan.archived:
         project.say(f"{would}archive{'' if would else 'd'} {count_text(len(plan.archived), 'run')}")
-    for run in plan.purged or ():
-        project.say(f"{would}purge{'' if would else 'd'} run {short_id(run)} from the trash")
+    for run_id in plan.purged or ():
+        project.say(f"{would}purge{'' if would else 'd'} run {short_id(run_id)} from the trash")
     removed = "would remove" if would else "removed"
     for garbage, what in ((plan.files, "files of a run that no longer exists"), (plan.leftovers, "left by a killed command")):
         for one in garbage:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 @declared.command(add_help_option=False)
-@declared.argument("run", default=LATEST)
+@declared.argument("run_name", default=LATEST, metavar="[RUN]")
 @declared.option("--source", is_flag=True, help="List the files that it started with; can be combined.")
 @declared.option("--produced", is_flag=True, help="List the files that it produced.")
 @declared.option("--local", is_flag=True, help="List the produced files that are kept out of git.")
 @declared.option("-z", "zero", is_flag=True, help="Print only paths, byte for byte, each followed by NUL.")
 @declared.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
+def command(run_name: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
     r"""Lists the files of a run with their sizes: source, produced, local (default: all, of your newest run).
 
     \b
@@ -35,7 +35,7 @@ def command(run: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
       git run ls 3fa2c1d8 --produced
     """
     project = open_project()
-    files = project.runs.list_files(project.find(run), [part for part in PARTS if parts[part]] or PARTS)
+    files = project.runs.list_files(project.find(run_name), [part for part in PARTS if parts[part]] or PARTS)
     if as_json:
         # JSON is text, and paths are bytes
         print_json([asdict(content) | {"path": encode_path(content.path)} for content in files])

@@ -76,7 +76,7 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
         return 0
     held_back = {} if options["with_submodules"] else project.sharing.held_back(runs)
     report_held_back(project, held_back)
-    runs = {run: tip for run, tip in runs.items() if run not in held_back}
+    runs = {run_id: tip for run_id, tip in runs.items() if run_id not in held_back}
     there = project.sharing.commits_there(known or project.sharing.published_refs(remote), runs) if runs else frozenset[str]()
     # all runs may be held back
     is_over = options["dry_run"] or not (runs or own.archived)
@@ -137,8 +137,8 @@ def select_staged(project: Project, names: Sequence[str], options: dict[str, Any
 
 def report_held_back(project: Project, held_back: Mapping[str, str]) -> None:
     """Reports runs that are not pushed because they contain files of submodules."""
-    for run, path in islice(held_back.items(), MOST):
-        project.say(f"warning: run {short_id(run)} is not pushed: it contains files of submodule {path}")
+    for run_id, path in islice(held_back.items(), MOST):
+        project.say(f"warning: run {short_id(run_id)} is not pushed: it contains files of submodule {path}")
     if len(held_back) > MOST:
         project.say(f"warning: {count_text(len(held_back), 'run')} are not pushed: they contain files of submodules")
     if held_back:

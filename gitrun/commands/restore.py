@@ -38,9 +38,9 @@ def command(runs: tuple[str, ...], *, everything: bool, only: bool, **options: A
     restored = project.trash.restore(selected)
     report_runs(project, "restored", [run for run in selected if run.id in restored.back])
     # the run may have been fetched again since, with other commits
-    for run in restored.left:
+    for run_id in restored.left:
         project.say(
-            f"error: run {short_id(run)} is not restored: it exists and has changed. "
-            f"To delete it first: git run rm {short_id(run)}"
+            f"error: run {short_id(run_id)} is not restored: it exists and has changed. "
+            f"To delete it first: git run rm {short_id(run_id)}"
         )
     return 1 if restored.left else 0

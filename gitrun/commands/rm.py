@@ -47,8 +47,8 @@ def command(runs: tuple[str, ...], *, dry_run: bool, remote: str | None, only: b
         return 0
     lost = project.trash.remove(selected)
     report_runs(project, "deleted", selected)
-    for run in sorted(lost):
-        project.say(f"note: run {short_id(run)} had only its ref: its last commit is not here, so it is not in the trash")
+    for run_id in sorted(lost):
+        project.say(f"note: run {short_id(run_id)} had only its ref: its last commit is not here, so it is not in the trash")
     back = [run.id for run in selected if run.id not in lost]
     if back:
         name, them = (short_id(back[0]), "it") if len(back) == 1 else ("RUNS", "them")

@@ -186,12 +186,12 @@ def is_progress_shown(options: dict[str, Any]) -> bool:
 
 def report_received(project: Project, received: Received, source: str, *, quiet: bool) -> int:
     """Reports the outcome for incoming runs. Returns the exit code."""
-    wrong = [f"error: run {short_id(run)} is refused: {reason}" for run, reason in received.refused.items()]
+    wrong = [f"error: run {short_id(run_id)} is refused: {reason}" for run_id, reason in received.refused.items()]
     wrong += [
-        f"error: run {short_id(run)} has changed here and on the remote. To merge both: git run pull {short_id(run)}"
-        for run in received.diverged
+        f"error: run {short_id(run_id)} has changed here and on the remote. To merge both: git run pull {short_id(run_id)}"
+        for run_id in received.diverged
     ]
-    wrong += [f"error: run {short_id(run)} is running here. To fetch it: wait until it ends" for run in received.running]
+    wrong += [f"error: run {short_id(run_id)} is running here. To fetch it: wait until it ends" for run_id in received.running]
     wrong += [f"error: archive {safe_text(writer)} is refused: {reason}" for writer, reason in received.archives.items()]
     report_first(project, wrong)
     if quiet:
@@ -214,15 +214,15 @@ def report_received(project: Project, received: Received, source: str, *, quiet:
 
 def report_some(project: Project, words: str, ids: Iterable[str]) -> None:
     """Reports what happened to runs: one line each for a few, else their number."""
-    runs = list(ids)
-    if not runs:  # opening the index would read the new runs
+    run_ids = list(ids)
+    if not run_ids:  # opening the index would read the new runs
         return
     with project.index() as index:
-        for run in runs[:MOST]:
-            run_found = index.get(run)
-            project.say(f"{words}: run {describe_run(run_found) if run_found else short_id(run)}")
-    if len(runs) > MOST:
-        project.say(f"{words}: {count_text(len(runs), 'run')}")
+        for run_id in run_ids[:MOST]:
+            run = index.get(run_id)
+            project.say(f"{words}: run {describe_run(run) if run else short_id(run_id)}")
+    if len(run_ids) > MOST:
+        project.say(f"{words}: {count_text(len(run_ids), 'run')}")
 
 
 def report_first(project: Project, lines: Sequence[str]) -> None:
@@ -236,8 +236,8 @@ def report_first(project: Project, lines: Sequence[str]) -> None:
 def group_by_reason(rejected: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Groups the ids of rejected runs by reason."""
     groups: dict[str, list[str]] = {}
-    for run, reason in rejected:
-        groups.setdefault(reason, []).append(run)
+    for run_id, reason in rejected:
+        groups.setdefault(reason, []).append(run_id)
     return groups
 
 
@@ -276,6 +276,8 @@ def delete_on_remote(project: Project, word: str, selection: tuple[Sequence[str]
     still = [name for name in result.forward if project.sharing.is_here(name)]
     here = project.runs_to_delete(still, query) if still else []
     project.trash.remove(here)
-    for run in result.forward:
-        project.say(f"deleted run {short_id(run)} on {remote}{'' if run not in {one.id for one in here} else ' and here'}")
+    for run_id in result.forward:
+        project.say(
+            f"deleted run {short_id(run_id)} on {remote}{'' if run_id not in {run.id for run in here} else ' and here'}"
+        )
     return 1 if result.rejected else 0

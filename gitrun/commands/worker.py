@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @declared.command(add_help_option=False)
 @declared.argument("remote", required=False)
-@declared.option("--once", "run", metavar="RUN", help="Execute this run. Its full id is proof enough to trust it.")
+@declared.option("--once", "run_id", metavar="RUN", help="Execute this run. Its full id is proof enough to trust it.")
 @declared.option("--attempt", metavar="ID", help="With --once: the full id of a later attempt (or of its result) to trust.")
-@declared.option("--batch", metavar="BATCH", help="Execute trials of this batch only.")
+@declared.option("--batch", "batch_id", metavar="BATCH", help="Execute trials of this batch only.")
 @declared.option("--max", "most", type=int, metavar="N", help="End after N runs.")
 @declared.option("--stop-after", metavar="DURATION", help="End after 30m or 2h. A run that is interrupted goes on elsewhere.")
 @declared.option("--take-over", metavar="DURATION", help="Also take runs that a worker claimed 2h ago or earlier.")
@@ -59,7 +59,7 @@ def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an opt
         session = replace(session, stdout=NoStream(), stderr=NoStream())
     request = build_request(project, remote, options)
     with lifecycle.worker.open_worker(session, request, standby.CURRENT.gits) as worker:
-        if request.run:
+        if request.run_id:
             return report_work(project, worker.execute_one(), request.remote, as_json=as_json)
         executed, code = 0, 0
         for work in worker.execute_all():
@@ -76,15 +76,15 @@ def command(remote: str | None, **options: Any) -> int:  # noqa: ANN401 - an opt
 
 def build_request(project: Project, remote: str | None, options: dict[str, Any]) -> WorkerRequest:
     """Builds the request of a worker. Raises UsageError."""
-    if options["run"] and (options["batch"] or options["most"] is not None):
+    if options["run_id"] and (options["batch_id"] or options["most"] is not None):
         raise UsageError("--once cannot be combined with --batch or --max")
-    if options["attempt"] and not options["run"]:
+    if options["attempt"] and not options["run_id"]:
         raise UsageError("--attempt needs --once RUN")
     if options["attempt"] and not is_id(options["attempt"]):
         raise BadValue("--attempt takes a full id")
     # a name that is looked up proves nothing: a label or a position in the list may be a stranger's
-    proofs = frozenset(name for name in (options["run"], options.pop("attempt")) if name and is_id(name))
-    for option in ("run", "batch"):
+    proofs = frozenset(name for name in (options["run_id"], options.pop("attempt")) if name and is_id(name))
+    for option in ("run_id", "batch_id"):
         if options[option] and not parse_id_prefix(options[option]):
             options[option] = project.find(options[option]).id
     durations = {name: parse_duration(options[name]) if options[name] else None for name in ("stop_after", "take_over")}

@@ -79,10 +79,10 @@ def describe_trial(trial: Trial, ended: EndedTrial, outcome: Outcome, definition
     return "  ".join(filter(None, words)) + hint
 
 
-def explain_no_value(number: int, outcome: Outcome, objectives: Sequence[Objective], batch: str) -> tuple[list[str], str]:
+def explain_no_value(number: int, outcome: Outcome, objectives: Sequence[Objective], batch_id: str) -> tuple[list[str], str]:
     """Returns why a completed trial has no value, in lines for the user, and the fault that ends the batch, or an empty text.
 
-    `batch` is the id of the batch if this trial is its first one, whose metric must be there; empty for the others.
+    `batch_id` is that of the batch if this trial is its first one, whose metric must be there; empty for the others.
     """
     metrics = [objective.metric for objective in objectives]
     values = {name: outcome.metrics.ask(name) for name in metrics}
@@ -90,11 +90,11 @@ def explain_no_value(number: int, outcome: Outcome, objectives: Sequence[Objecti
     if not missing:
         odd = next((f"{name} is {value}" for name, value in values.items() if value is not None and not isfinite(value)), "")
         return ([f"note: trial {number} counts as failed in the search: {odd}"] if odd else []), ""
-    if not batch:
+    if not batch_id:
         return [f"note: trial {number} counts as failed in the search: it has no metric '{missing}'"], ""
     there, fault = ", ".join(sorted(outcome.metrics)[:10]), f"the first trial has no metric '{missing}'"
     what = (
-        f"It has: {there}. To use one: git run --restart {short_id(batch)} --minimize NAME" if there
+        f"It has: {there}. To use one: git run --restart {short_id(batch_id)} --minimize NAME" if there
         else "It has no metrics at all. To read about metrics: git run help metrics"
     )  # fmt: skip
     return [f"error: {fault}. {what}"], fault

@@ -43,10 +43,10 @@ BATCHES_OWN = frozenset({"optimizer", "opt_flags", "max_trials", "minimize", "ma
 """Parameters that decide about a batch or about where its trials run, and not about what a trial executes."""
 
 
-def trials_of(session: Session, batch: str) -> list[Run]:
+def trials_of(session: Session, batch_id: str) -> list[Run]:
     """Returns the runs of the batch's trials."""
     with store.index.Index(session.git) as index:
-        return [run for run in index.trials_of(batch) if run.attempt.trial]
+        return [run for run in index.trials_of(batch_id) if run.attempt.trial]
 
 
 def trial_of(run: Run, objectives: Sequence[Objective]) -> Trial:
@@ -150,10 +150,10 @@ def read_reused(journal: Path) -> Iterator[Trial]:
             yield Trial(int(record["number"]), {}, COMPLETED, str(record["run"]), reused=True)
 
 
-def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -> Outcome:
+def with_trials(session: Session, batch_id: str, outcome: Outcome, journal: Path) -> Outcome:
     """Returns the outcome of a batch whose process died, with its trials and their counts."""
     with Objects(session.git) as objects, store.index.Index(session.git) as index:
-        run = index.get(batch)
+        run = index.get(batch_id)
         if not isinstance(run, model.run.Run):
             return outcome
         data = objects.read(f"{run.attempt.id}:{model.record_files.BATCH}")
@@ -161,7 +161,7 @@ def with_trials(session: Session, batch: str, outcome: Outcome, journal: Path) -
     if data is None or data.data is None:
         return outcome
     definition = model.batch_record.decode_batch(data.data, rows.data if rows else None)
-    runs = trials_of(session, batch)
+    runs = trials_of(session, batch_id)
     trials = [trial_of(one, definition.objectives) for one in runs]
     # what still runs belonged to the dead process, and is about to be recorded as terminated
     trials = [replace(one, status=TERMINATED) if one.status == RUNNING else one for one in trials]
@@ -183,22 +183,22 @@ def with_tips(session: Session, trials: Iterable[Trial]) -> tuple[Trial, ...]:
 
 
 def read_earlier(
-    session: Session, plan: Plan, definition: BatchDefinition, batch: str, fixed: Mapping[str, Value]
+    session: Session, plan: Plan, definition: BatchDefinition, batch_id: str, fixed: Mapping[str, Value]
 ) -> list[Trial]:
     """Returns the completed runs from before the batch that are points of its space, as trials without a number.
 
     They have the operation of its trials, their fixed flags, all objectives, and with `--learn source` the source of the
-    batch. They are the same after every restart, unless runs are deleted. `batch` is empty before its first attempt.
+    batch. They are the same after every restart, unless runs are deleted. `batch_id` is empty before its first attempt.
     """
     if definition.learn not in {LEARN_SOURCE, LEARN_OPERATION}:
         return []
-    begun, points = begun_at(session, batch) or plan.created, SearchPoints(definition)
+    begun, points = begun_at(session, batch_id) or plan.created, SearchPoints(definition)
     with store.index.Index(session.git) as index:
         runs = index.of_operation(plan.operation.removesuffix(PLUS))
     trials = [
         trial
         for run in runs
-        if not (batch and run.attempt.batch == batch) and run.attempt.stopped and run.attempt.stopped < begun
+        if not (batch_id and run.attempt.batch == batch_id) and run.attempt.stopped and run.attempt.stopped < begun
         and (definition.learn == LEARN_OPERATION or same_source(run.attempt.source, run.attempt.content, plan))
         and (trial := trial_of(run, definition.objectives)).values and points.contains(trial.flags, fixed)
     ]  # fmt: skip
@@ -210,12 +210,12 @@ def same_source(tree: str, content: str, plan: Plan) -> bool:
     return (tree, content) == (plan.source.tree, plan.source.content)
 
 
-def begun_at(session: Session, batch: str) -> datetime | None:
+def begun_at(session: Session, batch_id: str) -> datetime | None:
     """Returns when the first attempt of a batch was made, whose id is that of the batch; None if it is not here."""
-    if not batch:
+    if not batch_id:
         return None
     with Objects(session.git) as objects:
-        data = objects.read(f"{batch}:{record_files.RUN}")
+        data = objects.read(f"{batch_id}:{record_files.RUN}")
     created = parse_toml(data.data, record_files.RUN).get("created") if data and data.data else None
     return created if isinstance(created, datetime) else None
 

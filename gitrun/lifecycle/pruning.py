@@ -25,9 +25,9 @@ PACE = 0.3
 class TrialWatch:
     """Reads the objective of running trials from their meters, and asks the pruner about those with new values."""
 
-    def __init__(self, definition: BatchDefinition, batch: str) -> None:
+    def __init__(self, definition: BatchDefinition, batch_id: str) -> None:
         """Raises BadValue, MissingPackage."""
-        self._pruner = lifecycle.samplers.make_pruner(definition, batch)
+        self._pruner = lifecycle.samplers.make_pruner(definition, batch_id)
         self._metric = definition.objectives[0].metric if definition.objectives else ""
         self._counts: dict[int, int] = {}
         self._due = 0.0

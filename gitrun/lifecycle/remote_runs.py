@@ -25,12 +25,12 @@ MOST_FAILURES = 10
 
 def follow_output(session: Session, remote: str, run_id: str, stream: Stream) -> None:
     """Copies the output that a worker reports to `stream`, until the run has a result. Raises GitFailed, UnknownRun."""
-    offset, failures, attempt = 0, 0, ""
+    offset, failures, attempt_id = 0, 0, ""
     while True:
         try:
             run = fetch_run(session, remote, run_id)
-            if run.attempt.id != attempt:
-                offset, attempt = 0, run.attempt.id
+            if run.attempt.id != attempt_id:
+                offset, attempt_id = 0, run.attempt.id
             if run.attempt.result:
                 break
             progress = fetch_progress(session.git, remote, run_id)
@@ -40,7 +40,7 @@ def follow_output(session: Session, remote: str, run_id: str, stream: Stream) ->
             if failures > MOST_FAILURES:
                 raise
         else:
-            if progress and progress.attempt == attempt:
+            if progress and progress.attempt == attempt_id:
                 # output between two reports is lost here, and is in the result
                 fresh = progress.output[max(offset - progress.start, 0) :]
                 stream.write(fresh)

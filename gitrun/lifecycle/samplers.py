@@ -131,12 +131,12 @@ def make_sampler(definition: BatchDefinition) -> Sampler:
     return RepeatedSampler(sampler, definition) if definition.repeat > 1 else sampler
 
 
-def make_pruner(definition: BatchDefinition, batch: str) -> Pruner | None:
-    """Returns the pruner of the batch with id `batch`; None if no trial is pruned. Raises BadValue, MissingPackage."""
+def make_pruner(definition: BatchDefinition, batch_id: str) -> Pruner | None:
+    """Returns the pruner of the batch with this id; None if no trial is pruned. Raises BadValue, MissingPackage."""
     check_pruner(definition)
     if not definition.prune:
         return None
-    pruner: Pruner = load_optuna("optuna_pruners").open_pruner(definition, batch)
+    pruner: Pruner = load_optuna("optuna_pruners").open_pruner(definition, batch_id)
     return pruner
 
 

@@ -32,13 +32,13 @@ def plan_trials(launch: LaunchRequest, decision: Decision, attempt: AttemptHandl
         ]
 
 
-def plan_task(decision: Decision, batch: str, task: Task) -> Plan:
+def plan_task(decision: Decision, batch_id: str, task: Task) -> Plan:
     """Returns the plan of a trial that is recorded without being started."""
     if decision.plan_trial is None:
         raise CannotRun("the run is no batch")
     plan = decision.plan_trial(task.point.flags, stamp_now())
     seed = plan.params.random_seed if task.seed is None else task.seed
     return replace(
-        plan, batch=batch, trial=task.number, sampler=task.point.attrs, given=decision.plan.given, clean=False, staged=True,
+        plan, batch=batch_id, trial=task.number, sampler=task.point.attrs, given=decision.plan.given, clean=False, staged=True,
         params=replace(plan.params, random_seed=seed),
     )  # fmt: skip

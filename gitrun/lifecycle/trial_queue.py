@@ -60,7 +60,7 @@ class TrialQueue:
     """
 
     def __init__(  # noqa: PLR0913 - what a batch is, and what is known of it
-        self, session: Session, plan: Plan, request: Request, batch: str, recorded: Sequence[Trial], *, is_new: bool = False
+        self, session: Session, plan: Plan, request: Request, batch_id: str, recorded: Sequence[Trial], *, is_new: bool = False
     ) -> None:
         if plan.batch_definition is None:
             raise CannotRun("the run is no batch")
@@ -69,7 +69,7 @@ class TrialQueue:
         # each commit has defaults of its own
         names = plan.given if self.commits else tuple(plan.flags)
         self.fixed = {name: plan.flags[name] for name in names if name in plan.flags and name not in self.definition.space}
-        runs = trials_of(session, batch) if batch and not is_new else []
+        runs = trials_of(session, batch_id) if batch_id and not is_new else []
         self.runs = {run.attempt.trial or 0: run for run in runs}
         reused = reused_runs(session, recorded)
         self.outdated = find_outdated(session, plan, {**self.runs, **reused})
@@ -80,7 +80,7 @@ class TrialQueue:
         self.last_number = max((*self.trials, *(trial.number for trial in recorded)), default=0)
         self.total = count_wanted(self.definition)
         self.points = SearchPoints(self.definition)
-        self.plan, self.batch = plan, batch
+        self.plan, self.batch = plan, batch_id
         self.repeat_seeds = list_seeds(self.definition) if self.definition.repeat > 1 else ()
         seeds = {number: run.attempt.params.random_seed for number, run in self.runs.items()} if self.repeat_seeds else {}
         self.seeds = {number: seed for number, seed in seeds.items() if seed is not None}

@@ -63,17 +63,17 @@ LARGEST_BUNDLE = 1 << 26
 class WorkerRequest:
     """The request of a worker: what to execute, and how.
 
-    `run` is the id of the one run to execute, or a prefix of it. Without it, the worker takes runs of `batch`, or all, until
-    `most` were executed or none are left. `proofs` are the full ids that the user gave, of the run and of a later attempt or
-    its result: what they prove is executed. `stop_after` and `take_over` are in seconds. `name` names this machine in the
-    attempts.
+    `run_id` is the id of the one run to execute, or a prefix of it. Without it, the worker takes runs of the batch `batch_id`,
+    or all, until `most` were executed or none are left. `proofs` are the full ids that the user gave, of the run and of a
+    later attempt or its result: what they prove is executed. `stop_after` and `take_over` are in seconds. `name` names this
+    machine in the attempts.
     """
 
     remote: str
     name: str
-    run: str = ""
+    run_id: str = ""
     proofs: frozenset[str] = frozenset()
-    batch: str = ""
+    batch_id: str = ""
     most: int | None = None
     stop_after: float | None = None
     take_over: float | None = None
@@ -141,7 +141,7 @@ class Worker:
     def execute_one(self) -> Work:
         """Executes the run of the request unless it has ended or is claimed. Raises NotHere if it cannot run here."""
         self.deliver_results()
-        run = self.fetch_run(self.request.run)
+        run = self.fetch_run(self.request.run_id)
         self.trust_by_id(run)
         return self.execute(run)
 
@@ -180,8 +180,8 @@ class Worker:
         self.sharing.fetch(self.request.remote, FetchRequest(lenient=True))
         with Index(self.session.git) as index:
             runs = [run for run in index.readable_runs() if self.is_open(run) and run.tip not in passed_over]
-        batch = self.request.batch
-        runs = [run for run in runs if not batch or (run.attempt.batch or "").startswith(batch)]
+        batch_id = self.request.batch_id
+        runs = [run for run in runs if (run.attempt.batch or "").startswith(batch_id)]
         # oldest first, and the trials of a batch by number
         runs.sort(key=lambda run: (run.attempt.batch or "", run.attempt.trial or 0, run.attempt.created))
         self.trust_claims([run for run in runs if self.is_abandoned(run)])

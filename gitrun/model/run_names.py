@@ -33,10 +33,11 @@ def find_id(name: str, ids: Iterable[str]) -> str | None:
     if not digits:
         return None
     # sorted, so that the message names the same candidates each time
-    matches = sorted(run for run in ids if run.startswith(digits) and is_id(run))
+    matches = sorted(run_id for run_id in ids if run_id.startswith(digits) and is_id(run_id))
     if len(matches) > 1:
+        some = ", ".join(run_id[: len(digits) + 4] for run_id in matches[:8])
         raise AmbiguousRun(
-            f"'{safe_text(name)}' matches {len(matches)} runs: {', '.join(run[: len(digits) + 4] for run in matches[:8])}",
+            f"'{safe_text(name)}' matches {len(matches)} runs: {some}",
             "Give more digits",
         )
     # `face` may still be an operation or a label, runs/face only an id

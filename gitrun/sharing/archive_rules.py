@@ -32,8 +32,8 @@ def reason_to_refuse_archive(inspector: Inspector, reader: ObjectReader, update:
         for commit in reversed(chain):
             if commit.id in listed:
                 break
-            for run, tip in commit.tips.items():
-                inspector.chain(run, tip)
+            for run_id, tip in commit.tips.items():
+                inspector.chain(run_id, tip)
     except BadRun as error:
         return error.message
     return ""

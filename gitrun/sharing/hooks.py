@@ -231,7 +231,7 @@ def warn_without_run(commits: Mapping[str, str], updates: Sequence[Update], runs
 def missing_on_remote(git: Git, remote: str, runs: Mapping[str, Run]) -> Iterator[str]:
     """Yields a line that names the runs whose state here is missing from the remote."""
     there = remotes.list_tips(git, remote, list(runs)) if runs else {}
-    missing = [run for run in runs if there.get(run) != runs[run].tip]
+    missing = [run_id for run_id in runs if there.get(run_id) != runs[run_id].tip]
     if missing:
         some = " ".join(map(short_id, missing[:MOST])) + (" ..." if len(missing) > MOST else "")
         are = "is" if len(missing) == 1 else "are"
@@ -251,30 +251,28 @@ def push_runs(sharing: Sharing, remote: str, runs: Mapping[str, Run], pushed: Se
         there = {*sharing.published(remote, tips), *pushed} if tips else set()
         # one search for all runs; a search for each only after a hit
         if tips and sharing.secrets(tips, there):
-            for run, tip in list(tips.items()):
-                if secrets := sharing.secrets({run: tip}, there):
-                    yield (
-                        f"warning: run {short_id(run)} is not pushed: {secrets[0].path} may hold secrets ({secrets[0].reason})",
-                        True,
-                    )
-                    del tips[run]
+            for run_id, tip in list(tips.items()):
+                if secrets := sharing.secrets({run_id: tip}, there):
+                    reason = f"{secrets[0].path} may hold secrets ({secrets[0].reason})"
+                    yield f"warning: run {short_id(run_id)} is not pushed: {reason}", True
+                    del tips[run_id]
         push_result = sharing.push(remote, tips) if tips else None
     except GitrunError as error:
         # yielded, not raised: only gitrun.prePush=require lets a failure stop the user's push
         yield f"warning: the runs of these commits are not pushed: {error.message}", True
         return
     if push_result:
-        for run, reason in push_result.rejected:
-            yield f"warning: run {short_id(run)} is not pushed: {reason}", True
+        for run_id, reason in push_result.rejected:
+            yield f"warning: run {short_id(run_id)} is not pushed: {reason}", True
         if count := len(push_result.fresh) + len(push_result.forward):
             yield f"pushed {count_text(count, 'run')} of these commits to {remote}", False
 
 
 def held_text(entry: tuple[str, str]) -> str:
     """Returns a message that a run (id, path of a submodule) was not pushed, and how to push it."""
-    run, path = entry
-    fact = f"warning: run {short_id(run)} is not pushed: it contains files of submodule {safe_text(path)}"
-    return f"{fact}. To push it: git run push --with-submodules {short_id(run)}"
+    run_id, path = entry
+    fact = f"warning: run {short_id(run_id)} is not pushed: it contains files of submodule {safe_text(path)}"
+    return f"{fact}. To push it: git run push --with-submodules {short_id(run_id)}"
 
 
 def reason_to_refuse_move(git: Git, inspector: Inspector, update: Update) -> str:

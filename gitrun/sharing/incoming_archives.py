@@ -66,7 +66,7 @@ def read_incoming(git: Git, heads: Mapping[str, str], known: Mapping[str, str], 
             if before is None or chain[0].previous != before:  # all of it was read
                 archives.append(IncomingArchive(writer, head, commits, listed))
                 continue
-            gone = {run for commit in chain for run in commit.gone} - listed.keys()
+            gone = {run_id for commit in chain for run_id in commit.gone} - listed.keys()
             archives.append(IncomingArchive(writer, head, commits | {before}, listed, before, frozenset(gone)))
     return archives
 
@@ -87,18 +87,18 @@ def receive_archive(
         return
     listed, here = read_local_state(git, heads, archive)
     deleted = tips(git, TRASH).keys() | purged_ids(git)
-    differing = {run: tip for run, tip in archive.tips.items() if here.get(run) != tip}
+    differing = {run_id: tip for run_id, tip in archive.tips.items() if here.get(run_id) != tip}
     received.same += len(archive.tips) - len(differing)
-    received.deleted += sorted(run for run in differing if run in deleted and run not in here)
-    fresh = {run: tip for run, tip in differing.items() if run in here or run not in deleted}
+    received.deleted += sorted(run_id for run_id in differing if run_id in deleted and run_id not in here)
+    fresh = {run_id: tip for run_id, tip in differing.items() if run_id in here or run_id not in deleted}
     refused: dict[str, str] = {}
     with store.runs.local_reader(git) as reader:
         inspector = sharing.validate.Inspector(git, reader)
         with store.index.garbage_collector_off():
             chains = list(sound_chains(inspector, fresh, refused))
         if refused:
-            run, reason = next(iter(refused.items()))
-            received.archives[archive.writer] = f"its run {run[:8]}: {reason}"
+            run_id, reason = next(iter(refused.items()))
+            received.archives[archive.writer] = f"its run {run_id[:8]}: {reason}"
             return
         edits = decide_archived(git, inspector, chains, here, received)
         if rules.merge:
@@ -106,11 +106,11 @@ def receive_archive(
             merged = {edit.ref for edit in merges}
             edits = [edit for edit in edits if edit.ref not in merged] + merges
     # where the archive comes from, the ref of a run may be as far as it is here
-    received.ahead[:] = [run for run in received.ahead if run not in refs]
+    received.ahead[:] = [run_id for run_id in received.ahead if run_id not in refs]
     # what the archive listed before is kept by refs, unless another archive lists it too
     moved = {edit.ref for edit in edits}
-    kept = {run: tip for run, tip in listed.items() if here.get(run) == tip and run not in archive.tips}
-    edits += [RefEdit(run_ref(run), tip, tip, "keep run") for run, tip in kept.items() if run_ref(run) not in moved]
+    kept = {run_id: tip for run_id, tip in listed.items() if here.get(run_id) == tip and run_id not in archive.tips}
+    edits += [RefEdit(run_ref(run_id), tip, tip, "keep run") for run_id, tip in kept.items() if run_ref(run_id) not in moved]
     record_arrival(git, chains, {chain.run_id for chain in chains})
     # refs first: after a kill the archive is still new, and is received again
     if stale := move_to_runs(git, edits):

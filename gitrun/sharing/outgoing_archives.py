@@ -57,7 +57,7 @@ def own_runs(git: Git, index: Index, there: Mapping[str, str]) -> OwnRuns:
         return OwnRuns({run.id: run.tip for run in made_here(index.with_attempts(trusted), trusted)})
     remote_tips = {ref.removeprefix(RUNS): tip for ref, tip in there.items() if ref.startswith(RUNS)}
     listed = archived_tips_of(git, heads, remote_tips, writer)
-    looked_at = list_refs(git, RUNS).keys() | {RUNS + run for run, tip in listed.items() if remote_tips[run] != tip}
+    looked_at = list_refs(git, RUNS).keys() | {RUNS + run_id for run_id, tip in listed.items() if remote_tips[run_id] != tip}
     names = {ref.removeprefix(RUNS) for ref in looked_at}.union(*(commit.tips for commit in new))
     others = trusted_elsewhere(git, heads, writer) if len(heads) > 1 else frozenset[str]()
     runs = made_here(index.with_attempts(names | others), TrustedIds(git))
@@ -102,7 +102,7 @@ def push_archive(git: Git, remote: str, runs: Mapping[str, str], *, progress: bo
     writer, heads = own_writers(git).get(PUBLIC, ""), archive_heads(git)
     if writer not in heads:
         return PushedArchive()
-    kept = {run for run, tip in archived_tips_of(git, heads, runs, writer).items() if runs[run] == tip}
+    kept = {run_id for run_id, tip in archived_tips_of(git, heads, runs, writer).items() if runs[run_id] == tip}
     folded = kept - refs_of_runs(git, kept).keys()
     if not is_whole and (not folded or not tips_in_archive(git, heads, writer).keys() <= runs.keys()):
         return PushedArchive()
@@ -141,7 +141,7 @@ def drop_unsent(git: Git, writer: str, heads: Mapping[str, str], there: str | No
         previous = None
         with Objects(git) as objects:
             new = read_archive(objects, head)
-    listed = frozenset(run for commit in new for run in commit.tips)
+    listed = frozenset(run_id for commit in new for run_id in commit.tips)
     dead = listed - archived_tips_of(git, heads, listed, writer).keys()
     if not dead:
         return head, listed

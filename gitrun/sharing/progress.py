@@ -37,13 +37,13 @@ class Progress:
     output: bytes
 
 
-def read_end(path: Path, attempt: str) -> Progress:
+def read_end(path: Path, attempt_id: str) -> Progress:
     """Returns a report about the output in a file. Raises OSError."""
     with path.open("rb") as output:
         size = output.seek(0, 2)
         start = max(size - LONGEST, 0)
         output.seek(start)
-        return Progress(attempt, start, output.read(LONGEST))
+        return Progress(attempt_id, start, output.read(LONGEST))
 
 
 def publish_progress(git: Git, remote: str, run_id: str, progress: Progress) -> None:
@@ -110,14 +110,14 @@ def ask_ref(git: Git, remote: str, ref: str) -> str | None:
     return next((line[0] for line in lines if line[-1] == ref and is_id(line[0])), None)
 
 
-def ask_to_stop(git: Git, remote: str, run_id: str, attempt: str) -> None:
+def ask_to_stop(git: Git, remote: str, run_id: str, attempt_id: str) -> None:
     """Asks the worker of an attempt to stop it. Raises GitFailed."""
-    push_specs(git, remote, f"+{attempt}:{STOP}{run_id}")
+    push_specs(git, remote, f"+{attempt_id}:{STOP}{run_id}")
 
 
-def is_asked_to_stop(git: Git, remote: str, run_id: str, attempt: str) -> bool:
+def is_asked_to_stop(git: Git, remote: str, run_id: str, attempt_id: str) -> bool:
     """Returns whether somebody asked to stop this attempt. Raises GitFailed."""
-    return ask_ref(git, remote, f"{STOP}{run_id}") == attempt
+    return ask_ref(git, remote, f"{STOP}{run_id}") == attempt_id
 
 
 def remove_reports(git: Git, remote: str, run_id: str) -> None:

@@ -190,21 +190,22 @@ def decide_changed(git: Git, mine: Chain, theirs: Chain, received: Received) -> 
     other rival is refused, whatever its date.
     """
     run_id = theirs.run_id
-    rivals = {attempt for attempt, result in mine.results.items() if theirs.results.get(attempt, result) != result}
+    rivals = {attempt_id for attempt_id, result in mine.results.items() if theirs.results.get(attempt_id, result) != result}
     if not rivals:
         (received.ahead if theirs.tip in mine.commits else received.diverged).append(run_id)
         return None
-    if all(is_trusted_commit(git, theirs.results[attempt]) for attempt in rivals) and not any(
-        is_trusted_commit(git, mine.results[attempt]) for attempt in rivals
+    if all(is_trusted_commit(git, theirs.results[attempt_id]) for attempt_id in rivals) and not any(
+        is_trusted_commit(git, mine.results[attempt_id]) for attempt_id in rivals
     ):
         # to the trash, which removes the ref: so the edit below expects none
         delete_runs(git, {run_id: mine.tip})
         received.fresh.append(run_id)
         return RefEdit(run_ref(run_id), theirs.tip, None, "fetch run")
-    attempt = next(attempt for attempt in mine.attempts if attempt in rivals)
+    attempt_id = next(attempt_id for attempt_id in mine.attempts if attempt_id in rivals)
     received.refused[run_id] = (
-        f"its attempt {short_id(attempt)} has another result there ({short_id(theirs.results[attempt])}) than here "
-        f"({short_id(mine.results[attempt])}). To take the other: git run rm {short_id(run_id)}, then fetch {short_id(run_id)}"
+        f"its attempt {short_id(attempt_id)} has another result there ({short_id(theirs.results[attempt_id])}) than here "
+        f"({short_id(mine.results[attempt_id])}). "
+        f"To take the other: git run rm {short_id(run_id)}, then fetch {short_id(run_id)}"
     )
     return None
 

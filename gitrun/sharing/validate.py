@@ -425,12 +425,12 @@ def results_by_attempt(commits: Mapping[str, Commit]) -> dict[str, str]:
         line = [commit.id]
         while line[-1] not in attempts and commits[line[-1]].kind != "attempt":
             line.append(commits[line[-1]].parents[0])
-        attempt = attempts.get(line[-1], line[-1])
+        attempt_id = attempts.get(line[-1], line[-1])
         # remembered for the whole path, or long chains would be walked again for each result
-        attempts.update(dict.fromkeys(line, attempt))
-        if attempt in results:
-            raise BadRun(f"attempt {attempt[:8]} has two results, {results[attempt][:8]} and {commit.id[:8]}")
-        results[attempt] = commit.id
+        attempts.update(dict.fromkeys(line, attempt_id))
+        if attempt_id in results:
+            raise BadRun(f"attempt {attempt_id[:8]} has two results, {results[attempt_id][:8]} and {commit.id[:8]}")
+        results[attempt_id] = commit.id
     return results
 
 

@@ -46,12 +46,12 @@ class AnnotationEdit:
     subject: str
 
 
-def annotate(git: Git, run: str, change: Change, subject: str) -> bool:
+def annotate(git: Git, run_id: str, change: Change, subject: str) -> bool:
     """Changes one run's annotations with `change`. Returns whether they differ afterwards.
 
     A difference is committed on the run's tip. Raises UnknownRun, StaleRun, UsageError.
     """
-    return bool(annotate_many(git, (run,), change, subject))
+    return bool(annotate_many(git, (run_id,), change, subject))
 
 
 def annotate_many(git: Git, runs: Sequence[str], change: Change, subject: str) -> list[str]:
@@ -71,11 +71,11 @@ def annotate_each(git: Git, edits: Mapping[str, AnnotationEdit]) -> list[str]:
     # all at once costs one process for each step; one by one, a busy run does not hold up the others
     for one_by_one in (False, *([True] * TRIES)):
         remaining: list[str] = []
-        for some in [[run] for run in rest] if one_by_one else [rest]:
+        for some in [[run_id] for run_id in rest] if one_by_one else [rest]:
             try:
                 # a gc that prunes at once may have caused the failure
                 with hold_off_gc(git) if one_by_one else nullcontext():
-                    changed += try_to_annotate(git, {run: edits[run] for run in some})
+                    changed += try_to_annotate(git, {run_id: edits[run_id] for run_id in some})
             except (StaleRun, ObjectsGone) as error:
                 remaining, problem = [*remaining, *some], error
         if not remaining:
@@ -90,31 +90,35 @@ def try_to_annotate(git: Git, edits: Mapping[str, AnnotationEdit]) -> list[str]:
     Raises StaleRun, ObjectsGone, UnknownRun, UsageError.
     """
     # one process for all refs instead of one for each run
-    tips_now = tips(git) if len(edits) > 1 else {run: tip_of(git, run) or "" for run in edits}
-    for run in edits:
-        if not tips_now.get(run):
-            raise UnknownRun(f"run {short_id(run)} no longer exists")
+    tips_now = tips(git) if len(edits) > 1 else {run_id: tip_of(git, run_id) or "" for run_id in edits}
+    for run_id in edits:
+        if not tips_now.get(run_id):
+            raise UnknownRun(f"run {short_id(run_id)} no longer exists")
     with Objects(git) as objects:
-        names = [f"{tips_now[run]}:{record_files.NOTES}" for run in edits]
+        names = [f"{tips_now[run_id]}:{record_files.NOTES}" for run_id in edits]
         before = [parse_notes(content) for content in objects.read_many(names)]
-        after = {run: notes for run, old in zip(edits, before, strict=True) if (notes := edits[run].change(old)) != old}
+        after = {
+            run_id: notes for run_id, old in zip(edits, before, strict=True) if (notes := edits[run_id].change(old)) != old
+        }
         if after:
             heads = commit_annotations(
-                git, [(tips_now[run], encode_notes(run, notes), edits[run].subject) for run, notes in after.items()]
+                git, [(tips_now[run_id], encode_notes(run_id, notes), edits[run_id].subject) for run_id, notes in after.items()]
             )
-            moves = [RefEdit(run_ref(run), head, tips_now[run], "annotate") for run, head in zip(after, heads, strict=True)]
+            moves = [
+                RefEdit(run_ref(run_id), head, tips_now[run_id], "annotate") for run_id, head in zip(after, heads, strict=True)
+            ]
             publish_many(git, objects, moves, added_objects(objects, heads))
     return list(after)
 
 
-def encode_notes(run: str, notes: Notes) -> bytes:
+def encode_notes(run_id: str, notes: Notes) -> bytes:
     """Encodes annotations as notes.toml. Raises UsageError if they are not UTF-8, or too large to be read back."""
     texts = (text for comment in notes.comments for text in (comment.text, comment.author))
     for text in (notes.label or "", *notes.tags, *texts):
         require_utf8(text)
     data = encode.encode_notes(notes)
     if len(data) > decode.MAX_TOML:
-        raise BadValue(f"annotations of run {short_id(run)} cannot be larger than 1 MiB", "Use fewer words")
+        raise BadValue(f"annotations of run {short_id(run_id)} cannot be larger than 1 MiB", "Use fewer words")
     return data
 
 
@@ -171,7 +175,7 @@ def mark_runs(git: Git, index: Index, runs: Sequence[Run]) -> tuple[list[str], l
     earlier = [other for run in runs for other in index.marked(run.operation) if other.id not in run_ids]
     edits = {**dict.fromkeys(run_ids, SET), **{run.id: CLEAR for run in earlier}}
     changed = annotate_each(git, edits)
-    return [run for run in changed if run in run_ids], [run for run in earlier if run.id in changed]
+    return [run_id for run_id in changed if run_id in run_ids], [run for run in earlier if run.id in changed]
 
 
 def unmark_runs(git: Git, runs: Sequence[Run]) -> list[str]:

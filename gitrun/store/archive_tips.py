@@ -176,8 +176,8 @@ def read_changes(objects: Objects, base: sqlite3.Connection, writer: str, heads:
     if fault or not chain or chain[0].previous is None:
         base.execute("DELETE FROM tips WHERE writer = ?", (writer,))
     for commit in chain:
-        base.executemany("DELETE FROM tips WHERE writer = ? AND id = ?", [(writer, run) for run in commit.gone])
-        rows = [(writer, run, tip) for run, tip in commit.tips.items()]
+        base.executemany("DELETE FROM tips WHERE writer = ? AND id = ?", [(writer, run_id) for run_id in commit.gone])
+        rows = [(writer, run_id, tip) for run_id, tip in commit.tips.items()]
         base.executemany("INSERT OR REPLACE INTO tips VALUES (?, ?, ?)", rows)
     base.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", (writer, head, fault))
 

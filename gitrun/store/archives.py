@@ -90,7 +90,7 @@ def read_archive_commit(objects: ObjectReader, name: str) -> ArchiveCommit:
     pairs = [line.split(" ") for line in tips]
     if any(len(pair) != 2 or not all(map(is_id, pair)) for pair in pairs) or not all(map(is_id, gone)):
         raise BadRun(f"commit {name[:8]} of the archive has a line without ids")
-    ids, by_id = [run for run, _ in pairs], {pair[0]: pair[1] for pair in pairs}
+    ids, by_id = [run_id for run_id, _ in pairs], {pair[0]: pair[1] for pair in pairs}
     if not is_sorted(ids) or not is_sorted(gone):
         raise BadRun(f"commit {name[:8]} of the archive lists a run twice, or not in order")
     expected = list(by_id.values())
@@ -119,8 +119,8 @@ def tips_of(chain: Iterable[ArchiveCommit], before: Mapping[str, str] | None = N
     """Returns the tips of all runs in the commits of an archive, oldest first, that are not gone: id -> tip."""
     tips = dict(before or {})
     for commit in chain:
-        for run in commit.gone:
-            tips.pop(run, None)
+        for run_id in commit.gone:
+            tips.pop(run_id, None)
         tips |= commit.tips
     return tips
 
@@ -131,8 +131,8 @@ def write_archive_commit(
     """Writes one commit of an archive; `tips` exist. Raises OSError."""
     ordered, dead = dict(sorted(tips.items())), tuple(sorted(gone))
     blobs = {
-        TIPS: writer.write("blob", "".join(f"{run} {tip}\n" for run, tip in ordered.items()).encode()),
-        GONE: writer.write("blob", "".join(f"{run}\n" for run in dead).encode()),
+        TIPS: writer.write("blob", "".join(f"{run_id} {tip}\n" for run_id, tip in ordered.items()).encode()),
+        GONE: writer.write("blob", "".join(f"{run_id}\n" for run_id in dead).encode()),
     }
     tree = writer.make({name: Entry(FILE, blob) for name, blob in blobs.items()})
     parents = [*([previous] if previous else []), *ordered.values()]

@@ -91,17 +91,17 @@ class Work:
     source: Mapping[str, object]
 
 
-def read_program(objects: Objects, attempt: str) -> object:
+def read_program(objects: Objects, attempt_id: str) -> object:
     """Returns all that decides what an attempt executes; None if that cannot be read."""
-    tree, work = objects.read(f"{attempt}^{{tree}}"), read_work(objects, attempt)
+    tree, work = objects.read(f"{attempt_id}^{{tree}}"), read_work(objects, attempt_id)
     if tree is None or work is None:
         return None
     return work, {name: entry for name, entry in objects.tree(tree.id).items() if name != b".gitrun"}
 
 
-def read_work(objects: Objects, attempt: str) -> Work | None:
+def read_work(objects: Objects, attempt_id: str) -> Work | None:
     """Returns what an attempt is to do; None if that cannot be read."""
-    flags, record = objects.read(f"{attempt}:{record_files.FLAGS}"), objects.read(f"{attempt}:{record_files.RUN}")
+    flags, record = objects.read(f"{attempt_id}:{record_files.FLAGS}"), objects.read(f"{attempt_id}:{record_files.RUN}")
     if flags is None or record is None or record.data is None:
         return None
     values = model.decode.parse_toml(record.data, record_files.RUN)

@@ -42,7 +42,7 @@ def fold_runs(repository: Git, runs: Mapping[str, str], content: str = PUBLIC) -
     names = list(runs)
     folded: list[str] = []
     for start in range(0, len(names), SIZE):
-        folded += fold_round(repository, writer, {run: runs[run] for run in names[start : start + SIZE]})
+        folded += fold_round(repository, writer, {run_id: runs[run_id] for run_id in names[start : start + SIZE]})
     seal(repository, writer)
     return folded
 
@@ -74,8 +74,8 @@ def fold_round(repository: Git, writer: str, runs: Mapping[str, str]) -> list[st
             return []
         listed = archived_tips_of(repository, heads, some, writer) if writer in heads else {}
         # a fold that was killed has listed some of them
-        fresh = {run: tip for run, tip in some.items() if listed.get(run) != tip}
-        edits = [RefEdit(RUNS + run, None, tip, "archive run") for run, tip in some.items()]
+        fresh = {run_id: tip for run_id, tip in some.items() if listed.get(run_id) != tip}
+        edits = [RefEdit(RUNS + run_id, None, tip, "archive run") for run_id, tip in some.items()]
         if fresh:
             protect_moved(repository, some.values())
             edits.insert(0, append_commit(repository, writer, heads.get(writer), fresh))
@@ -89,12 +89,12 @@ def foldable(repository: Git, runs: Mapping[str, str]) -> dict[str, str]:
     """Returns those of the runs (id -> tip) that can be folded: at rest, with a ref there, and nowhere deleted."""
     here, hidden = refs_of_runs(repository, runs), tips(repository, TRASH).keys() | purged_ids(repository)
     some = {
-        run: tip
-        for run, tip in runs.items()
-        if here.get(run) == tip and is_id(run) and run not in hidden and not is_live(repository.state, run)
+        run_id: tip
+        for run_id, tip in runs.items()
+        if here.get(run_id) == tip and is_id(run_id) and run_id not in hidden and not is_live(repository.state, run_id)
     }
     missing = frozenset(missing_objects(repository, some.values()))
-    return {run: tip for run, tip in some.items() if tip not in missing}
+    return {run_id: tip for run_id, tip in some.items() if tip not in missing}
 
 
 def append_commit(repository: Git, writer: str, head: str | None, tips: Mapping[str, str], gone: Iterable[str] = ()) -> RefEdit:
@@ -143,7 +143,7 @@ def remove_from(repository: Git, writer: str, runs: Collection[str]) -> None:
             return
         with Objects(repository) as objects:
             chain = read_archive(objects, head)
-        dead = frozenset(runs) & {run for commit in chain for run in (*commit.tips, *commit.gone)}
+        dead = frozenset(runs) & {run_id for commit in chain for run_id in (*commit.tips, *commit.gone)}
         if not dead:
             return
         loose = Loose(repository)
@@ -165,8 +165,8 @@ def rewrite(loose: Loose, chain: Iterable[ArchiveCommit], dead: Collection[str],
     """
     head = previous
     for commit in chain:
-        tips = {run: tip for run, tip in commit.tips.items() if run not in dead}
-        gone = [run for run in commit.gone if run not in dead]
+        tips = {run_id: tip for run_id, tip in commit.tips.items() if run_id not in dead}
+        gone = [run_id for run_id in commit.gone if run_id not in dead]
         if commit.previous == head and len(tips) == len(commit.tips) and len(gone) == len(commit.gone):
             head = commit.id
         elif tips or gone or (head != previous and not commit.tips and not commit.gone):

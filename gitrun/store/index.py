@@ -120,9 +120,9 @@ class Index:
         known = [run for run in map(self.get, self._live) if isinstance(run, Run)]
         return sorted(known, key=lambda run: (run.attempt.created, run.id), reverse=True)
 
-    def trials_of(self, batch: str) -> list[Run]:
+    def trials_of(self, batch_id: str) -> list[Run]:
         """Returns the trials of the batch that are here, by number."""
-        rows = self._sound("WHERE batch = ? AND broken IS NULL", (batch,))
+        rows = self._sound("WHERE batch = ? AND broken IS NULL", (batch_id,))
         return sorted(rows, key=lambda run: (run.attempt.trial or 0, run.attempt.created, run.id))
 
     def readable_runs(self, limit: int = -1, start: int = 0) -> list[Run]:
@@ -148,7 +148,7 @@ class Index:
         for start in range(0, len(runs), ROUND):
             asked = json.dumps(list(runs[start : start + ROUND]))
             runs_by_id |= {run.id: run for run in self._sound(where, (asked,))}
-        return [runs_by_id[run] for run in runs if run in runs_by_id]
+        return [runs_by_id[run_id] for run_id in runs if run_id in runs_by_id]
 
     def with_attempts(self, names: Iterable[str]) -> list[Run]:
         """Returns the readable runs whose first or last attempt is one of these, newest first."""
@@ -282,9 +282,9 @@ class Index:
         of_commits = f"base IN {these.format('?1')} AND source NOT IN {these.format('?2')}"
         return self._number(f"SELECT count(*) + ({of_trees}) FROM runs WHERE {of_commits}", tuple(names))  # noqa: S608 - ours
 
-    def get(self, run: str) -> Run | BrokenRun | None:
+    def get(self, run_id: str) -> Run | BrokenRun | None:
         """Returns the run with this full id; None if there is none."""
-        return next(iter(self._runs("WHERE id = ?", (run,))), None)
+        return next(iter(self._runs("WHERE id = ?", (run_id,))), None)
 
     def tips(self) -> list[tuple[str, str, str | None]]:
         """Returns id, tip, and the reason of an unreadable run, of all runs in the order of `newest`."""
@@ -301,7 +301,8 @@ class Index:
         for batch, *counts in self._ask(asked):
             tips_by_id[batch] = f"{tips_by_id.get(batch, '')} {counts}"
         return tips_by_id | {
-            run: f"{tips_by_id.get(run, '')} {RUNNING} {shown_metrics_token(self._git.state, run)}" for run in self._live
+            run_id: f"{tips_by_id.get(run_id, '')} {RUNNING} {shown_metrics_token(self._git.state, run_id)}"
+            for run_id in self._live
         }
 
     def fields(self, runs: list[str], names: tuple[str, ...] = LISTED) -> tuple[list[str], list[Sequence[Any]]]:
@@ -314,16 +315,16 @@ class Index:
         rows = self._listed_between(runs[0], runs[-1]) if len(runs) > FEW and names == LISTED else []
         if [row[0] for row in rows] != runs:
             rows_by_id = {row[0]: row for row in rows}
-            absent = json.dumps([run for run in runs if run not in rows_by_id])
+            absent = json.dumps([run_id for run_id in runs if run_id not in rows_by_id])
             where = "WHERE id IN (SELECT value FROM json_each(?)) AND broken IS NULL"
             rows = self._ask(f"SELECT id, is_batch, {column} FROM runs {where}", (absent,))  # noqa: S608 - ours
             rows_by_id |= {row[0]: row for row in rows}
-            rows = [rows_by_id[run] for run in runs if run in rows_by_id]
+            rows = [rows_by_id[run_id] for run_id in runs if run_id in rows_by_id]
         # one text for all takes half the time of a text for each
         values = json.loads(f"[{','.join([row[2] for row in rows])}]")
-        for at, (run, is_batch, _) in enumerate(rows):
-            if is_batch or run in self._live:
-                now = self.get(run)
+        for at, (run_id, is_batch, _) in enumerate(rows):
+            if is_batch or run_id in self._live:
+                now = self.get(run_id)
                 values[at] = stored_fields(now, names) if isinstance(now, Run) else values[at]
         return [row[0] for row in rows], values
 
@@ -352,15 +353,15 @@ class Index:
         return self._ask(f"SELECT {ROW} FROM runs {where}", values, self._read)  # noqa: S608 - ours
 
     def _read(self, record: tuple[str, str, str | None, str]) -> Run | BrokenRun:
-        run, tip, broken, packed = record
+        run_id, tip, broken, packed = record
         if broken is not None:
-            return BrokenRun(run, tip, broken)
-        run_read = decode_row(self._git, run, tip, packed)
-        if run_read.attempt.kind == BATCH and run_read.attempt.counts is None:
-            run_read = replace(run_read, attempt=replace(run_read.attempt, counts=self._count_trials(run_read)))
-        if run not in self._live:
-            return run_read
-        return replace(run_read, attempt=as_running(run_read.attempt, shown_metrics(self._git.state, run)))
+            return BrokenRun(run_id, tip, broken)
+        run = decode_row(self._git, run_id, tip, packed)
+        if run.attempt.kind == BATCH and run.attempt.counts is None:
+            run = replace(run, attempt=replace(run.attempt, counts=self._count_trials(run)))
+        if run_id not in self._live:
+            return run
+        return replace(run, attempt=as_running(run.attempt, shown_metrics(self._git.state, run_id)))
 
     def _count_trials(self, run: Run) -> TrialCounts | None:
         """Counts the trials of a batch that has not recorded its end. The total is that of the trials known so far.
@@ -471,12 +472,12 @@ class Index:
         if token and recorded.get("stamp") == token and (not lost or (lost > FEW and not self._one_is_back())):
             return True
         before, places, now = self._compared(recorded.get("archives", ""))
-        changed = {run: tip for run, tip in now.items() if before.get(run) != (tip, None)}
-        deleted = [(run, tip) for run, (tip, _) in before.items() if run not in now]
+        changed = {run_id: tip for run_id, tip in now.items() if before.get(run_id) != (tip, None)}
+        deleted = [(run_id, tip) for run_id, (tip, _) in before.items() if run_id not in now]
         if deleted:  # of a ref that a power cut has emptied, only this row knows the tip
             damaged = damaged_refs(self._git)
             deleted = [pair for pair in deleted if pair[0] not in damaged]
-        count = self._store(changed, {run: tip for run, (tip, _) in before.items()})
+        count = self._store(changed, {run_id: tip for run_id, (tip, _) in before.items()})
         with self._base:
             self._base.execute("BEGIN")
             # only rows as we saw them: another process may have stored a newer one
@@ -489,7 +490,7 @@ class Index:
                 self._base.execute(
                     "DELETE FROM refs WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(kept)),)
                 )
-                self._base.executemany("INSERT OR IGNORE INTO refs VALUES (?)", [(run,) for run in places.refs])
+                self._base.executemany("INSERT OR IGNORE INTO refs VALUES (?)", [(run_id,) for run_id in places.refs])
         return count == len(changed)
 
     def _compared(self, archives: str) -> tuple[Mapping[str, tuple[str, str | None]], RunPlaces, Mapping[str, str]]:
@@ -512,7 +513,7 @@ class Index:
                 listed = places.archived_tips_of([*new, *before, *moved])
                 rows = self._rows(THESE, new)
                 # a row that is not as the archive has it is another process's
-                if all((listed.get(run), None) == row for run, row in rows.items()):
+                if all((listed.get(run_id), None) == row for run_id, row in rows.items()):
                     return before | rows, places, listed | dict(places.refs)
         before = self._rows("SELECT id, tip, broken FROM runs")
         places = list_places(self._git)
@@ -564,7 +565,7 @@ def list_places(git: Git) -> RunPlaces:
     places = run_places(git)
     if all(map(str.isascii, places.refs)):
         return places
-    return replace(places, refs={run: tip for run, tip in places.refs.items() if is_text(run)})
+    return replace(places, refs={run_id: tip for run_id, tip in places.refs.items() if is_text(run_id)})
 
 
 def boot_id() -> str:

@@ -164,8 +164,8 @@ def row_values(run: Run) -> list[object]:
     ]  # fmt: skip
 
 
-def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
-    """Decodes a run that `encode_row` encoded. `run` is its id."""
+def decode_row(git: Git, run_id: str, tip: str, record: str) -> Run:
+    """Decodes a run that `encode_row` encoded. `run_id` is its id."""
     (
         head, operation, kind, command, cwd, flags, params, status, created, source, started, stopped, duration, exit_status,
         metrics, base, branch, dirty, batch, trial, pruned, counts, carried, skipped, files, ended, result, author,
@@ -187,7 +187,7 @@ def decode_row(git: Git, run: str, tip: str, record: str) -> Run:
         worker=worker, reason=reason,
     )  # fmt: skip
     spoken = tuple(Comment(text, author, from_microseconds(time)) for text, author, time in comments)
-    return Run(run, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))
+    return Run(run_id, tip, attempt, Notes(label, tuple(tags), spoken, marked, unreadable))
 
 
 def decode_counts(table: dict[str, Any]) -> TrialCounts:

@@ -31,13 +31,13 @@ def kept_entry(objects: Objects, attempt: Attempt, file: File) -> Entry | None:
     return entry if entry and entry.mode in {FILE, EXECUTABLE} else None
 
 
-def restore_kept(git: Git, run: str, attempt: Attempt, paths: Iterable[str] | None = None) -> None:
+def restore_kept(git: Git, run_id: str, attempt: Attempt, paths: Iterable[str] | None = None) -> None:
     """Restores the attempt's small local files to the place of local files, where they are missing.
 
     A file whose content differs from its sha256 in result.toml is left out. `paths` restricts the files.
     """
     paths_chosen = None if paths is None else set(paths)
-    directory = kept_directory(git, run, attempt.id)
+    directory = kept_directory(git, run_id, attempt.id)
     # lexists: a link that leads nowhere is there, and is not to be replaced
     missing = [
         file
@@ -82,6 +82,6 @@ def unsent_files(git: Git, runs: Iterable[Run]) -> list[tuple[str, File]]:
     return unsent
 
 
-def kept_directory(git: Git, run: str, attempt: str) -> Path:
+def kept_directory(git: Git, run_id: str, attempt_id: str) -> Path:
     """Returns the directory for an attempt's files that are not in git."""
-    return git.state / f"files/{run}/{attempt}"
+    return git.state / f"files/{run_id}/{attempt_id}"

@@ -67,8 +67,8 @@ class Note:
     `source` is the tree of its source.
     """
 
-    run: str
-    attempt: str
+    run_id: str
+    attempt_id: str
     text: str
     line: str
     base: str | None
@@ -166,7 +166,7 @@ def texts_with_notes(writing: NotesWriting, notes: Iterable[Note]) -> dict[str, 
     """Returns the notes that ended runs change: those of their attempts, and those of the commits they were made from."""
     objects, texts = writing.objects, dict[str, str]()
     for note in notes:
-        texts[note.attempt] = note.text
+        texts[note.attempt_id] = note.text
         base = objects.read(note.base) if note.base else None
         if note.base and base and base.data and base.kind == "commit":
             is_exact = note.source == tree_of_commit(base.data)
@@ -183,7 +183,7 @@ def read_note(objects: Objects, before: str | None, commit: str) -> bytes:
     return next((one.data for one in contents if one and one.data), b"")
 
 
-def add_note_of_run(git: Git, run: str) -> bool:
+def add_note_of_run(git: Git, run_id: str) -> bool:
     """Adds the note of an ended run from its recorded result, for callers that did not see it end.
 
     For a batch, also adds those of its trials that have none. Ignores errors, as `add_note` does.
@@ -195,13 +195,13 @@ def add_note_of_run(git: Git, run: str) -> bool:
 
         with suppress(Error):
             with store.index.Index(git) as index, Objects(git) as objects:
-                run_found = index.get(run)
-                if not isinstance(run_found, model.run.Run):
+                run = index.get(run_id)
+                if not isinstance(run, model.run.Run):
                     return False
-                trials = index.trials_of(run) if run_found.attempt.kind == model.run.BATCH else []
+                trials = index.trials_of(run_id) if run.attempt.kind == model.run.BATCH else []
                 before = read_ref(git, NOTES)
                 runs = [one for one in trials if one.attempt.result and not read_note(objects, before, one.attempt.id)]
-                notes = [read_ended(objects, one) for one in (*runs, run_found)]
+                notes = [read_ended(objects, one) for one in (*runs, run)]
             return add_notes(git, notes)
     return False
 
@@ -219,7 +219,7 @@ def replace_line(old: bytes, note: Note, *, is_exact: bool) -> str:
     lines = [safe_text(line) for line in old.decode(errors="replace").splitlines()]
     groups = {}
     for head, more in (EXACT, CHANGED):
-        own = [line for line in lines if line.startswith(head) and not line.startswith(f"{head}{short_id(note.run)} ")]
+        own = [line for line in lines if line.startswith(head) and not line.startswith(f"{head}{short_id(note.run_id)} ")]
         if (head == EXACT[0]) == is_exact:
             own.insert(0, head + note.line)
         groups[head] = [*own[:MOST], *([more] if more in lines or len(own) > MOST else [])]
@@ -396,9 +396,9 @@ def ending_of_attempt(attempt: Attempt) -> Ending:
     return Ending(attempt.status, attempt.exit_status, attempt.duration, attempt.metrics)
 
 
-def format_attempt_note(run: str, attempt: str, how: Ending, output: bytes) -> str:
+def format_attempt_note(run_id: str, attempt_id: str, how: Ending, output: bytes) -> str:
     """Formats an attempt's note: outcome, metrics, and the last TAIL lines of output, safe for terminals."""
-    again = f" (a restart of {short_id(run)})" if attempt != run else ""
+    again = f" (a restart of {short_id(run_id)})" if attempt_id != run_id else ""
     lines = safe_lines(output[-(TAIL * 4 * WIDEST) :].decode(errors="replace"))
     return "".join(f"{line}\n" for line in (f"{how}{again}", *(f"  | {line[:WIDEST]}".rstrip() for line in lines[-TAIL:])))
 
@@ -420,7 +420,7 @@ def format_run(run: Run) -> str:
     return format_line(run.id, run.operation, run.attempt.flags_text, ending_of_attempt(run.attempt))
 
 
-def format_line(run: str, operation: str, flags: str, how: Ending) -> str:
+def format_line(run_id: str, operation: str, flags: str, how: Ending) -> str:
     """Formats the line of a run in a commit's note."""
-    text = f"{short_id(run)} {safe_text(operation)} {safe_text(flags)}".rstrip()
+    text = f"{short_id(run_id)} {safe_text(operation)} {safe_text(flags)}".rstrip()
     return f"{text[:WIDEST]}: {how}"

@@ -30,9 +30,9 @@ class Output:
         return record.data or b"" if record else b""
 
 
-def lent_record(objects: ObjectReader, attempt: str) -> tuple[Lent, ...] | None:
+def lent_record(objects: ObjectReader, attempt_id: str) -> tuple[Lent, ...] | None:
     """Returns the record of what the attempt was lent. None if it has none, as attempts of earlier versions."""
-    record = objects.read(f"{attempt}:{model.record_files.LENT}", limit=1 << 20)
+    record = objects.read(f"{attempt_id}:{model.record_files.LENT}", limit=1 << 20)
     if record is None or record.data is None:
         return None
     try:

@@ -38,9 +38,9 @@ def create_refs(git: Git, edits: Sequence[RefEdit]) -> list[RefEdit]:
     These are all, if another process is at work on the refs, or git would do more than write them.
     """
     fresh = {
-        run: edit.new
+        run_id: edit.new
         for edit in edits
-        if edit.new and edit.expected is None and edit.ref.startswith(RUNS) and is_id(run := edit.ref.removeprefix(RUNS))
+        if edit.new and edit.expected is None and edit.ref.startswith(RUNS) and is_id(run_id := edit.ref.removeprefix(RUNS))
     }
     if not fresh or not is_plain(git) or has_hook(git) or not are_commits(git, fresh.values()):
         return list(edits)
@@ -92,7 +92,7 @@ def replace_file(git: Git, fresh: Mapping[str, str], draft: Path) -> Collection[
     is_known = content.startswith(HEADER) and sum(map(len, records.values())) == len(content) - len(HEADER)
     if not is_known or path.is_symlink() or known[:-1] in records or len(content) > MOST * len(fresh) or held & fresh.keys():
         return fresh
-    records |= {known + run.encode(): f"{tip} {RUNS}{run}\n".encode() for run, tip in fresh.items()}
+    records |= {known + run_id.encode(): f"{tip} {RUNS}{run_id}\n".encode() for run_id, tip in fresh.items()}
     with draft.open("wb") as file:
         file.write(HEADER + b"".join(records[name] for name in sorted(records)))
         if git.durable:

@@ -23,4 +23,4 @@ def purged_ids(git: Git) -> frozenset[str]:
 def record_purged(git: Git, runs: Iterable[str]) -> None:
     """Records these runs as purged. Appends them in one write."""
     with suppress(OSError), (git.state / "purged").open("a") as file:
-        file.write("".join(f"{run}\n" for run in runs))
+        file.write("".join(f"{run_id}\n" for run_id in runs))

@@ -89,9 +89,9 @@ def tips(git: Git, under: str = RUNS) -> dict[str, str]:
 def tips_of(git: Git, runs: Collection[str]) -> dict[str, str]:
     """Returns the tips of those of these runs that are here, archived ones too: id -> tip."""
     if len(runs) <= FEW:
-        return {run: tip for run in runs if (tip := tip_of(git, run))}
+        return {run_id: tip for run_id in runs if (tip := tip_of(git, run_id))}
     places = run_places(git)
-    return places.archived_tips_of(runs) | {run: places.refs[run] for run in runs if run in places.refs}
+    return places.archived_tips_of(runs) | {run_id: places.refs[run_id] for run_id in runs if run_id in places.refs}
 
 
 def tip_of(git: Git, run_id: str) -> str | None:
@@ -124,9 +124,9 @@ def list_refs(git: Git, *names: str) -> dict[str, str]:
 
 def refs_of_runs(git: Git, runs: Collection[str]) -> dict[str, str]:
     """Returns those of the runs that have a ref of their own, with its tip: id -> tip."""
-    names = [RUNS] if len(runs) > FEW else [run_ref(run) for run in runs]
+    names = [RUNS] if len(runs) > FEW else [run_ref(run_id) for run_id in runs]
     refs = list_refs(git, *names) if names else {}
-    return {run: tip for ref, tip in refs.items() if (run := ref.removeprefix(RUNS)) in runs}
+    return {run_id: tip for ref, tip in refs.items() if (run_id := ref.removeprefix(RUNS)) in runs}
 
 
 def read_ref(git: Git, ref: str) -> str | None:
@@ -179,8 +179,8 @@ class RunPlaces:
     def tips(self) -> dict[str, str]:
         """Returns the tips of all runs by id."""
         archived = store.archive_tips.archived_tips(self.git, self.heads) if self.heads else {}
-        for run in self.deleted:
-            archived.pop(run, None)
+        for run_id in self.deleted:
+            archived.pop(run_id, None)
         # the ref of a run wins: it may have new attempts since it was archived
         return archived | dict(self.refs)
 
@@ -197,7 +197,7 @@ class RunPlaces:
     def archived_tips_of(self, runs: Collection[str]) -> dict[str, str]:
         """Returns the tips that archives list for these runs, whether they have refs or not: id -> tip."""
         listed = store.archive_tips.archived_tips_of(self.git, self.heads, runs) if self.heads and runs else {}
-        return {run: tip for run, tip in listed.items() if run not in self.deleted}
+        return {run_id: tip for run_id, tip in listed.items() if run_id not in self.deleted}
 
 
 def run_places(git: Git) -> RunPlaces:

@@ -22,13 +22,13 @@ def find_run(index: Index, name: str, prefix: str = "") -> Run:
     if name == LATEST:
         return require_latest(index.latest_trusted(), index.readable(), is_bare=index.is_bare)
     digits = parse_id_prefix(name)
-    run = find_id(name, index.ids(digits)) if digits else None
-    if run:
-        run_found = index.get(run)
-        if isinstance(run_found, BrokenRun):
-            raise BadRun(f"run {short_id(run)} cannot be read: {run_found.reason}", "To check the repository: git fsck")
-        if run_found:
-            return run_found
+    run_id = find_id(name, index.ids(digits)) if digits else None
+    if run_id:
+        run = index.get(run_id)
+        if isinstance(run, BrokenRun):
+            raise BadRun(f"run {short_id(run_id)} cannot be read: {run.reason}", "To check the repository: git fsck")
+        if run:
+            return run
     if INDEX.fullmatch(name):
         # a longer number is no position in a list, and could overflow sqlite's integers
         there = index.place(int(name)) if len(name) < 10 else None
@@ -45,10 +45,10 @@ def meaning_before_label(index: Index, label: str) -> str:
     Returns an empty text if there is none. The order is that of `find_run`.
     """
     digits = parse_id_prefix(label)
-    run = next(iter(index.ids(digits)), "") if digits else ""
+    run_id = next(iter(index.ids(digits)), "") if digits else ""
     # runs/<digits> always means an id, also of a run that is not here
-    if run or (digits and "/" in label):
-        return f"run {short_id(run)}" if run else "an id"
+    if run_id or (digits and "/" in label):
+        return f"run {short_id(run_id)}" if run_id else "an id"
     if INDEX.fullmatch(label):
         return "a number of the list"
     return "an operation" if any(run.operation == label for run in index.named(label)) else ""

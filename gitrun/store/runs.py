@@ -67,21 +67,21 @@ def read_runs(
 
     `live` has the ids of running runs. Who reads very many runs in rounds gives the same `customs` each time.
     """
-    wrong = {run: why for run, tip in names.items() if (why := reason_not_a_run(run, tip))}
-    sound = {run: tip for run, tip in names.items() if run not in wrong}
+    wrong = {run_id: why for run_id, tip in names.items() if (why := reason_not_a_run(run_id, tip))}
+    sound = {run_id: tip for run_id, tip in names.items() if run_id not in wrong}
     lasts = {tip: choose_result(git, objects, last, tip) for tip, last in last_attempts(objects, sound).items()}
     # one question for the files of all runs
     parts = objects.read_many([name for tip in sound.values() for name in object_names(lasts.get(tip), tip)])
     runs: list[Run] = []
     customs = customs or store.foreign.ForeignRuns(git, objects)
-    broken = [BrokenRun(run, names[run], why) for run, why in wrong.items()]
-    for position, (run, tip) in enumerate(sound.items()):
+    broken = [BrokenRun(run_id, names[run_id], why) for run_id, why in wrong.items()]
+    for position, (run_id, tip) in enumerate(sound.items()):
         contents = dict(zip(PARTS, parts[position * len(PARTS) : (position + 1) * len(PARTS)], strict=True))
         try:
-            one = build_run(git, objects, TipFiles(run, tip, contents), lasts.get(tip), is_live=run in live)
+            one = build_run(git, objects, TipFiles(run_id, tip, contents), lasts.get(tip), is_live=run_id in live)
             runs.append(customs.admit(one, lasts[tip].attempt))
         except BadRun as error:
-            broken.append(BrokenRun(run, tip, error.message))
+            broken.append(BrokenRun(run_id, tip, error.message))
     runs = customs.date(runs)
     runs.sort(key=store.foreign.list_order, reverse=True)
     return [*runs, *broken]
@@ -97,10 +97,10 @@ def read_run(git: Git, run_id: str) -> Run | BrokenRun | None:
         return next(iter(read_runs(git, objects, {run_id: tip}, live)))
 
 
-def reason_not_a_run(run: str, tip: str) -> str:
+def reason_not_a_run(run_id: str, tip: str) -> str:
     """Returns the reason why a ref cannot be a run by its name or target; empty if it may be one."""
     # git would take an id of the other object format for an abbreviation
-    if not is_id(run) or (is_id(tip) and len(tip) != len(run)):
+    if not is_id(run_id) or (is_id(tip) and len(tip) != len(run_id)):
         return "its name is not an object id"
     return f"it is a symbolic ref to {tip.removeprefix('ref: ')}" if tip.startswith("ref: ") else ""
 
@@ -233,7 +233,7 @@ def own_result(git: Git, results: Sequence[Commit]) -> Commit | None:
     return next((commit for commit in results if commit.id in trusted), None)
 
 
-def results_beside(objects: ObjectReader, tip: str, attempt: str, trusted: AbstractSet[str]) -> list[Commit]:
+def results_beside(objects: ObjectReader, tip: str, attempt_id: str, trusted: AbstractSet[str]) -> list[Commit]:
     """Returns further results of the attempt on all sides of merges behind the tip. `trusted` ids are left out."""
     commits: dict[str, Commit] = {}
     front = [tip]
@@ -246,7 +246,7 @@ def results_beside(objects: ObjectReader, tip: str, attempt: str, trusted: Abstr
     return [
         one
         for one in commits.values()
-        if one.kind == "result" and one.id not in trusted and attempt_below(one, commits) == attempt
+        if one.kind == "result" and one.id not in trusted and attempt_below(one, commits) == attempt_id
     ]
 
 
@@ -271,7 +271,7 @@ def read_states(git: Git, objects: Objects, run: Run) -> tuple[Run, ...]:
     for commit in commits.values():
         if commit.kind == "result":
             ends.setdefault(attempt_below(commit, commits), []).append(commit)
-    own = {attempt: own_result(git, results) or results[0] for attempt, results in ends.items()}
+    own = {attempt_id: own_result(git, results) or results[0] for attempt_id, results in ends.items()}
     begun = [commit for commit in reversed(commits.values()) if commit.kind == "attempt"]
     states = [state_after(git, objects, commit, own.get(commit.id), run) for commit in begun]
     if any(commit.kind == "merge" for commit in commits.values()):
@@ -308,10 +308,10 @@ def state_after(git: Git, objects: Objects, commit: Commit, result: Commit | Non
     return replace(run, tip=at.id, attempt=attempt)
 
 
-def attempt_origin(last: LastAttempt, run: str) -> decode.Origin:
+def attempt_origin(last: LastAttempt, run_id: str) -> decode.Origin:
     """Returns id, author, time, base and result of an attempt, from its commits."""
     commit = last.attempt
-    before = model.validation_rules.own_parents(commit.id, commit.kind, commit.parents, run)
+    before = model.validation_rules.own_parents(commit.id, commit.kind, commit.parents, run_id)
     # the parent that is no commit of the run is the user's
     base = next((parent for parent in commit.parents if parent not in before), None)
     return decode.Origin(commit.id, commit.author, commit.time, base, last.result.id if last.result else "")

@@ -46,7 +46,11 @@ def deleted_tips(git: Git) -> dict[str, str]:
     there = tips(git, TRASH)
     # an archived run that is in the trash is deleted, so only refs count
     now = refs_of_runs(git, there)
-    return {run: tip for run, tip in there.items() if is_id(run) and is_id(tip) and not has_ancestor(git, now.get(run), tip)}
+    return {
+        run_id: tip
+        for run_id, tip in there.items()
+        if is_id(run_id) and is_id(tip) and not has_ancestor(git, now.get(run_id), tip)
+    }
 
 
 def deleted_runs(git: Git) -> list[Run | BrokenRun]:
@@ -99,23 +103,25 @@ def delete_runs(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     The refs of those are only deleted. Raises RunIsRunning. Raises StaleRun if a run has changed, or another state of it is
     in the trash.
     """
-    for run in runs:
-        if is_live(git.state, run):
-            raise RunIsRunning(f"cannot delete run {short_id(run)}: it is running", f"git run stop {short_id(run)}")
+    for run_id in runs:
+        if is_live(git.state, run_id):
+            raise RunIsRunning(f"cannot delete run {short_id(run_id)}: it is running", f"git run stop {short_id(run_id)}")
     there, lost = tips(git, TRASH), runs_without_tip(git, runs)
-    fresh = {run: tip for run, tip in runs.items() if run not in lost and not has_ancestor(git, there.get(run), tip)}
-    for run, tip in fresh.items():
-        if run in there and not has_ancestor(git, tip, there[run]):
+    fresh = {
+        run_id: tip for run_id, tip in runs.items() if run_id not in lost and not has_ancestor(git, there.get(run_id), tip)
+    }
+    for run_id, tip in fresh.items():
+        if run_id in there and not has_ancestor(git, tip, there[run_id]):
             raise StaleRun(
-                f"another state of run {short_id(run)} is already in the trash",
-                f"To delete that one for good: git run purge {short_id(run)}",
+                f"another state of run {short_id(run_id)} is already in the trash",
+                f"To delete that one for good: git run purge {short_id(run_id)}",
             )
     # the time first, so that a kill leaves no deleted run without one
     record_deletions(git, runs.keys() - lost)
-    protect_moved(git, [tip for run, tip in runs.items() if run not in lost])
+    protect_moved(git, [tip for run_id, tip in runs.items() if run_id not in lost])
     refs = ref_store(git)
-    refs.apply([RefEdit(TRASH + run, tip, there.get(run), "delete run") for run, tip in fresh.items()])
-    refs.apply([RefEdit(RUNS + run, None, tip, "delete run") for run, tip in runs.items()])
+    refs.apply([RefEdit(TRASH + run_id, tip, there.get(run_id), "delete run") for run_id, tip in fresh.items()])
+    refs.apply([RefEdit(RUNS + run_id, None, tip, "delete run") for run_id, tip in runs.items()])
     # last: who looks at the trash already does not find them in an archive
     folding.record_gone(git, runs.keys())
     return lost
@@ -124,25 +130,25 @@ def delete_runs(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
 def runs_without_tip(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     """Returns the runs (id -> tip) whose last commit is missing: git sets no ref to a missing commit."""
     missing = frozenset(missing_objects(git, runs.values()))
-    return frozenset(run for run, tip in runs.items() if tip in missing)
+    return frozenset(run_id for run_id, tip in runs.items() if tip in missing)
 
 
 def restore_runs(git: Git, runs: Mapping[str, str]) -> Restored:
     """Moves deleted runs (id -> tip) back, except where a different run of that id exists. Raises StaleRun."""
     now = refs_of_runs(git, runs)
-    changed = tuple(run for run, tip in runs.items() if run in now and not has_ancestor(git, now[run], tip))
-    back = {run: tip for run, tip in runs.items() if run not in changed}
+    changed = tuple(run_id for run_id, tip in runs.items() if run_id in now and not has_ancestor(git, now[run_id], tip))
+    back = {run_id: tip for run_id, tip in runs.items() if run_id not in changed}
     refs = ref_store(git)
     # a killed restoration may have set some refs already
-    refs.apply([RefEdit(RUNS + run, tip, None, "restore run") for run, tip in back.items() if run not in now])
-    refs.apply([RefEdit(TRASH + run, None, tip, "restore run") for run, tip in back.items()])
+    refs.apply([RefEdit(RUNS + run_id, tip, None, "restore run") for run_id, tip in back.items() if run_id not in now])
+    refs.apply([RefEdit(TRASH + run_id, None, tip, "restore run") for run_id, tip in back.items()])
     record_deletions(git, (), run_ids=back)
     return Restored(tuple(back), changed)
 
 
 def forget_runs(git: Git, runs: Mapping[str, str]) -> None:
     """Deletes runs (id -> tip) from the trash for good. Raises StaleRun."""
-    ref_store(git).apply([RefEdit(TRASH + run, None, tip, "purge run") for run, tip in runs.items()])
+    ref_store(git).apply([RefEdit(TRASH + run_id, None, tip, "purge run") for run_id, tip in runs.items()])
     record_deletions(git, (), run_ids=runs)
 
 
@@ -152,7 +158,7 @@ def finish_interrupted_moves(git: Git) -> None:
     if not there:
         return
     now = refs_of_runs(git, there)
-    forget_runs(git, {run: tip for run, tip in there.items() if run in now and has_ancestor(git, now[run], tip)})
+    forget_runs(git, {run_id: tip for run_id, tip in there.items() if run_id in now and has_ancestor(git, now[run_id], tip)})
     folding.record_gone(git, there.keys() - now.keys())
 
 
@@ -168,15 +174,15 @@ def deletion_times(git: Git) -> dict[str, float]:
 def last_deletion(git: Git) -> frozenset[str]:
     """Returns the ids of the runs in the trash from the latest deletion."""
     there = deleted_tips(git).keys()
-    times = {run: at for run, at in deletion_times(git).items() if run in there}
+    times = {run_id: at for run_id, at in deletion_times(git).items() if run_id in there}
     latest = max(times.values(), default=0.0)
-    return frozenset(run for run, at in times.items() if at == latest)
+    return frozenset(run_id for run_id, at in times.items() if at == latest)
 
 
 def record_unknown_deletions(git: Git) -> None:
     """Records deleted runs without a time as deleted now, such as those whose refs were copied here."""
     times = deletion_times(git)
-    fresh = [run for run in deleted_tips(git) if run not in times]
+    fresh = [run_id for run_id in deleted_tips(git) if run_id not in times]
     if fresh:
         record_deletions(git, fresh)
 
@@ -188,7 +194,7 @@ def record_deletions(git: Git, runs: Iterable[str], run_ids: Iterable[str] = ())
     def written(times: dict[str, float]) -> dict[str, float]:
         # a second of its own identifies each deletion
         now = max(float(int(time.time())), max(times.values(), default=0.0) + 1)
-        return {run: at for run, at in times.items() if run not in left_out} | dict.fromkeys(runs, now)
+        return {run_id: at for run_id, at in times.items() if run_id not in left_out} | dict.fromkeys(runs, now)
 
     update_deletion_times(git, written)
 
@@ -201,7 +207,7 @@ def update_deletion_times(git: Git, change: Callable[[dict[str, float]], dict[st
         if lock:
             with lock:
                 fresh = deletion_times_file(git).with_name("trash.new")
-                fresh.write_text("".join(f"{run} {at:.0f}\n" for run, at in change(deletion_times(git)).items()))
+                fresh.write_text("".join(f"{run_id} {at:.0f}\n" for run_id, at in change(deletion_times(git)).items()))
                 fresh.replace(deletion_times_file(git))
 
 

@@ -126,7 +126,7 @@ def runs_in_original(git: Git, reader: ObjectReader, broken: Collection[str]) ->
     if not broken:
         return frozenset()
     originals = tips(git, ORIGINAL + RUNS)
-    runs = read_runs(git, reader, {run: tip for run, tip in originals.items() if run in broken}, frozenset())
+    runs = read_runs(git, reader, {run_id: tip for run_id, tip in originals.items() if run_id in broken}, frozenset())
     return frozenset(run.id for run in runs if isinstance(run, Run))
 
 
@@ -176,7 +176,7 @@ def check_index(git: Git, scope: Scope, runs: Iterable[Run | BrokenRun]) -> Iter
                 return
             # the whole file was checked when archived runs were passed over
             (sound,) = base.execute("PRAGMA integrity_check(1)").fetchone() if scope.rows is None else ("ok",)
-            rows = {run: (tip, text) for run, tip, text in rows_in_index(base, scope.rows)}
+            rows = {run_id: (tip, text) for run_id, tip, text in rows_in_index(base, scope.rows)}
             stamp = dict(base.execute("SELECT name, value FROM state").fetchall()).get("stamp")
     except sqlite3.OperationalError:  # another process is writing it
         return
@@ -184,12 +184,12 @@ def check_index(git: Git, scope: Scope, runs: Iterable[Run | BrokenRun]) -> Iter
         yield Diagnostic("index", f"cannot read the index: {error}", hint, str(path), "remove")
         return
     fresh = {run.id: (run.tip, encode_row(run)) for run in runs if isinstance(run, Run)}
-    wrong = {run for run, row in rows.items() if scope.tips.get(run) == row[0] and fresh.get(run) != row}
+    wrong = {run_id for run_id, row in rows.items() if scope.tips.get(run_id) == row[0] and fresh.get(run_id) != row}
     # only an index that claims to be up to date must have exactly these runs, each with its present tip
     if stamp and stamp == scope.token == ref_store(git).token():
         sound_rows = rows.keys() - damaged_refs(git).keys()
         wrong |= fresh.keys() ^ sound_rows
-        wrong |= {run for run in fresh.keys() & sound_rows if rows[run][0] != fresh[run][0]}
+        wrong |= {run_id for run_id in fresh.keys() & sound_rows if rows[run_id][0] != fresh[run_id][0]}
     if wrong or sound != "ok":
         reason = f"of {name_some(sorted(wrong))}" if wrong else f": {sound}"
         yield Diagnostic("index", f"the index differs from the refs{' ' if wrong else ''}{reason}", hint, str(path), "remove")
@@ -249,13 +249,13 @@ def check_notes(git: Git, scope: Scope, runs: int) -> Iterator[Diagnostic]:
         return
     trusted, received = TrustedIds(git), ReceivedTimes(git)
     # a run whose tip is its first attempt has no result yet
-    begun = [run for run, tip in scope.tips.items() if tip != run]
+    begun = [run_id for run_id, tip in scope.tips.items() if tip != run_id]
     # nobody writes notes of runs that come from elsewhere, trusted or not
-    own = [run for run in begun if run in trusted and received.get(run) is None]
-    ended = {run for run in own if not is_live(git.state, run)}
+    own = [run_id for run_id in begun if run_id in trusted and received.get(run_id) is None]
+    ended = {run_id for run_id in own if not is_live(git.state, run_id)}
     if scope.passed_over:  # the notes of these are far more than those of the others
         with suppress(ObjectsGone), Objects(git) as objects:
-            ended = {run for run in ended if not read_note(objects, NOTES, run)}
+            ended = {run_id for run_id in ended if not read_note(objects, NOTES, run_id)}
         if not ended:
             return
     result = git.attempt("ls-tree", "-r", "--name-only", NOTES)

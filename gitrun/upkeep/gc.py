@@ -127,7 +127,7 @@ def find_garbage(git: Git, runs: Iterable[Run], rules: GcRules, now: float) -> G
         runs=old,
         archived=tuple(runs_to_archive(git, [run for run in known if run.id not in deleted_ids], rules.archive)),
         purged=purged,
-        kept_size=sum(size_below(git.state / "files" / run) for run in purged),
+        kept_size=sum(size_below(git.state / "files" / run_id) for run_id in purged),
         files=orphaned_files(git),
         slots=idle_slots(git, 0.0 if rules.slots else IDLE, now),
         leftovers=temporary_leftovers(git, now),

@@ -116,13 +116,13 @@ def comparison_run(git: Git, index: Index, run: Run, name: str | None) -> Run:
     commit = resolve_commit(git, name) if name is not None else usual_base(git, resolve_commit(git, "HEAD") or "")
     if commit is None:
         raise UnknownRun("no commit to compare with", "To name one, or a run: --base")
-    run_found = latest_completed(index, tree_of_commit(git, commit), run)
-    if run_found is None:
+    base = latest_completed(index, tree_of_commit(git, commit), run)
+    if base is None:
         raise NoMatch(
             f"no other completed run of {run.operation} was made from commit {short_id(commit)}",
             "To name a run, or another commit: --base",
         )
-    return run_found
+    return base
 
 
 def latest_completed(index: Index, tree: str, run: Run) -> Run | None:

@@ -169,9 +169,9 @@ def build_details(git: Git, index: Index, runs: Sequence[Run]) -> tuple[Detail, 
         ]
         # an output is shortened to 10 MiB and a line before it is recorded
         contents = [entry.data if entry and entry.kind == "blob" else None for entry in objects.read_many(names, 11 << 20)]
-    positions = {run: position for position, run in enumerate(runs_by_id)}
-    environments = {run: flat_environment(contents[2 * position]) for run, position in positions.items()}
-    outputs = {run: contents[2 * position + 1] for run, position in positions.items()}
+    positions = {run_id: position for position, run_id in enumerate(runs_by_id)}
+    environments = {run_id: flat_environment(contents[2 * position]) for run_id, position in positions.items()}
+    outputs = {run_id: contents[2 * position + 1] for run_id, position in positions.items()}
     return tuple(build_detail(git, pair, environments, outputs[pair[0].id] or b"") for pair in pairs)
 
 
