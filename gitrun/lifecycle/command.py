@@ -113,14 +113,12 @@ def launcher_words(plan: Plan, live: Live, words: list[str], tree: Path) -> list
 
     Writes the constants to `launch.spec`, in marshal format 2, which every CPython reads.
     """
-    is_module = words[0] == "-m"
-    settings: dict[str, object] = {"script": words[0], "flags": dict(plan.constants)}
-    if is_module:
-        paths = (tree / path for path in source.hosted_script.module_paths(words[1], plan.cwd))
-        settings |= {"module": words[1], "script": str(next((path for path in paths if path.is_file()), words[1]))}
+    named = source.hosted_script.module_paths(words[1], plan.cwd) if words[0] == "-m" else []
+    paths = (tree / path for path in named)
+    script = next((path for path in paths if path.is_file()), tree / plan.cwd / words[0])
     spec = live.directory / LAUNCH_SPEC
-    spec.write_bytes(marshal.dumps(settings, 2))
-    return [str(LAUNCHER), str(spec), *words[2 if is_module else 1 :]]
+    spec.write_bytes(marshal.dumps({"script": str(script), "flags": dict(plan.constants)}, 2))
+    return [str(LAUNCHER), str(spec), *words]
 
 
 def python_words(plan: Plan, python: Interpreter, live: Live, tree: Path) -> list[str]:

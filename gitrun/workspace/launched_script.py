@@ -20,7 +20,7 @@ TOP = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
 
 
 def read_spec(path: str) -> "dict[str, Any]":
-    """Returns what gitrun wrote for this start: {"script": path, "flags": {name: value}}."""
+    """Returns what gitrun wrote for this run: {"script": path, "flags": {name: value}}."""
     with open(path, "rb") as file:
         return dict(marshal.load(file))  # noqa: S302 - gitrun's own file, of plain values
 
@@ -134,7 +134,7 @@ class MainPath(str):
         return self.entry
 
 
-def share_flags(spawn: "Any", spec: str, script: str) -> None:
+def share_flags(spawn: "Any", spec: str, script: str, module: str) -> None:
     """Makes children of multiprocessing, which run the script from its file again, run it with the flags."""
     plain = spawn.get_preparation_data
 
@@ -148,7 +148,7 @@ def share_flags(spawn: "Any", spec: str, script: str) -> None:
         is_module = getattr(getattr(main, "__spec__", None), "origin", None) == script
         key = "init_main_from_name" if is_module else "init_main_from_path"
         if key in data and (is_module or data[key] == script):
-            words = spec, script, str(data[key])
+            words = spec, script, module, str(data[key])
             data[key] = MainPath(words[-1])
             data[key].entry = f"__import__('runpy').run_path({__file__!r})['enter_child']{words!r}"
         return data
@@ -156,7 +156,7 @@ def share_flags(spawn: "Any", spec: str, script: str) -> None:
     spawn.get_preparation_data = get_preparation_data
 
 
-def enter_child(spec: str, script: str, name: str) -> str:
+def enter_child(spec: str, script: str, module: str, name: str) -> str:
     """Makes this process, a child, use the flags when runpy runs `script`. Returns `name`, its path or module."""
     # a child of multiprocessing has loaded both; the script's own process must not load them before the script does
     import pkgutil
@@ -174,7 +174,7 @@ def enter_child(spec: str, script: str, name: str) -> str:
 
     owner.read_code = read_code
     ImportedCode.install(script, flags)
-    share_flags(sys.modules["multiprocessing.spawn"], spec, script)
+    install_hooks(spec, script, module)
     return name
 
 
@@ -206,15 +206,15 @@ class ImportedCode:
         return get_code
 
 
-class SpawnFinder:
-    """A finder on sys.meta_path that waits for multiprocessing.spawn, so that other programs pay nothing for it."""
+class LateHook:
+    """A finder on sys.meta_path that waits for a module, so that programs without it pay nothing for it."""
 
-    def __init__(self, spec: str, script: str) -> None:
-        self.paths = spec, script
+    def __init__(self, name: str, install: "Any") -> None:
+        self.name, self.install = name, install
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> "Any":
-        """Returns the spec of multiprocessing.spawn, with share_flags to run after it; None for other modules."""
-        if name != "multiprocessing.spawn":
+        """Returns the spec of the module, with `install` to run after it; None for other modules."""
+        if name != self.name:
             return None
         # else the search below would end in this finder again
         sys.meta_path.remove(self)
@@ -223,47 +223,118 @@ class SpawnFinder:
 
         def exec_module(module: object) -> None:
             execute(module)
-            share_flags(module, *self.paths)
+            self.install(module)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
-def load_script(spec_path: str, *args: str) -> "CodeType":
-    """Returns the code of the script named in `spec_path`. Prepares sys and __main__ to run it."""
+def install_after(name: str, install: "Any") -> None:
+    """Calls `install` with the module, now or once the program has imported it."""
+    if name in sys.modules:  # imported by a .pth file or sitecustomize
+        install(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, LateHook(name, install))
+
+
+def position_in_words(words: "list[str]", cwd: str, script: str, module: str) -> "int | None":
+    """Returns where the words of a command name the script or `-m module` to Python; None if they run something else."""
+    name = os.path.basename(words[0]) if words else ""
+    if name not in {"python", "python3", os.path.basename(sys.executable)}:
+        return None
+    at = 1
+    while at < len(words) and words[at].startswith("-") and words[at] not in {"-c", "-m", "-"}:
+        at += 2 if words[at] in {"-W", "-X", "--check-hash-based-pycs"} else 1
+    if at < len(words) and words[at] == "-m":
+        return at if words[at + 1 : at + 2] == [module] else None
+    return at if at < len(words) and os.path.realpath(os.path.join(cwd, words[at])) == script else None
+
+
+class StartedAgain:
+    """Gives the flags to Python processes that the program starts with its own script, as launchers of several workers do."""
+
+    def __init__(self, spec: str, script: str, module: str) -> None:
+        launcher = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+        self.inserted = [launcher, spec]
+        self.script, self.module = os.path.realpath(script), module
+
+    def install(self) -> None:
+        """Wraps what starts a process, in this process. A process that a shell starts has no flags."""
+        for name in ("execv", "execve", "posix_spawn", "posix_spawnp"):
+            if hasattr(os, name):
+                setattr(os, name, self.wrap(getattr(os, name), 1))
+        install_after("subprocess", self.install_in_subprocess)
+
+    def install_in_subprocess(self, module: "Any") -> None:
+        """Wraps the start of a process by the module subprocess, which asyncio uses too."""
+        # its first arguments are the same from CPython 3.8 to 3.15: self, words, executable, …, directory
+        module.Popen._execute_child = self.wrap(module.Popen._execute_child, 1, 6)  # noqa: SLF001
+
+    def wrap(self, start: "Any", words_at: int, cwd_at: int = 0) -> "Any":
+        """Returns a function that starts a process as `start` does, given words and directory at these positions."""
+
+        def wrapped(*args: "Any", **names: "Any") -> "Any":
+            try:
+                if len(args) > max(words_at, cwd_at):
+                    words = self.insert(args[words_at], (args[cwd_at] if cwd_at else None) or ".")
+                    args = (*args[:words_at], words, *args[words_at + 1 :])
+                return start(*args, **names)
+            except BaseException as error:
+                hide_launcher(error)
+                raise
+
+        return wrapped
+
+    def insert(self, words: "Any", cwd: "Any") -> "Any":
+        """Returns the words, with the launcher in front of the script if they run it."""
+        if not isinstance(words, (list, tuple)):
+            return words  # a line for a shell, or the name of a program
+        try:
+            at = position_in_words([os.fsdecode(word) for word in words], os.fsdecode(cwd), self.script, self.module)
+        except TypeError:
+            return words  # which the system call refuses
+        return words if at is None else [*words[:at], *self.inserted, *words[at:]]
+
+
+def load_script(spec_path: str, *words: str) -> "CodeType":
+    """Returns the code of the script or `-m module` that the words name. Prepares sys and __main__ to run it."""
     spec = read_spec(spec_path)
-    script, flags = spec["script"], spec["flags"]
+    flags, is_module = spec["flags"], words[0] == "-m"
+    module, filename = (words[1], "") if is_module else ("", words[0])
     if flags:
-        ImportedCode.install(script, flags)
-    sys.argv[:] = [script, *args]
+        ImportedCode.install(spec["script"], flags)
+    sys.argv[:] = words[is_module:]
     is_safe = getattr(sys.flags, "safe_path", sys.flags.isolated)  # CPython 3.11 added -P; before there is only -I
     names = {name: value for name, value in globals().items() if name.startswith("__")}
-    if "module" in spec:
+    if is_module:
         if not is_safe:
             # as `python -m` does
             sys.path[0] = os.getcwd()
-        module_spec = find_module(spec["module"])
-        script = filename = sys.argv[0] = module_spec.origin
+        module_spec = find_module(module)
+        filename = sys.argv[0] = module_spec.origin
         names.update(__package__=module_spec.parent, __spec__=module_spec, __loader__=module_spec.loader)
         if sys.version_info < (3, 15):  # which sets it no more
             names.update(__cached__=module_spec.cached)
     else:
         if not is_safe:
             # python follows links to the script, too
-            sys.path[0] = os.path.dirname(os.path.realpath(script))
-        filename = os.path.join(os.getcwd(), script) if sys.version_info >= (3, 9) else script  # bpo-20443
+            sys.path[0] = os.path.dirname(os.path.realpath(filename))
+        filename = os.path.join(os.getcwd(), filename) if sys.version_info >= (3, 9) else filename  # bpo-20443
         names.update(__loader__=type(names["__loader__"])("__main__", filename))
     names.update(__doc__=None, __file__=filename)
     # a module of its own, so that the script sees none of the launcher's names
     main = sys.modules["__main__"] = type(sys)("__main__")
     vars(main).update(names)
-    paths = os.path.abspath(spec_path), os.path.abspath(script)
-    if flags and "multiprocessing.spawn" in sys.modules:  # imported by a .pth file or sitecustomize
-        share_flags(sys.modules["multiprocessing.spawn"], *paths)
-    elif flags:
-        sys.meta_path.insert(0, SpawnFinder(*paths))
+    if flags:
+        install_hooks(os.path.abspath(spec_path), os.path.abspath(filename), module)
     with open(filename, "rb") as file:
         return compile_script(file.read(), filename, flags)
+
+
+def install_hooks(spec: str, script: str, module: str) -> None:
+    """Gives the flags to the processes that this one starts of its script."""
+    StartedAgain(spec, script, module).install()
+    install_after("multiprocessing.spawn", lambda spawn: share_flags(spawn, spec, script, module))
 
 
 def find_spec(name: str) -> "Any":

@@ -1,7 +1,7 @@
 """The launcher: runs a script as `python script.py` would, but with other values in its constants."""
 
-# `python launcher.py SPEC ARG...`. SPEC is a file that holds {"script": path, "flags": {name: value}} in marshal format.
-# With a key "module", `script` is the file of that module, which is run as `python -m module` would.
+# `python launcher.py SPEC SCRIPT ARG...` or `python launcher.py SPEC -m MODULE ARG...`. SPEC is a file that holds
+# {"script": path, "flags": {name: value}} in marshal format: the absolute path of the script's or module's file.
 # Python compiles a script at each start, so this one is short: the rest is in a file whose bytecode python keeps.
 
 import os

@@ -26,7 +26,7 @@ def copied(tmp_path: Path) -> Path:
 
 def launch(copied: Path) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    words = [sys.executable, "launcher.py", "spec"]
+    words = [sys.executable, "launcher.py", "spec", "script.py"]
     return subprocess.run(words, cwd=copied, env=environment, capture_output=True, text=True, check=True).stdout
 
 

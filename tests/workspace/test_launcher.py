@@ -67,8 +67,8 @@ class Script:
 
     def launched(self, flags: dict[str, object], *args: str, options: tuple[str, ...] = ()) -> Ended:
         spec = self.home.parent / "spec"
-        spec.write_bytes(marshal.dumps({"script": self.name, "flags": flags}, 2))
-        return Script(self.home, str(LAUNCH)).plain(str(spec), *args, options=options)
+        spec.write_bytes(marshal.dumps({"script": str(self.home / self.name), "flags": flags}, 2))
+        return Script(self.home, str(LAUNCH)).plain(str(spec), self.name, *args, options=options)
 
     def output(self, source: str | bytes, flags: dict[str, object]) -> str:
         self.write(source)
@@ -205,8 +205,8 @@ class Package:
 
     def launched(self, flags: dict[str, object], *args: str) -> Ended:
         spec = self.home.parent / "spec"
-        spec.write_bytes(marshal.dumps({"script": self.path, "module": self.module, "flags": flags}, 2))
-        return Script(self.home, str(LAUNCH)).plain(str(spec), *args)
+        spec.write_bytes(marshal.dumps({"script": str(self.home / self.path), "flags": flags}, 2))
+        return Script(self.home, str(LAUNCH)).plain(str(spec), "-m", self.module, *args)
 
     def assert_same(self, source: str, *args: str) -> Ended:
         self.write(source)
@@ -429,6 +429,71 @@ def test_children_and_grandchildren_have_the_flags(script, method, cwd):
     assert ended.out.count("2.0 (3, 4, 5)") == 4
 
 
+AGAIN = {
+    "exec": "os.execv(sys.executable, [sys.executable, *sys.argv, 'again'])",
+    "exec with an environment": "os.execle(sys.executable, 'python3', '-u', *sys.argv, 'again', os.environ)",
+    "exec from PATH": "os.execvpe(sys.executable, ('python', '-X', 'dev', __file__, 'again'), os.environ)",
+    "spawn": "os.spawnl(os.P_WAIT, sys.executable, sys.executable, *sys.argv, 'again')",
+    "posix_spawn": "os.waitpid(os.posix_spawn(sys.executable, [sys.executable, *sys.argv, 'again'], os.environ), 0)",
+    "subprocess": "subprocess.run([sys.executable, __file__, 'again'], cwd='/')",
+    "subprocess in a directory": "subprocess.run([sys.executable, *sys.argv, 'again'], cwd=os.getcwd())",
+    "subprocess with bytes": "subprocess.run([os.fsencode(sys.executable), os.fsencode(__file__), b'again'])",
+    "asyncio": (
+        "import asyncio\n    async def start():\n"
+        "        await (await asyncio.create_subprocess_exec(sys.executable, *sys.argv, 'again')).wait()\n"
+        "    asyncio.run(start())"
+    ),
+    "a child of multiprocessing": (
+        "import multiprocessing\n    child = multiprocessing.get_context('spawn').Process(target=again)\n"
+        "    child.start()\n    child.join()"
+    ),
+}
+STARTS_AGAIN = """\
+import os, subprocess, sys
+x = 1.0
+def again():
+    subprocess.run([sys.executable, *sys.argv, 'again'])
+if __name__ == '__main__':
+    print(sys.argv, __file__, sys.path[0], __spec__ and __spec__.name, x, flush=True)
+if __name__ == '__main__' and 'again' not in sys.argv:
+    """
+
+
+@pytest.mark.parametrize("way", AGAIN)
+def test_a_program_that_starts_itself_again_has_the_flags(script, way):
+    assert script.assert_same(STARTS_AGAIN + AGAIN[way], "a b").out.count(" 2.0\n") == 2
+
+
+def test_a_module_that_starts_itself_again_has_the_flags(package):
+    start = "os.execv(sys.executable, [sys.executable, '-m', __spec__.name, 'again'])"
+    assert package.assert_same(STARTS_AGAIN + start).out.count("pkg.train 2.0\n") == 2
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "subprocess.run([sys.executable, 'other.py'])",
+        "subprocess.run([sys.executable, '-m', 'other', *sys.argv])",
+        "subprocess.run([sys.executable, '-c', 'import sys; print(sys.argv)', *sys.argv])",
+        "subprocess.run(['echo', sys.executable, *sys.argv])",
+        "subprocess.run(sys.executable, stdin=subprocess.DEVNULL)",
+        "subprocess.run(['nosuch', *sys.argv])",
+        "subprocess.run([sys.executable, None])",
+        "subprocess.run([])",
+        "os.execv('nosuch', sys.argv)",
+        "os.execv(sys.executable, ['other name', 'other.py'])",
+        "os.execve(path=sys.executable, argv=[sys.executable, 'other.py'], env={})",
+    ],
+)
+def test_other_processes_are_started_as_the_program_says(script, start):
+    fails = any(part in start for part in ("nosuch", "None", "[]"))
+    if fails and sys.version_info < (3, 11):
+        pytest.skip("python adds a frame where an error is raised again")
+    (script.home / "other.py").write_text("import sys\nprint(sys.argv, sys.orig_argv)\n")
+    ended = script.assert_same(f"import os, subprocess, sys\nx = 1.0\n{start}\n")
+    assert bool(ended.err) == fails
+
+
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_children_have_unknown_flags_nan_and_characters_beyond_the_basic_plane(script, method):
     source = CHILDREN.replace("sorted(globals())", "ascii([new, text, nan])").replace("show(2)", "show(1)")
@@ -472,8 +537,8 @@ def test_import_hook_is_gone_once_multiprocessing_is_there(script):
 def test_source_is_read_once(script, tmp_path):
     os.mkfifo(tmp_path / "pipe.py")
     spec = tmp_path / "spec"
-    spec.write_bytes(marshal.dumps({"script": "pipe.py", "flags": {"x": 2}}, 2))
-    with subprocess.Popen([PYTHON, LAUNCH, spec], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+    spec.write_bytes(marshal.dumps({"script": str(tmp_path / "pipe.py"), "flags": {"x": 2}}, 2))
+    with subprocess.Popen([PYTHON, LAUNCH, spec, "pipe.py"], cwd=tmp_path, stdout=subprocess.PIPE) as process:
         (tmp_path / "pipe.py").write_text("x = 1\nprint(x)")
         assert process.communicate(timeout=10)[0] == b"2\n"
 
