@@ -35,7 +35,7 @@ def test_inside_gits_own_directory_runs_are_shown_and_none_is_started(repo) -> N
     for place in (".git", ".git/hooks", ".git/worktrees/other"):
         git_dir = Repo(repo.path / place)
         assert git_dir.run("list", check=True).stdout == listed
-        assert git_dir.run("show", "1", check=True).stdout == repo.run("show", "1", check=True).stdout
+        assert git_dir.run("show", "1", "--json", check=True).stdout == repo.run("show", "1", "--json", check=True).stdout
         for words in (["echo.py"], ["--restart", "1"], ["checkout", "1"], ["ops"], ["-n", "echo.py"]):
             ended = git_dir.run(*words)
             hint = "To go on: change to the working tree"
