@@ -1,4 +1,4 @@
-"""Runs that are written in one go, and folded into an archive."""
+"""Runs that are written in one go, and moved into an archive."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repository import Repo
 
 from gitrun import Project
 from gitrun.model.run import ARCHIVE, RUNS
-from gitrun.store.folding import fold_runs
+from gitrun.store.archive_writer import move_to_archive
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -40,10 +40,10 @@ def refs(repo: Repo, under: str = RUNS) -> dict[str, str]:
     return {line.split()[0].removeprefix(under): line.split()[1] for line in lines}
 
 
-def fold(repo: Repo) -> dict[str, str]:
-    """Folds all runs that have refs. Returns their tips by id."""
+def archive_all(repo: Repo) -> dict[str, str]:
+    """Archives all runs that have refs. Returns their tips by id."""
     tips = refs(repo)
-    assert sorted(fold_runs(Project(repo.path).git, tips)) == sorted(tips)
+    assert sorted(move_to_archive(Project(repo.path).git, tips)) == sorted(tips)
     return tips
 
 
@@ -55,7 +55,7 @@ def archive(repo: Repo) -> tuple[str, str]:
 
 @pytest.fixture
 def twelve(tmp_path) -> Repo:
-    """A repository with twelve folded runs."""
+    """A repository with twelve archived runs."""
     repo = repository_of(tmp_path / "twelve", 12)
-    fold(repo)
+    archive_all(repo)
     return repo

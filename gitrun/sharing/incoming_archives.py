@@ -14,7 +14,7 @@ from gitrun.errors import BadRun, StaleRun
 from gitrun.git.objects import Objects
 from gitrun.model.run import ARCHIVE, TRASH, run_ref
 from gitrun.sharing.quarantine import CHANGED, decide_incoming, merge_diverged, move_to_runs, record_arrival, sound_chains
-from gitrun.store import folding
+from gitrun.store import archive_writer
 from gitrun.store.archive_tips import archived_tips_of, tips_in_archive
 from gitrun.store.archives import is_writer, new_writer, own_writers, read_archive, tips_of
 from gitrun.store.purged import purged_ids
@@ -152,7 +152,7 @@ def take_own_archive(git: Git, archive: IncomingArchive, ours: str | None) -> bo
 
     If both have gone on, ours gets a new name first.
     """
-    if archive.head in folding.replaced_commits(git) or ours is None or archive.head == ours:
+    if archive.head in archive_writer.replaced_commits(git) or ours is None or archive.head == ours:
         return ours is None
     with Objects(git) as objects:
         mine = {commit.id for commit in read_archive(objects, ours)}

@@ -9,7 +9,7 @@ from gitrun.errors import GitFailed
 from gitrun.git.objects import Loose, Objects
 from gitrun.model.run import ARCHIVE, RUNS, is_id
 from gitrun.sharing import remotes
-from gitrun.store import folding
+from gitrun.store import archive_writer
 from gitrun.store.archive_tips import archived_tips_of, commits_since, count_archived, tips_in_archive
 from gitrun.store.archives import PUBLIC, own_writers, read_archive
 from gitrun.store.publication import sync_to_disk
@@ -103,18 +103,18 @@ def push_archive(git: Git, remote: str, runs: Mapping[str, str], *, progress: bo
     if writer not in heads:
         return PushedArchive()
     kept = {run_id for run_id, tip in archived_tips_of(git, heads, runs, writer).items() if runs[run_id] == tip}
-    folded = kept - refs_of_runs(git, kept).keys()
-    if not is_whole and (not folded or not tips_in_archive(git, heads, writer).keys() <= runs.keys()):
+    archived_only = kept - refs_of_runs(git, kept).keys()
+    if not is_whole and (not archived_only or not tips_in_archive(git, heads, writer).keys() <= runs.keys()):
         return PushedArchive()
     # where a run has a ref, that counts, and is moved as always
-    folded -= remotes.list_tips(git, remote, sorted(folded)).keys()
+    archived_only -= remotes.list_tips(git, remote, sorted(archived_only)).keys()
     there = head_there(git, remote, writer)
     head, new = drop_unsent(git, writer, heads, there)
     if head == there:
-        return PushedArchive(same=tuple(sorted(folded)))
+        return PushedArchive(same=tuple(sorted(archived_only)))
     if not send(git, remote, (writer, head, there), progress=progress):
         return PushedArchive()
-    return PushedArchive(tuple(sorted(folded & new)), tuple(sorted(folded - new)))
+    return PushedArchive(tuple(sorted(archived_only & new)), tuple(sorted(archived_only - new)))
 
 
 def head_there(git: Git, remote: str, writer: str) -> str | None:
@@ -146,10 +146,10 @@ def drop_unsent(git: Git, writer: str, heads: Mapping[str, str], there: str | No
     if not dead:
         return head, listed
     loose = Loose(git)
-    fresh = folding.rewrite(loose, new, dead, previous)
+    fresh = archive_writer.rewrite(loose, new, dead, previous)
     if git.durable:
         sync_to_disk(git, loose.ids)
-    folding.record_replaced(git, [commit.id for commit in new])
+    archive_writer.record_replaced(git, [commit.id for commit in new])
     ref_store(git).apply([RefEdit(ARCHIVE + writer, fresh, head, "leave out deleted runs")])
     return fresh or "", listed
 
@@ -160,7 +160,7 @@ def send(git: Git, remote: str, move: tuple[str, str, str | None], *, progress: 
     ref = ARCHIVE + writer
     words = (*remotes.mirror_off(git, remote), "push", *remotes.PUSH, "--progress" if progress else "--no-progress")
     # only what this repository has replaced itself is replaced there, and only from where it was seen
-    forced = there in folding.replaced_commits(git)
+    forced = there in archive_writer.replaced_commits(git)
     lease = (f"--force-with-lease={ref}:{there}",) if forced else ()
     spec = f"{head}:{ref}"
     answer = git.run_remote(*words, *lease, "--", remote, spec, progress=progress)

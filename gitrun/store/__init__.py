@@ -4,6 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitrun.store import annotations as annotations
     from gitrun.store import archive_tips as archive_tips
+    from gitrun.store import archive_writer as archive_writer
     from gitrun.store import archives as archives
     from gitrun.store import attempts as attempts
     from gitrun.store import checkpoints as checkpoints
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from gitrun.store import columns as columns
     from gitrun.store import commits as commits
     from gitrun.store import filter_sql as filter_sql
-    from gitrun.store import folding as folding
     from gitrun.store import foreign as foreign
     from gitrun.store import index as index
     from gitrun.store import index_rows as index_rows

@@ -268,9 +268,9 @@ class FileRefs:
             now = self._read_again(remaining)
             # git fails if its last fsync does, although the refs have moved
             remaining = [edit for edit in remaining if now.get(edit.ref) != edit.new]
-            unfolded = self._edits_of_archived(remaining, now)
-            if unfolded != remaining:
-                remaining = unfolded
+            with_archived = self._edits_of_archived(remaining, now)
+            if with_archived != remaining:
+                remaining = with_archived
                 continue
             self._require_possible(remaining, now)
             if not remaining:
@@ -337,11 +337,11 @@ class FileRefs:
         if not heads:
             return list(edits)
         archived = store.archive_tips.archived_tips_of(self.git, heads, [edit.ref.removeprefix(RUNS) for edit in absent])
-        folded = {edit.ref for edit in absent if archived.get(edit.ref.removeprefix(RUNS)) == edit.expected}
+        in_archive = {edit.ref for edit in absent if archived.get(edit.ref.removeprefix(RUNS)) == edit.expected}
         return [
-            replace(edit, expected=None) if edit.ref in folded else edit
+            replace(edit, expected=None) if edit.ref in in_archive else edit
             for edit in edits
-            if edit.ref not in folded or edit.new is not None
+            if edit.ref not in in_archive or edit.new is not None
         ]
 
     def _read_again(self, edits: Sequence[RefEdit]) -> Mapping[str, str | None]:

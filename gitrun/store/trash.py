@@ -16,7 +16,7 @@ from gitrun.git.locks import acquire, make_shared_directory
 from gitrun.git.objects import Objects
 from gitrun.model.run import INDEX, RUNS, TRASH, BrokenRun, Run, is_id, short_id
 from gitrun.model.run_names import find_by_name, find_id, parse_id_prefix
-from gitrun.store import folding
+from gitrun.store import archive_writer
 from gitrun.store.live import is_live
 from gitrun.store.publication import protect_moved
 from gitrun.store.refs import RefEdit, missing_objects, ref_store, refs_of_runs, tips
@@ -123,7 +123,7 @@ def delete_runs(git: Git, runs: Mapping[str, str]) -> frozenset[str]:
     refs.apply([RefEdit(TRASH + run_id, tip, there.get(run_id), "delete run") for run_id, tip in fresh.items()])
     refs.apply([RefEdit(RUNS + run_id, None, tip, "delete run") for run_id, tip in runs.items()])
     # last: who looks at the trash already does not find them in an archive
-    folding.record_gone(git, runs.keys())
+    archive_writer.record_gone(git, runs.keys())
     return lost
 
 
@@ -159,7 +159,7 @@ def finish_interrupted_moves(git: Git) -> None:
         return
     now = refs_of_runs(git, there)
     forget_runs(git, {run_id: tip for run_id, tip in there.items() if run_id in now and has_ancestor(git, now[run_id], tip)})
-    folding.record_gone(git, there.keys() - now.keys())
+    archive_writer.record_gone(git, there.keys() - now.keys())
 
 
 def deletion_times(git: Git) -> dict[str, float]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from gitrun.dataclass import dataclass
 from gitrun.model.run import COMPLETED, ERROR, RUNS, TERMINATED
+from gitrun.store.archive_writer import move_to_archive
 from gitrun.store.archives import PRIVATE, PUBLIC
-from gitrun.store.folding import fold_runs
 from gitrun.store.refs import archive_heads, list_refs
 from gitrun.store.trust import trusted_ids
 
@@ -62,7 +62,7 @@ def archive_runs(git: Git, runs: Sequence[Run]) -> None:
     private = {run.id: run.tip for run in runs if run.id not in public}
     for content, some in ((PUBLIC, public), (PRIVATE, private)):
         if some:
-            fold_runs(git, some, content)
+            move_to_archive(git, some, content)
 
 
 def has_archive(git: Git) -> bool:

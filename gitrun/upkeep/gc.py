@@ -20,7 +20,7 @@ from gitrun.git.lock_state import is_held
 from gitrun.git.locks import acquire
 from gitrun.model.run import PENDING, RUNNING, STAGED, TRASH, is_id
 from gitrun.sharing import quarantine
-from gitrun.store import folding, purged, trash
+from gitrun.store import archive_writer, purged, trash
 from gitrun.store.live import is_live, recorded_runs
 from gitrun.store.refs import count_loose_refs, pack_refs, run_places, tips
 from gitrun.upkeep import archiving
@@ -160,7 +160,7 @@ def purge_runs(git: Git, runs: Mapping[str, str]) -> None:
     if runs:
         # recorded first: after a kill, doctor still knows that the files of these runs may go
         purged.record_purged(git, runs)
-        folding.remove_purged(git, runs)
+        archive_writer.remove_purged(git, runs)
         trash.forget_runs(git, runs)
     for run_id in runs:
         remove_path(git.state / "files" / run_id)

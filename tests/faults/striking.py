@@ -53,14 +53,14 @@ SCENES = {
     "fetch": ("git-run", "fetch", "origin"),
     "pull": ("git-run", "pull", "origin"),
     "pack": ("git", "pack-refs", "--all"),
-    "fold": ("git", "-c", "gitrun.trashExpire=never", "run", "gc", "--archive"),
-    "folded-label": ("git-run", "label", "fine", "1"),
-    "folded-tag": ("git-run", "tag", "t", "1:2"),
-    "folded-restart": ("git-run", "--restart", "1", "x=6"),
-    "folded-rm": ("git-run", "rm", "1"),
-    "folded-gc": ("git-run", "gc"),
-    "folded-push": ("git-run", "push", "--all", "origin"),
-    "folded-fetch": ("git-run", "fetch", "origin"),
+    "archive": ("git", "-c", "gitrun.trashExpire=never", "run", "gc", "--archive"),
+    "archived-label": ("git-run", "label", "fine", "1"),
+    "archived-tag": ("git-run", "tag", "t", "1:2"),
+    "archived-restart": ("git-run", "--restart", "1", "x=6"),
+    "archived-rm": ("git-run", "rm", "1"),
+    "archived-gc": ("git-run", "gc"),
+    "archived-push": ("git-run", "push", "--all", "origin"),
+    "archived-fetch": ("git-run", "fetch", "origin"),
 }
 KILLS = {"all": {"victim": "all"}, "self": {"victim": "self"}, "supervisor": {"victim": "supervisor"}}
 ERRORS = {
@@ -70,10 +70,10 @@ ERRORS = {
 }
 """What a write, or the bringing of it to the disk, is answered: once, or from then on."""
 FAULTS = KILLS | ERRORS
-FOLDED = "folded-"
+ARCHIVED = "archived-"
 """What the scenes begin with in which the runs are in archives, here and on the server, one of them deleted since."""
-PURGES = {"gc", "folded-gc"}
-GOES = {"rm", "folded-rm", *PURGES}
+PURGES = {"gc", "archived-gc"}
+GOES = {"rm", "archived-rm", *PURGES}
 """What takes runs out of the list."""
 
 
@@ -126,16 +126,16 @@ class Place:
     def bring_back(self, scene: str = "") -> None:
         """Makes the working copy as it was; for the scene of a first run no slot is free yet, and no index."""
         shutil.rmtree(self.path / "work", ignore_errors=True)
-        template = self.path / f"template{'-folded' * scene.startswith(FOLDED)}"
+        template = self.path / f"template{'-archived' * scene.startswith(ARCHIVED)}"
         if not template.exists():
-            self.fold(template)
+            self.archive(template)
         shutil.copytree(template, self.path / "work", symlinks=True)
         if scene == "first":
             for name in ("worktrees", "gitrun/slots"):
                 shutil.rmtree(self.repo.path / ".git" / name)
             (self.repo.path / ".git" / "gitrun" / "index.sqlite").unlink()
 
-    def fold(self, template: Path) -> None:
+    def archive(self, template: Path) -> None:
         """Makes the template of scenes with archives."""
         self.bring_back()
         for repo in (self.repo, self.server):

@@ -10,14 +10,14 @@ import random
 import sys
 
 import pytest
-from faults.striking import FAULTS, FOLDED, SCENES, Before, Place, afterwards, can_trace, runs, strike, strike_at
+from faults.striking import ARCHIVED, FAULTS, SCENES, Before, Place, afterwards, can_trace, runs, strike, strike_at
 from forms import asked_form
 from sampled import sampled
 
 from gitrun import Project
 
 SEED = 20261122
-SELDOM = {scene for scene in SCENES if scene.startswith(FOLDED)} - {"folded-tag"}
+SELDOM = {scene for scene in SCENES if scene.startswith(ARCHIVED)} - {"archived-tag"}
 SAMPLE = [
     pytest.param(scene, fault, marks=[pytest.mark.slow] * ((number + turn) % 2 or scene in SELDOM))
     for number, scene in enumerate(SCENES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from archived_runs import archive, fold, refs, repository_of
+from archived_runs import archive, archive_all, refs, repository_of
 from repository import Repo
 
 from gitrun import Project
@@ -16,7 +16,7 @@ from gitrun.store.archives import write_archive_commit
 
 @pytest.fixture
 def ann(tmp_path) -> Repo:
-    """A repository with six folded runs that are trusted, and a remote with gitrun's hook."""
+    """A repository with six archived runs that are trusted, and a remote with gitrun's hook."""
     repo = repository_of(tmp_path / "ann", 6)
     repo.git("init", "--quiet", "--bare", "../remote.git")
     remote = Repo(tmp_path / "remote.git")
@@ -24,7 +24,7 @@ def ann(tmp_path) -> Repo:
     remote.run("hooks", "install", check=True)
     repo.git("remote", "add", "origin", "../remote.git")
     Project(repo.path).sharing.trust(list(refs(repo)))
-    fold(repo)
+    archive_all(repo)
     return repo
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from archived_runs import archive, fold, refs, repository_of
+from archived_runs import archive, archive_all, refs, repository_of
 from clones import Team, clone
 from repository import Repo
 from templates import place_made_once
@@ -26,7 +26,7 @@ def archive_team(tmp_path):
     ann.git("remote", "add", "origin", "../remote.git")
     ann.git("push", "--quiet", "origin", "HEAD:refs/heads/master")
     Project(ann.path).sharing.trust(list(refs(ann)))
-    fold(ann)
+    archive_all(ann)
     ann.run("push", check=True)
     bob = clone(tmp_path / "remote.git", tmp_path / "bob")
     for repo in (ann, bob):
@@ -75,21 +75,21 @@ def test_run_that_went_on_is_updated_over_the_archive(two) -> None:
 def test_both_archive_and_go_on_and_merge(two) -> None:
     ann, bob = two
     one, other, *_ = known(ann)
-    fold_again(bob)
+    archive_again(bob)
     for repo, run, word in ((ann, one, "a"), (bob, one, "b"), (bob, other, "b")):
         repo.run("tag", word, run, check=True)
-    fold_again(ann)
+    archive_again(ann)
     ann.run("push", check=True)
     bob.run("pull", check=True)
     assert sorted(Project(bob.path).find(one).notes.tags) == ["a", "b"]
-    fold_again(bob)
+    archive_again(bob)
     bob.run("push", "--all", check=True)
     ann.run("pull", check=True)
     assert known(ann) == known(bob)
     assert Project(ann.path).find(other).notes.tags == ("b",)
 
 
-def fold_again(repo) -> None:
+def archive_again(repo) -> None:
     repo.run("gc", "--archive", check=True)
 
 
@@ -102,7 +102,7 @@ def test_run_deleted_there_stays_here(two) -> None:
     assert refs(bob) == {run: tip}
     ann.run("purge", run, "--yes", check=True)
     ann.run("tag", "x", next(iter(known(ann))), check=True)
-    fold_again(ann)
+    archive_again(ann)
     ann.run("push", check=True)
     assert ann.git("ls-remote", "origin", f"{ARCHIVE}*").split()[0] == archive(ann)[1]
     bob.run("fetch", check=True)
@@ -115,7 +115,7 @@ def test_run_deleted_here_does_not_come_back(two) -> None:
     run, other, *_ = known(ann)
     bob.run("rm", run, check=True)
     ann.run("tag", "x", other, check=True)
-    fold_again(ann)
+    archive_again(ann)
     ann.run("push", check=True)
     told = bob.run("fetch", check=True)
     assert run not in known(bob)
@@ -151,7 +151,7 @@ def test_of_a_known_archive_only_what_is_new_is_read(two) -> None:
     writer, before = archive(ann)
     ann.run("rm", run, check=True)
     ann.run("tag", "x", other, check=True)
-    fold_again(ann)
+    archive_again(ann)
     ann.run("push", check=True)
     (new,) = read_incoming(Project(ann.path).git, {writer: archive(ann)[1]}, {writer: before}, Received())
     assert (new.tips, new.gone) == ({other: known(ann)[other]}, {run})
@@ -176,7 +176,7 @@ def test_archive_that_another_process_moves_meanwhile_is_left(two) -> None:
     git = Project(bob.path).git
     writer, head = archive(bob)
     ann.run("tag", "x", next(iter(known(ann))), check=True)
-    fold_again(ann)
+    archive_again(ann)
     bob.git("fetch", "--quiet", "../ann", f"{ARCHIVE}*:refs/kept/*")
     received = Received()
     (incoming,) = read_incoming(git, {writer: archive(ann)[1]}, {writer: head}, received)
@@ -196,7 +196,7 @@ def test_copied_repository_gets_an_archive_of_its_own(two, tmp_path) -> None:
     rival = write_archive_commit(Loose(git), head, {}, [run]).id
     ann.git("push", "--quiet", "origin", f"{rival}:{ARCHIVE}{writer}")
     ann.run("tag", "x", other, check=True)
-    fold_again(ann)
+    archive_again(ann)
     ann.run("fetch", check=True)
     assert len(known(ann)) == 8
     assert own_writers(git)["public"] != writer

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from archived_runs import archive, fold, refs, repository_of
+from archived_runs import archive, archive_all, refs, repository_of
 from clones import clone
 from repository import Repo
 from sampled import sampled_values
@@ -14,7 +14,7 @@ from templates import place_made_once
 
 from gitrun import Project
 from gitrun.model.run import ARCHIVE, INCOMING, RUNS
-from gitrun.store import folding
+from gitrun.store import archive_writer
 from gitrun.store.refs import tips
 from gitrun.upkeep.archiving import archive_runs
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ann(tmp_path) -> Repo:
-    """A repository with six folded runs that are trusted, and an empty remote."""
+    """A repository with six archived runs that are trusted, and an empty remote."""
     repo = repository_of(tmp_path / "ann", 6)
     repo.git("init", "--quiet", "--bare", "../remote.git")
     repo.git("remote", "add", "origin", "../remote.git")
     Project(repo.path).sharing.trust(list(refs(repo)))
-    fold(repo)
+    archive_all(repo)
     return repo
 
 
@@ -55,7 +55,7 @@ def pushed(tmp_path) -> Pushed:
     project = Project(repo.path)
     project.sharing.trust(list(refs(repo)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folding, "SIZE", 20)
+        patch.setattr(archive_writer, "SIZE", 20)
         archive_runs(project.git, project.list_runs()[::-1])
     repo.run("push", "--no-scan", check=True)
     # fetched and pushed objects are in packs, whose use git can log
@@ -66,7 +66,7 @@ def pushed(tmp_path) -> Pushed:
 @pytest.fixture
 def many(pushed, monkeypatch) -> Repo:
     """The repository; what is archived of it now is again in commits of 20 runs."""
-    monkeypatch.setattr(folding, "SIZE", 20)
+    monkeypatch.setattr(archive_writer, "SIZE", 20)
     return pushed.many
 
 
@@ -173,7 +173,7 @@ def test_runs_beside_an_archive_that_is_there_are_pushed(ann) -> None:
     assert "pushed 0 runs to origin, 7 already there" in ann.run("push", check=True).stderr
 
 
-def test_later_folds_and_deletions_of_an_archive_are_pushed(ann) -> None:
+def test_later_additions_and_deletions_of_an_archive_are_pushed(ann) -> None:
     ann.run("push", check=True)
     ann.write("p.py", "print(1)\n")
     for _ in range(2):

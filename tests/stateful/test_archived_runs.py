@@ -1,4 +1,4 @@
-"""Two people fold overlapping runs, go on with them, delete some and pull: nothing is lost, nothing is back from the dead.
+"""Two people archive overlapping runs, go on with them, delete some and pull: nothing is lost, nothing is back from the dead.
 
 `HYPOTHESIS_PROFILE=long pytest tests/stateful` takes more and longer sequences, others each time.
 """
@@ -18,8 +18,8 @@ from repository import Repo
 from stateful.test_two_clones import LONG, profile, quiet
 
 from gitrun.sharing.transfer import FetchRequest
+from gitrun.store.archive_writer import move_to_archive
 from gitrun.store.archives import PRIVATE, PUBLIC
-from gitrun.store.folding import fold_runs
 from gitrun.store.refs import tips
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ class ArchivedRuns(RuleBasedStateMachine):
         self.purged: dict[str, set[str]] = {"ann": set(), "bob": set()}
 
     @rule(who=EVERYWHERE, some=st.sets(NUMBERS, min_size=1), content=st.sampled_from((PUBLIC, PRIVATE)))
-    def fold(self, who: str, some: set[int], content: str) -> None:
+    def archive(self, who: str, some: set[int], content: str) -> None:
         git = self.projects[who].git
         here = tips(git)
-        fold_runs(git, {run: here[run] for run in map(self.ids.__getitem__, some) if run in here}, content)
+        move_to_archive(git, {run: here[run] for run in map(self.ids.__getitem__, some) if run in here}, content)
 
     @rule(who=WHO, number=NUMBERS)
     def go_on(self, who: str, number: int) -> None:
@@ -154,5 +154,5 @@ class ArchivedRuns(RuleBasedStateMachine):
             assert found <= {"no-fsync", "trash"}, found
 
 
-def test_folding_changes_nothing_that_anybody_sees(beginning, tmp_path) -> None:
+def test_archiving_changes_nothing_that_anybody_sees(beginning, tmp_path) -> None:
     run_state_machine_as_test(lambda: ArchivedRuns(beginning, tmp_path / "team"), settings=PROFILE)

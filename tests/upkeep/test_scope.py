@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from archived_runs import archive, fold, refs, repository_of
+from archived_runs import archive, archive_all, refs, repository_of
 from doctor_calls import doctor, git_dir
 
 from gitrun import Project
@@ -95,7 +95,7 @@ def test_archive_that_moved_since_the_index_took_it_is_read(listed) -> None:
     listed.write("train.py", "print('hello')\n")
     listed.run("train.py", check=True)
     assert counts(listed) == (1, 12)
-    fold(listed)
+    archive_all(listed)
     assert counts(listed) == (13, 0)
     looked_at(listed)
     assert counts(listed) == (0, 13)

@@ -1,6 +1,6 @@
-"""Folds ended runs into this repository's archive, and takes deleted ones out of it. Only this module moves archives here.
+"""Moves ended runs into this repository's archive, and takes deleted ones out of it. Only this module moves archives here.
 
-A fold moves the archive and deletes the refs of its runs in one transaction. Git moves refs before it deletes any, so a kill
+One transaction moves the archive and deletes the refs of its runs. Git moves refs before it deletes any, so a kill
 leaves each run with its ref, or in the archive, or both, always with the same tip.
 """
 
@@ -31,7 +31,7 @@ TRIES = 10
 """Times that a change of the archive is tried while other processes change it or the runs."""
 
 
-def fold_runs(repository: Git, runs: Mapping[str, str], content: str = PUBLIC) -> list[str]:
+def move_to_archive(repository: Git, runs: Mapping[str, str], content: str = PUBLIC) -> list[str]:
     """Moves runs (id -> tip) into this repository's archive of PUBLIC or PRIVATE runs. Returns the ids that have no ref now.
 
     Leaves out runs that are running, whose ref has moved, whose last commit is missing, or that were deleted before:
@@ -40,11 +40,11 @@ def fold_runs(repository: Git, runs: Mapping[str, str], content: str = PUBLIC) -
     """
     writer = own_writers(repository).get(content) or new_writer(repository, content)
     names = list(runs)
-    folded: list[str] = []
+    archived: list[str] = []
     for start in range(0, len(names), SIZE):
-        folded += fold_round(repository, writer, {run_id: runs[run_id] for run_id in names[start : start + SIZE]})
+        archived += move_round(repository, writer, {run_id: runs[run_id] for run_id in names[start : start + SIZE]})
     seal(repository, writer)
-    return folded
+    return archived
 
 
 def seal(repository: Git, writer: str) -> None:
@@ -65,15 +65,15 @@ def seal(repository: Git, writer: str) -> None:
             ref_store(repository).apply([RefEdit(ARCHIVE + writer, top, head, "archive runs")])
 
 
-def fold_round(repository: Git, writer: str, runs: Mapping[str, str]) -> list[str]:
-    """Folds the runs of one commit of the archive, as `fold_runs` does."""
+def move_round(repository: Git, writer: str, runs: Mapping[str, str]) -> list[str]:
+    """Moves the runs of one commit into the archive, as `move_to_archive` does."""
     for _ in range(TRIES):
         heads = archive_heads(repository)
-        some = foldable(repository, runs)
+        some = archivable(repository, runs)
         if not some:
             return []
         listed = archived_tips_of(repository, heads, some, writer) if writer in heads else {}
-        # a fold that was killed has listed some of them
+        # a process that was killed has listed some of them
         fresh = {run_id: tip for run_id, tip in some.items() if listed.get(run_id) != tip}
         edits = [RefEdit(RUNS + run_id, None, tip, "archive run") for run_id, tip in some.items()]
         if fresh:
@@ -85,8 +85,8 @@ def fold_round(repository: Git, writer: str, runs: Mapping[str, str]) -> list[st
     raise StaleRun("other processes keep changing the runs", "Try again")
 
 
-def foldable(repository: Git, runs: Mapping[str, str]) -> dict[str, str]:
-    """Returns those of the runs (id -> tip) that can be folded: at rest, with a ref there, and nowhere deleted."""
+def archivable(repository: Git, runs: Mapping[str, str]) -> dict[str, str]:
+    """Returns those of the runs (id -> tip) that can be archived: at rest, with a ref there, and nowhere deleted."""
     here, hidden = refs_of_runs(repository, runs), tips(repository, TRASH).keys() | purged_ids(repository)
     some = {
         run_id: tip
