@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from gitrun.scripts.signatures import Parameter
 
 TRAINER = "LightningCLI adds the options of Lightning's Trainer. To set them: trainer.max_epochs=3, config=FILE"
-CALLS = ("jsonargparse.CLI", "jsonargparse.auto_cli", "jsonargparse.auto_parser", "jsonargparse.capture_parser")
+CALLS = frozenset({
+    "jsonargparse.CLI", "jsonargparse.cli.CLI", "jsonargparse.auto_cli", "jsonargparse.auto_parser",
+    "jsonargparse.capture_parser",
+})  # fmt: skip
+"""Names of the functions that read the command line; older releases have a module `cli`."""
 
 
 def read_jsonargparse_flags(module: Module) -> Script | None:

@@ -23,6 +23,14 @@ def test_a_value_outside_the_choices_is_refused() -> None:
         resolve_flags(script.flags, {"m": "c"}, operation="tool.py")
 
 
+@pytest.mark.parametrize(
+    "line", ["from jsonargparse import CLI", "from jsonargparse.cli import CLI", "from jsonargparse import auto_cli as CLI"]
+)
+def test_parameters_are_flags_wherever_a_release_has_its_function(line: str) -> None:
+    script = read(f"{line}\ndef setup(lr: float = 0.1): ...\nCLI(setup)\n")
+    assert default_values(script.flags) == {"lr": 0.1}
+
+
 LIGHTNING = """
 from lightning.pytorch.cli import LightningCLI
 from net import Net
