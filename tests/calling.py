@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from functools import cache
@@ -19,19 +20,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forms import GIVEN
+from git_run_server import DECIDES_AT_START
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FORKING = sys.platform == "linux"
 """Whether calls are forked where nothing speaks against it; `pytest --exec` starts them all."""
-SERVER = Path(__file__).with_name("git_run_server.py")
-DECIDES_AT_START = ("PYTHON", "GIT_TRACE", "GIT_EXEC_PATH", "LD_", "MALLOC_", "GITRUN_GIVEN_")
-"""Prefixes of variables that git, the loader or the interpreter heed before gitrun does."""
+SERVER, CLIENT = (Path(__file__).with_name(f"git_run_{side}.py") for side in ("server", "client"))
 LONGEST = 100_000
 """How many bytes words and variables may have before it matters what the system says to them."""
 SILENT = (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE)
 """Signals that git does not mention when its child dies of one."""
+CLIENTS: list[str] = []
+"""The programs `git-run` that have the servers fork gitrun."""
 lock = threading.Lock()
 
 
@@ -48,13 +50,14 @@ def call(
 
 def may_fork(words: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Returns whether a child of the server does the same as `git run`, started with this environment, would."""
-    if "--help" in words or environ.get("LC_ALL") != "C.UTF-8" or any(name.startswith(DECIDES_AT_START) for name in environ):
+    decided = any(name.startswith((*DECIDES_AT_START, "GIT_EXEC_PATH")) for name in environ)
+    if decided or "--help" in words or environ.get("LC_ALL") != "C.UTF-8":
         return False
     text = "".join((*words, *environ, *environ.values()))
     if "\0" in text or len(text) >= LONGEST:
         return False
     git, program = programs(environ.get("PATH", ""))
-    return program == own_programs()[1] and git is not None and git in {own_programs()[0], named_git()}
+    return program in {own_programs()[1], *CLIENTS} and git is not None and git in {own_programs()[0], named_git()}
 
 
 def programs(path: str) -> tuple[str | None, str | None]:
@@ -80,15 +83,31 @@ def server(git_program: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
     git = subprocess.run([git_program, "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
     program = Path(sys.executable).parent / "gitrun"
-    with theirs:
+    directory = make_client()
+    with theirs, socket.socket(socket.AF_UNIX) as clients:
+        clients.bind(str(directory / "socket"))
+        clients.listen(100)
+        given = theirs.fileno(), clients.fileno()
         # streams are pipes as those of its children will be: Python looks at them when it starts
         process = subprocess.Popen(
-            [sys.executable, SERVER, str(theirs.fileno()), git, program],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(theirs.fileno(),),
+            [sys.executable, SERVER, *map(str, given), git, program],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=given,
             start_new_session=True, env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/"},
         )  # fmt: skip
     atexit.register(end, process, ours)
     return process, ours
+
+
+def make_client() -> Path:
+    """Makes a directory for PATH, whose `git-run` has its calls forked by a server that listens there. Returns it."""
+    directory = Path(tempfile.mkdtemp(prefix="git-run-client-"))
+    program, started = directory / "git-run", directory / "started" / "git-run"
+    program.write_text(f"#!{sys._base_executable} -ISE\n{CLIENT.read_text()}")
+    program.chmod(0o755)
+    started.parent.mkdir()
+    started.symlink_to(str(own_programs()[1]))
+    CLIENTS.append(str(program))
+    return directory
 
 
 def end(process: subprocess.Popen[bytes], control: socket.socket) -> None:

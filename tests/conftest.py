@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import subprocess
 from collections import Counter
+from pathlib import Path
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
 from typing import TYPE_CHECKING
 
@@ -19,7 +22,6 @@ from templates import ask_machine, echo
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
 pytest_plugins = (
     "annotated",
@@ -172,3 +174,11 @@ def repo(tmp_path: Path) -> Repo:
 def started(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each `git run` of the test is started and is a child of ours, so that what it uses is counted as ours."""
     monkeypatch.setattr(calling, "FORKING", False)
+
+
+@pytest.fixture
+def forked(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each `git run` that another program starts is forked too, unless what it is given is unusual."""
+    if calling.FORKING:
+        calling.server(str(shutil.which("git")))
+        monkeypatch.setenv("PATH", os.pathsep.join([str(Path(calling.CLIENTS[0]).parent), os.environ["PATH"]]))

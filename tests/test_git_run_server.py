@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import calling
@@ -28,6 +31,7 @@ environ = {name: value for name, value in os.environ.items() if not name.startsw
 limits = [resource.getrlimit(which) for which in range(10)]
 print(json.dumps([environ, seen("self"), seen(os.getppid()), limits, sys.stdin.read(), sys.argv[1:]]))
 """
+VARIES = re.compile(r"\b[0-9a-f]{8}\b|[0-9.]+s")
 pytestmark = pytest.mark.skipif(not calling.FORKING, reason="calls are forked on Linux alone")
 
 
@@ -83,3 +87,53 @@ def test_variables_that_act_on_a_start_are_given_to_a_start(repo, monkeypatch):
         repo.run("list", env=env)
     with pytest.raises(AssertionError, match="forked"):
         repo.run("list")
+
+
+def test_call_of_a_script_sees_the_same_world(repo, request):
+    repo.write("tell.py", TELL)
+    (repo.path / "sub").mkdir()
+    script = "cd sub; umask 027; echo typed | git run -- python ../tell.py 'a b' ü"
+    worlds = []
+    for fixture in ("world", "forked"):
+        request.getfixturevalue(fixture)
+        ended = subprocess.run(["sh", "-c", script], cwd=repo.path, capture_output=True, text=True, check=True)
+        worlds.append(json.loads(ended.stdout))
+    paths = [world[0].pop("PATH").split(":") for world in worlds]
+    assert worlds[0] == worlds[1]
+    assert [path for path in paths[1] if path not in paths[0]] == [str(Path(calling.CLIENTS[0]).parent)]
+
+
+@pytest.mark.parametrize(
+    ("before", "name"),
+    [
+        ("", "python"), ("trap '' INT;", "gitrun"), ("ulimit -n 500;", "gitrun"), ("LC_ALL=C", "gitrun"),
+        ("PYTHONPATH=/nowhere", "gitrun"),
+    ],
+)  # fmt: skip
+def test_call_of_a_script_is_started_where_that_may_matter(repo, forked, before, name):
+    script = f"{before} git run -- sh -c 'cat /proc/$PPID/comm; exit 7'"
+    ended = subprocess.run(["sh", "-c", script], cwd=repo.path, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.returncode) == (f"{name}\n", 7), ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_to_a_call_of_another_program_ends_it_as_if_started(repo, request, number):
+    ends = []
+    for fixture in ("world", "forked"):
+        request.getfixturevalue(fixture)
+        with subprocess.Popen(
+            ["git-run", "--", "sh", "-c", "echo ready; exec sleep 20"], cwd=repo.path, stdout=-1, stderr=-1
+        ) as call:
+            assert call.stdout is not None
+            assert call.stdout.readline() == b"ready\n"
+            call.send_signal(number)
+            _, err = call.communicate()
+        ends.append((call.returncode, VARIES.sub("X", err.decode())))
+    assert ends[0] == ends[1]
+    assert ends[0][0]
+
+
+def test_call_of_another_program_dies_of_the_signal_that_killed_gitrun(repo, forked):
+    words = ["git", "run", "--", "sh", "-c", "kill -9 $PPID; sleep 0.2"]
+    ended = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (137, "error: git-run died of signal 9\n")

@@ -8,6 +8,7 @@ import threading
 import pytest
 from supervised import last, live, output, runs, said, start, state, until, whole
 
+pytestmark = pytest.mark.usefixtures("forked")
 COUNT = "n = 0\nprint('number', n, flush=True)\nopen('made', 'w').write(str(n))\n"
 
 

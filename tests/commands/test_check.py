@@ -11,6 +11,7 @@ from templates import made_once
 
 from gitrun import Project
 
+pytestmark = pytest.mark.usefixtures("forked")
 TRAIN = "import sys\nlevel = {}\nprint('loss:', level)\nprint('acc:', 1 - level)\n"
 
 

@@ -19,6 +19,7 @@ from templates import made_once
 from gitrun.commands.completion import OPTIONS
 from gitrun.commands.verbs import VERBS, load_command
 
+pytestmark = pytest.mark.usefixtures("forked")
 SHARE = Path(OPTIONS).parent
 GIT_COMPLETION = Path("/usr/share/bash-completion/completions/git")
 # what git-completion.bash sees when TAB is pressed after the words; `|` ends each reply, whose blank is to be seen

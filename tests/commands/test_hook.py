@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 from corpus import build
 from many_runs import make
 
+pytestmark = pytest.mark.usefixtures("forked")
 GIT = parse_version(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
 
 

@@ -16,6 +16,7 @@ from sampled import sampled
 
 from gitrun.sharing.hook_files import CLIENT, guarded_call, hook_settings, parse_version
 
+pytestmark = pytest.mark.usefixtures("forked")
 GIT = parse_version(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
 HUSKY = '#!/usr/bin/env sh\nexec sh -e ".husky/$(basename "$0")" "$@"\n'
 LINE = "if command -v git-run >/dev/null; then git run hook pre-push {} || [ $? -ne 9 ] || exit; fi"

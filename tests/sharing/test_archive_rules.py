@@ -13,6 +13,8 @@ from gitrun.git.objects import Loose
 from gitrun.model.run import ARCHIVE
 from gitrun.store.archives import write_archive_commit
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.fixture
 def ann(tmp_path) -> Repo:

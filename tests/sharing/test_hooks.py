@@ -7,6 +7,8 @@ from hooked_repos import commit, start, trailers
 
 from gitrun import Project
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.mark.parametrize("words", [("-a",), ("echo.py",), ("-i", "echo.py")])
 def test_tree_is_that_of_the_commit_however_it_is_put_together(hooked, words) -> None:

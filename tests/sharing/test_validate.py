@@ -10,6 +10,8 @@ from forgeries import EVIL, attempt_like, forged, forgeries, only, only_tip, pus
 from gitrun import Project
 from gitrun.errors import BadRun
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.mark.parametrize("what", ["command", "flags", "source", "beside", "result"])
 def test_an_annotation_that_changes_more_than_notes_is_not_let_in(forging_team, what) -> None:

@@ -14,6 +14,7 @@ from templates import place_made_once
 if TYPE_CHECKING:
     from repository import Repo
 
+pytestmark = pytest.mark.usefixtures("forked")
 TRAIN = """\
 lr = 0.1
 steps = 5

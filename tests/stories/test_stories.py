@@ -10,6 +10,7 @@ from cancer import SOURCE, published
 from forms import with_sha1
 from transcript import BLOCK, Transcript
 
+pytestmark = pytest.mark.usefixtures("forked")
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 GUIDES = PROJECT / "gitrun" / "share" / "guide"

@@ -17,6 +17,7 @@ from gitrun.commands.install_docs import SHARE
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("forked")
 CI = SHARE / "ci"
 ACTION = yaml.safe_load((CI / "action.yml").read_text())
 GITLAB = yaml.safe_load((CI / "gitlab.yml").read_text())
