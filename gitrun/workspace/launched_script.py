@@ -147,7 +147,7 @@ def share_flags(spawn: "Any", spec: str, script: str, module: str) -> None:
         main = sys.modules["__main__"]
         is_module = getattr(getattr(main, "__spec__", None), "origin", None) == script
         key = "init_main_from_name" if is_module else "init_main_from_path"
-        if key in data and (is_module or data[key] == script):
+        if key in data and (is_module or data[key] == script) and os.path.exists(spec):
             words = spec, script, module, str(data[key])
             data[key] = MainPath(words[-1])
             data[key].entry = f"__import__('runpy').run_path({__file__!r})['enter_child']{words!r}"
@@ -293,7 +293,9 @@ class StartedAgain:
             at = position_in_words([os.fsdecode(word) for word in words], os.fsdecode(cwd), self.script, self.module)
         except TypeError:
             return words  # which the system call refuses
-        return words if at is None else [*words[:at], *self.inserted, *words[at:]]
+        # what goes on after its run has ended finds no flags, and runs the script as it is
+        is_known = at is not None and os.path.exists(self.inserted[1])
+        return [*words[:at], *self.inserted, *words[at:]] if is_known else words
 
 
 def load_script(spec_path: str, *words: str) -> "CodeType":

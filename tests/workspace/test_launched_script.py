@@ -49,3 +49,20 @@ def test_a_launcher_that_has_changed_is_compiled_again(copied):
 def test_the_bytecode_of_a_launcher_need_not_be_kept(copied):
     (copied / "__pycache__").write_text("a file where the directory would be")
     assert launch(copied) == "2\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "subprocess.run([sys.executable, *sys.argv, 'again'])",
+        "os.execv(sys.executable, [sys.executable, *sys.argv, 'again'])",
+        "(child := multiprocessing.get_context('spawn').Process(target=print)).start(), child.join()",
+    ],
+    ids=["subprocess", "exec", "multiprocessing"],
+)
+def test_what_starts_after_the_run_has_ended_runs_the_script_as_it_is(copied, start):
+    (copied / "script.py").write_text(
+        "import multiprocessing, os, subprocess, sys\nx = 1\nprint(x, flush=True)\n"
+        f"if __name__ == '__main__' and 'again' not in sys.argv:\n    os.remove('spec')\n    {start}\n"
+    )
+    assert launch(copied).split() == ["2", "1"]
