@@ -30,8 +30,7 @@ def read_absl_flags(module: Module) -> Script | None:
     if not module.names(b"DEFINE_"):
         return None
     calls = [node for node in module.near(b"DEFINE_") if isinstance(node, ast.Call) and define_kind(node)]
-    # other libraries, such as gflags, have functions of the same names
-    if not calls or not any(name.partition(".")[0] in LIBRARIES for name in module.imports.values()):
+    if not calls or not uses_absl(module):
         return None
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
     kinds = set(map(define_kind, calls))
@@ -44,6 +43,16 @@ def read_absl_flags(module: Module) -> Script | None:
     partial = "its configuration has more flags" if kinds & {"config_file", "config_dict"} else ""
     partial = partial if all(flags) else "a flag has a name that is computed"
     return Script(tuple({flag.name: flag for flag in flags if flag}.values()), ARGS, "absl", partial=partial)
+
+
+def uses_absl(module: Module) -> bool:
+    """Returns whether the flags are absl's. Other libraries, such as gflags, have functions of the same names."""
+    imports = module.imports.values()
+    if any(name.partition(".")[0] in LIBRARIES for name in imports):
+        return True
+    # TensorFlow's tf.app.flags, tf.flags and tf.compat.v1.flags are those of absl
+    used = (module.full_name(node) for node in module.near(b"flags") if isinstance(node, ast.Attribute))
+    return any(name.startswith("tensorflow.") and name.endswith(".flags") for name in (*imports, *used))
 
 
 def required_names(module: Module) -> Iterator[str]:

@@ -28,6 +28,30 @@ def test_configuration_of_ml_collections_may_have_more_flags() -> None:
 
 
 @pytest.mark.parametrize(
+    ("imports", "flags"),
+    [
+        ("import tensorflow as tf", "tf.app.flags"),
+        ("import tensorflow as tf", "tf.flags"),
+        ("import tensorflow.compat.v1 as tf", "tf.flags"),
+        ("from tensorflow.compat import v1", "v1.app.flags"),
+        ("import tensorflow", "tensorflow.compat.v1.flags"),
+        ("from tensorflow.python.platform import flags", "flags"),
+    ],
+)
+def test_flags_of_tensorflow_are_those_of_absl(imports, flags) -> None:
+    direct = read(f"{imports}\n{flags}.DEFINE_float('lr', 0.5, 'rate')\n")
+    assert (direct.frontend, kinds(direct)) == ("absl", {"lr": (0.5, "float")})
+    named = read(f"{imports}\nf = {flags}\nf.DEFINE_bool('fast', True, '')\n")
+    assert (named.frontend, kinds(named)) == ("absl", {"fast": (True, "bool")})
+
+
+def test_flags_of_another_library_are_not_those_of_absl() -> None:
+    define = "flags.DEFINE_float('lr', 0.5, 'rate')\n"
+    assert read(f"import gflags as flags\nimport tensorflow as tf\n{define}").frontend != "absl"
+    assert read(f"import tensorflow as tf\nfrom mine import flags\n{define}").frontend != "absl"
+
+
+@pytest.mark.parametrize(
     ("words", "flags", "command"),
     [
         # absl refuses --config.lr in front of --config
