@@ -109,7 +109,7 @@ def find_near_options(error: click.NoSuchOption) -> list[str]:
 
 
 def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
-    """Returns (message, hint) for an option unknown to `git run`. After an operation, it explains how flags are written."""
+    """Returns (message, hint) for an option unknown to `git run`. For a flag of the operation, says how to write it."""
     name, near = error.option_name, find_near_options(error)
     if name in GUILD_OPTIONS:
         return f"no option '{name}'", GUILD_OPTIONS[name]
@@ -117,9 +117,8 @@ def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str
     position = next((at for at, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
     # before an operation it was meant for git run, after it for the script
-    if not find_operation_word(words[:position], options) and not any(
-        word.partition("=")[0] in RUN for word in words[:position]
-    ):
+    operation = find_operation_word(words[:position], options)
+    if not operation and not any(word.partition("=")[0] in RUN for word in words[:position]):
         if verb := find_verb(name, words[position + 1 :]):
             return explain_option_order(verb)
         return explain_unknown_option(error), hint if near else f"To set a flag: NAME=VALUE. {hint}"
@@ -129,7 +128,17 @@ def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str
     flag, option_text = name.lstrip("-"), typed + ("=" if value else " ") * bool(value_given) + value_given
     assignment = shlex.quote(f"{flag}={value_given or 'true'}") if len(flag) > 1 else "name=value"
     more = f". A similar option of git run: {either_text(near)}" if near else ""
-    return f"flags are written {assignment}, not {option_text}", f"To pass it to the program: put it after --{more}"
+    to_pass = f"To pass it to the program: put it after --{more}"
+    if operation and (offer := find_offer(operation)) and not may_have_flag(offer, flag):
+        return f"gitrun knows no option {name} of {operation}", to_pass
+    return f"flags are written {assignment}, not {option_text}", to_pass
+
+
+def may_have_flag(offer: Offer, name: str) -> bool:
+    """Returns whether the operation takes a flag of that name, as far as gitrun can read its source."""
+    if offer.flags is None or offer.note:
+        return True
+    return any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in offer.flags)
 
 
 def is_option(word: str, name: str) -> bool:

@@ -29,13 +29,19 @@ def said(repo, *words: str, code: int = 129, **more) -> str:
         ("train.py --lr 0.1", "lr=0.1, not --lr 0.1"),
         ("train.py --lr=0.2", "lr=0.2, not --lr=0.2"),
         ("train.py --needed --lr -0.3", "lr=-0.3, not --lr -0.3"),
-        ("train.py --verbose", "verbose=true, not --verbose"),
-        ("train.py -x", "name=value, not -x"),
+        ("train.py --epochs", "epochs=true, not --epochs"),
         ("--restart 1 --lr 0.3", "lr=0.3, not --lr 0.3"),
     ],
 )
 def test_option_of_the_program_is_told_how_flags_are_written(trained, words, written) -> None:
     assert said(trained, *words.split()) == f"flags are written {written}. To pass it to the program: put it after --"
+
+
+@pytest.mark.parametrize("option", ["--verbose", "--rate=3", "-x", "--kind fast"])
+def test_option_that_is_no_flag_of_the_program_is_not_written_as_one(trained, option) -> None:
+    name = option.partition("=")[0].partition(" ")[0]
+    expected = f"gitrun knows no option {name} of train.py. To pass it to the program: put it after --"
+    assert said(trained, "train.py", *option.split()) == expected
 
 
 def test_option_near_in_spelling_is_named_and_a_far_one_is_not(trained) -> None:
