@@ -44,6 +44,8 @@ UNEQUAL = {
 MODEL_KEYS = frozenset(
     {"model", "config", "operations", "extends", "description", "resources", "sourcecode", "params", "flags"}
 )
+OPTIMIZERS = {"random": "random", "gp": "gp", "bayesian": "gp"}
+"""Optimizers of Guild and those of the same method here."""
 # ${lr} in a word of exec, {{name}} of a parameter
 REFERENCE, PARAMETER = re.compile(r"\$\{([^{}$\s]+)\}"), re.compile(r"\{\{\s*([\w-]+)\s*\}\}")
 # Guild selects files by a regular expression
@@ -83,7 +85,7 @@ def read_operations(_git: Git | None, tree: Tree, path: str) -> Draft:
                 continue
             full = model.qualify(name)
             lost = list[str]()
-            operations[full] = draft_operation(tree, model, table, configs, lost)
+            operations[full] = draft_operation(tree, model, default_main(tree, name) | table, configs, lost)
             losses += [f"{path}: {full}: {loss}" for loss in lost]
     return Draft(path, operations, tuple(losses))
 
@@ -149,6 +151,8 @@ def draft_operation(
     flags = draft_flags(table.get("flags"), configs, lost)
     operation |= draft_body(tree, model, table, flags, lost)
     if "steps" in operation:
+        defaults = {key: one.get("default") if isinstance(one, dict) else one for key, one in flags.items()}
+        lost += [f"flag {key}: steps have their own defaults. To set it: {key}={one}" for key, one in defaults.items() if one]
         flags = {}
     operation |= draft_destination(table, lost) if "script" in operation else {}
     operation |= {"flags": flags} if flags else {}
@@ -178,7 +182,6 @@ def draft_body(tree: Tree, model: Model, table: Mapping[str, Any], flags: Mappin
     if isinstance(table.get("notebook"), str):
         return {"notebook": table["notebook"].split(" ")[0]}
     main = table.get("main")
-    # without a main module, Guild takes one of the operation's name
     if not isinstance(main, str):
         lost.append("it says nothing about what runs")
         return {}
@@ -190,6 +193,13 @@ def draft_body(tree: Tree, model: Model, table: Mapping[str, Any], flags: Mappin
     if path and not words:
         return {"script": path}
     return {"command": ["python", *([path] if path else ["-m", module]), *words]}
+
+
+def default_main(tree: Tree, name: str) -> dict[str, str]:
+    """Returns the main module that Guild takes if an operation has none: the one of its name. Empty if there is none."""
+    module = re.sub(r"(?i)\.py$", "", name).replace("-", "_")
+    paths = (f"{module.replace('.', '/')}{end}" for end in (".py", "/__main__.py"))
+    return {"main": module} if any(is_regular_file(tree, path) for path in paths) else {}
 
 
 def split_words(text: str) -> list[str]:
@@ -213,17 +223,49 @@ def draft_words(text: str, flags: Mapping[str, Any], lost: list[str]) -> list[st
     return words
 
 
-def draft_step(model: Model, step: object, lost: list[str]) -> str:
-    """Returns a step as `m:train lr=0.1`; empty if it runs nothing."""
-    text = step.get("run") if isinstance(step, dict) else step
-    if isinstance(step, dict):
-        lost += [f"steps: {key}" for key in step if key not in {"run", "name"}]
-    if not isinstance(text, str):
+def draft_step(model: Model, step: object, lost: list[str]) -> str | dict[str, Any]:
+    """Returns a step as `m:train lr=0.1`, or as a table if it has options or flags of its own; empty if it runs nothing."""
+    table: Mapping[str, Any] = step if isinstance(step, dict) else {"run": step}
+    if not isinstance(table.get("run"), str):
+        lost += [f"steps: {key}" for key in table if key != "name"] if isinstance(step, dict) else []
         return ""
-    operation, *words = split_words(text)
+    operation, *words = split_words(table["run"])
     lost += [f"steps: {word}" for word in words if "=" not in word or word.startswith("-")]
-    flags = [shlex.quote(word) for word in words if "=" in word and not word.startswith("-")]
-    return " ".join([model.qualify(operation), *flags])
+    pairs = [(name, value) for name, is_flag, value in map(split_at_sign, words) if is_flag and not name.startswith("-")]
+    own = table.get("flags")
+    flags: dict[str, Any] = dict(pairs) | ({str(name): value for name, value in own.items()} if isinstance(own, dict) else {})
+    lost += [f"steps: flag {name}" for name in flags if not is_flag_name(name)]
+    flags = {name: value for name, value in flags.items() if is_flag_name(name)}
+    # flags of the whole reach the steps that have them
+    lost += [f"steps: {name}={value}" for name, value in flags.items() if "${" in str(value) and value != f"${{{name}}}"]
+    flags = {name: value for name, value in flags.items() if "${" not in str(value)}
+    text = " ".join([model.qualify(operation), *(f"{name}={value}" for name, value in flags.items() if is_word(value))])
+    others = {name: plain(name, value) for name, value in flags.items() if not is_word(value)}
+    lost += [f"steps: flag {name}" for name, value in others.items() if value is None]
+    options = draft_step_options(table, lost)
+    others = {name: value for name, value in others.items() if value is not None}
+    return {"run": text} | ({"flags": others} if others else {}) | options if others or options else text
+
+
+def split_at_sign(word: str) -> tuple[str, str, str]:
+    """Returns the parts of `lr=0.1`."""
+    return word.partition("=")
+
+
+def is_word(value: object) -> bool:
+    """Returns whether a step can have the value as it is typed, such as `logspace[-4:-1:4]`."""
+    return isinstance(value, str) and not re.search(r"""[\s'"]""", value)
+
+
+def draft_step_options(table: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
+    """Returns the options of a step that is a batch."""
+    options = {key: table[key] for key in ("minimize", "maximize") if isinstance(table.get(key), str)}
+    most = table.get("max-trials")
+    options |= {"max-trials": most} if isinstance(most, int) and most > 0 else {}
+    optimizer = OPTIMIZERS.get(str(table.get("optimizer")))
+    options |= {"optimizer": optimizer} if optimizer else {}
+    lost += [f"steps: {key}" for key in table if key not in options and key not in {"run", "name", "flags"}]
+    return options
 
 
 def draft_flags(value: object, configs: Mapping[str, Mapping[str, Any]], lost: list[str]) -> dict[str, Any]:
@@ -303,8 +345,10 @@ def draft_requires(model: Model, value: object, lost: list[str]) -> dict[str, An
             operation = model.qualify(entry["operation"].split("|")[0].strip())
             selected = texts(entry.get("select")) or ["*"]
             patterns = [text.replace("\\.", ".") for text in selected]
-            lost += [f"requires: select {text}" for text in patterns if text != "*" and not NO_PATTERN.fullmatch(text)]
-            needs.setdefault(operation, []).extend(text for text in patterns if text == "*" or NO_PATTERN.fullmatch(text))
+            # a run of gitrun has no directory .guild
+            known = [text for text in patterns if text == "*" or (NO_PATTERN.fullmatch(text) and ".guild/" not in text)]
+            lost += [f"requires: select {text}" for text in patterns if text not in known]
+            needs.setdefault(operation, []).extend(known)
         elif isinstance(entry.get("file"), str):
             inputs.append(entry["file"])
         elif isinstance(entry.get("url"), str) and isinstance(entry.get("sha256"), str):

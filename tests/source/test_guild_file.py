@@ -85,6 +85,58 @@ def test_operations_of_guild_become_operations() -> None:
     assert found.operations["m:evaluate"] == {"command": ["python", "-m", "evaluate"]}
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("train", {"script": "train.py"}),
+        ("train.py", {"script": "train.py"}),
+        ("src/fit-all", {"script": "src/fit_all.py"}),
+        ("src.fit_all", {"script": "src/fit_all.py"}),
+        ("pkg", {"command": ["python", "-m", "pkg"]}),
+        ("nosuch", {}),
+    ],
+)
+def test_operation_without_a_body_runs_the_module_of_its_name(name, body) -> None:
+    files = {"train.py": b"", "src/fit_all.py": b"", "pkg/__main__.py": b""}
+    assert draft(f"{name}: {{flags-import: all}}\n".encode(), **files).operations == {name: body}
+
+
+@pytest.mark.parametrize(
+    ("step", "drafted", "losses"),
+    [
+        ("run: train lr=0.3", "train lr=0.3", []),
+        ("run: train lr=[1,2] name='a b'", {"run": "train lr=[1,2]", "flags": {"name": "a b"}}, []),
+        ("run: train lr=${lr}", "train", []),
+        ("run: train lr=${rate}", "train", ["steps: lr=${rate}"]),
+        ("{run: train, flags: {lr: [1, 2], fast: yes}}", {"run": "train", "flags": {"lr": [1, 2], "fast": True}}, []),
+        ("{run: train, flags: {lr: 'linspace[1:2:3]', name: x}}", "train lr=linspace[1:2:3] name=x", []),
+        (
+            "{run: train, flags: {lr: '[0:1]'}, optimizer: gp, max-trials: 9, maximize: acc}",
+            {"run": "train lr=[0:1]", "optimizer": "gp", "max-trials": 9, "maximize": "acc"},
+            [],
+        ),
+        ("{run: train, optimizer: gbrt, tag: x}", "train", ["steps: optimizer", "steps: tag"]),
+        ("{flags: {lr: 1}}", "", ["steps: flags"]),
+    ],
+)
+def test_step_keeps_its_flags_and_options(step, drafted, losses) -> None:
+    step = step if step.startswith("{") else f"{{{step!r}}}".replace("{'run: ", "{run: '").replace('{"run: ', '{run: "')
+    found = draft(f"train: {{exec: ls}}\npipe: {{steps: [{step}]}}\n".encode())
+    assert found.operations["pipe"] == {"steps": [drafted] if drafted else []}
+    assert [loss.removeprefix("guild.yml: pipe: ") for loss in found.losses] == losses
+
+
+def test_steps_are_read_as_they_were_drafted() -> None:
+    text = b"train: {exec: ls, flags: {lr: 1, s: x, fast: no}}\n"
+    text += b"pipe: {steps: [{run: train s='a b', flags: {lr: [1, 2], fast: yes}, maximize: acc}]}\n"
+    (step,) = guild_definition(MemoryTree({"guild.yml": text}), "pipe").steps
+    assert (step.operation, [(name, getattr(value, "text", value)) for name, value in step.flags], step.options) == (
+        "train",
+        [("s", "a b"), ("lr", [1, 2]), ("fast", True)],
+        (("maximize", "acc"),),
+    )
+
+
 def test_what_cannot_be_kept_is_named() -> None:
     assert [loss.removeprefix("guild.yml: ") for loss in read_operations(None, MemoryTree(FILES), "guild.yml").losses] == [
         "m:evaluate: python-path: set PYTHONPATH in env",
@@ -92,6 +144,7 @@ def test_what_cannot_be_kept_is_named() -> None:
         "m:train: label: git run --label",
         "m:train: optimizers: git run -o",
         "m:pipe: steps: label",
+        "m:pipe: flag lr: steps have their own defaults. To set it: lr=1",
         "m:nothing: it says nothing about what runs",
     ]
 
