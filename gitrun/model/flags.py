@@ -271,7 +271,10 @@ def resolve_flag(flag: Flag, given_value: Value | Typed | None, *, operation: st
         return value
     takes = "one of " + ", ".join(map(format_value, flag.choices)) if flag.choices else _KINDS[flag.kind][0] + _range_text(flag)
     text = given_value.text if isinstance(given_value, Typed) else given_value
-    raise BadValue(f"flag {flag.name!r} of {operation} must be {takes}, not {text!r}", _FORCE)
+    # a list without --restart makes a batch
+    is_list = isinstance(given_value, Typed) and given_value.text[:1] == "["
+    hint = f"To try several values: git run {operation} {flag.name}={text}" if is_list else _FORCE
+    raise BadValue(f"flag {flag.name!r} of {operation} must be {takes}, not {text!r}", hint)
 
 
 def read_typed(flag: Flag, typed: Typed) -> Value | None:

@@ -231,3 +231,9 @@ def test_a_number_out_of_its_range_is_refused_with_the_range(least, most, text, 
     with pytest.raises(UsageError, match=words):
         resolve_flags([flag], {"n": Typed(text)}, operation="train")
     assert resolve_flags([flag], {"n": Typed("5")}, operation="train") == {"n": 5}
+
+
+def test_list_for_a_flag_of_one_value_is_told_how_to_try_several() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve_flags([Flag("lr", 0.1, "float")], {"lr": Typed("[1,2]")}, operation="train.py")
+    assert caught.value.hint == "To try several values: git run train.py lr=[1,2]"
