@@ -409,7 +409,7 @@ def make_plan(tree: SourceTree, call: Call, flags: Flags, params: Params, origin
     notices = (
         unchecked_warning(declared.script, operation.name, flags),
         unsure_warning(operation.name, unsure, words),
-        environment_note(operation, find_unread_flags(tree, operation, declared, call.given)),
+        environment_note(tree, operation, find_unread_flags(tree, operation, declared, call.given)),
     )
     return Plan(
         operation=operation.name, kind=operation.kind, command=operation.command, cwd=operation.cwd,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from gitrun import scripts, source
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from gitrun.source.operations import Operation
     from gitrun.source.source_tree import SourceTree
 
+MAKES = frozenset({"make", "gmake"})
 READS_WORDS = (b"argv", b"argparse", b"getopt")
 """Parts of the source of a Python script that reads the words after `--`."""
+IN_ENVIRONMENT = rb"""(?:environ|getenv)\b[^\n]{0,9}["']%s["']|\$\{?%s\b"""
+"""A pattern for code in Python or a shell that reads the environment variable of a name."""
 INLINE_METADATA = b"# /// script"
 """The header that `uv run` reads in a script (PEP 723). uv would not find it in another file."""
 
@@ -179,9 +183,23 @@ def suggest_other_way(
     if not find_lost_flags(tree, operation, declared, {name: text}):
         return None
     code = declared.host.source if declared.host else read_code(tree, operation) if declared.script else b""
+    if reads_environment(code, name):
+        return f"To set the environment variable: {command_with_variable(operation, name, text)}"
     if (declared.script or declared.host) and not any(word in code for word in READS_WORDS):
         return ""
     return suggest_way(operation, declared, name, text)
+
+
+def reads_environment(code: bytes, name: str) -> bool:
+    """Returns whether code reads the environment variable that has the flag's own name."""
+    spelled = re.escape(name.encode())
+    return re.search(IN_ENVIRONMENT % (spelled, spelled), code) is not None
+
+
+def command_with_variable(operation: Operation, name: str, value: str) -> str:
+    """Returns a call of git run that records a flag and passes it as the environment variable of that name."""
+    words = ["python" if word == PYTHON else word for word in operation.command]
+    return f"git run {shlex.quote(f'{name}={value}')} -- env '{name}={{{name}}}' {shlex.join(words)}"
 
 
 def find_unread_flags(tree: SourceTree, operation: Operation, declared: Declared, names: Iterable[str]) -> list[str]:
@@ -193,16 +211,24 @@ def find_unread_flags(tree: SourceTree, operation: Operation, declared: Declared
     return [name for name in unread if not any(reads_variable(content, name) for content in contents)]
 
 
-def environment_note(operation: Operation, names: Sequence[str]) -> str:
+def environment_note(tree: SourceTree, operation: Operation, names: Sequence[str]) -> str:
     """Returns a note about flags that are only passed in the environment; empty if there are none."""
     if not names:
         return ""
-    variables = ", ".join(map(flag_variable, names))
-    words = f"'{{{names[0]}}}'"
-    hint = f"git run {names[0]}=VALUE -- {shlex.join(operation.command)} {words}"
+    name, variables = names[0], ", ".join(map(flag_variable, names))
+    note = f"note: {', '.join(names)}: passed only in the environment, as {variables}"
+    words = f"'{{{name}}}'"
+    if os.path.basename(operation.command[0]) in MAKES:
+        words = f"'{name}={{{name}}}'"
+    elif any(
+        reads_environment(content, name)
+        for content in source.hosted_script.read_named_files(tree, operation.command, operation.cwd)
+    ):
+        return f"{note}. To pass {name}: {command_with_variable(operation, name, 'VALUE')}"
+    hint = f"git run {name}=VALUE -- {shlex.join(operation.command)} {words}"
     if operation.kind == PROGRAM or operation.definition:
         hint = f"git run {operation.name} -- WORDS"
-    return f"note: {', '.join(names)}: passed only in the environment, as {variables}. To pass words: {hint}"
+    return f"{note}. To pass words: {hint}"
 
 
 def route_flags(host: Host, operation: Operation, flags: Flags) -> Route:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 
 import pytest
@@ -261,3 +262,38 @@ def test_command_gets_flags_in_the_file_that_its_script_loads(repo) -> None:
         assert repo.run(*words, check=True).stdout == "{'lr': 0.1, 'model': {'depth': 9}}\n"
     assert shown(repo)["flags"] == {"model.depth": 9}
     assert repo.git("status", "--short") == "?? conf.json\n?? n.py"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "lr = float(os.environ['LR'])",
+        "lr = os.environ.get('LR', 0.1)",
+        'lr = os.getenv("LR")',
+        "lr = os.environ.setdefault('LR', '1')",
+    ],
+)
+def test_variable_of_the_environment_that_a_script_reads_is_set_by_env(repo, code) -> None:
+    repo.write("fit.py", f"import os\n{code}\nprint(os.environ['LR'])\n")
+    refused = repo.run("fit.py", "LR=0.5").stderr.rstrip("\n")
+    command = "git run LR=0.5 -- env 'LR={LR}' python fit.py"
+    assert refused.endswith(f"To set the environment variable: {command}")
+    assert repo.run(*shlex.split(command)[2:], check=True).stdout == "0.5\n"
+    assert "environment variable" not in repo.run("fit.py", "R=0.5").stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "command", "hint"),
+    [
+        ("a.sh", "echo $LR", "sh a.sh", "To pass LR: git run LR=VALUE -- env 'LR={LR}' sh a.sh"),
+        ("a.sh", "echo ${LR:-3}", "sh a.sh", "To pass LR: git run LR=VALUE -- env 'LR={LR}' sh a.sh"),
+        ("a.sh", "echo $LRS", "sh a.sh", "To pass words: git run LR=VALUE -- sh a.sh '{LR}'"),
+        ("Makefile", "a:\n\t@echo $(LR)\n", "make a", "To pass words: git run LR=VALUE -- make a 'LR={LR}'"),
+    ],
+)
+def test_note_about_the_environment_names_a_way_that_works(repo, file, text, command, hint) -> None:
+    repo.write(file, f"{text}\n")
+    noted = repo.run("LR=0.5", "--", *command.split(), check=True).stderr
+    assert f"note: LR: passed only in the environment, as FLAG_LR. {hint}\n" in noted
+    better = repo.run(*shlex.split(hint.partition("git run ")[2].replace("VALUE", "0.5")), check=True)
+    assert (better.stdout == "0.5\n", "note: LR" in better.stderr) == ("LRS" not in text, False)
