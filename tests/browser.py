@@ -13,8 +13,9 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from homes import move_in
 from repository import Repo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
@@ -105,11 +106,12 @@ SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A repository, and the server that shows its runs. `url` has the token."""
+    """A repository, and the server that shows its runs. `url` has the token. It `lasts` if all tests of a module look at it."""
 
     repo: Repo
     url: str
     environ: dict[str, str] = field(repr=False)
+    lasts: bool = False
 
     @property
     def origin(self) -> str:
@@ -122,7 +124,7 @@ class Served:
 
 
 @contextmanager
-def serving(repo: Repo, *words: str) -> Iterator[Served]:
+def serving(repo: Repo, *words: str, lasts: bool = False) -> Iterator[Served]:
     """Serves a repository with `git run view WORDS` until the end of the `with`."""
     environ = dict(os.environ)
     command = ("git", "run", "view", "--no-open", *words)
@@ -131,7 +133,7 @@ def serving(repo: Repo, *words: str) -> Iterator[Served]:
             assert process.stdout
             url = process.stdout.readline().strip()
             assert url, "git run view printed no address"
-            yield Served(repo, url, environ)
+            yield Served(repo, url, environ, lasts)
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -166,45 +168,139 @@ def fill_with_runs(repo: Repo) -> Repo:
 def served(browsing_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A repository of real runs with a server."""
     pytest.importorskip("starlette", reason="there is no starlette")
-    with serving(fill_with_runs(Repo.create(tmp_path_factory.mktemp("served") / "demo"))) as server:
+    with serving(fill_with_runs(Repo.create(tmp_path_factory.mktemp("served") / "demo")), lasts=True) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A chromium without a screen. One a module: while it is there, no other event loop can run in this thread."""
+FLAGS = ("--no-sandbox", "--disable-gpu", "--in-process-gpu")
+"""A process that draws what others have laid out would take a tenth of all."""
+UNDER_WAY = ExitStack()
+"""Closes playwright and its browser, whose start takes most of a second of a processor."""
+
+
+@cache
+def asks_for_browser(file: Path) -> bool:
+    """Returns whether tests of this file use `chromium`."""
+    return re.search(r"\b(chromium|open_page)\b", file.read_text("utf-8")) is not None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> Generator[None, None, None]:
+    """Begins with the browser in a worker of xdist: its tests take longer than those of any file."""
+    yield
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not asks_for_browser(item.path))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Gives all files that ask for a browser to one worker, as `--dist loadfile` does with the tests of one file."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    scheduling = LoadFileScheduling(config, log)
+    scheduling._split_scope = lambda test: unit_of(config.rootpath, test)
+    return scheduling
+
+
+def unit_of(root: Path, test: str) -> str:
+    """Returns the name of all that the worker of a test runs with it."""
+    file = test.partition("::")[0]
+    return "browser" if asks_for_browser(root / file) else file
+
+
+@cache
+def launch() -> Browser:
+    """Starts playwright and its browser, without a screen, for as long as tests ask for it."""
     playwright = pytest.importorskip("playwright.sync_api", reason="there is no playwright")
     program = browser_program()
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
+    driver = UNDER_WAY.enter_context(playwright.sync_playwright())
+    browser = driver.chromium.launch(executable_path=program, args=list(FLAGS))
+    UNDER_WAY.callback(launch.cache_clear)
+    UNDER_WAY.callback(browser.close)
+    return browser
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Browser:
+    """A chromium, which is that of the module before if it had one."""
+    return launch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """Closes the browser before other tests: while playwright is there, no event loop can run in this thread."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or not asks_for_browser(nextitem.path):
+            UNDER_WAY.close()
+
+
+def pytest_sessionfinish() -> None:
+    """Closes the browser of tests that were interrupted."""
+    UNDER_WAY.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A page that looks at a server, with the options of its context, and what it should not have done."""
+
+    server: Served
+    options: dict[str, object]
+    page: Page
+    faults: list[str]
+
+    @classmethod
+    def open(cls, browser: Browser, server: Served, options: dict[str, object]) -> Window:
+        """Opens a window whose cookie is the token of the server."""
+        context = browser.new_context(**options)
+        window = cls(server, options, context.new_page(), [])
+        note_faults(window.page, server, window.faults)
+        context.request.get(server.url, max_redirects=0)
+        return window
+
+    def renew(self, width: int, height: int) -> None:
+        """Undoes what a test may have done to the window, and not only to the page in it."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.emulate_media(media="null")
+        self.page.mouse.move(0, 0)
+
+
+@pytest.fixture(scope="module")
+def kept(chromium: Browser) -> Iterator[list[Window]]:
+    """The window of the test before, for the next one that looks at the same server: a new one takes two processes."""
+    windows: list[Window] = []
+    yield windows
+    for window in windows:
+        window.page.context.close()
 
 
 @pytest.fixture
-def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """How to open an address of a server in a new window: `open_page(served, "/compare?r=a,b", width=360)`.
+def open_page(chromium: Browser, kept: list[Window]) -> Iterator[Callable[..., Page]]:
+    """How to open an address of a server in another window: `open_page(served, "/compare?r=a,b", width=360)`.
 
     Options are those of playwright's contexts, such as `color_scheme="dark"`. At the end of the test all windows must have
     been quiet: no errors, no violations, no requests elsewhere.
     """
-    faults: list[str] = []
-    contexts = []
+    windows: list[Window] = []
 
     def open_address(server: Served, address: str = "/", *, width: int = 1400, height: int = 900, **options: object) -> Page:
-        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        note_faults(page, server, faults)
-        # the token becomes a cookie of this window
-        context.request.get(server.url, max_redirects=0)
-        page.goto(server.origin + address)
-        return page
+        again = kept and (kept[0].server, kept[0].options) == (server, options)
+        window = kept.pop() if again else Window.open(chromium, server, options)
+        windows.append(window)
+        window.renew(width, height)
+        window.page.goto(server.origin + address)
+        return window.page
 
     yield open_address
-    for context in contexts:
-        context.close()
-    assert faults == []
+    for window in windows:
+        if window.server.lasts and not kept:
+            kept.append(window)
+        else:
+            window.page.context.close()
+    assert [fault for window in windows for fault in window.faults] == []
 
 
 def note_faults(page: Page, server: Served, faults: list[str]) -> None:

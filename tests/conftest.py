@@ -65,9 +65,8 @@ DELETED_AT_ONCE = 20
 LONG = frozenset({
     "extras/mcp/test_server.py", "extras/mcp/test_starting.py", "extras/view/test_live.py", "faults/test_batch_points.py",
     "faults/test_crash.py", "hostile/test_bombs.py", "hostile/test_corpus.py", "lifecycle/test_cluster_batch.py",
-    "share/ci/test_ci.py", "share/view/test_data.py", "share/view/test_live_pages.py", "share/view/test_runs.py",
-    "stateful/test_archived_runs.py", "stateful/test_two_clones.py", "stories/test_project.py", "stories/test_stories.py",
-    "test_forms.py", "test_launchers.py", "test_training.py",
+    "share/ci/test_ci.py", "stateful/test_archived_runs.py", "stateful/test_two_clones.py", "stories/test_project.py",
+    "stories/test_stories.py", "test_forms.py", "test_launchers.py", "test_training.py",
 })  # fmt: skip
 """Files that take long for the number of their tests: several workers begin with them, so that none has one left at the end."""
 GARBAGE = 20_000

@@ -61,7 +61,7 @@ def hostile(browsing_home, tmp_path_factory) -> Iterator[tuple[Served, list[str]
     for number in range(2):
         repo.run(program, f"lr={EVIL}{number}", "--label", f"{EVIL}{number}", "--tag", "<i>t", "--comment", EVIL, check=True)
     repo.run("--", "sh", "-c", f": '{SCRIPT}' \"<script>\"", check=True)
-    with serving(repo) as server:
+    with serving(repo, lasts=True) as server:
         yield server, repo.run("select", "--all", check=True).stdout.split()
 
 

@@ -32,7 +32,8 @@ def page(chromium):
     page.set_content("<main></main>")
     for name in ("text.js", "dom.js", "files.js"):
         page.add_script_tag(path=VIEW / name)
-    return page
+    yield page
+    page.close()
 
 
 def shown(page, kind: str, words: str) -> str:

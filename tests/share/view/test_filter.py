@@ -36,7 +36,8 @@ def sheet(chromium):
     for name in ("text.js", "filter.js"):
         page.add_script_tag(path=VIEW / name)
     page.evaluate(SETUP)
-    return page
+    yield page
+    page.close()
 
 
 def encoded(value: object) -> object:

@@ -69,7 +69,7 @@ def lair(browsing_home, tmp_path_factory) -> Iterator[tuple[Served, list[str]]]:
     repo.run("comment", "1", "-m", EVIL, check=True)
     repo.run("--", "true", EVIL, check=True)
     ids = [run["id"] for run in json.loads(repo.run("list", "--json", check=True).stdout)]
-    with serving(repo) as server:
+    with serving(repo, lasts=True) as server:
         yield server, ids
 
 

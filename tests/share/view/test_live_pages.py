@@ -35,7 +35,7 @@ def workshop(browsing_home, tmp_path_factory) -> Iterator[Served]:
     repo = Repo.create(tmp_path_factory.mktemp("workshop") / "repo")
     repo.write("slow.py", SLOW.replace("STOP", repr(str(repo.path.parent / "stop"))))
     repo.commit("Take time")
-    with serving(repo) as server:
+    with serving(repo, lasts=True) as server:
         yield server
 
 

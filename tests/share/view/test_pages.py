@@ -69,7 +69,7 @@ def gallery(browsing_home, tmp_path_factory) -> Iterator[tuple[Served, dict[str,
     pytest.importorskip("starlette", reason="there is no starlette")
     repo = Repo.create(tmp_path_factory.mktemp("gallery") / "repo")
     ids = fill(repo)
-    with serving(repo) as server:
+    with serving(repo, lasts=True) as server:
         yield server, ids
 
 

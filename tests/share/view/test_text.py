@@ -40,7 +40,8 @@ def sheet(chromium):
     """An empty page with the module of texts."""
     page = chromium.new_page()
     page.add_script_tag(path=VIEW / "text.js")
-    return page
+    yield page
+    page.close()
 
 
 def texts(sheet, name: str, values: object) -> list[str]:
