@@ -365,11 +365,11 @@ def test_pages_keep_the_rules_on_every_screen(look, address) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         # pictures are drawn again in the next frame
-        wait_until(lambda: sideways(page) <= 0, 5)
+        wait_until(lambda: sideways(page) <= 0)
     # text of twice the size on a screen for 1280 pixels is a window of 640
     page.evaluate("document.documentElement.style.setProperty('font-size', '28px')")
     page.set_viewport_size({"width": 1280, "height": 800})
-    wait_until(lambda: sideways(page) <= 0, 5)
+    wait_until(lambda: sideways(page) <= 0)
     page.emulate_media(media="print")
     assert not page.is_visible("nav")
 
