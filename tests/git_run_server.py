@@ -122,7 +122,8 @@ def observe_call(caller: int, streams: list[int]) -> dict[str, Any]:
     try:
         variables = os.fsdecode((process / "environ").read_bytes()).split("\0")[:-1]
         environ = dict(variable.partition("=")[::2] for variable in variables)
-        unusual = environ.get("LC_ALL") != "C.UTF-8" or any(name.startswith(DECIDES_AT_START) for name in environ)
+        coding = environ.get("LC_ALL") or environ.get("LC_CTYPE")
+        unusual = coding != "C.UTF-8" or any(name.startswith(DECIDES_AT_START) for name in environ)
         if unusual or any(map(os.isatty, streams)) or inherited(process) != inherited(Path("/proc/self")):
             return {"cwd": ""}
         _, _, _, *words, _ = os.fsdecode((process / "cmdline").read_bytes()).split("\0")
