@@ -6,7 +6,7 @@ import os
 
 from gitrun.dataclass import replace
 from gitrun.lazy import shlex
-from gitrun.model.run import COMPLETED
+from gitrun.model.run import COMPLETED, short_id
 from gitrun.model.text import safe_text, size_text
 from gitrun.source.snapshot import name_first_paths
 from gitrun.store.attempts import Collected
@@ -48,6 +48,8 @@ def collect_results(
         ended = replace(ended, files=hand_on_files(attempt), reason=ended.reason or "its workspace was removed")
         return Collected(replace(ended, metrics=collect_metrics(attempt.live, ended, None, session.say, meter)), {})
     status, git, checkout = outputs.status_without_git(workspace), workspace.git, workspace.checkout
+    if not workspace.is_working_tree:
+        warn_of_commit(session, workspace, attempt.id)
     if not workspace.is_working_tree and (status is None or checkout):
         # the program may have removed the `.git` file of its worktree
         keeps_index = bool(status and checkout and checkout.is_at(git.git_dir / "index"))
@@ -63,6 +65,20 @@ def collect_results(
     outcome = replace(ended, files=(*outside, *produced.files), shared=tuple(map(os.fsdecode, through)))
     outcome = replace(outcome, metrics=collect_metrics(attempt.live, outcome, workspace.tree, session.say, meter))
     return Collected(outcome, produced.changes, produced.status, produced.lost)
+
+
+def warn_of_commit(session: Session, workspace: Workspace, attempt_id: str) -> None:
+    """Warns if the program left HEAD of its worktree at a commit that no ref has. git would delete it in time."""
+    try:
+        head = (workspace.git.git_dir / "HEAD").read_text("ascii", "replace").strip()
+    except OSError:
+        return
+    if head == attempt_id or head.startswith("ref:"):
+        return
+    holder = session.git.attempt("for-each-ref", "--count=1", "--contains", head)
+    if holder.returncode == 0 and not holder.stdout:
+        commit = short_id(head)
+        session.say(f"warning: the program made commit {commit} on no branch. To keep it: git branch NAME {commit}")
 
 
 def hand_on_files(attempt: AttemptHandle) -> tuple[File, ...]:

@@ -83,3 +83,21 @@ def test_one_directory_that_a_walk_does_not_enter_is_named(empty_repo):
     repo.write("data/labels", "x")
     repo.git("config", "gitrun.lend.maxEntries", "3")
     assert "warning: data/images is a link to yours, which find" in repo.run("--", "true", check=True).stderr
+
+
+COMMIT = "git add --all && git commit --quiet --message=mine"
+
+
+def test_a_commit_that_a_program_makes_on_no_branch_is_named(repo):
+    said = repo.run("--", "sh", "-c", f"echo 1 > new.txt; {COMMIT}", check=True).stderr
+    advice = said.partition("the program made commit ")[2].partition(" on no branch. To keep it: ")[2].split("\n")[0]
+    repo.git(*advice.replace("NAME", "kept").split()[1:])
+    assert (repo.git("show", "kept:new.txt"), repo.git("log", "-1", "--format=%s", "kept")) == ("1", "mine")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [f"git checkout --quiet -b own; {COMMIT}", f"{COMMIT}; git tag own", "git checkout --quiet HEAD~1", "git rev-parse HEAD"],
+)
+def test_a_commit_that_a_ref_has_needs_no_warning(repo, program):
+    assert "made commit" not in repo.run("--", "sh", "-c", f"echo 1 > new.txt; {program}", check=True).stderr
