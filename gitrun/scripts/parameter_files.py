@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ FILE_LOADERS = {
 }  # fmt: skip
 PATH_LOADERS = {"toml.load", "omegaconf.OmegaConf.load"}
 """The functions that take a path instead of an open file."""
+INI_READERS = {f"configparser.{name}" for name in ("ConfigParser", "RawConfigParser", "SafeConfigParser")}
 DVC = ("dvc.api.params_show", "dvc.api.show.params_show")
 ENDS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
 OPENERS = ("open", "read_text", "read_bytes")
@@ -101,6 +103,33 @@ class ParameterFileReading:
             if path:
                 section = fold_to_text(sections.get(id(node)), self.module.scope)
                 yield ParameterFile(path, section, source.id if isinstance(source, ast.Name) else "")
+        yield from self.ini_files()
+
+    def ini_files(self) -> Iterator[ParameterFile]:
+        """Yields the INI file that each configparser reads. Of several files, each has a say in the values of all."""
+        names = [name for name, full in self.module.imports.items() if full in {"configparser", *INI_READERS}]
+        nodes = list(self.module.near(*map(str.encode, names))) if names else []
+        parsers = Counter(
+            node.targets[0].id
+            for node in nodes
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Call)
+            if self.module.full_name(node.value.func) in INI_READERS
+        )
+        reads: dict[str, list[ast.expr | None]] = {}
+        for node in self.nodes:
+            match node:
+                # read("c.ini"), or read(["c.ini"])
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=name), attr="read"),
+                    args=[ast.List(elts=[path]) | ast.Tuple(elts=[path]) | path, *_],
+                ):
+                    reads.setdefault(name, []).append(path)
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="read_file"), args=[argument, *_]):
+                    reads.setdefault(name, []).append(self.source(argument, node.lineno, 0))
+        for name in [name for name, count in parsers.items() if count == 1]:
+            sources = reads.get(name, [])
+            if len(sources) == 1 and sources[0] is not None and (location := self.path(sources[0])):
+                yield ParameterFile(location)
 
     def source(self, node: ast.expr, line: float, depth: int) -> ast.expr | None:
         """Returns the expression for the path of the loaded file; None if the file is opened elsewhere."""

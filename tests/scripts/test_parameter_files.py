@@ -7,6 +7,7 @@ import pytest
 from gitrun.scripts.discover import read_script
 
 YAML = "import yaml\n"
+INI = "import configparser\nc = configparser.ConfigParser()\n"
 HERE = "import json, os\nfrom pathlib import Path\nHERE = os.path.dirname(os.path.abspath(__file__))\n"
 AB = ["a.json", "b.json"]
 
@@ -35,6 +36,12 @@ def files(source: str) -> list[str]:
         (HERE + "p = json.loads((Path(__file__).resolve().parent / 'c.json').read_text())", ["{script}/c.json"]),
         ("import tomllib\nwith open('c.toml', 'rb') as f:\n    p = tomllib.load(f)", ["c.toml"]),
         ("import toml\np = toml.load('c.toml')", ["c.toml"]),
+        (INI + "c.read('c.ini')", ["c.ini"]),
+        (INI + "c.read(['conf/c.cfg'], encoding='utf-8')", ["conf/c.cfg"]),
+        (INI + "PATH = 'c.ini'\nc.read(PATH)", ["c.ini"]),
+        (INI + "with open('c.ini') as f:\n    c.read_file(f)", ["c.ini"]),
+        (INI + "import os\nc.read(os.path.join(os.path.dirname(__file__), 'c.ini'))", ["{script}/c.ini"]),
+        ("from configparser import RawConfigParser as P\ndef f():\n    p = P()\n    p.read('c.ini')", ["c.ini"]),
         ("from omegaconf import OmegaConf\np = OmegaConf.load('c.yaml')", ["c.yaml"]),
         ("import dvc.api\np = dvc.api.params_show()", ["params.yaml"]),
         ("from dvc.api import params_show\np = params_show('a.yaml')", ["a.yaml"]),
@@ -57,6 +64,11 @@ def test_a_file_that_is_loaded_by_a_literal_name_is_found(source: str, expected:
         "import json\ndef f(x):\n    x = x.read()\n    return json.loads(x)",
         "import json\nP = P / 'a.json'\njson.load(open(P))",
         "def load(x): ...\nload(open('c.json'))",
+        INI + "c.read('a.ini')\nc.read('b.ini')",
+        INI + "c.read(['a.ini', 'b.ini'])",
+        INI + "c.read('c.ini')\nwith open('c.ini', 'w') as f:\n    c.write(f)",
+        INI + "c.read_string('[a]')\nd.read('c.ini')",
+        "from mine import ConfigParser  # not configparser\nc = ConfigParser()\nc.read('c.ini')",
         YAML + "import hydra\n@hydra.main(config_path='c', config_name='n')\ndef f(c): yaml.safe_load(open('a.yaml'))",
     ],
 )

@@ -130,3 +130,16 @@ def test_parameters_are_listed_and_what_reads_yaml_is_named_if_it_is_missing(pro
     done = subprocess.run(call, cwd=project.path, capture_output=True, text=True, check=True)
     assert "flags in params.yaml are not read: YAML files need PyYAML" in done.stdout
     assert "train.lr" not in done.stdout
+
+
+def test_values_of_an_ini_file_reach_a_configparser(empty_repo) -> None:
+    repo = empty_repo
+    repo.write("conf.ini", "[DEFAULT]\nseed = 1\n[train]\nlr = 0.1\nname = a b\n")
+    read = "import configparser\nc = configparser.ConfigParser()\nc.read('conf.ini')\n"
+    repo.write("fit.py", read + "print({one: dict(c[one]) for one in c.sections()})\n")
+    assert repo.run("fit.py", check=True).stdout == "{'train': {'lr': '0.1', 'name': 'a b', 'seed': '1'}}\n"
+    given = repo.run("fit.py", "train.lr=1e-3", "train.name=x", "train.seed=7", check=True)
+    assert given.stdout == "{'train': {'lr': '0.001', 'name': 'x', 'seed': '7'}}\n"
+    again = repo.run("--restart", "1", "train.lr=2", check=True).stdout
+    assert again == "{'train': {'lr': '2', 'name': 'x', 'seed': '7'}}\n"
+    assert repo.run("fit.py", "lr=2").returncode == 129
