@@ -150,6 +150,8 @@ def draft_operation(
         operation["description"] = " ".join(table["description"].split())
     flags = draft_flags(table.get("flags"), configs, lost)
     operation |= draft_body(tree, model, table, flags, lost)
+    if variables := draft_variables(table.get("flags"), flags, operation, lost):
+        operation["command"] = ["env", *variables, *operation["command"]]
     if "steps" in operation:
         defaults = {key: one.get("default") if isinstance(one, dict) else one for key, one in flags.items()}
         lost += [f"flag {key}: steps have their own defaults. To set it: {key}={one}" for key, one in defaults.items() if one]
@@ -288,6 +290,16 @@ def draft_flags(value: object, configs: Mapping[str, Mapping[str, Any]], lost: l
     return flags
 
 
+def draft_variables(value: object, flags: Mapping[str, Any], operation: Mapping[str, Any], lost: list[str]) -> list[str]:
+    """Returns the words `LR={lr}` of env for flags that a command gets as environment variables of other names."""
+    table = value if isinstance(value, dict) else {}
+    names = {str(name): one["env-name"] for name, one in table.items() if isinstance(one, dict) and "env-name" in one}
+    variables = [f"{variable}={{{name}}}" for name, variable in names.items() if name in flags]
+    if "command" not in operation:
+        lost += [f"flag {name}: env-name" for name in names]
+    return variables if "command" in operation else []
+
+
 def draft_flag(name: str, value: object, lost: list[str]) -> Any:  # noqa: ANN401 - a value, or a table
     """Returns a flag of gitrun.toml; None if it has no form there."""
     if isinstance(value, list):
@@ -307,7 +319,7 @@ def draft_flag(name: str, value: object, lost: list[str]) -> Any:  # noqa: ANN40
     if isinstance(value.get("description"), str) and value["description"].strip():
         flag["help"] = " ".join(value["description"].split())
     flag |= {"required": True} if value.get("required") is True else {}
-    known = {"default", "type", "choices", "min", "max", "description", "required", "$include"}
+    known = {"default", "type", "choices", "min", "max", "description", "required", "$include", "env-name"}
     lost += [f"flag {name}: {key}" for key in value if key not in known]
     return flag
 
@@ -349,7 +361,7 @@ def draft_requires(model: Model, value: object, lost: list[str]) -> dict[str, An
             known = [text for text in patterns if text == "*" or (NO_PATTERN.fullmatch(text) and ".guild/" not in text)]
             lost += [f"requires: select {text}" for text in patterns if text not in known]
             needs.setdefault(operation, []).extend(known)
-        elif isinstance(entry.get("file"), str):
+        elif isinstance(entry.get("file"), str) and "${" not in entry["file"]:
             inputs.append(entry["file"])
         elif isinstance(entry.get("url"), str) and isinstance(entry.get("sha256"), str):
             inputs.append({"url": entry["url"], "sha256": entry["sha256"]})

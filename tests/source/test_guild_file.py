@@ -101,6 +101,18 @@ def test_operation_without_a_body_runs_the_module_of_its_name(name, body) -> Non
     assert draft(f"{name}: {{flags-import: all}}\n".encode(), **files).operations == {name: body}
 
 
+def test_flag_reaches_a_command_in_the_variable_that_it_names() -> None:
+    flags = "flags: {lr: {default: 1, env-name: LR}, n: 2}"
+    found = draft(f"go: {{exec: ./go.sh, {flags}}}\nfit: {{main: fit, {flags}}}\n".encode(), **{"fit.py": b""})
+    assert found.operations["go"] == {"command": ["env", "LR={lr}", "./go.sh"], "flags": {"lr": {"default": 1}, "n": 2}}
+    assert (found.operations["fit"]["script"], found.losses) == ("fit.py", ("guild.yml: fit: flag lr: env-name",))
+
+
+def test_required_file_that_a_flag_names_is_no_input() -> None:
+    found = draft(b"go: {exec: ls, flags: {f: a.txt}, requires: [{file: '${f}'}, {file: b.txt}]}\n")
+    assert (found.operations["go"]["inputs"], found.losses) == (["b.txt"], ("guild.yml: go: requires: file",))
+
+
 @pytest.mark.parametrize(
     ("step", "drafted", "losses"),
     [
