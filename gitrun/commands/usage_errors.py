@@ -57,6 +57,7 @@ HABITS = {
     "clean": "To clean up: git run gc",
 }
 """Verbs of other tools, and their equivalents here."""
+COUNT = re.compile(r"-[0-9]+")
 GUILD_OPTIONS = {
     **dict.fromkeys(("--optimize", "-O"), "To search with the default optimizer: give a range, such as lr=[0.001:0.1]"),
     **dict.fromkeys(("--batch-tag", "--batch-comment"), "To name a batch: --batch-label. To annotate it: git run tag, comment"),
@@ -73,7 +74,9 @@ def explain_click_error(error: click.ClickException, verb: str, words: Sequence[
     called = "git run" if verb == "run" else f"git run {verb}"
     hint = f"To list the options: {called} -h"
     if isinstance(error, click.NoSuchOption):
-        return explain_no_option(error, words, hint) if verb == "run" else (explain_unknown_option(error), hint)
+        if verb == "run":
+            return explain_no_option(error, words, hint)
+        return explain_unknown_option(error), hint_for_count(error, called, words) or hint
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
         return f"{called} needs {WANTED.get(error.param.name or '', error.param.name)}", hint
     if isinstance(error, click.BadOptionUsage):
@@ -99,6 +102,14 @@ def explain_unknown_option(error: click.NoSuchOption) -> str:
     """Returns the message for an unknown option, with similar ones."""
     near = find_near_options(error)
     return f"no option '{error.option_name}'" + (f". Did you mean {either_text(near)}?" if near else "")
+
+
+def hint_for_count(error: click.NoSuchOption, called: str, words: Sequence[str]) -> str:
+    """Returns how to limit a list that is limited as in `git log -5`; empty for another option or verb."""
+    count = next((word[1:] for word in words if COUNT.fullmatch(word)), "")
+    counts = [param for param in error.ctx.command.params if "-n" in param.opts] if error.ctx else []
+    is_count = COUNT.fullmatch(error.option_name) and any(isinstance(param.type, click.types.IntParamType) for param in counts)
+    return f"To see {count}: {called} -n {count}" if count and is_count else ""
 
 
 def find_near_options(error: click.NoSuchOption) -> list[str]:

@@ -150,3 +150,10 @@ def test_operation_named_like_a_verb_is_run_and_one_that_is_not_there_is_told_of
     trained.write("list", "#!/bin/sh\necho ours\n").chmod(0o755)
     assert trained.run("--needed", "list", check=True).stdout == "ours\n"
     assert said(trained, "--label", "x", "list", "y").startswith("'y' is neither a flag nor an option")
+
+
+@pytest.mark.parametrize("verb", ["list", "log", "compare"])
+def test_a_count_as_of_git_log_is_told_how_to_write(trained, verb) -> None:
+    assert said(trained, verb, "-12") == f"no option '-1'. To see 12: git run {verb} -n 12"
+    assert said(trained, "rm", "-3") == "no option '-3'. To list the options: git run rm -h"
+    assert said(trained, verb, "-Z") == f"no option '-Z'. To list the options: git run {verb} -h"
