@@ -218,6 +218,8 @@ class Findings:
     """The names in `tests`, for each call of `set_defaults` whose values are not known."""
     changed: set[str] = field(default_factory=set)
     """The fields of flags that a loop over the options of a parser changes, such as `required`."""
+    file_prefixes: str = ""
+    """The characters with which words begin that name a file of arguments."""
     calls: int = 0
     depth: int = 0
 

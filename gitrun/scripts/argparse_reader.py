@@ -104,7 +104,7 @@ def read_argparse_flags(module: Module) -> Script | None:
         return read_positionals(module, flags) if findings.parsers else None
     # an option with a computed name but with a type takes a value: it is no switch
     frontend = "argparse" if findings.untyped or not findings.partial else "argparse-typed"
-    script = Script(flags, ARGS, frontend, commands=commands, partial=partial)
+    script = Script(flags, ARGS, frontend, commands=commands, partial=partial, file_prefixes=findings.file_prefixes)
     if configargparse_reader.uses_configargparse(module):
         return configargparse_reader.with_config_defaults(script, module)
     return script
@@ -321,6 +321,12 @@ class ArgparseReading:
         keywords = named_arguments(call)
         resolves = fold_to_text(keywords.get("conflict_handler"), frame.scope) == "resolve"
         parser = Parser(parents=self.parents(call, frame), resolves=resolves, usual=usual_default(keywords, frame.scope))
+        if "fromfile_prefix_chars" in keywords and fold_to_value(keywords["fromfile_prefix_chars"], frame.scope) != (
+            True,
+            None,
+        ):
+            # "@" is the one of the manual of argparse
+            self.findings.file_prefixes += fold_to_text(keywords["fromfile_prefix_chars"], frame.scope) or "@"
         self.findings.parsers.append(parser)
         return parser
 

@@ -52,6 +52,9 @@ def read_given_words(script: Script, words: Sequence[str]) -> ReadWords:
     """Returns the flags that words give a script with options, and the words that stay."""
     if script.frontend in ASSIGNING:
         return read_assignments(script, words)
+    if any(word.startswith(tuple(script.file_prefixes)) for word in words):
+        # the file may hold any argument of the program
+        return ReadWords({}, tuple(words), frozenset(flag.name for flag in script.flags if not flag.file))
     return WordReader(script, words).read()
 
 

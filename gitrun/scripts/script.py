@@ -103,7 +103,7 @@ class Script:
     that reads these words. `commands` are its sub-commands, `groups` its Hydra groups. `partial` is the reason why there may be
     more flags than these; empty if there are not. `advice` is a hint for a front end whose values cannot be flags.
     `files` are those whose values it loads. `arguments` are the words that it requires although its flags are constants. With
-    `by_words`, words may set its constants again.
+    `by_words`, words may set its constants again. A word that begins with one of `file_prefixes` names a file of words.
     """
 
     flags: tuple[Flag, ...]
@@ -116,6 +116,7 @@ class Script:
     files: tuple[ParameterFile, ...] = ()
     arguments: tuple[str, ...] = ()
     by_words: bool = False
+    file_prefixes: str = ""
 
     def required_flags(self, words: Sequence[str]) -> tuple[Flag, ...]:
         """Returns the flags without which the program ends at once. `words` are those after `--`.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.tree import Tree
 
-FORMAT = 18
+FORMAT = 19
 """Version of the cache. Raise it when the same source may be read differently than before."""
 DIRECTORY = "scripts"
 MOST_KEPT = 500
@@ -127,7 +127,7 @@ def decode_script(data: Mapping[str, Any]) -> Script:
         tuple(map(decode_flag, data["flags"])), data["style"], data["frontend"],
         tuple(map(decode_command, data["commands"])), groups, data["partial"], data.get("advice", ""),
         tuple(ParameterFile(**one) for one in data.get("files", ())), tuple(data.get("arguments", ())),
-        by_words=data.get("by_words", False),
+        by_words=data.get("by_words", False), file_prefixes=data.get("file_prefixes", ""),
     )  # fmt: skip
 
 

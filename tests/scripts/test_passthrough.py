@@ -209,3 +209,23 @@ def test_options_of_fire_need_no_value_and_one_dash(words: list[str], flags: dic
     source = "import fire\ndef main(lr=0.1, layers=(1, 2), best=False): ...\nfire.Fire(main)\n"
     given = read_words(read_script(source.encode(), "tool.py"), words)
     assert (dict(given.flags), given.unsure) == (flags, unsure)
+
+
+@pytest.mark.parametrize(("prefix", "word"), [("'@'", "@args.txt"), ("'+%'", "%args.txt"), ("PREFIX", "@args.txt")])
+def test_a_file_of_arguments_may_set_any_flag(prefix, word) -> None:
+    source = f"import argparse\np = argparse.ArgumentParser(fromfile_prefix_chars={prefix})\n"
+    source += (
+        "p.add_argument('--lr', type=float, default=0.1)\np.add_argument('name', nargs='?', default='a')\np.parse_args()\n"
+    )
+    words = ("--lr", "3", word)
+    given = read_words(read_script(source.encode(), "t.py"), words)
+    assert (given.flags, given.rest, given.unsure) == ({}, words, {"lr", "name"})
+    assert read_words(read_script(source.encode(), "t.py"), ("--lr", "3", "b")).rest == ()
+
+
+def test_a_word_that_names_no_file_of_arguments_is_one() -> None:
+    source = "import argparse\np = argparse.ArgumentParser(fromfile_prefix_chars=None)\n"
+    source += (
+        "p.add_argument('--lr', type=float, default=0.1)\np.add_argument('name', nargs='?', default='a')\np.parse_args()\n"
+    )
+    assert read_words(read_script(source.encode(), "t.py"), ("@args.txt",)).unsure <= {"name"}
