@@ -146,10 +146,11 @@ def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str
 
 
 def may_have_flag(offer: Offer, name: str) -> bool:
-    """Returns whether the operation takes a flag of that name, as far as gitrun can read its source."""
+    """Returns whether the operation takes a flag of that name, or of that letter, as far as gitrun can read its source."""
     if offer.flags is None or offer.note:
         return True
-    return any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in offer.flags)
+    letters = {option.lstrip("-") for flag in offer.flags for option in (flag.option, *flag.aliases)}
+    return name in letters or any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in offer.flags)
 
 
 def is_option(word: str, name: str) -> bool:

@@ -44,6 +44,17 @@ def test_option_that_is_no_flag_of_the_program_is_not_written_as_one(trained, op
     assert said(trained, "train.py", *option.split()) == expected
 
 
+def test_letter_of_an_option_of_the_program_is_known(trained) -> None:
+    source = (
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('-v', '--verbose', action='count')\np.parse_args()\n"
+    )
+    trained.write("loud.py", source)
+    assert (
+        said(trained, "loud.py", "-vv") == "flags are written name=value, not -vv. To pass it to the program: put it after --"
+    )
+    assert trained.run("loud.py", "--", "-vv", check=True).returncode == 0
+
+
 def test_option_near_in_spelling_is_named_and_a_far_one_is_not(trained) -> None:
     assert said(trained, "--lr", "0.3", "train.py").startswith("no option '--lr'. To set a flag: NAME=VALUE. ")
     assert "Did you mean --needed?" in said(trained, "--neded", "train.py")
