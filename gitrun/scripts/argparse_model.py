@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, TypeAlias
 
 from gitrun.dataclass import dataclass, field, replace
+from gitrun.lazy import lazy_pattern
 from gitrun.model.flags import Flag, is_flag_name, parse_value, same_value
 from gitrun.scripts.argv import REST
 from gitrun.scripts.constant_folding import Scope, fold_to_items, fold_to_text, fold_to_value
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # FileType opens the path that it is given, so the flag is text
 TYPES = {"int": "int", "float": "float"} | dict.fromkeys(("str", "Path", "PurePath", "PosixPath", "FileType"), "str")
+# (default: %(default)s)
+DEFAULT_IN_HELP = lazy_pattern(r"[\s,;]*[(\[]\s*[Dd]efaults?\b[^()\[\]]{0,9}%\(default\)[a-z][^()\[\]]{0,9}[)\]]")
 # these options have no value that a flag could hold
 NO_FLAG = ("help", "version", "parsers")
 SEVERAL = ("append", "extend")
@@ -389,13 +392,13 @@ def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> 
     # `--no-amp` of dest="amp" makes amp False, so a flag `no-amp` would say the opposite
     if action == "store_false" and is_flag_name(dest) and dest != name.replace("-", "_"):
         words = tuple(dict.fromkeys((option, *names)))
-        return Flag(dest, default, kind, (), fold_to_text(keywords.get("help"), scope), "", "switch", words=words)
+        return Flag(dest, default, kind, (), read_help(keywords, scope), "", "switch", words=words)
     return Flag(
         name=name,
         default=default,
         kind=kind,
         choices=read_choices(keywords.get("choices"), scope),
-        help=fold_to_text(keywords.get("help"), scope),
+        help=read_help(keywords, scope),
         option="" if positional else option,
         action="positional" if positional else action,
         many=several or action in SEVERAL,
@@ -405,6 +408,11 @@ def make_option_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> 
         aliases=() if positional else tuple(name for name in names if name != option),
         bare=read_bare_value(keywords, scope) if action == "store" and not positional else None,
     )
+
+
+def read_help(keywords: Keywords, scope: Scope) -> str:
+    """Returns the help of an option as argparse prints it, without its default, which is shown anyway."""
+    return DEFAULT_IN_HELP.sub("", fold_to_text(keywords.get("help"), scope)).replace("%%", "%").strip()
 
 
 def read_bare_value(keywords: Keywords, scope: Scope) -> Value | None:
@@ -424,9 +432,7 @@ def make_const_flag(names: Sequence[str], keywords: Keywords, scope: Scope) -> F
     dest = fold_to_text(keywords.get("dest"), scope) or names[0].lstrip(names[0][:1])
     if not is_flag_name(dest):
         return None
-    flag = Flag(
-        dest, fold_to_value(keywords.get("default"), scope)[1], "any", (), fold_to_text(keywords.get("help"), scope), names[0]
-    )
+    flag = Flag(dest, fold_to_value(keywords.get("default"), scope)[1], "any", (), read_help(keywords, scope), names[0])
     if is_known and value is not None:
         return replace(flag, action="const", choices=(value,), words=(names[0],), aliases=tuple(names[1:]))
     return replace(flag, action="append_const", aliases=tuple(names))

@@ -92,3 +92,20 @@ def test_what_has_a_type_is_given_a_value_also_if_a_function_adds_it(source: str
     script = read(IMPORTS["argparse"] + STR2BOOL + source)
     given = {**default_values(script.flags), "amp": value}
     assert argument_words(script, given) in (["--amp", str(value)], [] if value else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rate (default: %(default)s)", "rate"),
+        ("rate, 50%% [Default %(default)d]", "rate, 50%"),
+        ("rate (default: %(default).1f)", "rate (default: %(default).1f)"),
+        ("Default is %(default)s.", "Default is %(default)s."),
+        ("(default: 3)", "(default: 3)"),
+    ],
+)
+def test_help_is_that_of_argparse_without_the_default(text: str, shown: str) -> None:
+    source = (
+        f"import argparse\np = argparse.ArgumentParser()\np.add_argument('--x', default=1, help={text!r})\np.parse_args()\n"
+    )
+    assert [flag.help for flag in read_script(source.encode(), "t.py").flags] == [shown]
