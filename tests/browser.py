@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from calling import with_client
 from homes import move_in
 from repository import Repo
 
@@ -127,8 +128,8 @@ class Served:
 def serving(repo: Repo, *words: str, lasts: bool = False) -> Iterator[Served]:
     """Serves a repository with `git run view WORDS` until the end of the `with`."""
     environ = dict(os.environ)
-    command = ("git", "run", "view", "--no-open", *words)
-    with subprocess.Popen(command, cwd=repo.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+    given = {"env": with_client(environ), "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    with subprocess.Popen(("git", "run", "view", "--no-open", *words), cwd=repo.path, text=True, **given) as process:
         try:
             assert process.stdout
             url = process.stdout.readline().strip()

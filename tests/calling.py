@@ -110,6 +110,14 @@ def make_client() -> Path:
     return directory
 
 
+def with_client(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment of a program whose `git run` are forked too, unless what they are given is unusual."""
+    if not FORKING:
+        return dict(environ)
+    server(str(shutil.which("git", path=environ["PATH"])))
+    return {**environ, "PATH": os.pathsep.join([str(Path(CLIENTS[0]).parent), environ["PATH"]])}
+
+
 def end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
     """Ends the server; children that are under way go on."""
     control.close()

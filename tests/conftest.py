@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import subprocess
 from collections import Counter
-from pathlib import Path
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGQUIT, default_int_handler, getsignal, signal
 from typing import TYPE_CHECKING
 
@@ -22,6 +20,7 @@ from templates import ask_machine, echo
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
 pytest_plugins = (
     "annotated",
@@ -178,6 +177,4 @@ def started(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def forked(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each `git run` that another program starts is forked too, unless what it is given is unusual."""
-    if calling.FORKING:
-        calling.server(str(shutil.which("git")))
-        monkeypatch.setenv("PATH", os.pathsep.join([str(Path(calling.CLIENTS[0]).parent), os.environ["PATH"]]))
+    monkeypatch.setenv("PATH", calling.with_client(os.environ)["PATH"])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from view_server import ViewServer
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.fixture(scope="module")
 def server(browsing_home, tmp_path_factory) -> Iterator[ViewServer]:

@@ -17,6 +17,8 @@ from view_server import serve_view
 if TYPE_CHECKING:
     from view_server import ViewServer
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.fixture
 @made_once
