@@ -75,9 +75,10 @@ def dispatch(verb: str, words: list[str]) -> int:
     as_json = "--json" in ours
     # git takes `git run --help` for itself and opens the man page; only `git-run --help` arrives here
     if "-h" in ours:
-        verb, words = resolve_help(verb, ours)
+        verb, words = resolve_help(verb, ours, "-h")
     elif "--help" in ours:
-        verb, words = "help", [MANUAL]
+        asked = resolve_help(verb, ours, "--help")
+        verb, words = asked if asked[0] == "ops" else ("help", [MANUAL])
     try:
         return invoke_with_script_options(verb, words)
     except GitrunError as error:
@@ -143,9 +144,9 @@ def hint_for_space(message: str) -> str:
     return "To go on: free space there, for example by git run gc" if message.endswith(reasons) else ""
 
 
-def resolve_help(verb: str, words: list[str]) -> tuple[str, list[str]]:
-    """Returns verb and words that answer `-h`: the operation's flags if one is named, else the usage."""
-    before = words[: words.index("-h")]
+def resolve_help(verb: str, words: list[str], option: str) -> tuple[str, list[str]]:
+    """Returns verb and words that answer `-h` or `--help`: the operation's flags if one is named, else the usage."""
+    before = words[: words.index(option)]
     operation = commands.usage_errors.find_operation_word(before, load_command("run").params) if verb == "run" else ""
     # the word after -m is the value of an option, but names what is run
     if verb == "run" and "-m" in before[:-1]:

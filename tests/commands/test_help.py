@@ -61,6 +61,12 @@ def test_help_of_any_verb_is_the_man_page(repo, words) -> None:
     assert ended.stdout.startswith("GIT-RUN(1)"), ended.stderr
 
 
+def test_help_of_a_script_is_its_flags(repo) -> None:
+    repo.write("train.py", "lr = 0.1\nprint(lr)\n")
+    for words in (("train.py", "--help"), ("-m", "train", "--help"), ("train.py", "lr=1", "--help")):
+        assert "lr=0.1" in repo.run(*words, check=True).stdout
+
+
 def test_man_page_opens_when_the_installer_has_hidden_it(repo, tmp_path) -> None:
     if shutil.which("man") is None:
         pytest.skip("man is not installed")
