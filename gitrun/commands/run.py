@@ -175,7 +175,11 @@ def start_request(project: Project, request: Request, *, assumes_yes: bool, as_j
         detach if request.background else None,
         commands.screen.print_event if as_json else None,
     )
-    started = project.start(request, prompts)
+    try:
+        started = project.start(request, prompts)
+    except UsageError as error:
+        error.detail = error.detail or commands.usage_errors.explain_options_behind(request)
+        raise
     if as_json:
         commands.screen.print_event(closing_event(started))
     if isinstance(started, Skip):

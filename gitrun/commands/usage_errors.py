@@ -17,10 +17,12 @@ from gitrun.errors import GitrunError, UnknownOperation, UsageError
 from gitrun.model.run import RUNNING, STAGED, Run, short_id
 from gitrun.model.text import either_text
 from gitrun.render.text import status_text
+from gitrun.scripts.discover import ARGS, Script, own_options_note
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from gitrun.model.plan import Request
     from gitrun.project import Project
     from gitrun.source.catalog import Offer
 
@@ -151,6 +153,16 @@ def may_have_flag(offer: Offer, name: str) -> bool:
         return True
     letters = {option.lstrip("-") for flag in offer.flags for option in (flag.option, *flag.aliases)}
     return name in letters or any(flag.name.replace("-", "_") == name.replace("-", "_") for flag in offer.flags)
+
+
+def explain_options_behind(request: Request) -> str:
+    """Returns a line about options of git run that may have been meant for the script, which has them too; else empty."""
+    offer = find_offer(request.operation, request.at) if request.options_behind and request.operation else None
+    if offer is None:
+        return ""
+    script = Script(offer.flags or (), ARGS, offer.frontend, offer.commands)
+    note = own_options_note(script, request.options_behind, offer.name, request.command)
+    return f"gitrun: {note}" if note else ""
 
 
 def is_option(word: str, name: str) -> bool:

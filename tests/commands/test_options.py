@@ -151,6 +151,14 @@ def test_a_required_option_that_git_run_takes_is_explained(project) -> None:
     assert json.loads(project.run("own.py", "gpus=8", "--json", "-n", check=True).stdout)["flags"]["gpus"] == 8
 
 
+def test_an_option_whose_value_git_run_refuses_is_named(project) -> None:
+    project.write("own.py", OWN.replace('"--lr"', '"-o", "--lr"'))
+    refused = project.run("own.py", "-o", "0.3")
+    assert refused.stderr.startswith("gitrun: error: there is no optimizer '0.3'")
+    assert refused.stderr.splitlines()[1:] == [NOTE.format("-o", "-o")]
+    assert "taken by git run" not in project.run("-o", "0.3", "own.py").stderr
+
+
 def test_option_of_a_sub_command_is_accepted(project) -> None:
     assert project.run("subs.py", "--lr", "0.3", "--seed", "2", "--", "fit", check=True).stdout == "{'seed': 2, 'lr': 0.3}\n"
     assert shown(project)["flags"] == {"seed": 2, "lr": 0.3}
