@@ -147,10 +147,7 @@ def hint_for_space(message: str) -> str:
 def resolve_help(verb: str, words: list[str], option: str) -> tuple[str, list[str]]:
     """Returns verb and words that answer `-h` or `--help`: the operation's flags if one is named, else the usage."""
     before = words[: words.index(option)]
-    operation = commands.usage_errors.find_operation_word(before, load_command("run").params) if verb == "run" else ""
-    # the word after -m is the value of an option, but names what is run
-    if verb == "run" and "-m" in before[:-1]:
-        operation = f"-m {before[before.index('-m') + 1]}"
+    operation = commands.usage_errors.find_named_operation(before, load_command("run").params) if verb == "run" else ""
     # behind `--` click does not take `-m pkg.train` for an option
     return ("ops", ["--", operation]) if operation else (verb, ["-h"])
 

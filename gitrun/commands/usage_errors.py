@@ -130,7 +130,7 @@ def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str
     position = next((at for at, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
     # before an operation it was meant for git run, after it for the script
-    operation = find_operation_word(words[:position], options)
+    operation = find_named_operation(words[:position], options)
     if not operation and not any(word.partition("=")[0] in RUN for word in words[:position]):
         if verb := find_verb(name, words[position + 1 :]):
             return explain_option_order(verb)
@@ -179,6 +179,14 @@ def find_operation_word(words: Sequence[str], options: Sequence[click.Parameter]
             return word
         before = word
     return ""
+
+
+def find_named_operation(words: Sequence[str], options: Sequence[click.Parameter]) -> str:
+    """Returns the operation that the words name, such as `train.py` or `-m pkg.train`; empty if there is none."""
+    # the word after -m is the value of an option, but names what is run
+    if "-m" in words[:-1]:
+        return f"-m {words[words.index('-m') + 1]}"
+    return find_operation_word(words, options)
 
 
 def explain_stray_word(words: Sequence[str]) -> UsageError:

@@ -42,6 +42,7 @@ def test_option_that_is_no_flag_of_the_program_is_not_written_as_one(trained, op
     name = option.partition("=")[0].partition(" ")[0]
     expected = f"gitrun knows no option {name} of train.py. To pass it to the program: put it after --"
     assert said(trained, "train.py", *option.split()) == expected
+    assert said(trained, "-m", "src.model", *option.split()) == expected.replace("train.py", "-m src.model")
 
 
 def test_letter_of_an_option_of_the_program_is_known(trained) -> None:
