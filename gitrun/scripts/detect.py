@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from gitrun.dataclass import replace
@@ -19,13 +20,14 @@ from gitrun.scripts import (
     sacred_reader,
     typer_reader,
 )
-from gitrun.scripts.module import parse_module
+from gitrun.scripts.module import last_name, named_arguments, parse_module
 from gitrun.scripts.namespace_changes import read_constant_script
 from gitrun.scripts.parameter_files import find_parameter_files
-from gitrun.scripts.script import GLOBALS, Script
+from gitrun.scripts.script import ARGS, GLOBALS, Script
 
 if TYPE_CHECKING:
     from gitrun.model.tree import Tree
+    from gitrun.scripts.module import Module
 
 # the order decides for a script that uses several of these libraries
 READERS = (
@@ -47,6 +49,17 @@ CONFIGURED = ("hydra", "omegaconf")
 """The front ends that read the values of files as flags themselves."""
 
 
+PARSING = {
+    "parse_args": 0, "parse_known_args": 0, "parse_intermixed_args": 0, "parse_known_intermixed_args": 0,
+    "parse_args_into_dataclasses": 0, "docopt": 1, "Fire": 1, "cli": None, "CLI": None, "auto_cli": None, "parse": None,
+}  # fmt: skip
+"""Functions that read the command line, with the position of an argument that stands for it."""
+INSTEAD = ("args", "argv", "command")
+"""Names of that argument."""
+PARSERS = ("argparse", "argparse-typed", "dataclasses", "docopt", "fire", "jsonargparse", "tyro")
+"""The front ends of these functions."""
+
+
 def detect_flags(source: bytes, path: str, tree: Tree) -> Script:
     """Returns the flags of the script at `path`. Never raises: a file that does not parse has no flags."""
     module = parse_module(source, path, tree)
@@ -55,9 +68,40 @@ def detect_flags(source: bytes, path: str, tree: Tree) -> Script:
     try:
         # a generator, so that no reader runs after the first that finds something
         read_by = (script_found for reader in READERS if (script_found := reader(module)))
-        script = next(read_by, None) or read_constant_script(module)
+        script = next(read_by, None)
+        if script is None or (script.frontend in PARSERS and script.style == ARGS and reads_fixed_words(module)):
+            script = read_constant_script(module)
         # Hydra and OmegaConf read these files themselves, with their own rules
         return script if script.frontend in CONFIGURED else replace(script, files=find_parameter_files(module))
     # a deeply nested source can exhaust the stack
     except RecursionError:
         return Script((), GLOBALS)
+
+
+def reads_fixed_words(module: Module) -> bool:
+    """Returns whether the module parses words of its own source, as in `parse_args([])`, and never its command line."""
+    calls = [
+        node
+        for node in module.near(*map(str.encode, PARSING))
+        if isinstance(node, ast.Call) and last_name(node.func) in PARSING and not is_own_function(node.func, module)
+    ]
+    return bool(calls) and all(map(has_fixed_words, calls))
+
+
+def is_own_function(node: ast.expr, module: Module) -> bool:
+    """Returns whether the node is the name of a function of the module, such as a `parse_args` of its own."""
+    return isinstance(node, ast.Name) and node.id in module.functions
+
+
+def has_fixed_words(call: ast.Call) -> bool:
+    """Returns whether a call is given words that depend on nothing."""
+    position = PARSING[last_name(call.func)]
+    given = [value for name, value in named_arguments(call).items() if name in INSTEAD]
+    given += call.args[position : position + 1] if position is not None else []
+    # None stands for the command line
+    return bool(given) and not any(isinstance(part, ast.Name | ast.Starred) or is_none(part) for part in ast.walk(given[0]))
+
+
+def is_none(node: ast.AST) -> bool:
+    """Returns whether the node is None."""
+    return isinstance(node, ast.Constant) and node.value is None

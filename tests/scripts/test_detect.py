@@ -74,3 +74,40 @@ def test_a_long_script_is_read_fast() -> None:
         if min(times) < 1.6 * min(floor):  # beside other work single times are long
             break
     assert min(times) < 1.6 * min(floor)  # ten thousand lines: hardly more than Python itself takes to parse them
+
+
+ARGPARSE = "import argparse, sys\nn = 3\np = argparse.ArgumentParser()\np.add_argument('--lr', default=0.1)\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ARGPARSE + "p.parse_args([])",
+        ARGPARSE + "p.parse_args(args=['--lr', '3'])",
+        ARGPARSE + "p.parse_args('')",
+        ARGPARSE + "a, rest = p.parse_known_args('--lr 3'.split())",
+        ARGPARSE + "def parse_args():\n    return p.parse_args([])\nparse_args()",
+        "import fire\nn = 3\ndef f(lr=0.1): ...\nfire.Fire(f, command=['--lr', '3'])",
+        "import tyro\nn = 3\ndef f(lr: float = 0.1): ...\ntyro.cli(f, args=[])",
+        "'''Usage: t [--lr=<x>]'''\nfrom docopt import docopt\nn = 3\ndocopt(__doc__, argv=['--lr=3'])",
+    ],
+)
+def test_options_of_a_script_that_never_reads_its_command_line_are_no_flags(source) -> None:
+    assert kinds(read(source)) == {"n": (3, "number")}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "p.parse_args()",
+        "p.parse_args(None)",
+        "p.parse_args(sys.argv[1:])",
+        "p.parse_args(namespace=n)",
+        "p.parse_args([] if 'ipykernel' in sys.modules else None)",
+        "p.parse_args(['--lr', '3']) if n else p.parse_args()",
+        "def main(args=None): p.parse_args(args)\nmain([])",
+        "p.parse_args([*sys.argv])",
+    ],
+)
+def test_a_script_that_may_read_its_command_line_has_its_options(call) -> None:
+    assert list(kinds(read(ARGPARSE + call))) == ["lr"]
