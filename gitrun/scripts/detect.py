@@ -85,7 +85,16 @@ def reads_fixed_words(module: Module) -> bool:
         for node in module.near(*map(str.encode, PARSING))
         if isinstance(node, ast.Call) and last_name(node.func) in PARSING and not is_own_function(node.func, module)
     ]
-    return bool(calls) and all(map(has_fixed_words, calls))
+    replaced = line_of_fixed_command_line(module)
+    return bool(calls) and all(has_fixed_words(call) or 0 < replaced < call.lineno for call in calls)
+
+
+def line_of_fixed_command_line(module: Module) -> int:
+    """Returns the line of `sys.argv = ["x"]` at the top level of the module; 0 if there is none."""
+    for node in module.tree.body if module.names(b"sys.argv") else ():
+        if isinstance(node, ast.Assign) and any(module.full_name(target) == "sys.argv" for target in node.targets):
+            return 0 if any(isinstance(part, ast.Name) for part in ast.walk(node.value)) else node.lineno
+    return 0
 
 
 def is_own_function(node: ast.expr, module: Module) -> bool:

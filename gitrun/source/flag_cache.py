@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.tree import Tree
 
-FORMAT = 20
+FORMAT = 21
 """Version of the cache. Raise it when the same source may be read differently than before."""
 DIRECTORY = "scripts"
 MOST_KEPT = 500

@@ -85,6 +85,7 @@ ARGPARSE = "import argparse, sys\nn = 3\np = argparse.ArgumentParser()\np.add_ar
         ARGPARSE + "p.parse_args([])",
         ARGPARSE + "p.parse_args(args=['--lr', '3'])",
         ARGPARSE + "p.parse_args('')",
+        ARGPARSE + "sys.argv = ['t.py', '--lr', '3']\np.parse_args()",
         ARGPARSE + "a, rest = p.parse_known_args('--lr 3'.split())",
         ARGPARSE + "def parse_args():\n    return p.parse_args([])\nparse_args()",
         "import fire\nn = 3\ndef f(lr=0.1): ...\nfire.Fire(f, command=['--lr', '3'])",
@@ -107,6 +108,9 @@ def test_options_of_a_script_that_never_reads_its_command_line_are_no_flags(sour
         "p.parse_args(['--lr', '3']) if n else p.parse_args()",
         "def main(args=None): p.parse_args(args)\nmain([])",
         "p.parse_args([*sys.argv])",
+        "p.parse_args()\nsys.argv = ['t.py']",
+        "sys.argv = [sys.argv[0], *sys.argv[2:]]\np.parse_args()",
+        "if n > 3:\n    sys.argv = ['t.py']\np.parse_args()",
     ],
 )
 def test_a_script_that_may_read_its_command_line_has_its_options(call) -> None:
