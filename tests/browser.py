@@ -23,6 +23,7 @@ import pytest
 from calling import with_client
 from homes import move_in
 from repository import Repo
+from templates import copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -150,8 +151,16 @@ def browsing_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield move_in(tmp_path_factory.mktemp("home"), monkeypatch)
 
 
+def trained(path: Path) -> Repo:
+    """A repository at `path` with 18 runs, which is made once in a worker."""
+    template = path.parent.parent / "templates" / "trained"
+    if not template.exists():
+        fill_with_runs(Repo.create(template))
+    return copy(template, path)
+
+
 def fill_with_runs(repo: Repo) -> Repo:
-    """Makes a commit and 18 runs of `train.py`, of which one has failed, one is labelled and marked, and one is tagged."""
+    """Makes a commit and 18 runs, of which one has failed, one is labelled and marked, and one is tagged."""
     repo.write("train.py", TRAIN)
     repo.write("plot.py", "print('nothing to plot')\n")
     repo.commit("Train and plot")
@@ -169,7 +178,7 @@ def fill_with_runs(repo: Repo) -> Repo:
 def served(browsing_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A repository of real runs with a server."""
     pytest.importorskip("starlette", reason="there is no starlette")
-    with serving(fill_with_runs(Repo.create(tmp_path_factory.mktemp("served") / "demo")), lasts=True) as server:
+    with serving(trained(tmp_path_factory.mktemp("served") / "demo"), lasts=True) as server:
         yield server
 
 

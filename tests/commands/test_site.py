@@ -13,8 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import fill_with_runs, serving, wait_until
-from repository import Repo
+from browser import serving, trained, wait_until
 from sampled import sampled_values
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def test_no_match_writes_nothing(repo, tmp_path) -> None:
 def shown(browsing_home, tmp_path_factory):
     """A repository of runs of several kinds: served, as a directory behind a host, and as one file."""
     pytest.importorskip("starlette", reason="there is no starlette")
-    repo = fill_with_runs(Repo.create(tmp_path_factory.mktemp("shown") / "demo"))
+    repo = trained(tmp_path_factory.mktemp("shown") / "demo")
     repo.run("train.py", "lr=[0.01,0.1]", "--minimize", "loss", check=True)
     picture = "open('plot.svg', 'w').write('<svg xmlns=\"http://www.w3.org/2000/svg\"><script>top.hurt = 1</script></svg>')"
     repo.write("draw.py", f"name = '<img src=x onerror=hurt=1>'\n{picture}\nprint('</script><script>hurt = 1</script>')\n")

@@ -15,6 +15,7 @@ from browser import serving, wait_until
 from filter_table import EXPRESSIONS
 from page_rules import faint, nameless, sideways
 from repository import Repo
+from templates import made_once
 
 from gitrun.model.text import number_text
 
@@ -27,6 +28,11 @@ WIDTHS = (360, 800, 1400)
 MOST_BYTES = 120_000
 """Bytes that are sent for the scripts and styles of the page of runs, with those of uPlot."""
 SORTED = "[...document.querySelectorAll(rows)].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)"
+SETTLED = f"""rows => {{
+  const count = document.querySelector('p.count')?.innerText;
+  return count && !count.includes('loading') && {{ ids: {SORTED}.map(row => row.dataset.run) }};
+}}"""
+"""The ids of the rows, or nothing while there are more to come."""
 TRAIN = """\
 import time
 import gitrun
@@ -39,11 +45,7 @@ for step in range(steps):
 
 def rows_of(page: Page) -> list[str]:
     """The ids of the rows in their order, once the table has settled."""
-    wait_until(lambda: page.locator("p.count").inner_text() and "loading" not in page.locator("p.count").inner_text())
-    return page.evaluate(
-        f"rows => {SORTED}.map(row => row.dataset.run)",
-        ROWS,
-    )
+    return wait_until(lambda: page.evaluate(SETTLED, ROWS))["ids"]
 
 
 def listed(served: Served, *words: str) -> list[str]:
@@ -374,14 +376,20 @@ def test_help_lists_the_keys(served, open_page) -> None:
 
 
 @pytest.fixture
-def own_server(browsing_home, tmp_path):
-    """A server of a repository that the test may change."""
-    repo = Repo.create(tmp_path / "repo")
-    repo.write("train.py", TRAIN)
-    repo.commit()
+@made_once
+def trained(empty_repo):
+    """A repository with three runs that the test may change."""
+    empty_repo.write("train.py", TRAIN)
+    empty_repo.commit()
     for steps in (1, 2, 3):
-        repo.run("train.py", f"steps={steps}", check=True)
-    with serving(repo) as server:
+        empty_repo.run("train.py", f"steps={steps}", check=True)
+    return empty_repo
+
+
+@pytest.fixture
+def own_server(browsing_home, trained):
+    """A server of that repository."""
+    with serving(trained) as server:
         yield server
 
 
@@ -619,6 +627,7 @@ def test_words_of_runs_stay_words(browsing_home, tmp_path, open_page) -> None:
         page = open_page(server)
         spoken = []
         page.on("dialog", lambda dialog: spoken.append(dialog.message))
+        page.reload()
         assert len(rows_of(page)) == 2
         wait_until(lambda: page.locator(".values li").count() == 2)
         shown = page.locator(ROWS).first.inner_text()
@@ -638,6 +647,8 @@ def test_more_runs_than_are_shown_at_first_follow_in_blocks(browsing_home, tmp_p
     repo.run("list", check=True)
     with serving(repo) as server:
         page = open_page(server)
+        # the page has asked for all when it is opened again
+        rows_of(page)
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url) if "/api/runs?" in request.url else None)
         page.reload()
