@@ -97,8 +97,8 @@ def trials(repo: Path, count: int) -> Iterator[Row]:
     spine.grow(repo, FILES)
     (repo / "hello.py").write_text(TRAIN)
     spec = repo / ".git" / "spec"
-    spec.write_bytes(marshal.dumps({"script": "hello.py", "flags": {"lr": 0.5}}))
-    launched = ("python", str(LAUNCHER), str(spec))
+    spec.write_bytes(marshal.dumps({"script": str(repo / "hello.py"), "flags": {"lr": 0.5}}, 2))
+    launched = ("python", str(LAUNCHER), str(spec), "hello.py")
     spine.command(repo, "git", "run", "hello.py")
     spine.command(repo, "git", "run", "hello.py")
 
