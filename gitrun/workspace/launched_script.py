@@ -293,7 +293,7 @@ class StartedAgain:
             at = position_in_words([os.fsdecode(word) for word in words], os.fsdecode(cwd), self.script, self.module)
         except TypeError:
             return words  # which the system call refuses
-        # what goes on after its run has ended finds no flags, and runs the script as it is
+        # a process that outlives its run finds no spec, and runs the script with its own values
         is_known = at is not None and os.path.exists(self.inserted[1])
         return [*words[:at], *self.inserted, *words[at:]] if is_known else words
 
