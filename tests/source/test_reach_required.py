@@ -146,6 +146,7 @@ def test_what_can_be_had_in_another_way_is_not_asked_for(empty_repo, source, wor
     empty_repo.write("words", "--need\nabc\n")
     empty_repo.git("config", "gitrun.python", sys.executable)
     empty_repo.run("t.py", *words, check=True, env={"NEED": "abc"})
+    assert len(empty_repo.git("for-each-ref", "refs/runs").splitlines()) == 1
 
 
 def test_force_flags_leaves_it_to_the_program(empty_repo) -> None:

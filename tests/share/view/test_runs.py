@@ -264,7 +264,7 @@ def test_a_request_is_aborted_when_the_selection_changes(served, open_page) -> N
     set_query(page, sel=runs[-2])
     wait_until(lambda: requests_of(runs[-2]))[-1].continue_()
     wait_until(lambda: page.locator(".values .id").all_inner_texts() == [runs[-2][:8]])
-    # the browser has given up the first request, and its late answer changes nothing
+    # the browser has given up the first request
     wait_until(lambda: page.title() and "ABORTED" in (given_up[-1].request.failure or ""))
     page.unroute_all(behavior="ignoreErrors")
 
