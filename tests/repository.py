@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from calling import call
+from calling import call, with_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +111,7 @@ class Repo:
         return subprocess.Popen(
             ["git", "run", *args],
             cwd=self.path,
-            env={**os.environ, **(env or {})},
+            env=with_client({**os.environ, **(env or {})}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from calling import with_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +21,16 @@ if TYPE_CHECKING:
 Process = subprocess.Popen[bytes]
 
 
-def start(repo: Repo, *args: str | Path, program: tuple[str, ...] = ("git", "run"), **options: Any) -> Process:
-    """`git run ARGS` under way in a session of its own, its stdout and stderr to be read from pipes."""
+def start(
+    repo: Repo, *args: str | Path, program: tuple[str, ...] = ("git", "run"), is_forked: bool = True, **options: Any
+) -> Process:
+    """`git run ARGS` under way in a session of its own, its stdout and stderr to be read from pipes.
+
+    gitrun is forked, unless `program` starts it itself. Who signals the whole session needs one that `is_forked` not.
+    """
     given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    if is_forked and program == ("git", "run"):
+        given["env"] = with_client(given.get("env", os.environ))
     return subprocess.Popen((*program, *map(str, args)), cwd=repo.path, start_new_session=True, **given)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import tomli
+from calling import with_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +46,13 @@ def read_result(repo: Repo, run_id: str) -> dict[str, Any]:
 def start(repo: Repo, *words: str) -> subprocess.Popen[str]:
     """Starts `git run` in a session of its own."""
     return subprocess.Popen(
-        ["git", "run", *words], cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ["git", "run", *words],
+        cwd=repo.path,
+        env=with_client(os.environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 

@@ -10,7 +10,7 @@ import random
 import sys
 
 import pytest
-from faults.striking import ARCHIVED, FAULTS, SCENES, Before, Place, afterwards, can_trace, runs, strike, strike_at
+from faults.striking import ARCHIVED, FAULTS, SCENES, Place, afterwards, can_trace, runs, strike, strike_at
 from forms import asked_form
 from sampled import sampled
 
@@ -28,7 +28,7 @@ SAMPLE = [
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """How to get what is struck, with the runs that are there before, and how many points each command has."""
+    """How to get what is struck."""
     made: list[Place] = []
 
     def make() -> Place:
@@ -36,7 +36,6 @@ def place(tmp_path_factory):
             if not can_trace():
                 pytest.skip("programs cannot be traced here: that needs Linux on x86-64, and ptrace allowed")
             made.append(Place.create(tmp_path_factory.mktemp("struck")))
-        made[0].bring_back()
         return made[0]
 
     return make
@@ -45,8 +44,7 @@ def place(tmp_path_factory):
 @pytest.mark.parametrize(("scene", "fault"), SAMPLE)
 def test_struck_at_any_point_every_run_is_absent_or_whole(place, scene, fault) -> None:
     here = place()
-    here.bring_back(scene)
-    before = Before.of(here.repo)
+    before = here.before(scene)
     points = strike_at(here, scene, fault, 0).points
     at = math.ceil(random.Random(f"{SEED} {scene} {fault}").random() * points)
     struck = strike_at(here, scene, fault, at)
@@ -67,7 +65,8 @@ def test_a_strike_is_felt(place) -> None:
 @pytest.mark.parametrize("scene", sampled(1, ["run", "restart"]))
 def test_a_disk_that_refuses_the_ref_of_an_attempt_leaves_no_run_half_begun(place, scene) -> None:
     here = place()
-    before = Before.of(here.repo)
+    before = here.before(scene)
+    here.bring_back()
     refs = str(here.repo.path / ".git" / ("refs/runs" if asked_form().refs == "files" else "reftable"))
     points = strike(here.repo, SCENES[scene], within=refs, **FAULTS["EIO"]).points
     assert points > 2

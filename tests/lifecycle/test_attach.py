@@ -28,7 +28,7 @@ time.sleep(60)
 def test_a_program_behind_a_shell_that_is_stopped_has_the_whole_grace(repo, how):
     repo.write("c.py", SAVER)
     words = "python3 c.py & wait" if how == "ctrl-c" else "python3 c.py; echo done"
-    process = start(repo, *(["--stop-after", "2s"] if how == "--stop-after" else []), "--", "sh", "-c", words)
+    process = start(repo, *(["--stop-after", "2s"] if how == "--stop-after" else []), "--", "sh", "-c", words, is_forked=False)
     said(process)
     if how == "stop":
         repo.run("stop", "1", check=True)
@@ -40,7 +40,7 @@ def test_a_program_behind_a_shell_that_is_stopped_has_the_whole_grace(repo, how)
 
 
 def test_stop_ends_a_run_that_is_suspended(repo):
-    process = start(repo, "--", "sleep", "60")
+    process = start(repo, "--", "sleep", "60", is_forked=False)
     owner(repo)
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGSTOP)

@@ -50,7 +50,7 @@ def held_up(repo, *args):
     """A restart under way with other source, whose checkout goes on until it is ended."""
     smudge(repo, f"touch {repo.path}/.git/held; sleep 30")
     repo.write("a.slow", "2\n")
-    process = start(repo, "--restart", "1", "--force-sourcecode", *args)
+    process = start(repo, "--restart", "1", "--force-sourcecode", *args, is_forked=False)
     until((repo.path / ".git" / "held").exists)
     return process
 

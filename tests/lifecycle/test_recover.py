@@ -46,7 +46,7 @@ def test_a_run_whose_supervisor_was_killed_is_never_shown_as_running(repo):
 def test_a_supervisor_killed_over_its_note_has_it_after_the_next_command(repo):
     repo.run("--", "true", check=True)
     lock = acquire(repo.path / ".git" / "gitrun" / "notes.lock")
-    process = start(repo, "--", "echo", "said")
+    process = start(repo, "--", "echo", "said", is_forked=False)
     until(lambda: repo.git("for-each-ref", "--format=%(subject)", "refs/runs").count("completed") == 2)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=20)
@@ -57,7 +57,7 @@ def test_a_supervisor_killed_over_its_note_has_it_after_the_next_command(repo):
 
 def test_everything_at_once_killed_leaves_a_run_that_is_finished_by_the_next_command(repo):
     repo.write("p.py", PROGRAM)
-    process = start(repo, "p.py")
+    process = start(repo, "p.py", is_forked=False)
     said(process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=20)
@@ -93,7 +93,7 @@ def test_the_slot_of_a_dead_run_is_used_again_and_clean(repo):
 
 def test_how_the_program_ended_is_kept_when_the_supervisor_dies_after_it(repo):
     hold_back_result(repo)
-    process = start(repo, "--", "sh", "-c", "echo out; exit 5")
+    process = start(repo, "--", "sh", "-c", "echo out; exit 5", is_forked=False)
     until((repo.path / "blocked").exists)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=20)

@@ -198,7 +198,7 @@ def test_a_signal_to_us_reaches_the_program_and_is_recorded(repo, name, code, wh
     repo.write(
         "p.py", f"import signal, time\nsignal.signal({number}, signal.SIG_DFL)\nprint('ready', flush=True)\ntime.sleep(60)"
     )
-    process = start(repo, "p.py")
+    process = start(repo, "p.py", is_forked=False)
     said(process)
     os.kill(process.pid if whom == "git" else owner(repo)["pid"], number)
     process.communicate(timeout=20)
@@ -281,7 +281,7 @@ def test_an_interrupt_while_only_a_reader_is_awaited_ends_the_waiting_and_loses_
 def test_a_run_in_the_background_returns_at_once_and_survives_its_session(repo):
     go = repo.path.parent / "go"
     repo.write("p.py", f"import os, time\nwhile not os.path.exists({str(go)!r}):\n    time.sleep(.05)\nprint('finished')\n")
-    process = start(repo, "--background", "p.py")
+    process = start(repo, "--background", "p.py", is_forked=False)
     out, _ = process.communicate(timeout=20)
     assert last(repo)["status"] == "running"
     go.touch()
