@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+from supervised import runs
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -35,8 +36,7 @@ def commit_programs(repo: Repo, *factors: int) -> list[str]:
 
 def runs_of(repo: Repo, operation: str = "train.py") -> list[Any]:
     """The runs of an operation as JSON, by trial or oldest first."""
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
-    return [run for run in reversed(found) if run["operation"] == operation]
+    return [run for run in reversed(runs(repo, flat=True)) if run["operation"] == operation]
 
 
 def points(repo: Repo) -> list[tuple[str, float]]:

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from calling import with_client
 
+from gitrun import Project
+from gitrun.render.text import json_safe, run_json
+from gitrun.views.select import Query
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -57,9 +61,12 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     return found
 
 
-def runs(repo: Repo) -> list[dict[str, Any]]:
-    """All runs of the repository, newest attempt first, as `git run list` has them."""
-    found: list[dict[str, Any]] = json.loads(repo.run("list", "--all", "--json", check=True).stdout)
+def runs(repo: Repo, *, flat: bool = False) -> list[dict[str, Any]]:
+    """All runs of the repository, newest attempt first, as `git run list --all --json` has them, and with `flat` trials too."""
+    project = Project(repo.path)
+    selection = project.select(query=Query(flat=flat))
+    listed = [*(run for _, run in selection.runs), *(() if flat else project.broken())]
+    found: list[dict[str, Any]] = json.loads(json.dumps(json_safe([run_json(run) for run in listed])))
     return found
 
 

@@ -12,6 +12,7 @@ import pytest
 from belongings import belongings
 from forms import knows_reftables
 from repository import ECHO, Repo
+from supervised import runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_linked_worktree(repo, tmp_path):
     side = Repo(tmp_path / "side")
     runs_and_restarts(side)
     assert shown(repo)["branch"] == "side"
-    assert len(json.loads(repo.run("list", "--json").stdout)) == 1
+    assert len(runs(repo)) == 1
     assert repo.run("echo.py", check=True).stdout == PLAIN
 
 
@@ -219,7 +220,7 @@ def test_a_subdirectory(repo):
     assert repo.run("here.py", cwd=at, check=True).stdout == "deep 1 True\n"
     assert repo.run("../../sub/deep/here.py", cwd=at, check=True).stdout == "deep 1 True\n"
     assert repo.run("sub/deep/here.py", check=True).stdout == "repo 1 True\n"
-    found = json.loads(repo.run("list", "--json").stdout)
+    found = runs(repo)
     assert {run["operation"] for run in found} == {"sub/deep/here.py"}
     assert repo.run("--restart", found[1]["id"], check=True).stdout == "deep 1 True\n"
     assert 'cwd = "sub/deep"' in repo.git("cat-file", "blob", f"{found[1]['id']}:.gitrun/run.toml")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli
 from calling import with_client
+from supervised import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +24,7 @@ SUPERVISOR = "json.loads(pathlib.Path(os.environ['GITRUN_METRICS']).with_name('o
 
 def runs_of(repo: Repo, operation: str) -> list[dict[str, Any]]:
     """The runs of an operation as JSON, oldest first."""
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
-    return [run for run in reversed(found) if run["operation"] == operation]
+    return [run for run in reversed(runs(repo, flat=True)) if run["operation"] == operation]
 
 
 def batch_of(repo: Repo, operation: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import sys
@@ -12,6 +11,7 @@ from faults.striking import can_trace, strike
 from faults.striking_batches import BatchPlace, check, finish, strike_at
 from forms import asked_form
 from sampled import sampled
+from supervised import runs
 
 SEED = 20261129
 CASES = [("all", 1), ("full", 1), ("supervisor", 3), ("self", 1), ("ENOSPC", 3), ("EIO", 1)]
@@ -78,4 +78,4 @@ def test_a_trial_seldom_flushes_the_disk(empty_repo) -> None:
 
 def trials(repo):
     """The trials as JSON."""
-    return [run for run in json.loads(repo.run("list", "--flat", "--json", check=True).stdout) if run["trial"]]
+    return [run for run in runs(repo, flat=True) if run["trial"]]

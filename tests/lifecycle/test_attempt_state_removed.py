@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sampled import sampled
+from supervised import last, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ def test_a_run_ends_with_its_record(repo, way):
     repo.commit()
     ended = repo.run("--", "sh", "-c", PROGRAM.format(WAYS[way]))
     assert ended.returncode == 3
-    found = json.loads(repo.run("list", "--json", check=True).stdout)
+    found = runs(repo)
     assert [(run["status"], run["exit_status"], run["metrics"]) for run in found] == [("error", 3, {"loss": 0.25})]
     output = repo.run("cat", "1", check=True).stdout
     assert output.startswith("loss: 0.5\n")
@@ -71,7 +72,7 @@ def test_a_run_in_place_ends_with_its_record(repo):
     repo.run("--in-place", "--", "sh", "-c", PROGRAM.format("rm -rf .git/gitrun"))
     assert repo.run("ls", "1", "--produced", "--local", "-z", check=True).stdout.split("\0")[:-1] == ["new.txt", "out.log"]
     assert (repo.path / "keep.txt").read_text() == "mine"
-    assert json.loads(repo.run("list", "--json").stdout)[0]["status"] == "error"
+    assert last(repo)["status"] == "error"
 
 
 def test_steps_end_with_their_records(repo):
@@ -79,7 +80,7 @@ def test_steps_end_with_their_records(repo):
     repo.write("gitrun.toml", '[operations.all]\nsteps = ["one.sh", "echo.py"]\n')
     repo.commit()
     assert repo.run("all").returncode == 0
-    found = json.loads(repo.run("list", "--json", check=True).stdout)
+    found = runs(repo)
     assert {(run["operation"], run["status"]) for run in found} == {
         ("all", "completed"), ("one.sh", "completed"), ("echo.py", "completed"),
     }  # fmt: skip
@@ -103,7 +104,7 @@ def test_a_slot_that_another_run_has_made_again_is_not_touched(repo):
 
 
 def statuses(repo: Repo) -> list[str]:
-    return [run["status"] for run in json.loads(repo.run("list", "--json", check=True).stdout)]
+    return [run["status"] for run in runs(repo)]
 
 
 def wait_for(happens: Callable[[], object]) -> None:

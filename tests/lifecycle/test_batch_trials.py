@@ -11,6 +11,7 @@ import time
 import pytest
 import tomli
 from sampled import sampled_values
+from supervised import runs
 from templates import made_once
 
 SLOW = "import time\nn = 1\ntime.sleep(60 if n > 1 else 0)\nprint('loss:', n)\n"
@@ -19,12 +20,12 @@ SLOW = "import time\nn = 1\ntime.sleep(60 if n > 1 else 0)\nprint('loss:', n)\n"
 
 def is_second(repo):
     """Whether the second trial runs."""
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
+    found = runs(repo, flat=True)
     return any(run["trial"] == 2 and run["status"] == "running" for run in found)
 
 
 def result_of(repo):
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
+    found = runs(repo, flat=True)
     (batch,) = [run["id"] for run in found if run["operation"].endswith("+")]
     return batch, tomli.loads(repo.git("show", f"refs/runs/{batch}:.gitrun/result.toml"))
 

@@ -10,15 +10,14 @@ import subprocess
 import pytest
 from clones import clone, tip
 from dask_cluster import kill
-from supervised import start, until
+from supervised import runs, start, until
 
 pytest.importorskip("distributed")
 
 
 def read_trials(repo, batch: str = "") -> list[dict]:
     """The runs of the trials in Ann's list, by number."""
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
-    return sorted((run for run in found if run["trial"]), key=lambda run: run["trial"])
+    return sorted((run for run in runs(repo, flat=True) if run["trial"]), key=lambda run: run["trial"])
 
 
 def require_one_result_each(team, count: int, *repos) -> list[dict]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from clones import make_team, tip
 from sampled import sampled_values
+from supervised import runs
 from templates import place_made_once
 
 pytest.importorskip("distributed")
-
-
-def list_runs(repo) -> list[dict]:
-    return json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +49,12 @@ def test_a_batch_for_plain_workers_is_pushed_with_its_trials(team, words) -> Non
     ended = team.ann.run("echo.py", "x=[1.0,2.0,3.0]", *words, "--on", "origin", check=True)
     assert "3 runs handed out. To execute: git run worker origin --batch " in ended.stderr
     assert tip(team.remote) == tip(team.ann)
-    (batch,) = {run["batch"] for run in list_runs(team.ann) if run["trial"]}
+    (batch,) = {run["batch"] for run in runs(team.ann, flat=True) if run["trial"]}
     team.bob.run("fetch", check=True)
     assert "and 3 trials of it" in team.bob.run("trust", batch, check=True).stderr
     assert "3 runs executed" in team.bob.run("worker", "origin", check=True).stderr
     team.ann.run("fetch", check=True)
-    assert [run["status"] for run in list_runs(team.ann) if run["trial"]] == ["completed"] * 3
+    assert [run["status"] for run in runs(team.ann, flat=True) if run["trial"]] == ["completed"] * 3
 
 
 @pytest.mark.parametrize("words", [["--jobs", "2"], ["--resource", "GPU=1"], ["--via", "origin"], ["--same-env"]], ids=" ".join)

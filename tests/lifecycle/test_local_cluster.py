@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 
 import pytest
 from clones import tip
-from supervised import start, until
+from supervised import runs, start, until
 
 pytest.importorskip("distributed")
-
-
-def list_runs(repo) -> list[dict]:
-    return json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
 
 
 def test_a_single_run_is_executed_and_shown(repo) -> None:
     ended = repo.run("echo.py", "x=7.0", "--on", "local:1", check=True)
     assert ended.stdout == "7.0 2 'a'\n"
-    (run,) = list_runs(repo)
+    (run,) = runs(repo, flat=True)
     assert (run["status"], run["worker"]) == ("completed", None)
 
 
@@ -32,7 +27,7 @@ def test_a_batch_needs_no_remote_and_finds_ignored_files(repo) -> None:
     ended = repo.run("read.py", "n=[1,2,3]", "--on", "local:2", check=True)
     assert "3 trials of read.py, 2 at a time on local:2" in ended.stderr
     assert "3 of 3 trials completed" in ended.stderr
-    assert sorted(run["metrics"]["loss"] for run in list_runs(repo) if run["trial"]) == [6, 7, 8]
+    assert sorted(run["metrics"]["loss"] for run in runs(repo, flat=True) if run["trial"]) == [6, 7, 8]
     assert repo.git("status", "--porcelain") == ""
     assert repo.git("fsck", "--strict", "--no-dangling") == ""
 
@@ -54,10 +49,10 @@ while not (place / "go").exists():
     until(lambda: len(list(tmp_path.glob("started.*"))) == 2, 60)
     driver.send_signal(signal.SIGTERM)
     driver.communicate(timeout=120)
-    assert sorted(run["status"] for run in list_runs(repo)) == ["terminated"] * 3
+    assert sorted(run["status"] for run in runs(repo, flat=True)) == ["terminated"] * 3
     (tmp_path / "go").touch()
     repo.run("--restart", "wait.py+", "--on", "local:2", check=True, timeout=120)
-    assert sorted(run["status"] for run in list_runs(repo)) == ["completed"] * 4
+    assert sorted(run["status"] for run in runs(repo, flat=True)) == ["completed"] * 4
 
 
 @pytest.mark.parametrize(
@@ -77,7 +72,7 @@ def test_trials_share_gpus_on_a_local_cluster(repo, tmp_path) -> None:
     repo.commit()
     environ = {"XDG_STATE_HOME": str(tmp_path / "state")}
     repo.run("gpu.py", "n=[1,2,3,4]", "--on", "local:2", "--gpus", "3,5", check=True, env=environ)
-    assert {run["metrics"]["loss"] for run in list_runs(repo) if run["trial"]} <= {3, 5}
+    assert {run["metrics"]["loss"] for run in runs(repo, flat=True) if run["trial"]} <= {3, 5}
 
 
 def test_a_batch_does_not_wait_for_permits_it_does_not_need(repo) -> None:
@@ -98,7 +93,7 @@ def test_a_resource_that_no_worker_has_is_named(repo, source) -> None:
     assert ended.returncode == {"option": 128, "entry": 1}[source]
     assert "no worker has GPU=1" in ended.stderr
     assert "--resources" in ended.stderr
-    assert [run["status"] for run in list_runs(repo)] == {"option": [], "entry": ["error"]}[source]
+    assert [run["status"] for run in runs(repo, flat=True)] == {"option": [], "entry": ["error"]}[source]
 
 
 def test_resources_are_recorded_with_the_run(repo, tmp_path) -> None:
@@ -109,7 +104,7 @@ def test_resources_are_recorded_with_the_run(repo, tmp_path) -> None:
     driver = start(repo, "train", "--on", "local:1", "--resource", "GPU=2", program=("git-run",), env=environ)
     _, stderr = driver.communicate(timeout=60)
     assert driver.returncode == 0, stderr
-    (run,) = list_runs(repo)
+    (run,) = runs(repo, flat=True)
     recorded = repo.git("show", f"refs/runs/{run['id']}:.gitrun/run.toml")
     assert '"GPU=2"' in recorded
     assert '"memory=8 GB"' in recorded

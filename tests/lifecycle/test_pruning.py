@@ -14,6 +14,7 @@ from trial_lists import batch_of, read_result, runs_of, start, supervisor_of, tr
 from gitrun import Project
 from gitrun.lifecycle.pruning import points_of, read_points, series_names
 from gitrun.model.metrics import Series
+from gitrun.views.select import Query
 
 pytest.importorskip("optuna")
 
@@ -53,8 +54,8 @@ def program(repo, report=PRINTED, before="", after=""):
 def shown(repo, flag="lr"):
     """The statuses as people see them, by the value of a flag."""
     found = trials_by(repo, "train.py", flag)
-    pruned = json.loads(repo.run("list", "--flat", "--status", "pruned", "--json", check=True).stdout)
-    return found | {run["flags"][flag]: "pruned" for run in pruned}
+    pruned = Project(repo.path).select(query=Query(statuses=("pruned",), flat=True)).runs
+    return found | {run.attempt.flags[flag]: "pruned" for _, run in pruned}
 
 
 @pytest.mark.parametrize("report", sampled(1, [PRINTED, LOGGED, WRITTEN, ADDED]))

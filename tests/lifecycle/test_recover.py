@@ -39,7 +39,7 @@ def test_a_run_whose_supervisor_was_killed_is_terminated_with_its_output_and_fil
 
 def test_a_run_whose_supervisor_was_killed_is_never_shown_as_running(repo):
     killed(repo)
-    assert [run["status"] for run in runs(repo)] == ["terminated"]
+    assert [run["status"] for run in json.loads(repo.run("list", "--json", check=True).stdout)] == ["terminated"]
     assert repo.run("stop", "1").returncode == 128
 
 

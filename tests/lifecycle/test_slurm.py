@@ -9,7 +9,7 @@ import sys
 import pytest
 from clones import tip
 from slurm import await_jobs
-from supervised import until
+from supervised import runs, until
 
 pytestmark = pytest.mark.slow
 
@@ -20,8 +20,7 @@ def team(waiting_team):
 
 
 def read_trials(repo) -> list[dict]:
-    runs = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
-    return sorted((run for run in runs if run["trial"]), key=lambda run: run["trial"])
+    return sorted((run for run in runs(repo, flat=True) if run["trial"]), key=lambda run: run["trial"])
 
 
 def test_an_array_of_workers_executes_each_trial_once(team, slurm) -> None:
@@ -51,13 +50,13 @@ def test_the_end_of_a_jobs_time_leaves_the_run_to_the_next(team, slurm, gates, m
     subprocess.run(words, cwd=repo.path, check=True, capture_output=True)
     until((gates / "started").exists, 60)
     await_jobs()
-    (run,) = json.loads(repo.run("list", "--json", check=True).stdout)
+    (run,) = runs(repo)
     assert run["status"] == "terminated"
     assert tip(team.remote) == tip(repo)
     (gates / "go").touch()
     subprocess.run(words, cwd=repo.path, check=True, capture_output=True)
     await_jobs()
-    (run,) = json.loads(repo.run("list", "--json", check=True).stdout)
+    (run,) = runs(repo)
     assert run["status"] == "completed"
 
 

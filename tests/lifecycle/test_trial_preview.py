@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from repository import Repo
 from sampled import sampled
+from supervised import runs
 
 from gitrun import Project
 from gitrun.model.plan import Request
@@ -65,7 +66,7 @@ def test_a_file_of_trials_gives_the_same_trials(project, ending, lists):
 
 def started(repo, operation):
     """The flags of the trials that were started, in order."""
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
+    found = runs(repo, flat=True)
     return [(run["trial"], run["flags"]) for run in reversed(found) if run["operation"] == operation and run["batch"]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from supervised import runs
 
 SCRIPT = """
 lr, opt, momentum = 0.1, "adam", 0.5
@@ -31,7 +32,7 @@ def repo(empty_repo):
 
 def flags_of(repo):
     """The flags of the trials, oldest first."""
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
+    found = runs(repo, flat=True)
     return [run["flags"] for run in reversed(found) if run["operation"] == "fit"]
 
 
@@ -87,7 +88,7 @@ def noisy(empty_repo):
 
 def trials_of(repo):
     """Number, point and loss of the trials, by number."""
-    found = json.loads(repo.run("list", "--all", "--flat", "--json", check=True).stdout)
+    found = runs(repo, flat=True)
     trials = [run for run in found if run["operation"] == "noisy.py"]
     return sorted((run["trial"], run["flags"]["n"], run["metrics"]["loss"]) for run in trials)
 
@@ -116,8 +117,7 @@ def test_a_restart_with_more_repeats_adds_only_the_missing_ones(noisy, words):
 def test_a_deleted_repeat_is_started_again(noisy):
     noisy.run("noisy.py", "n=[1,2]", "--repeat", "2", check=True)
     before = trials_of(noisy)
-    runs = json.loads(noisy.run("list", "--all", "--flat", "--json", check=True).stdout)
-    noisy.run("rm", next(run["id"] for run in runs if run["trial"] == 2), check=True)
+    noisy.run("rm", next(run["id"] for run in runs(noisy, flat=True) if run["trial"] == 2), check=True)
     noisy.run("--restart", "noisy.py+", check=True)
     assert [pair[1:] for pair in trials_of(noisy)] == [before[0][1:], before[2][1:], before[3][1:], before[1][1:]]
 

@@ -13,7 +13,7 @@ import pytest
 from clones import clone, tip
 from handed_out import hand_out
 from sampled import sampled_values
-from supervised import start, until
+from supervised import runs, start, until
 
 
 @pytest.fixture
@@ -27,16 +27,12 @@ def start_worker(repo, run_id, gates):
     return start(repo, "worker", "origin", "--once", run_id, program=("git-run",), env=environ)
 
 
-def list_runs(repo) -> list[dict]:
-    return json.loads(repo.run("list", "--all", "--json", check=True).stdout)
-
-
 def test_a_staged_run_is_executed_and_its_result_pushed(team) -> None:
     run_id = hand_out(team.ann, "echo.py", "x=7.0")
     ended = team.bob.run("worker", "origin", "--once", run_id, check=True)
     assert ended.stdout == "7.0 2 'a'\n"
     team.ann.run("fetch", check=True)
-    (run,) = list_runs(team.ann)
+    (run,) = runs(team.ann)
     assert (run["id"], run["status"], run["worker"]) == (run_id, "completed", os.uname().nodename)
     assert tip(team.remote) == tip(team.bob) == tip(team.ann)
     assert not list((team.bob.path / ".git/gitrun/claims").iterdir())
@@ -75,9 +71,9 @@ def test_a_later_attempt_needs_trust_of_its_own(team) -> None:
 
 
 def test_trusted_runs_are_executed_until_none_are_left(team) -> None:
-    runs = [hand_out(team.ann, "echo.py", f"x={x}.0") for x in range(3)]
+    run_ids = [hand_out(team.ann, "echo.py", f"x={x}.0") for x in range(3)]
     team.bob.run("fetch", check=True)
-    team.bob.run("trust", *runs, check=True)
+    team.bob.run("trust", *run_ids, check=True)
     ended = team.bob.run("worker", "origin", check=True)
     assert ended.stdout == "0.0 2 'a'\n1.0 2 'a'\n2.0 2 'a'\n"
     assert "3 runs executed" in ended.stderr
@@ -114,12 +110,12 @@ def test_a_worker_that_is_told_to_end_leaves_the_run_to_the_next(team, gates) ->
     worker.send_signal(signal.SIGTERM)
     worker.communicate()
     team.ann.run("fetch", check=True)
-    (run,) = list_runs(team.ann)
+    (run,) = runs(team.ann)
     assert run["status"] == "terminated"
     (gates / "go").touch()
     team.ann.run("trust", run_id, check=True)
     assert "1 run executed" in team.ann.run("worker", "origin", env={"GATES": str(gates)}, check=True).stderr
-    (run,) = list_runs(team.ann)
+    (run,) = runs(team.ann)
     assert run["status"] == "completed"
 
 
@@ -130,11 +126,11 @@ def test_a_killed_worker_hands_its_result_over_later(team, gates) -> None:
     worker.kill()
     worker.communicate()
     team.ann.run("fetch", check=True)
-    assert list_runs(team.ann)[0]["status"] == "pending"
+    assert runs(team.ann)[0]["status"] == "pending"
     ended = team.bob.run("worker", "origin", "--max", "0", check=True)
     assert f"pushed the result of run {run_id[:8]}" in ended.stderr
     team.ann.run("fetch", check=True)
-    assert list_runs(team.ann)[0]["status"] == "terminated"
+    assert runs(team.ann)[0]["status"] == "terminated"
 
 
 def test_a_result_is_kept_while_the_remote_is_away(team, gates) -> None:
@@ -149,7 +145,7 @@ def test_a_result_is_kept_while_the_remote_is_away(team, gates) -> None:
     assert b"is kept in" in stderr
     bundle = team.bob.path / ".git/gitrun/claims" / f"{run_id}.bundle"
     team.ann.run("import", bundle, check=True)
-    assert list_runs(team.ann)[0]["status"] == "terminated"
+    assert runs(team.ann)[0]["status"] == "terminated"
     away.rename(team.remote.path)
     team.bob.run("worker", "origin", "--max", "0", check=True)
     assert tip(team.remote) == tip(team.bob) == tip(team.ann)
@@ -210,7 +206,7 @@ def test_an_old_claim_can_be_taken_over(team, gates, how) -> None:
     worker.communicate()
     assert worker.returncode == 1
     team.ann.run("fetch", check=True)
-    (run,) = list_runs(team.ann)
+    (run,) = runs(team.ann)
     assert (run["status"], run["worker"]) == ("completed", "carol")
 
 
@@ -265,9 +261,9 @@ def test_steps_of_a_pipeline_come_with_its_result(team) -> None:
     run_id = hand_out(team.ann, "all")
     team.bob.run("worker", "origin", "--once", run_id, check=True)
     team.ann.run("fetch", check=True)
-    runs = list_runs(team.ann)
-    assert sorted(run["operation"] for run in runs) == ["all", "echo.py", "echo.py"]
-    assert {run["status"] for run in runs} == {"completed"}
+    ended = runs(team.ann)
+    assert sorted(run["operation"] for run in ended) == ["all", "echo.py", "echo.py"]
+    assert {run["status"] for run in ended} == {"completed"}
 
 
 @pytest.mark.skipif(not shutil.which("faketime"), reason="there is no faketime")
@@ -302,7 +298,7 @@ def test_runs_are_claimed_over_the_network(team, transport, request) -> None:
     run_id = hand_out(team.ann, "echo.py")
     assert team.bob.run("worker", "origin", "--once", run_id, check=True).stdout == "1.0 2 'a'\n"
     team.ann.run("fetch", check=True)
-    assert list_runs(team.ann)[0]["status"] == "completed"
+    assert runs(team.ann)[0]["status"] == "completed"
 
 
 def test_a_worker_of_another_user_hands_its_result_over(team, tmp_path) -> None:
@@ -329,7 +325,7 @@ def test_a_worker_of_another_user_hands_its_result_over(team, tmp_path) -> None:
     )
     assert (ended.returncode, ended.stdout) == (0, "1.0 2 'a'\n"), ended.stderr
     team.ann.run("fetch", check=True)
-    assert list_runs(team.ann)[0]["status"] == "completed"
+    assert runs(team.ann)[0]["status"] == "completed"
 
 
 def count_pushes(remote):
@@ -343,10 +339,10 @@ def count_pushes(remote):
 
 @pytest.mark.parametrize("count", sampled_values(1, [1, 3]))
 def test_claim_and_result_of_a_run_cost_one_push_each(team, count) -> None:
-    runs = [hand_out(team.ann, "echo.py", f"x={x}.0") for x in range(count)]
+    run_ids = [hand_out(team.ann, "echo.py", f"x={x}.0") for x in range(count)]
     pushes = count_pushes(team.remote)
     team.bob.run("fetch", check=True)
-    team.bob.run("trust", *runs, check=True)
+    team.bob.run("trust", *run_ids, check=True)
     assert f"{count} run" in team.bob.run("worker", "origin", check=True).stderr
     assert pushes() == 2 * count
 
@@ -359,7 +355,7 @@ def test_many_runs_are_handed_over_in_one_push(team, words, count) -> None:
     if "--on" not in words:
         team.ann.run("push", "--stage", "origin", check=True, timeout=300)
     assert pushes() == 1
-    trials = {run["id"] for run in json.loads(team.ann.run("list", "--all", "--flat", "--json", check=True).stdout)}
+    trials = {run["id"] for run in runs(team.ann, flat=True)}
     assert len(trials & tip(team.remote).keys()) >= count
 
 
@@ -400,11 +396,11 @@ def test_a_result_that_a_full_disk_refuses_is_pushed_later(team, small_disk) -> 
     # as long as there is no space, nobody takes the run for ended
     carol.run("worker", "origin", "--max", "0", check=True)
     team.ann.run("fetch", check=True)
-    assert list_runs(team.ann)[0]["status"] == "pending"
+    assert runs(team.ann)[0]["status"] == "pending"
     ballast.unlink()
     assert "pushed the result" in carol.run("worker", "origin", "--max", "0", check=True).stderr
     team.ann.run("fetch", check=True)
-    assert list_runs(team.ann)[0]["status"] == "completed"
+    assert runs(team.ann)[0]["status"] == "completed"
     log = json.loads(team.ann.run("log", run_id, "--json", check=True).stdout)
     assert [one["status"] for one in log].count("completed") == 1
     for repo in (team.ann, team.remote, carol):
@@ -449,5 +445,5 @@ def test_workers_of_one_clone_share_its_runs(team) -> None:
     said = [worker.communicate(timeout=120) for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * 4, said
     assert sum(stdout.count(b"\n") for stdout, _ in said) == 8
-    trials = [run for run in json.loads(team.ann.run("list", "--flat", "--json", check=True).stdout) if run["trial"]]
+    trials = [run for run in runs(team.ann, flat=True) if run["trial"]]
     assert [run["status"] for run in trials] == ["completed"] * 8

@@ -12,7 +12,7 @@ import pytest
 from clones import clone, tip
 from forgeries import EVIL, forged, replaced, tree_with
 from handed_out import hand_out
-from supervised import start, until
+from supervised import runs, start, until
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_only_a_wish_for_this_attempt_stops_a_run(team, mallory, gates, target) 
 @pytest.mark.parametrize("change", ["source", "flags", "program", "flag of another name"])
 def test_trust_in_a_batch_covers_no_trial_that_it_does_not_describe(team, mallory, change) -> None:
     team.ann.run("echo.py", "x=[1.0,2.0]", "--on", "origin", check=True)
-    (batch,) = {run["batch"] for run in json.loads(team.ann.run("list", "--flat", "--json").stdout) if run["batch"]}
+    (batch,) = {run["batch"] for run in runs(team.ann, flat=True) if run["batch"]}
     mallory.run("fetch", check=True)
     trial = next(run for run in tip(mallory) if run != batch)
     words = {"source": ["echo.py", "x=1.0"], "flags": ["echo.py", "x=9.0"], "program": ["evil.py"]}.get(change)

@@ -7,6 +7,7 @@ import math
 
 import pytest
 from runs_made_up import WHEN
+from supervised import runs
 
 from gitrun.model.batch_events import TRIAL_ENDED, BatchEvent
 from gitrun.model.metrics import Metrics
@@ -28,8 +29,7 @@ def test_trials_tell_their_start_and_end(repo):
     assert [event["metrics"] for event in told if event["event"] == "trial-ended"] == [{"loss": 1.0}, {"loss": 2.0}]
     assert told[-1]["trials"]["error"] == 1
     assert {event["batch"] for event in told} == {told[-1]["batch"]}
-    listed = json.loads(repo.run("list", "--flat", "--json", check=True).stdout)
-    assert {run["id"] for run in listed if run["trial"]} == {event["id"] for event in told if "id" in event}
+    assert {run["id"] for run in runs(repo, flat=True) if run["trial"]} == {event["id"] for event in told if "id" in event}
 
 
 def test_trials_that_exist_already_are_reused(repo):
