@@ -13,7 +13,7 @@ from gitrun.dataclass import asdict
 from gitrun.model.run_names import LATEST
 from gitrun.model.text import encode_path, safe_text, size_text
 from gitrun.render.text import GAP
-from gitrun.views.contents import PARTS
+from gitrun.views.contents import LOCAL, PARTS, PRODUCED
 
 if TYPE_CHECKING:
     from gitrun.render.palette import Palette
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @declared.command(add_help_option=False)
 @declared.argument("run_name", default=LATEST, metavar="[RUN]")
 @declared.option("--source", is_flag=True, help="List the files that it started with; can be combined.")
-@declared.option("--produced", is_flag=True, help="List the files that it produced.")
-@declared.option("--local", is_flag=True, help="List the produced files that are kept out of git.")
+@declared.option("--produced", is_flag=True, help="List the files that it produced, also those kept out of git.")
+@declared.option("--local", is_flag=True, help="Of the produced files, list those that are kept out of git.")
 @declared.option("-z", "zero", is_flag=True, help="Print only paths, byte for byte, each followed by NUL.")
 @declared.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(run_name: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
@@ -35,6 +35,7 @@ def command(run_name: str, *, zero: bool, as_json: bool, **parts: bool) -> None:
       git run ls 3fa2c1d8 --produced
     """
     project = open_project()
+    parts[LOCAL] |= parts[PRODUCED]
     files = project.runs.list_files(project.find(run_name), [part for part in PARTS if parts[part]] or PARTS)
     if as_json:
         # JSON is text, and paths are bytes

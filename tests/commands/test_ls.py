@@ -38,8 +38,9 @@ def test_files_are_listed_by_part_with_sizes(made) -> None:
     ]
 
 
-def test_parts_can_be_combined(made) -> None:
-    assert [line.split()[-1] for line in made.run("ls", "--produced", "--local").stdout.splitlines()] == ["out.txt", "big.bin"]
+def test_files_of_a_part_are_listed_alone(made) -> None:
+    assert [line.split()[-1] for line in made.run("ls", "--produced").stdout.splitlines()] == ["out.txt", "big.bin"]
+    assert made.run("ls", "--local", "-z").stdout == "big.bin\0"
     assert made.run("ls", "--source", "-z", "1").stdout == ".gitignore\0a/b.txt\0make.py\0"
 
 
