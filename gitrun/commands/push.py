@@ -74,14 +74,16 @@ def command(words: tuple[str, ...], *, everything: bool, staged: bool, **options
     if not runs and not own.archived:
         project.say(NO_STAGED if staged else NO_FINISHED)
         return 0
-    held_back = {} if options["with_submodules"] else project.sharing.held_back(runs)
+    there = project.sharing.commits_there(known or project.sharing.published_refs(remote), runs) if runs else frozenset[str]()
+    missing = [run_id for run_id, tip in runs.items() if tip not in there]
+    held_back = {} if options["with_submodules"] else project.sharing.held_back(missing)
     report_held_back(project, held_back)
     runs = {run_id: tip for run_id, tip in runs.items() if run_id not in held_back}
-    there = project.sharing.commits_there(known or project.sharing.published_refs(remote), runs) if runs else frozenset[str]()
     # all runs may be held back
     is_over = options["dry_run"] or not (runs or own.archived)
     if is_over:
-        report_some(project, f"would push to {remote}", runs)
+        report_some(project, f"would push to {remote}", [run_id for run_id in missing if run_id in runs])
+        report_there(project, len(runs) - len(missing) + len(held_back), remote)
     if runs:
         report_commits(project, runs, there, remote)
     if is_over:
@@ -142,7 +144,13 @@ def report_held_back(project: Project, held_back: Mapping[str, str]) -> None:
     if len(held_back) > MOST:
         project.say(f"warning: {count_text(len(held_back), 'run')} are not pushed: they contain files of submodules")
     if held_back:
-        project.say("To push the code of submodules too: git run push --with-submodules")
+        project.say("To push the code of submodules too: --with-submodules")
+
+
+def report_there(project: Project, count: int, remote: str) -> None:
+    """Reports the number of runs that the remote has as they are here."""
+    if count:
+        project.say(f"{count_text(count, 'run')} already on {remote}")
 
 
 def report_commits(project: Project, runs: Mapping[str, str], there: frozenset[str], remote: str) -> None:

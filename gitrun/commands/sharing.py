@@ -64,7 +64,7 @@ def require_no_secrets(findings: Sequence[SecretFinding], verb: str) -> None:
         return
     error = UsageError(
         f"nothing was {verb}ed: {count_text(len(findings), 'file')} in these runs may hold secrets",
-        f"To delete a run: git run rm. To {verb} anyway: git run {verb} --no-scan",
+        f"To delete a run: git run rm. To {verb} anyway: --no-scan",
     )
     error.detail = "\n".join(f"  {safe_text(one.path)}: {safe_text(one.reason)}" for one in findings)
     # a script must not publish what may be a secret

@@ -15,8 +15,10 @@ def test_fetch_and_push_name_ten_runs_and_count_the_rest(repo, tmp_path) -> None
     other = clone(repo.path, tmp_path / "other")
     told = other.run("fetch", check=True).stderr.splitlines()
     assert (len(told), told[-1]) == (11, "gitrun: new: 12 runs")
-    told = other.run("push", "--all", "-n", check=True).stderr.splitlines()
-    assert (len(told), told[-1]) == (11, "gitrun: would push to origin: 12 runs")
+    assert other.run("push", "--all", "-n", check=True).stderr == "gitrun: 12 runs already on origin\n"
+    other.git("init", "--quiet", "--bare", str(tmp_path / "empty"))
+    told = other.run("push", "--all", "-n", str(tmp_path / "empty"), check=True).stderr.splitlines()
+    assert (len(told), told[10]) == (12, f"gitrun: would push to {tmp_path / 'empty'}: 12 runs")
 
 
 @pytest.mark.parametrize("verb", ["fetch", "pull"])

@@ -70,7 +70,7 @@ def test_runs_with_files_of_submodules_are_pushed_only_if_asked(here):
     bare = ran(here.top, "--", "true")
     ended = here.top.run("push")
     assert f"warning: run {run[:8]} is not pushed: it contains files of submodule lib\n" in ended.stderr
-    assert "To push the code of submodules too: git run push --with-submodules\n" in ended.stderr
+    assert "To push the code of submodules too: --with-submodules\n" in ended.stderr
     server = Repo(here.top.path.parent / "remote.git")
     assert (ended.returncode, list(tip(server))) == (1, [bare])
     assert here.top.run("push", run, "--dry-run").returncode == 1
@@ -78,6 +78,8 @@ def test_runs_with_files_of_submodules_are_pushed_only_if_asked(here):
     assert len(tip(server)) == 1
     here.top.run("push", run, "--with-submodules", check=True)
     assert len(tip(server)) == 2
+    # what the remote has already is not held back
+    assert "pushed 0 runs to origin, 1 already there" in here.top.run("push", run, check=True).stderr
 
 
 def test_setting_lets_runs_with_files_of_submodules_go(here):
