@@ -56,7 +56,7 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
         run_id, path = next(iter(held_back.items()))
         raise UsageError(
             f"run {short_id(run_id)} has files of submodule {safe_text(path)}",
-            "To export the code of submodules too: git run export --with-submodules",
+            "To export the code of submodules too: --with-submodules",
         )
     # one list for both: what is written is what was searched for secrets
     tips = {run.id: run.tip for run in runs}
@@ -64,6 +64,11 @@ def command(words: tuple[str, ...], without: str | None, *, with_submodules: boo
         require_no_secrets(project.sharing.secrets_in_export(tips, without), "export")
     project.sharing.export(tips, Path(file).absolute(), without)
     project.say(f"exported {count_text(len(runs), 'run')} to {file}")
+    if not without and project.sharing.is_shallow():
+        project.say(
+            "note: this clone is shallow: to import the file, a repository needs the older commits. "
+            "To fetch them here, and export all: git fetch --unshallow"
+        )
 
 
 def export_to_mlflow(words: tuple[str, ...], options: dict[str, Any]) -> None:

@@ -435,8 +435,9 @@ def failure_text(answer: RemoteAnswer, what: str) -> tuple[str, str]:
     words = hide_passwords("; ".join([f"{what}: {answer.reason}", *messages]))
     if OTHER_FORMAT.search(answer.reason):
         return other_format(what)
-    if "prerequisite" in answer.reason:
-        return words, "To go on: fetch the commits that this bundle builds on"
+    # git calls a bundle complete that was written in a shallow clone, and misses a commit
+    if "prerequisite" in answer.reason or "Could not read" in answer.reason:
+        return words, "To go on: fetch the commits that these runs are based on"
     return words, "To list the remotes: git remote -v"
 
 

@@ -232,6 +232,10 @@ class Sharing:
         """Returns whether this repository has the run, not in the trash."""
         return tip_of(self._git, run_id) is not None
 
+    def is_shallow(self) -> bool:
+        """Returns whether this clone lacks the older part of its history."""
+        return (self._git.common_dir / "shallow").exists()
+
     def export(self, runs: Mapping[str, str], file: Path, without: str | None = None) -> None:
         """Writes a bundle of the runs and their history, except what `without` has. Raises GitFailed."""
         with quarantine.open_quarantine(self._git, OUTBOX) as prefix:

@@ -31,6 +31,14 @@ def test_bundle_that_lacks_what_it_builds_on_names_that(team, tmp_path) -> None:
     other = Repo.create(tmp_path / "other")
     told = other.run("import", str(tmp_path / "runs.bundle")).stderr
     assert f"lacks these prerequisite commits: {base}. To go on: fetch the commits" in told
+    team.ann.commit("next")
+    shallow = Repo(tmp_path / "shallow")
+    team.ann.git("clone", "--quiet", "--depth=1", f"file://{team.ann.path}", str(shallow.path))
+    run(shallow, x=1.0)
+    assert (
+        "note: this clone is shallow: to import" in shallow.run("export", "1", str(tmp_path / "part.bundle"), check=True).stderr
+    )
+    assert "To go on: fetch the commits that these runs" in other.run("import", str(tmp_path / "part.bundle")).stderr
 
 
 def test_trials_come_with_the_batch_that_is_named(team, tmp_path) -> None:
