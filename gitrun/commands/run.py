@@ -217,7 +217,7 @@ def build_request(words: tuple[str, ...], typed: declared.TypedWords, options: d
             raise UsageError(f"-m {options['module']} and '{names[0]}' cannot be combined")
         names = [f"-m {options['module']}"]
     if len(names) > 1:
-        raise commands.usage_errors.explain_stray_word(words)
+        raise commands.usage_errors.explain_stray_word(words, typed)
     flags = {name: Typed(text) for name, text in map(split_assignment, (word for word in words if "=" in word))}
     # the options are named like the fields of a request
     request_options = {name: value for name, value in options.items() if name in Request.__slots__}

@@ -22,6 +22,7 @@ from gitrun.scripts.discover import ARGS, Script, own_options_note
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from gitrun.commands.declared import TypedWords
     from gitrun.model.plan import Request
     from gitrun.project import Project
     from gitrun.source.catalog import Offer
@@ -49,18 +50,28 @@ BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
 # the word after --lr is a value if it is -0.5, else an option
 NUMBER = re.compile(r"-[0-9.]")
 HABITS = {
-    **dict.fromkeys(("restart", "resume", "start"), "To restart a run: git run --restart RUN"),
+    **dict.fromkeys(("restart", "resume", "start", "rerun", "repeat", "retry"), "To restart a run: git run --restart RUN"),
     "stage": "To stage a run: git run --stage OPERATION. To start it: git run --start RUN",
-    **dict.fromkeys(("runs", "history"), "To list the runs: git run list"),
+    **dict.fromkeys(("runs", "history", "results", "experiments"), "To list the runs: git run list"),
+    **dict.fromkeys(("ps", "jobs"), "To list what is running: git run list --status running"),
+    **dict.fromkeys(("kill", "cancel", "abort"), "To stop a run: git run stop RUN"),
+    **dict.fromkeys(("ui", "dashboard", "web"), "To see the runs in a browser: git run view"),
+    **dict.fromkeys(("init", "setup"), "gitrun needs no setup. To write gitrun.toml: git run ops --init"),
+    **dict.fromkeys(("sweep", "grid", "optimize"), "To try several values: git run OPERATION lr=[0.1,0.2]"),
+    **dict.fromkeys(("logs", "output"), "To print the output of a run: git run cat RUN"),
+    **dict.fromkeys(("files", "artifacts"), "To list the files of a run: git run ls RUN. To copy them: git run checkout RUN"),
+    **dict.fromkeys(("rename", "name"), "To name a run: git run label NAME RUN"),
+    **dict.fromkeys(("reproduce", "repro"), "To run again and compare: git run verify RUN"),
     "info": "To show a run: git run show RUN",
     **dict.fromkeys(("delete", "remove"), "To delete runs: git run rm RUN"),
     "undelete": "To restore deleted runs: git run restore RUN",
-    "follow": "To follow a run: git run watch RUN",
+    **dict.fromkeys(("follow", "tail"), "To follow a run: git run watch RUN"),
     "clean": "To clean up: git run gc",
 }
 """Verbs of other tools, and their equivalents here."""
 COUNT = re.compile(r"-[0-9]+")
-GUILD_OPTIONS = {
+OTHER_OPTIONS = {
+    "-C": "To run in another directory: git -C DIRECTORY run",
     **dict.fromkeys(("--optimize", "-O"), "To search with the default optimizer: give a range, such as lr=[0.001:0.1]"),
     **dict.fromkeys(("--batch-tag", "--batch-comment"), "To name a batch: --batch-label. To annotate it: git run tag, comment"),
     "--init-trials": "To record trials without starting them: --stage-trials",
@@ -68,7 +79,7 @@ GUILD_OPTIONS = {
     **dict.fromkeys(("--keep-batch", "--keep-run"), "gitrun keeps every run. To delete one: git run rm RUN"),
     "--proto": "To start from the flags of a run: --restart RUN, with --force-sourcecode for the code in your working tree",
 }
-"""Options of Guild that have another form here."""
+"""Options of git and Guild that have another form here."""
 
 
 def explain_click_error(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
@@ -82,6 +93,8 @@ def explain_click_error(error: click.ClickException, verb: str, words: Sequence[
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
         return f"{called} needs {WANTED.get(error.param.name or '', error.param.name)}", hint
     if isinstance(error, click.BadOptionUsage):
+        if verb == "run" and (assignment := guess_assignment(error, words)):
+            return f"flags are written {assignment.lstrip('-')}, not {assignment}", hint
         return f"{error.option_name} {'needs a' if 'requires' in error.message else 'takes no'} value", hint
     if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
         return f"{'/'.join(sorted(error.param.opts, key=len))}{explain_wrong_value(error.message)}", hint
@@ -124,8 +137,8 @@ def find_near_options(error: click.NoSuchOption) -> list[str]:
 def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str) -> tuple[str, str]:
     """Returns (message, hint) for an option unknown to `git run`. For a flag of the operation, says how to write it."""
     name, near = error.option_name, find_near_options(error)
-    if name in GUILD_OPTIONS:
-        return f"no option '{name}'", GUILD_OPTIONS[name]
+    if name in OTHER_OPTIONS:
+        return f"no option '{name}'", OTHER_OPTIONS[name]
     # click does not tell the position
     position = next((at for at, word in enumerate(words) if is_option(word, name)), len(words))
     options = error.ctx.command.params if error.ctx else ()
@@ -145,6 +158,14 @@ def explain_no_option(error: click.NoSuchOption, words: Sequence[str], hint: str
     if operation and (offer := find_offer(operation)) and not may_have_flag(offer, flag):
         return f"gitrun knows no option {name} of {operation}", to_pass
     return f"flags are written {assignment}, not {option_text}", to_pass
+
+
+def guess_assignment(error: click.BadOptionUsage, words: Sequence[str]) -> str:
+    """Returns the word that gives a value to an option without one, if the operation before it has that flag; else empty."""
+    position = next((at for at, word in enumerate(words) if word.startswith(f"{error.option_name}=")), 0)
+    operation = find_named_operation(words[:position], error.ctx.command.params if error.ctx else ())
+    offer = find_offer(operation) if operation else None
+    return words[position] if offer and offer.flags and may_have_flag(offer, error.option_name.lstrip("-")) else ""
 
 
 def may_have_flag(offer: Offer, name: str) -> bool:
@@ -189,11 +210,12 @@ def find_named_operation(words: Sequence[str], options: Sequence[click.Parameter
     return find_operation_word(words, options)
 
 
-def explain_stray_word(words: Sequence[str]) -> UsageError:
+def explain_stray_word(words: Sequence[str], typed: TypedWords) -> UsageError:
     """Makes the error for a second word that is neither flag nor option, with a guess at its meaning."""
     first, word = [word for word in words if "=" not in word][:2]
-    rest, flags = shlex.join([word for word in words if word != first]), [word for word in words if "=" in word]
-    command = f"git run {shlex.join([*flags, '--', *(word for word in words if '=' not in word)])}"
+    behind = ["--", *typed.rest] if typed.rest else []
+    rest, flags = shlex.join([word for word in words if word != first] + behind), [word for word in words if "=" in word]
+    command = f"git run {shlex.join([*flags, '--', *(word for word in words if '=' not in word), *typed.rest])}"
     offer = find_offer(first)
     if offer and (pair := guess_flag([word for word in words if word != first], [flag.name for flag in offer.flags or ()])):
         return UsageError("a flag and its value must be one word", f"Did you mean {pair}?")
@@ -201,7 +223,10 @@ def explain_stray_word(words: Sequence[str]) -> UsageError:
     if first.isdecimal() and word in VERBS and not offer:  # the number is the value of an option such as -n 3
         return UsageError(*explain_option_order(word))
     if offer:
-        return UsageError(fact, f"To set a flag: NAME=VALUE. To pass an argument: git run {first} -- {word}")
+        # of `-n 5`, git run takes -n for its own
+        before = typed.words[typed.words.index(word) - 1]
+        arguments = shlex.join([*([before] if before.startswith("-") else []), word, *typed.rest])
+        return UsageError(fact, f"To set a flag: NAME=VALUE. To pass an argument: git run {first} -- {arguments}")
     if first in VERBS:
         return verb_is_no_operation(first)
     if first in HABITS:

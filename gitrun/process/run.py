@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 
 from gitrun.dataclass import dataclass
 from gitrun.errors import CannotRun, CannotStart
+from gitrun.model.text import shell_word
 from gitrun.process.child import Child, subprocess
 from gitrun.process.recorder import Recorder
 from gitrun.process.signals import INTERRUPTS, MESSAGES, ORDERS, RESIZES
@@ -255,8 +256,12 @@ def start_error(program: str, error: OSError, *, there: bool) -> CannotRun:
     if isinstance(error, FileNotFoundError) and there and "/" in program:
         return CannotRun(f"cannot start '{program}': the interpreter in its first line does not exist")
     if isinstance(error, FileNotFoundError):
-        hint = f"To run the file of that name: git run {program}" if there else "Check that it is installed, and on PATH"
-        return CannotRun(f"no such program: '{program}'", hint)
+        hint = "Check that it is installed, and on PATH"
+        if " " in program:
+            hint = f"To run a line of the shell: git run -- sh -c {shell_word(program)}"
+        elif "/" in program and not program.startswith("/"):
+            hint = "To copy what an earlier run produced into the working tree: git run checkout RUN"
+        return CannotRun(f"no such program: '{program}'", f"To run the file of that name: git run {program}" if there else hint)
     return CannotRun(f"cannot start '{program}': {error.strerror}")
 
 

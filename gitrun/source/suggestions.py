@@ -49,7 +49,11 @@ def explain_missing(git: Git, request: Request, path: str, snapshot: Source) -> 
         hint = f"To run it without recording its code: git run -- {typed if '/' in typed else './' + typed}"
         return UsageError(f"'{typed}' is not part of the snapshot: {reason}", hint)
     near = near_operations(git, typed, snapshot.whole)
-    hint = f"Did you mean {either_text(near)}?" if near else "To list the verbs: git run -h. To run any command: git run --"
+    hint = (
+        f"Did you mean {either_text(near)}?"
+        if near
+        else "To list the verbs: git run -h. To run any command: git run -- COMMAND"
+    )
     return UnknownOperation(f"no script, program or verb '{typed}' here", hint, typed, near)
 
 

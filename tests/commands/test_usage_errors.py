@@ -56,6 +56,13 @@ def test_letter_of_an_option_of_the_program_is_known(trained) -> None:
     assert trained.run("loud.py", "--", "-vv", check=True).returncode == 0
 
 
+def test_value_of_an_option_of_the_program_that_git_run_has_too_is_written_as_a_flag(trained) -> None:
+    source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--version', type=int)\np.parse_args()\n"
+    trained.write("export.py", source)
+    assert said(trained, "export.py", "--version=2").startswith("flags are written version=2, not --version=2. ")
+    assert said(trained, "train.py", "--version=2").startswith("--version takes no value. ")
+
+
 def test_option_near_in_spelling_is_named_and_a_far_one_is_not(trained) -> None:
     assert said(trained, "--lr", "0.3", "train.py").startswith("no option '--lr'. To set a flag: NAME=VALUE. ")
     assert "Did you mean --needed?" in said(trained, "--neded", "train.py")
@@ -69,12 +76,13 @@ def test_flag_in_several_words_is_told_in_one(trained, words) -> None:
 
 def test_word_that_is_no_flag_is_told_where_arguments_stand(trained) -> None:
     assert said(trained, "train.py", "fast").endswith("To pass an argument: git run train.py -- fast")
+    assert said(trained, "train.py", "-n", "5", "--", "a b").endswith(": git run train.py -- -n 5 'a b'")
     assert said(trained, "make", "bench", "n=2").endswith("To run any program: git run n=2 -- make bench")
 
 
 def test_interpreter_before_a_script_is_told_of_the_script_first(trained) -> None:
-    told = said(trained, "python", "train.py", "lr=0.3")
-    assert told.index("To run train.py: git run train.py lr=0.3") < told.index("git run lr=0.3 -- python train.py")
+    told = said(trained, "python", "train.py", "lr=0.3", "--", "a b")
+    assert told.index(": git run train.py lr=0.3 -- 'a b'. ") < told.index("git run lr=0.3 -- python train.py 'a b'")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +97,7 @@ def test_name_of_nothing_is_told_what_is_near(trained, word, meant) -> None:
     ("words", "meant"),
     [
         (("runs",), "To list the runs: git run list"),
-        (("delete", "1"), "To delete runs: git run rm RUN"),
+        (("kill", "1"), "To stop a run: git run stop RUN"),
         (("restart", "1", "lr=0.2"), "To restart a run: git run --restart RUN"),
     ],
 )
@@ -102,7 +110,7 @@ def test_name_of_nothing_is_told_what_is_near_in_another_directory(trained) -> N
 
 
 def test_name_of_a_program_on_path_is_no_slip_of_a_verb(trained) -> None:
-    assert said(trained, "ls.sh").endswith("To run any command: git run --")
+    assert said(trained, "ls.sh").endswith("To run any command: git run -- COMMAND")
     assert said(trained, "cut").endswith("To run the program of that name: git run -- cut")
 
 
@@ -115,6 +123,7 @@ def test_name_of_a_program_on_path_is_no_slip_of_a_verb(trained) -> None:
         ("list -n x", "-n/--limit must be a whole number, not 'x'. To list the options: git run list -h"),
         ("list -n 0", "-n/--limit must be 1 or more, not 0. To list the options: git run list -h"),
         ("list --all=3", "--all takes no value. To list the options: git run list -h"),
+        ("-C sub list", "no option '-C'. To run in another directory: git -C DIRECTORY run"),
         ("train.py --gpus", "--gpus needs a value. To list the options: git run -h"),
     ],
 )

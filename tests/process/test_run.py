@@ -102,7 +102,7 @@ def test_a_program_that_a_signal_ends_is_terminated_with_128_and_its_number(repo
 @pytest.mark.parametrize(
     ("content", "mode", "code", "words"),
     [
-        (None, 0, 127, "no such program: './tool'"),
+        (None, 0, 127, "no such program: './tool'. To copy what an earlier run produced into"),
         ("#!/bin/sh\n", 0o644, 126, "cannot start './tool': Permission denied"),
         ("#!/no/such/interpreter\n", 0o755, 127, "the interpreter in its first line does not exist"),
     ],
