@@ -140,7 +140,8 @@ def explain_system_error(error: OSError) -> str:
 
 def hint_for_space(message: str) -> str:
     """Returns what to do about a full disk; empty if the message does not end with that."""
-    reasons = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+    # git fast-import has its own words
+    reasons = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "Out of diskspace")
     return "To go on: free space there, for example by git run gc" if message.endswith(reasons) else ""
 
 

@@ -102,7 +102,8 @@ class Git:
         done = self.attempt(*words, stdin=stdin, index=index, hooks=hooks)
         if done.returncode:
             said = failure_reason(done.stderr)
-            raise GitFailed(unwritable_message(said) or f"git {command_name(words)} failed: {said}")
+            hint = "To get the files of git-lfs: git lfs fetch --all" if said.endswith("smudge filter lfs failed") else ""
+            raise GitFailed(unwritable_message(said) or f"git {command_name(words)} failed: {said}", hint)
         return done.stdout
 
     def attempt(self, *words: str, stdin: bytes = b"", index: Path | None = None, hooks: bool = False) -> Ended:
@@ -409,6 +410,8 @@ def failure_reason(stderr: bytes) -> str:
     # hints and warnings surround the line that matters
     fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     reason = (fatal or lines or ["no reason given"])[-1 if not fatal else 0]
+    if reason.startswith("error: external filter"):  # the last line names the file
+        reason = fatal[-1]
     if reason.rstrip().endswith(":"):  # the lines after it complete the sentence
         behind = lines[lines.index(reason) + 1 :]
         about = [line for line in behind if line.startswith("\t")] or behind[:1]

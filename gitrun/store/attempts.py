@@ -8,6 +8,7 @@ has ended, and that of the next one, in one transaction.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from contextlib import nullcontext, suppress
@@ -325,9 +326,10 @@ def record_result(
                 return result.collected
         if wait and not isinstance(problem, StaleRun | ObjectsGone) and not is_gc_running(git):
             break  # other failures, such as a full disk, do not pass in a moment
+    is_full = problem.message.endswith(os.strerror(errno.ENOSPC))
     raise type(problem)(
         f"{problem.message}. What the run left is in {attempt.live.directory}",
-        "To try again: git run list",
+        "To record it: free space there, then git run list" if is_full else "To try again: git run list",
     )
 
 

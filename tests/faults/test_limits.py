@@ -87,7 +87,7 @@ def test_a_run_whose_result_found_no_room_is_finished_by_the_next_command(small)
     script = "echo out; dd if=/dev/zero of=$TOP/ballast bs=4096 2>/dev/null; exit 5"
     ended = small.run("--", "sh", "-c", script, env={"TOP": str(small.path)})
     (small.path / "ballast").unlink()
-    assert "What the run left is in" in one_line(ended)
+    assert "To record it: free space there, then git run list" in one_line(ended)
     assert not (small.path / ".git" / "gc.pid.lock").exists()
     run = next(iter(runs(small).values()))
     assert (run["status"], run["exit_status"]) == ("error", 5)

@@ -13,6 +13,7 @@ from gitrun.git.exe import environment_for_programs, failure_reason, open_reposi
 def test_what_git_says_last_is_the_first_fatal_line_without_its_prefix():
     assert failure_reason(b"warning: a\nfatal: b\nhint: c\n") == "b"
     assert failure_reason(b"error: a\nfatal: b\n") == "a"
+    assert failure_reason(b"error: external filter 'x' failed\nfatal: a: smudge filter lfs failed\n").startswith("a: ")
     assert failure_reason(b"one\ntwo\n\n") == "two"
     assert failure_reason(b"") == "no reason given"
     assert failure_reason(b"fatal: unknown extension found:\n\treftable\n") == "unknown extension found: reftable"
