@@ -33,12 +33,13 @@ def command(run_name: str, paths: tuple[str, ...], to: Path | None, *, source: b
     project = open_project()
     run = project.find(run_name)
     result = project.bring(run.id, CheckoutRequest(paths, to and to.absolute(), source=source, force=force))
-    what = " of its source" if source else ""
     if not (result.done or result.left or result.gone):
-        project.say(f"run {short_id(run.id)} {'has' if source else 'produced'} no files{what}")
+        project.say(f"run {short_id(run.id)} {'has no files of its source' if source else 'produced no files'}")
         return 0
     target = "" if to is None else f" to {to}"
-    project.say(f"copied {count_text(len(result.done), 'file')}{what} of run {short_id(run.id)}{target}")
+    project.say(
+        f"copied {count_text(len(result.done), 'file')} of {'the source of ' if source else ''}run {short_id(run.id)}{target}"
+    )
     # files above the repository (`../data.csv`) can be recorded, but are never written back
     beside = [path for path in result.left if path.startswith(PARENT)]
     skipped = [path for path in result.left if path not in beside]
