@@ -202,12 +202,20 @@ def begin(git: Git, plan: Plan, extra_files: Mapping[str, bytes], ended: Prepare
         # the id is new, so this lock is free: held first, it shows the run as running from the start
         live = hold_live(git.state, run_id)
         try:
-            begun = Move(RefEdit(run_ref(run_id), run_id, None, "start run"), plan.source.base)
+            begun = Move(RefEdit(run_ref(run_id), run_id, None, "start run"), commit_like(objects, plan))
             publish(git, objects, *((ended.move,) if ended else ()), begun, writer=writer)
         except BaseException:
             undo_begin(git, live, run_id, run_id, None)
             raise
     return AttemptHandle(git, run_id, run_id, live, plan=plan)
+
+
+def commit_like(objects: Objects, plan: Plan) -> str | None:
+    """Returns a commit that is here whole and has most of what the attempt has; None if there is none."""
+    # a trial has the changed files of its batch
+    if plan.batch and plan.source.dirty and objects.read(f"{plan.batch}^{{tree}}"):
+        return plan.batch
+    return plan.source.base
 
 
 def begin_again(git: Git, plan: Plan, run: Run, extra_files: Mapping[str, bytes]) -> AttemptHandle:

@@ -87,10 +87,13 @@ def test_index_of_any_version_is_right_or_left_to_git(repo, version) -> None:
 
 @pytest.mark.usefixtures("started")
 @with_files
-def test_a_clean_trial_starts_no_git(repo, tmp_path) -> None:
+@pytest.mark.parametrize("is_unborn", [False, True])
+def test_a_clean_trial_starts_no_git(repo, tmp_path, is_unborn) -> None:
     repo.write("quiet.py", "n = 1\nprint(n)\n")
+    if is_unborn:  # all files are changed ones then
+        repo.git("update-ref", "-d", "HEAD")
     counts = []
-    for count in (4, 24):
+    for count in (4, 12):
         trace = tmp_path / f"trace.{count}"
         words = ["git", "run", "quiet.py", f"n=range[{count}:{2 * count - 1}]"]
         environ = {**os.environ, "GIT_TRACE2": str(trace)}
