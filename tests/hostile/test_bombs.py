@@ -15,7 +15,7 @@ from sampled import sampled
 sys.path.insert(0, str(Path(__file__).parent))
 from corpus import CREATED, RESULT, RUN, Case, Forge, is_safe, named, place, sourced, words
 
-SECONDS, BYTES, STEP = 5.0, 600 << 20, 3
+SECONDS, BYTES, STEP = 5.0, 200 << 20, 3
 ONE = [
     ("show",), ("show", "--json"), ("diff",), ("diff", "--stat"), ("ls",), ("cat",), ("compare",), ("report",), ("checkout",),
     ("checkout", "--source"), ("--restart",), ("--dry-run", "--restart"), ("trust",), ("verify",), ("log",), ("mark",),
@@ -60,7 +60,7 @@ def bombs(forge: Forge) -> dict[str, Case]:
             [("40000", b"x", made), ("100644", b"run.toml", forge.blob(sourced(RUN + CREATED + f"#{name}".encode())))]
         )
         found[f"{name} .gitrun"] = named(forge.commit(forge.tree([("40000", b".gitrun", inner)]), (), words("attempt")))
-    zeros = b"#" * (300 << 20)
+    zeros = b"#" * (64 << 20)
     found["a huge run.toml"] = named(forge.attempt(run_toml=sourced(RUN + CREATED) + zeros))
     found["a huge flags.toml"] = named(forge.attempt(flags_toml=b"x = 1\n" + zeros))
     found["a huge notes.toml"] = named(forge.attempt(notes_toml=zeros), sound=True)
