@@ -58,6 +58,12 @@ def command(words: tuple[str, ...], *, out: Path | None, junit: Path | None, **o
     # programs get all runs
     report = project.runs.build_report(subject, -1 if junit or form == "json" else MOST_RUNS)
     text = render_report(report, form, FORMATS[form] if options["budget"] is None else options["budget"])
+    if report.range and not report.all_runs:
+        # the usual reason: its branch was rebased
+        project.say(
+            "note: runs of commits before a rebase are not in it. "
+            "To report on all of a branch: git run report $(git run select --all --branch NAME)"
+        )
     if junit:
         # text mode could write in another encoding, the locale's
         junit.write_bytes(render.junit.render_junit(report).encode())

@@ -36,8 +36,10 @@ def test_report_keeps_to_its_budget_and_says_so(topic, form, budget) -> None:
 
 def test_nothing_to_report_is_one_line(repo) -> None:
     repo.commit("no run")
-    assert repo.run("report", check=True).stdout.count("\n") == 1
-    assert "No run was made of the 1 commit in " in repo.run("report").stdout
+    ended = repo.run("report", check=True)
+    assert ended.stdout.count("\n") == 1
+    assert "No run was made of the 1 commit in " in ended.stdout
+    assert "To report on all of a branch: git run report $(git run select --all --branch NAME)\n" in ended.stderr
     assert repo.run("report", "HEAD..HEAD", check=True).stdout.count("\n") == 1
 
 
