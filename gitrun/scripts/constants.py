@@ -167,7 +167,7 @@ def read_constants_in(body: Sequence[ast.stmt], later: Sequence[ast.stmt] = ()) 
         default = as_flag_value(path.values.get(name, UNKNOWN))
         is_computed = default is None and not assigns_only_none(values)
         yield Flag(
-            name, default, flag_kind(reading.hints.get(name, ""), values), help=computed_help(values[-1]) if is_computed else ""
+            name, default, flag_kind(reading.hints.get(name, ""), values), help=computed_help(values) if is_computed else ""
         )
 
 
@@ -218,9 +218,9 @@ def possible_kinds(node: ast.expr) -> set[str]:
         return possible_kinds(node.body) | possible_kinds(node.orelse) if isinstance(node, ast.IfExp) else {"any"}
 
 
-def computed_help(node: ast.expr) -> str:
-    """Returns the help text for a default that the program computes; empty if the expression is too long to show."""
-    text = ast.unparse(node)
+def computed_help(nodes: Sequence[ast.expr]) -> str:
+    """Returns the help text for a default that the program computes or chooses; empty if it is too long to show."""
+    text = " or ".join(dict.fromkeys(map(ast.unparse, nodes)))
     return f"default: {text}" if len(text) <= MAX_HELP else ""
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gitrun.model.tree import Tree
 
-FORMAT = 21
+FORMAT = 22
 """Version of the cache. Raise it when the same source may be read differently than before."""
 DIRECTORY = "scripts"
 MOST_KEPT = 500

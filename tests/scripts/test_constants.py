@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from script_constants import flags_of
 
+from gitrun.scripts.discover import read_script
+
 if TYPE_CHECKING:
     from gitrun.model.flags import Value
 
@@ -70,3 +72,12 @@ def test_all_values_that_a_constant_may_have_make_its_kind() -> None:
     assert flags_of("if a():\n    x = 'a'\nelse:\n    x = 'b'\ny = 1 if a() else 'c'\nz = 1 if a() else 2.5") == {
         "x": (None, "str"), "y": (None, "any"), "z": (None, "number"),
     }  # fmt: skip
+
+
+def test_all_values_that_a_constant_may_have_are_its_help() -> None:
+    source = "if a():\n    x, y, z = 'a', 1, 2\nelse:\n    x, y, z = 'b', 1, y * 2\n"
+    assert [flag.help for flag in read_script(source.encode(), "t.py").flags] == [
+        "default: 'a' or 'b'",
+        "",
+        "default: 2 or y * 2",
+    ]
