@@ -72,6 +72,7 @@ HABITS = {
 COUNT = re.compile(r"-[0-9]+")
 OTHER_OPTIONS = {
     "-C": "To run in another directory: git -C DIRECTORY run",
+    "--detach": "To return at once: --background",
     **dict.fromkeys(("--optimize", "-O"), "To search with the default optimizer: give a range, such as lr=[0.001:0.1]"),
     **dict.fromkeys(("--batch-tag", "--batch-comment"), "To name a batch: --batch-label. To annotate it: git run tag, comment"),
     "--init-trials": "To record trials without starting them: --stage-trials",
@@ -79,7 +80,7 @@ OTHER_OPTIONS = {
     **dict.fromkeys(("--keep-batch", "--keep-run"), "gitrun keeps every run. To delete one: git run rm RUN"),
     "--proto": "To start from the flags of a run: --restart RUN, with --force-sourcecode for the code in your working tree",
 }
-"""Options of git and Guild that have another form here."""
+"""Options of other tools that have another form here."""
 
 
 def explain_click_error(error: click.ClickException, verb: str, words: Sequence[str]) -> tuple[str, str]:
