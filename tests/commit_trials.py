@@ -9,20 +9,17 @@ from supervised import runs
 if TYPE_CHECKING:
     from repository import Repo
 
-PARSER = """\
-import argparse
-parser = argparse.ArgumentParser()
-parser.add_argument("--lr", type=float, default={default})
+PROGRAM = """\
+lr = {default}
 {more}
-flags = parser.parse_args()
-print("loss:", flags.lr * {factor})
+print("loss:", float(lr) * {factor})
 """
-MOMENTUM = 'parser.add_argument("--momentum", type=float, default=0.9)'
+MOMENTUM = "momentum = 0.9"
 
 
 def program(factor: int, *, default: float = 0.1, more: str = "") -> str:
     """Source of a program whose loss is its learning rate times the factor."""
-    return PARSER.format(factor=factor, default=default, more=more)
+    return PROGRAM.format(factor=factor, default=default, more=more)
 
 
 def commit_programs(repo: Repo, *factors: int) -> list[str]:

@@ -26,14 +26,15 @@ Process = subprocess.Popen[bytes]
 
 
 def start(
-    repo: Repo, *args: str | Path, program: tuple[str, ...] = ("git", "run"), is_forked: bool = True, **options: Any
+    repo: Repo, *args: str | Path, program: tuple[str, ...] = ("git", "run"), is_forked: bool | None = None, **options: Any
 ) -> Process:
     """`git run ARGS` under way in a session of its own, its stdout and stderr to be read from pipes.
 
-    gitrun is forked, unless `program` starts it itself. Who signals the whole session needs one that `is_forked` not.
+    gitrun is forked, unless `is_forked` is false or there is another `program`. Who signals the session, or kills a `git-run`,
+    needs one that is started.
     """
     given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    if is_forked and program == ("git", "run"):
+    if program == ("git", "run") if is_forked is None else is_forked:
         given["env"] = with_client(given.get("env", os.environ))
     return subprocess.Popen((*program, *map(str, args)), cwd=repo.path, start_new_session=True, **given)
 

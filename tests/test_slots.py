@@ -17,7 +17,7 @@ from editable import install_by_finder, install_by_path, make_environment
 if TYPE_CHECKING:
     from repository import Repo
 
-MODULES = 300
+MODULES = 40
 C_MODULE = """\
 #include <Python.h>
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "fast", NULL, -1, NULL};
@@ -37,7 +37,7 @@ def bytecode(repo: Repo) -> dict[str, int]:
 
 @pytest.fixture
 def project(empty_repo: Repo) -> Repo:
-    """A package of 300 modules and a script that imports all of them."""
+    """A package of 40 modules and a script that imports all of them."""
     for number in range(MODULES):
         empty_repo.write(f"pkg/m{number}.py", f"value = {number}\n")
     empty_repo.write("pkg/__init__.py", "".join(f"from pkg import m{number}\n" for number in range(MODULES)))

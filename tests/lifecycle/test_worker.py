@@ -21,10 +21,11 @@ def team(waiting_team):
     return waiting_team
 
 
-def start_worker(repo, run_id, gates):
+def start_worker(repo, run_id, gates, *words, is_forked=True):
     """A worker under way that executes one run."""
     environ = {**os.environ, "GATES": str(gates)}
-    return start(repo, "worker", "origin", "--once", run_id, program=("git-run",), env=environ)
+    words = ("worker", "origin", "--once", run_id, *words)
+    return start(repo, *words, program=("git-run",), is_forked=is_forked, env=environ)
 
 
 def test_a_staged_run_is_executed_and_its_result_pushed(team) -> None:
@@ -121,7 +122,7 @@ def test_a_worker_that_is_told_to_end_leaves_the_run_to_the_next(team, gates) ->
 
 def test_a_killed_worker_hands_its_result_over_later(team, gates) -> None:
     run_id = hand_out(team.ann, "wait.py")
-    worker = start_worker(team.bob, run_id, gates)
+    worker = start_worker(team.bob, run_id, gates, is_forked=False)
     until((gates / "started").exists)
     worker.kill()
     worker.communicate()

@@ -247,7 +247,7 @@ def test_flags_that_exist_only_with_each_other_are_refused() -> None:
         read_space({"a": [1, 2], "b": [1, 2]}, declared)
 
 
-@given(st.lists(items, min_size=1, max_size=12))
+@given(st.lists(items, min_size=1, max_size=6))
 def test_text_of_a_list_reads_back(values: list[Any]) -> None:
     domain = Choice(tuple(values))
     text = format_domain(domain)
@@ -256,7 +256,7 @@ def test_text_of_a_list_reads_back(values: list[Any]) -> None:
     assert exactly(read_space({"x": list(values)}, None).space) == exactly({"x": domain})
 
 
-@given(st.lists(tricky | st.text(st.characters(codec="utf-8")), min_size=1, max_size=12))
+@given(st.lists(tricky | st.text(st.characters(codec="utf-8")), min_size=1, max_size=6))
 def test_text_of_a_list_of_texts_reads_back(values: list[str]) -> None:
     domain = Choice(tuple(values))
     for declared in ([Flag("x", kind="str")], [Flag("x", as_typed="all")], [Flag("x", as_typed="numbers")]):

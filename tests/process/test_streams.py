@@ -213,7 +213,7 @@ def test_ctrl_c_while_watching_ends_the_watching_alone(repo):
 @pytest.mark.parametrize(("answer", "count"), [("n", 0), ("y", 1)])
 def test_very_many_untracked_files_are_asked_about_on_a_terminal(repo, answer, count):
     many(repo)
-    with Terminal(repo, "git", "run", "echo.py") as terminal:
+    with Terminal(repo, "git", "run", "--stage", "echo.py") as terminal:  # what is asked is the same, and no slot is filled
         terminal.shows("Continue?")
         terminal.type(f"{answer}\n")
         terminal.ends()
@@ -222,7 +222,7 @@ def test_very_many_untracked_files_are_asked_about_on_a_terminal(repo, answer, c
 
 def test_minus_y_answers_the_question(repo):
     many(repo)
-    with Terminal(repo, "git", "run", "-y", "echo.py") as terminal:
+    with Terminal(repo, "git", "run", "-y", "--stage", "echo.py") as terminal:
         assert terminal.ends() == 0
         assert b"Continue?" not in terminal.seen
 

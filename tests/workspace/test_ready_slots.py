@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,7 +83,6 @@ def test_index_of_any_version_is_right_or_left_to_git(repo, version) -> None:
     assert done.stdout.splitlines()[0::2] == ["1   True", "2   True", "3   True", "4   True"]
 
 
-@pytest.mark.usefixtures("started")
 @with_files
 @pytest.mark.parametrize("is_unborn", [False, True])
 def test_a_clean_trial_starts_no_git(repo, tmp_path, is_unborn) -> None:
@@ -95,9 +92,8 @@ def test_a_clean_trial_starts_no_git(repo, tmp_path, is_unborn) -> None:
     counts = []
     for count in (4, 12):
         trace = tmp_path / f"trace.{count}"
-        words = ["git", "run", "quiet.py", f"n=range[{count}:{2 * count - 1}]"]
-        environ = {**os.environ, "GIT_TRACE2": str(trace)}
-        done = subprocess.run(words, cwd=repo.path, env=environ, capture_output=True, text=True, check=True)
+        repo.git("config", "--global", "trace2.normalTarget", str(trace))
+        done = repo.run("quiet.py", f"n=range[{count}:{2 * count - 1}]", check=True)
         assert f"{count} of {count} trials completed" in done.stderr
         counts.append(len(gits(trace)))
     assert counts[1] - counts[0] <= 2, counts

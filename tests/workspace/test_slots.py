@@ -89,7 +89,9 @@ def gits(repo: Repo, tmp_path: Path, *words: str) -> list[str]:
     """The gits that a run starts in its slot, by their first words."""
     trace = tmp_path / "trace"
     trace.unlink(missing_ok=True)
-    repo.run(*words, env={"GIT_TRACE2_EVENT": str(trace)}, check=True)
+    repo.git("config", "--global", "trace2.eventTarget", str(trace))  # unlike a variable, git reads it in a forked run too
+    repo.run(*words, check=True)
+    repo.git("config", "--global", "--unset", "trace2.eventTarget")
     events = [json.loads(line) for line in trace.read_text().splitlines()]
     started = [event["argv"] for event in events if event["event"] == "start"]
     return [next(word for word in VERBS if word in argv) for argv in started if any("/slots/0/" in word for word in argv)]
