@@ -177,13 +177,16 @@ def make_uv(place: Path) -> Project:
 def make_poetry(place: Path) -> Project:
     """A project of poetry, whose environment is where poetry keeps those of all projects."""
     environ = world(place / "home", tool("poetry"))
-    said(["poetry", "new", "--quiet", "--no-interaction", "demo"], place, environ)
     repo = filled(place / "demo")
-    file = repo.path / "pyproject.toml"
-    file.write_text(file.read_text() + '\n[project.scripts]\ndemo = "demo.work:main"\n')
+    metadata = '[project]\nname = "demo"\nversion = "0.1"\nrequires-python = ">=3.10"\nscripts = { demo = "demo.work:main" }\n'
+    backend = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+    repo.write("pyproject.toml", f'{metadata}[tool.poetry]\npackages = [{{ include = "demo", from = "src" }}]\n{backend}')
+    repo.write("src/demo/__init__.py", "")
+    environ["POETRY_VIRTUALENVS_PATH"] = str(place / "environments")
     said(["poetry", "install", "--quiet", "--no-interaction"], repo.path, environ)
     repo.commit()
-    return Project(repo, Path(said(["poetry", "env", "info", "--path"], repo.path, environ)), environ)
+    (environment,) = (place / "environments").glob("demo-*")
+    return Project(repo, environment, environ)
 
 
 def make_pdm(place: Path) -> Project:
@@ -196,7 +199,7 @@ def make_pdm(place: Path) -> Project:
     repo.write("src/demo/__init__.py", "")
     # pdm takes an interpreter of a virtual environment for that environment: it would install into that of the tests
     said(["uv", "venv", "--quiet", "--python", sys.executable, ".venv"], repo.path, environ)
-    said(["pdm", "use", "--quiet", ".venv/bin/python"], repo.path, environ)
+    repo.write(".pdm-python", f"{repo.path}/.venv/bin/python")  # as `pdm use` writes it
     said(["pdm", "install", "--quiet"], repo.path, environ)
     repo.commit()
     return Project(repo, repo.path / ".venv", environ)

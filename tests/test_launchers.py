@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import launchers
 import pytest
+from calling import with_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,12 @@ def test_an_edit_during_a_run_does_not_reach_it(name, project, tmp_path):
     gate = {**project.environ, **variables(name, project), "DEMO_GATE": str(tmp_path)}
     words = ["git", "run", *LAUNCHERS[name].words]
     with subprocess.Popen(
-        words, cwd=project.repo.path, env={**os.environ, **gate}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words,
+        cwd=project.repo.path,
+        env=with_client({**os.environ, **gate}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         end = time.monotonic() + 60
         while not (tmp_path / "started").exists() and process.poll() is None and time.monotonic() < end:
@@ -160,7 +166,7 @@ def test_four_at_once_do_not_meet(name, project, tmp_path):
         str(number): subprocess.Popen(
             ["git", "run", *LAUNCHERS[name].words],
             cwd=project.repo.path,
-            env={**environ, "DEMO_NAME": str(number)},
+            env=with_client({**environ, "DEMO_NAME": str(number)}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

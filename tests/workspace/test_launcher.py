@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -95,23 +96,26 @@ def script(tmp_path):
     return Script(home)
 
 
-@pytest.mark.parametrize(
-    ("old", "value", "new"),
-    [
-        ("1.0", 2.0, "2.0"),
-        ("1", -3, "-3"),
-        ("-1", 10**30, "1" + "0" * 30),
-        ("True", False, "False"),
-        ("None", "a'\n\\\u00e4\u20ac\U0001f600\0", ascii("a'\n\\\u00e4\u20ac\U0001f600\0")),
-        ("'a' 'b'", None, "None"),
-        ("[]", [1, "a", [None]], "[1, 'a', [None]]"),
-        ("(1, -2)", [3], "(3,)"),
-        ("((1, 2), [3])", [[4, 5], [6], [7]], "((4, 5), [6], [7])"),
-        ("1.0", [INF, -INF, float("nan"), -0.0], "[inf, -inf, nan, -0.0]"),
-    ],
-)
-def test_literal_becomes_the_value_of_the_flag(script, old, value, new):
-    assert script.output(f"x = {old}\ny: object = {old}\nprint(ascii([x, y]))", {"x": value, "y": value}) == (f"[{new}, {new}]")
+LITERALS = [
+    ("1.0", 2.0, "2.0"),
+    ("1", -3, "-3"),
+    ("-1", 10**30, "1" + "0" * 30),
+    ("True", False, "False"),
+    ("None", "a'\n\\\u00e4\u20ac\U0001f600\0", ascii("a'\n\\\u00e4\u20ac\U0001f600\0")),
+    ("'a' 'b'", None, "None"),
+    ("[]", [1, "a", [None]], "[1, 'a', [None]]"),
+    ("(1, -2)", [3], "(3,)"),
+    ("((1, 2), [3])", [[4, 5], [6], [7]], "((4, 5), [6], [7])"),
+    ("1.0", [INF, -INF, float("nan"), -0.0], "[inf, -inf, nan, -0.0]"),
+]
+"""Literals, values of their flags, and what is printed of these."""
+
+
+def test_literal_becomes_the_value_of_the_flag(script):
+    source = "".join(f"x{n} = {old}\ny{n}: object = {old}\n" for n, (old, _, _) in enumerate(LITERALS))
+    shown = "".join(f"print(ascii([x{n}, y{n}]))\n" for n in range(len(LITERALS)))
+    flags = {f"{letter}{n}": value for n, (_, value, _) in enumerate(LITERALS) for letter in "xy"}
+    assert script.output(source + shown, flags).splitlines() == [f"[{new}, {new}]" for *_, new in LITERALS]
 
 
 def test_every_top_level_assignment_of_the_constant_is_changed(script):
@@ -119,29 +123,30 @@ def test_every_top_level_assignment_of_the_constant_is_changed(script):
     assert script.output(source, {"x": 9}).split() == ["9", "9", "9", "9"]
 
 
-@pytest.mark.parametrize(
-    ("source", "shown"),
-    [
-        ("x = 10 * 1000", "9"),
-        ("x = 'a' if len('a') > 5 else 'b'", "9"),
-        ("x = y = 1; assert y == 1", "9"),
-        ("y = x = z = [1]; assert y is z", "9"),
-        ("x, y = 1, 2; assert y == 2", "9"),
-        ("(y, [x, z]) = (1, (2, 3)); assert (y, z) == (1, 3)", "9"),
-        ("if len('a') > 1:\n    x = 1\nelse:\n    x = 2", "9"),
-        ("if True:\n    try:\n        import nosuch\n        x = 1\n    except ImportError:\n        x = 2", "9"),
-        ("try:\n    x = 1\nfinally:\n    y = 2", "9"),
-        ("import io\nwith io.StringIO() as f:\n    x = 1", "9"),
-        ("x: int = 1\nif x:\n    x = 5", "9"),
-    ],
-)
-def test_a_constant_is_changed_however_the_source_gives_it(script, source, shown):
-    assert script.output(f"{source}\nprint(x)", {"x": 9}) == shown
+SOURCES = [
+    "x = 10 * 1000",
+    "x = 'a' if len('a') > 5 else 'b'",
+    "x = y = 1; assert y == 1",
+    "y = x = z = [1]; assert y is z",
+    "x, y = 1, 2; assert y == 2",
+    "(y, [x, z]) = (1, (2, 3)); assert (y, z) == (1, 3)",
+    "if len('a') > 1:\n    x = 1\nelse:\n    x = 2",
+    "if True:\n    try:\n        import nosuch\n        x = 1\n    except ImportError:\n        x = 2",
+    "try:\n    x = 1\nfinally:\n    y = 2",
+    "import io\nwith io.StringIO() as f:\n    x = 1",
+    "x: int = 1\nif x:\n    x = 5",
+]
 
 
-@pytest.mark.parametrize(("old", "new"), [("(1, 2) * 2", "(3,)"), ("[0.1] * 2", "[3]"), ("(1,) if len('') else (2,)", "(3,)")])
-def test_a_list_becomes_a_tuple_where_the_expression_makes_one(script, old, new):
-    assert script.output(f"x = {old}\nprint(x)", {"x": [3]}) == new
+def test_a_constant_is_changed_however_the_source_gives_it(script):
+    source = "\n".join(re.sub(r"\b([xyz])\b", rf"\g<1>{n}", one) for n, one in enumerate(SOURCES))
+    names = [f"x{n}" for n in range(len(SOURCES))]
+    assert script.output(f"{source}\nprint({', '.join(names)})", dict.fromkeys(names, 9)).split() == ["9"] * len(SOURCES)
+
+
+def test_a_list_becomes_a_tuple_where_the_expression_makes_one(script):
+    source = "x = (1, 2) * 2\ny = [0.1] * 2\nz = (1,) if len('') else (2,)\nprint(x, y, z)"
+    assert script.output(source, {"x": [3], "y": [3], "z": [3]}) == "(3,) [3] (3,)"
 
 
 EXECUTE = "s.loader.exec_module(t)"
@@ -374,9 +379,9 @@ def test_last_traceback_and_that_of_a_failing_hook_are_without_the_launcher(scri
 
 @pytest.mark.parametrize(
     "error",
-    ["print((1,", "if x:\nprint(1)", "y = 3$", "return 5", "f() = 3", "s = 'abc", "s = '''abc", "print x",
+    sampled(5, ["print((1,", "if x:\nprint(1)", "y = 3$", "return 5", "f() = 3", "s = 'abc", "s = '''abc", "print x",
      "def f():\n  nonlocal z", "from __future__ import annotations", "print(f'{a b}')", "print('\\N{nope}')",
-     "await x", "if x:\n        a=1\n\tb=2", "print('h\u00e4', 5 \u20ac 3)"],
+     "await x", "if x:\n        a=1\n\tb=2", "print('h\u00e4', 5 \u20ac 3)"]),
 )  # fmt: skip
 def test_syntax_errors_are_those_of_plain_python(script, error):
     if sys.version_info < (3, 10) and ("(1," in error or "'''" in error):
@@ -398,7 +403,7 @@ def test_encodings_and_line_ends_are_those_of_plain_python(script, source):
     assert "ZeroDivisionError" in script.assert_same(source).err
 
 
-@pytest.mark.parametrize("value", ["", "0", "3", "-1", "'bye'", "None", "[x]", "300"])
+@pytest.mark.parametrize("value", sampled(4, ["", "0", "3", "-1", "'bye'", "None", "[x]", "300"]))
 def test_exit_codes_are_the_programs_own(script, value):
     script.assert_same(f"import sys, atexit\nx = 1.0\natexit.register(print, 'end', x)\nsys.exit({value})")
 
@@ -419,8 +424,7 @@ def test_interrupted_program_dies_by_the_signal(script):
     assert "KeyboardInterrupt" in ended.err
 
 
-@pytest.mark.parametrize("method", sampled(3, ["fork", "spawn", "forkserver"]))
-@pytest.mark.parametrize("cwd", [".", "/"])
+@pytest.mark.parametrize(("method", "cwd"), [("fork", "."), ("spawn", "/"), ("forkserver", "/")])
 def test_children_and_grandchildren_have_the_flags(script, method, cwd):
     script.write(CHILDREN)
     ended = script.launched({"x": 2.0, "xs": [3, 4, 5]}, method, cwd)
