@@ -42,20 +42,15 @@ def drive(repo, *words: str, address: str = ""):
     return start(repo, *words, "--on", address, program=("git-run",))
 
 
-def test_trials_are_spread_over_workers_and_adopted(cluster, dask_team, pair) -> None:
-    ended = dask_team.ann.run("fast.py", "n=[1,2,3,4,5,6]", "--on", cluster.address, check=True)
-    assert "6 of 6 trials completed" in ended.stderr
-    trials = require_one_result_each(dask_team, 6, *pair)
-    assert [run["metrics"]["loss"] for run in trials] == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_finished_task_that_is_asked_for_again_executes_nothing(cluster, dask_team, pair) -> None:
+def test_trials_are_spread_over_workers_and_adopted_and_never_executed_again(cluster, dask_team, pair) -> None:
     from distributed import Client  # an extra
 
-    driver = dask_team.ann.run("--json", "fast.py", "n=[1,2]", "--on", cluster.address, check=True)
+    driver = dask_team.ann.run("--json", "fast.py", "n=[1,2,3,4]", "--on", cluster.address, check=True)
     events = [json.loads(line) for line in driver.stdout.splitlines()]
-    assert [event["trial"] for event in events if event["event"] == "trial-handed-out"] == [1, 2]
+    assert [event["trial"] for event in events if event["event"] == "trial-handed-out"] == [1, 2, 3, 4]
     assert all(event["host"] and event["metrics"] for event in events if event["event"] == "trial-ended")
+    trials = require_one_result_each(dask_team, 4, *pair)
+    assert [run["metrics"]["loss"] for run in trials] == [1, 2, 3, 4]
     before = tip(dask_team.remote)
     first = min(run for run, at in before.items() if run != at)
     with Client(cluster.address, set_as_default=False) as client:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -10,13 +9,6 @@ from clones import tip
 from supervised import runs, start, until
 
 pytest.importorskip("distributed")
-
-
-def test_a_single_run_is_executed_and_shown(repo) -> None:
-    ended = repo.run("echo.py", "x=7.0", "--on", "local:1", check=True)
-    assert ended.stdout == "7.0 2 'a'\n"
-    (run,) = runs(repo, flat=True)
-    assert (run["status"], run["worker"]) == ("completed", None)
 
 
 def test_a_batch_needs_no_remote_and_finds_ignored_files(repo) -> None:
@@ -45,7 +37,7 @@ while not (place / "go").exists():
 """,
     )
     repo.commit()
-    driver = start(repo, "wait.py", "n=[1,2,3]", "--on", "local:2", program=("git-run",))
+    driver = start(repo, "wait.py", "n=[1,2,3]", "--on", "local:2", program=("git-run",), is_forked=True)
     until(lambda: len(list(tmp_path.glob("started.*"))) == 2, 60)
     driver.send_signal(signal.SIGTERM)
     driver.communicate(timeout=120)
@@ -96,15 +88,14 @@ def test_a_resource_that_no_worker_has_is_named(repo, source) -> None:
     assert [run["status"] for run in runs(repo, flat=True)] == {"option": [], "entry": ["error"]}[source]
 
 
-def test_resources_are_recorded_with_the_run(repo, tmp_path) -> None:
+def test_a_single_run_is_shown_and_recorded_with_its_resources(repo, tmp_path) -> None:
     repo.write("gitrun.toml", '[operations.train]\nscript = "echo.py"\nresources = { GPU = 1, memory = "8 GB" }\n')
     repo.commit()
     (tmp_path / "dask.yaml").write_text("distributed: {worker: {resources: {GPU: 2, memory: 9.0e+9}}}")
-    environ = {**os.environ, "DASK_CONFIG": str(tmp_path)}
-    driver = start(repo, "train", "--on", "local:1", "--resource", "GPU=2", program=("git-run",), env=environ)
-    _, stderr = driver.communicate(timeout=60)
-    assert driver.returncode == 0, stderr
+    words = ("train", "x=7.0", "--on", "local:1", "--resource", "GPU=2")
+    assert repo.run(*words, env={"DASK_CONFIG": str(tmp_path)}, check=True).stdout == "7.0 2 'a'\n"
     (run,) = runs(repo, flat=True)
+    assert (run["status"], run["worker"]) == ("completed", None)
     recorded = repo.git("show", f"refs/runs/{run['id']}:.gitrun/run.toml")
     assert '"GPU=2"' in recorded
     assert '"memory=8 GB"' in recorded
