@@ -34,6 +34,7 @@ def make_team(place: Path) -> Team:
     ann.git("remote", "add", "origin", str(place / "remote.git"))
     ann.git("push", "--quiet", "--set-upstream", "origin", "main")
     bob = clone(place / "remote.git", place / "bob")
+    bob.know_machine()
     for repo, name in ((ann, "Ann"), (bob, "Bob")):
         repo.git("config", "user.name", name)
     return Team(Repo(place / "remote.git"), ann, bob)
