@@ -24,9 +24,15 @@ IDS = {"sha1": 40, "sha256": 64}
 """Digits of an id."""
 
 
-@pytest.fixture(params=FORMS, ids=[one.name for one in FORMS])
+@pytest.fixture(
+    params=[
+        pytest.param(one, id=one.name, marks=[pytest.mark.slow] * (one == Form("sha256", "reftable")))
+        for one in FORMS
+        if one != Form()
+    ]
+)
 def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Form:
-    """Each form in turn: repositories that the test makes have it."""
+    """Each form in turn but the usual one, which all other tests have: repositories that the test makes have it."""
     chosen: Form = request.param
     monkeypatch.delenv("GIT_DEFAULT_HASH", raising=False)
     monkeypatch.delenv("GIT_DEFAULT_REF_FORMAT", raising=False)
