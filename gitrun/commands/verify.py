@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gitrun import lifecycle
 from gitrun.commands import declared
 from gitrun.commands.screen import print_json, print_line, table
 from gitrun.commands.selecting import describe_run, open_project
@@ -67,7 +68,18 @@ def command(name: str, *, tolerances: tuple[str, ...], ignored: tuple[str, ...],
         print_json(verdict_json(verdict))
     else:
         print_verdict(project, verdict)
-    return 0 if verdict.is_good else 1
+    if verdict.is_good:
+        return 0
+    report_environment(project, run)
+    return 1
+
+
+def report_environment(project: Project, run: Run) -> None:
+    """Reports what of Python and packages differs from what was recorded: perhaps the reason for other results."""
+    differences = lifecycle.worker_checks.environment_differences(project.session(), run)
+    if differences:
+        words = lifecycle.worker_checks.join_first(differences)
+        project.say(f"note: the environment differs from that of run {short_id(run.id)}: {words}")
 
 
 def print_batch_verdict(project: Project, batch: Run, batch_verdict: BatchVerdict) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from environments import make_environment
 from sampled import sampled
 
 
-def test_run_that_differs_says_in_what(by_chance) -> None:
+def test_run_that_differs_says_in_what(by_chance, tmp_path) -> None:
+    by_chance.git("config", "gitrun.python", make_environment(tmp_path / "env", "wanted-2.0"))
+    by_chance.run("run", "--restart", "1", check=True)
+    by_chance.git("config", "gitrun.python", make_environment(tmp_path / "other"))
     ended = by_chance.run("verify", "1", "--json", env={"LOSS": "0.75"})
+    assert re.search("note: the environment differs from that of run [0-9a-f]{8}: wanted 2.0, missing here\n", ended.stderr)
     found = json.loads(ended.stdout)
     assert (ended.returncode, found["verdict"], found["same_output"]) == (1, "differs", False)
     assert [(one["what"], one["name"]) for one in found["differences"]] == [("metric", "loss"), ("file", "out/stamp.txt")]

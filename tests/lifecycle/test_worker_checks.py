@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from clones import make_team, tip
+from environments import make_environment
 from templates import place_made_once
 
 
@@ -21,17 +21,6 @@ def hand_out(repo, *words: str) -> str:
     repo.run("push", "--stage", check=True)
     (run_id,) = tip(repo)
     return run_id
-
-
-def make_environment(place, *packages: str) -> str:
-    """Makes an environment in which these packages are installed. Returns its Python."""
-    installed = place / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    for package in ("bare-1.0", *packages):
-        (installed / f"{package}.dist-info").mkdir(parents=True)
-    (place / "bin").mkdir()
-    (place / "bin" / "python").symlink_to(sys.executable)
-    (place / "pyvenv.cfg").write_text(f"home = {sys.base_prefix}/bin\n")
-    return str(place / "bin" / "python")
 
 
 def test_another_version_of_a_package_is_said(team, tmp_path) -> None:
