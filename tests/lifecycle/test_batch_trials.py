@@ -14,6 +14,10 @@ from sampled import sampled_values
 from supervised import runs
 from templates import made_once
 
+from gitrun import Project
+from gitrun.model.flags import Typed
+from gitrun.model.plan import Request
+
 SLOW = "import time\nn = 1\ntime.sleep(60 if n > 1 else 0)\nprint('loss:', n)\n"
 """A program whose first trial ends at once; the others must be killed."""
 
@@ -82,26 +86,27 @@ def repo(empty_repo):
     return empty_repo
 
 
-def proposals(repo, *words):
-    shown = json.loads(repo.run(*SEARCH, *words, "--print-trials", "--json", check=True).stdout)
-    return [trial["flags"]["x"] for trial in shown]
+def proposals(repo, learn=None):
+    """What the search would try, of a process that has imported optuna already."""
+    request = Request("fit.py", flags={"x": Typed("[0:1.0]")}, optimizer="tpe", random_seed=4, max_trials=4, learn=learn)
+    return [trial.flags["x"] for trial in Project(repo.path).list_trials(request).trials]
 
 
 def test_twenty_known_runs_take_the_place_of_random_draws(repo):
     drawn = proposals(repo)
-    learned = proposals(repo, "--learn", "operation")
+    learned = proposals(repo, "operation")
     assert learned != drawn
     # most are near the best known value, and those drawn at random are anywhere
     assert sum(abs(x - 0.8) < 0.2 for x in learned) >= 3
-    assert proposals(repo, "--learn", "source") == learned
-    assert proposals(repo, "--learn", "none") == drawn
+    assert proposals(repo, "source") == learned
+    assert proposals(repo, "none") == drawn
 
 
 def test_only_runs_of_the_same_source_count_if_that_is_asked(repo):
     drawn = proposals(repo)
     repo.write("other.txt", "a change of the source")
-    assert proposals(repo, "--learn", "source") == drawn
-    assert proposals(repo, "--learn", "operation") != drawn
+    assert proposals(repo, "source") == drawn
+    assert proposals(repo, "operation") != drawn
 
 
 def test_runs_with_other_fixed_flags_teach_nothing(repo):

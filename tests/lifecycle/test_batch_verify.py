@@ -125,12 +125,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("words", REFUSED)
-def test_what_cannot_be_verified_is_refused(repo: Repo, words: str) -> None:
+def test_what_cannot_be_verified_is_refused(repo: Repo) -> None:
     repo.run("train.py", "lr=[0.1,0.2]", check=True)
-    done = repo.run("verify", batch(repo), *REFUSED[words])
-    assert done.returncode == 129
-    assert words in done.stderr
+    for message, words in REFUSED.items():
+        done = repo.run("verify", batch(repo), *words)
+        assert (done.returncode, message in done.stderr) == (129, True), done.stderr
     alone = repo.run("verify", runs_of(repo)[0]["id"], "--sample", "2")
     assert (alone.returncode, "--sample needs a batch" in alone.stderr) == (129, True)
 

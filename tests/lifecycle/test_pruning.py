@@ -39,6 +39,7 @@ def add_event(step, number):
         file.write(struct.pack("<QI", len(data), 0) + data + bytes(4))
 """
 ADDED = "add_event(step, lr / (step + 1))"
+RATES = [0.1, 0.2, 0.3, 0.12, 0.9]
 LRS = "lr=[0.1,0.2,0.3,0.12,0.9]"
 """The fourth is below the median of the first two: equal to it, the rounding of an event file would decide."""
 MEDIAN = ("--prune", "median", "--minimize", "loss", "--opt-flag", "prune_n_startup_trials=2")
@@ -49,6 +50,12 @@ def program(repo, report=PRINTED, before="", after=""):
     repo.write("train.py", before + TRAIN.replace("REPORT", report) + after)
     repo.commit()
     return repo
+
+
+def prune(repo, operation="train.py", **options):
+    """A batch whose hopeless trials are ended, of a process that has imported optuna already."""
+    given = {"prune": "median", "opt_flags": {"prune_n_startup_trials": 2}, "minimize": "loss", "quiet_trials": True}
+    return Project(repo.path).batch(operation, **({"flags": {"lr": RATES}} | given | options))
 
 
 def shown(repo, flag="lr"):
@@ -68,7 +75,7 @@ def test_hopeless_trials_end_early_however_they_report(empty_repo, report):
 
 def test_a_pruned_trial_keeps_its_series_and_its_last_value(empty_repo):
     repo = program(empty_repo)
-    repo.run("train.py", LRS, *MEDIAN, check=True)
+    prune(repo)
     (run,) = [run for run in runs_of(repo, "train.py") if run["flags"]["lr"] == 0.9]
     result = read_result(repo, run["id"])
     assert (result["status"], result["exit_status"]) == ("terminated", -15)
@@ -80,7 +87,7 @@ def test_a_pruned_trial_keeps_its_series_and_its_last_value(empty_repo):
 
 def test_people_see_everywhere_that_a_trial_was_pruned(empty_repo):
     repo = program(empty_repo)
-    repo.run("train.py", LRS, *MEDIAN, check=True)
+    prune(repo)
     (run_id,) = [run["id"] for run in runs_of(repo, "train.py") if run["flags"]["lr"] == 0.9]
     for words in (("show", run_id), ("watch", run_id), ("log", run_id), ("log", "HEAD"), ("rm", run_id)):
         ended = repo.run(*words, check=True)
@@ -89,34 +96,33 @@ def test_people_see_everywhere_that_a_trial_was_pruned(empty_repo):
 
 
 PRUNERS = [
-    ("median", ["prune_n_startup_trials=2"]),
-    ("percentile", ["prune_n_startup_trials=2", "prune_percentile=50"]),
-    ("halving", ["prune_min_resource=1", "prune_reduction_factor=2"]),
+    ("median", {"prune_n_startup_trials": 2}),
+    ("percentile", {"prune_n_startup_trials": 2, "prune_percentile": 50}),
+    ("halving", {"prune_min_resource": 1, "prune_reduction_factor": 2}),
     # of several brackets, chance would choose one
-    ("hyperband", ["prune_max_resource=1", "prune_reduction_factor=2"]),
-    ("threshold", ["prune_upper=2.5"]),
+    ("hyperband", {"prune_max_resource": 1, "prune_reduction_factor": 2}),
+    ("threshold", {"prune_upper": 2.5}),
 ]
 
 
 @pytest.mark.parametrize(("name", "options"), sampled(2, PRUNERS))
 def test_every_pruner_ends_the_worst_trial(empty_repo, name, options):
     repo = program(empty_repo)
-    words = [word for option in options for word in ("--opt-flag", option)]
-    repo.run("train.py", LRS, "--prune", name, "--minimize", "loss", *words, check=True)
+    prune(repo, prune=name, opt_flags=options)
     found = shown(repo)
     assert (found[0.1], found[0.9]) == ("completed", "pruned")
 
 
 def test_a_program_that_exits_with_0_after_sigterm_is_pruned(empty_repo):
     repo = program(empty_repo, before="import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n")
-    repo.run("train.py", LRS, *MEDIAN, check=True)
+    prune(repo)
     assert shown(repo) == ENDS
 
 
 def test_a_trial_that_ends_before_it_is_judged_is_complete(empty_repo):
     empty_repo.write("quick.py", "lr = 0.1\nfor _ in range(8):\n    print('loss:', lr)\n")
     empty_repo.commit()
-    empty_repo.run("quick.py", "lr=[0.1,0.2,0.3,0.9]", *MEDIAN, check=True)
+    prune(empty_repo, "quick.py", flags={"lr": [0.1, 0.2, 0.3, 0.9]})
     assert set(trials_by(empty_repo, "quick.py", "lr").values()) == {"completed"}
 
 
@@ -174,17 +180,15 @@ def test_what_cannot_be_pruned_is_refused_before_anything_is_written(empty_repo,
 
 def test_a_restart_keeps_the_pruner_or_drops_it(empty_repo):
     repo = program(empty_repo)
-    repo.run("train.py", "lr=[0.1]", *MEDIAN, check=True)
-    batch = batch_of(repo, "train.py")["id"]
-    for words, kept in (([], True), (["--prune", "none"], False)):
-        repo.run("--restart", batch, *words, check=True)
+    batch = prune(repo, flags={"lr": [0.1]}).id
+    for options, kept in (({}, True), ({"prune": "none"}, False)):
+        Project(repo.path).batch(restart=batch, **options)
         assert ("prune" in repo.git("show", f"refs/runs/{batch}:.gitrun/batch.toml")) is kept
 
 
 def test_a_python_program_prunes_its_batch(empty_repo):
     repo = program(empty_repo)
-    options = {"prune": "threshold", "opt_flags": {"prune_upper": 2.5}, "minimize": "loss", "quiet_trials": True}
-    batch = Project(repo.path).batch("train.py", flags={"lr": [0.1, 0.9]}, **options)
+    batch = prune(repo, flags={"lr": [0.1, 0.9]}, prune="threshold", opt_flags={"prune_upper": 2.5})
     assert (batch.counts.completed, batch.counts.pruned) == (1, 1)
 
 
