@@ -10,9 +10,11 @@ from belongings import belongings
 from bisections import BAD, BROKEN, GOOD, SILENT, bisected, commit_each, program
 from repository import Repo
 from sampled import sampled
+from templates import made_once
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from subprocess import CompletedProcess
 
 
 def count_runs(repo: Repo) -> int:
@@ -24,14 +26,21 @@ def test_first_failing_commit_is_found_in_few_runs(empty_repo: Repo, first: int)
     commits = commit_each(empty_repo, [GOOD] * first + [BAD] * (10 - first))
     found = bisected(empty_repo, "--good", commits[0])
     assert found["commit"] == commits[first]
-    assert (found["passed"]["commit"], found["failed"]["commit"]) == (commits[first - 1], commits[first])
+    assert (found["passed"]["commit"], found["failed"]["commit"]) == (commits[first - 1], commits[first])  # the root too
     # two for the ends, and ceil(log2(9)) for the eight commits between
     assert found["started"] == count_runs(empty_repo) <= 2 + 4
 
 
-def test_text_names_commit_runs_and_difference(empty_repo: Repo) -> None:
+@pytest.fixture
+@made_once
+def judged(empty_repo: Repo) -> tuple[Repo, list[str], CompletedProcess[str]]:
+    """A repository of four commits, of which the third fails, the commits, and the end of their bisection."""
     commits = commit_each(empty_repo, [GOOD, GOOD, BAD, BAD])
-    done = empty_repo.run("bisect", "--good", commits[0], "loss<0.3", "train.py", check=True)
+    return empty_repo, commits, empty_repo.run("bisect", "--good", commits[0], "loss<0.3", "train.py", check=True)
+
+
+def test_text_names_commit_runs_and_difference(judged) -> None:
+    _, commits, done = judged
     lines = done.stdout.splitlines()
     assert lines[0] == f"first commit that fails loss<0.3: {commits[2][:8]} number 2"
     assert f"commit {commits[1][:8]}  loss is 0.2, limit 0.3" in lines[1]
@@ -41,40 +50,31 @@ def test_text_names_commit_runs_and_difference(empty_repo: Repo) -> None:
     assert "bisecting: 2 commits left, at most 2 runs" in done.stderr
 
 
-def test_difference_is_that_of_git_run_diff(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [GOOD, GOOD, BAD])
-    done = empty_repo.run("bisect", "--good", commits[0], "loss<0.3", "train.py", check=True)
-    again = bisected(empty_repo, "--good", commits[0])
+def test_difference_is_that_of_git_run_diff(judged) -> None:
+    repo, commits, done = judged
+    again = bisected(repo, "--good", commits[0])
     runs = [again[end]["run"]["id"] for end in ("passed", "failed")]
-    assert done.stdout.split("\n\n", 1)[1] == empty_repo.run("diff", *runs, check=True).stdout
-    assert again["difference"] == json.loads(empty_repo.run("diff", "--json", *runs, check=True).stdout)
+    assert done.stdout.split("\n\n", 1)[1] == repo.run("diff", *runs, check=True).stdout
+    assert again["difference"] == json.loads(repo.run("diff", "--json", *runs, check=True).stdout)
 
 
-def test_nothing_of_the_users_changes(empty_repo: Repo) -> None:
+def test_nothing_of_the_users_changes_and_a_bisection_goes_on(empty_repo: Repo) -> None:
     commits = commit_each(empty_repo, [GOOD, GOOD, BAD, BAD])
+    empty_repo.git("bisect", "start", commits[3], commits[0])
     empty_repo.write("train.py", "dirty\n")
     empty_repo.write("new.py", "staged\n")
     empty_repo.git("add", "new.py")
     empty_repo.write("untracked.py", "untracked\n")
     before = belongings(empty_repo)
-    assert bisected(empty_repo, "--good", commits[0])["commit"] == commits[2]
+    assert bisected(empty_repo, "--good", commits[0], "--bad", "main")["commit"] == commits[2]
     assert belongings(empty_repo) == before
 
 
-def test_bisection_of_the_user_goes_on(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [GOOD] * 4 + [BAD] * 4)
-    empty_repo.git("bisect", "start", commits[2], commits[0])
-    before = belongings(empty_repo)
-    assert bisected(empty_repo, "--good", commits[0], "--bad", "main")["commit"] == commits[4]
-    assert belongings(empty_repo) == before
-
-
-def test_second_bisection_runs_nothing(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [GOOD] * 4 + [BAD] * 4)
-    first = bisected(empty_repo, "--good", commits[0])
-    runs = count_runs(empty_repo)
-    second = bisected(empty_repo, "--good", commits[0])
-    assert (second["commit"], second["started"], count_runs(empty_repo)) == (first["commit"], 0, runs)
+def test_second_bisection_runs_nothing(judged) -> None:
+    repo, commits, _ = judged
+    runs = count_runs(repo)
+    second = bisected(repo, "--good", commits[0])
+    assert (second["commit"], second["started"], count_runs(repo)) == (commits[2], 0, runs)
 
 
 def test_runs_of_the_working_tree_are_reused(empty_repo: Repo) -> None:
@@ -88,11 +88,10 @@ def test_runs_of_the_working_tree_are_reused(empty_repo: Repo) -> None:
     assert (found["commit"], found["started"]) == (commits[3], 0)
 
 
-def test_runs_with_other_flags_are_not_reused(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [GOOD, BAD])
-    bisected(empty_repo, "--good", commits[0])
-    done = empty_repo.run("bisect", "--json", "--good", commits[0], "loss<0.3", "train.py", "lr=0.7", check=True)
-    found = json.loads(done.stdout)
+def test_runs_with_other_flags_are_not_reused(judged) -> None:
+    repo, commits, _ = judged
+    words = ("--good", commits[1], "--bad", commits[2], "loss<0.3", "train.py", "lr=0.7")
+    found = json.loads(repo.run("bisect", "--json", *words, check=True).stdout)
     assert (found["started"], found["failed"]["run"]["flags"]) == (2, {"lr": 0.7})
 
 
@@ -227,18 +226,12 @@ def test_operation_with_steps_has_no_metrics_to_judge(empty_repo: Repo) -> None:
     assert "cannot be judged: the run has no metric 'loss'" in done.stderr
 
 
-def test_runs_from_elsewhere_count_with_a_warning(empty_repo: Repo, tmp_path: Path) -> None:
-    commits = commit_each(empty_repo, [GOOD, BAD])
-    bisected(empty_repo, "--good", commits[0])
-    empty_repo.git("clone", "--quiet", str(empty_repo.path), str(tmp_path / "clone"))
+def test_runs_from_elsewhere_count_with_a_warning(judged, tmp_path: Path) -> None:
+    repo, commits, _ = judged
+    repo.git("clone", "--quiet", str(repo.path), str(tmp_path / "clone"))
     clone = Repo(tmp_path / "clone")
     clone.run("fetch", check=True)
-    done = clone.run("bisect", "--json", "--good", commits[0], "loss<0.3", "train.py", check=True)
+    words = ("--good", commits[1], "--bad", commits[2], "loss<0.3", "train.py")
+    done = clone.run("bisect", "--json", *words, check=True)
     assert json.loads(done.stdout)["started"] == 0
     assert done.stderr.count("was not made here and is not trusted. Its metrics are used") == 2
-
-
-def test_root_commit_can_be_the_good_one(empty_repo: Repo) -> None:
-    commits = commit_each(empty_repo, [GOOD, BAD])
-    found = bisected(empty_repo, "--good", commits[0], "--bad", "HEAD")
-    assert (found["commit"], found["passed"]["commit"]) == (commits[1], commits[0])

@@ -163,8 +163,7 @@ def test_a_remote_that_takes_runs_is_asked_without_leaving_anything(lived, serve
     assert Repo(server).git("for-each-ref") == before
 
 
-@pytest.mark.parametrize("has_hook", [False, True])
-@pytest.mark.parametrize("name", ["receive.hideRefs", "transfer.hideRefs"])
+@pytest.mark.parametrize(("name", "has_hook"), [("receive.hideRefs", False), ("transfer.hideRefs", True)])
 def test_a_remote_that_hides_runs_is_named(lived, server, name, has_hook) -> None:
     lived.git("remote", "add", "origin", str(server))
     if has_hook:

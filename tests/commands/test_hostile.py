@@ -74,18 +74,15 @@ def test_good_run_is_found_by_every_name_among_all_that_is_none(crowded) -> None
         assert crowded.run("--restart", name, "--needed").stdout.startswith("Skipping run because"), name
 
 
+READING = (["show"], ["show", "--json"], ["log"], ["cat"], ["checkout"], ["watch"], ["run", "--dry-run", "--restart"])
+
+
 def test_no_verb_stumbles_over_what_is_none(crowded, monkeypatch) -> None:
     monkeypatch.chdir(crowded.path)
-    for name in crowded.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/runs").split():
-        for words in (
-            ["show"],
-            ["show", "--json"],
-            ["log"],
-            ["cat"],
-            ["checkout"],
-            ["watch"],
-            ["run", "--dry-run", "--restart"],
-        ):
+    refs = crowded.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/runs").split()
+    assert len(refs) > 2 * len(READING)
+    for number, name in enumerate(refs):
+        for words in READING[number % 3 :: 3]:  # each meets a third of the verbs, as in tests/hostile/
             code, said = call(*words, name)
             assert code in {0, 1, 128, 129}, (words, name, said)
             assert is_safe(said), (words, name, said)
@@ -163,7 +160,7 @@ def test_encoding_that_lacks_a_character_gets_it_escaped(repo) -> None:
         b"\xff\0" * 1000 + b"\n",
         b'{"loss": ' + b"[" * 100_000 + b"\n",
         b'{"loss": 1e999, "x": 1' + b"0" * 5000 + b"}\n",
-        b'{"loss": 0.5}\n' * 400_000,
+        b'{"loss": 0.5}\n' * 100_000,
         b'{"loss": "\\u001b[31m", "step": {}}\n{"loss": -1e308}\n{"loss": 1e308}\n{"loss": NaN}\n',
         b'{"loss": 1}' * 3_000_000,
     ],

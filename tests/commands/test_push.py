@@ -8,8 +8,9 @@ import re
 import subprocess
 
 import pytest
-from clones import run, tip
+from clones import make_team, run, tip
 from sampled import sampled
+from templates import place_made_once
 
 from gitrun import Project
 
@@ -44,8 +45,10 @@ def test_push_takes_what_was_made_here_and_has_ended(team) -> None:
 
 
 @pytest.fixture
-def piped(team):
+@place_made_once
+def piped(tmp_path):
     """Ann has run a pipeline: two steps, of which the second needs what the first left."""
+    team = make_team(tmp_path)
     team.ann.write("gitrun.toml", PIPELINE)
     team.ann.write("one.py", "open('one', 'w').write('1')\n")
     team.ann.write("two.py", "print(open('one').read())\n")

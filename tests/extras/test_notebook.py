@@ -14,6 +14,7 @@ import pytest
 import users_python
 from notebook import notebook
 from sampled import sampled
+from templates import made_once
 
 from gitrun import Project
 
@@ -45,33 +46,39 @@ def test_notebook_is_executed_with_the_users_python_and_the_flags_given(empty_re
     assert ended.returncode == 1
 
 
-def test_what_cells_write_is_output_and_the_copy_a_file_of_the_run(empty_repo) -> None:
+@pytest.fixture
+@made_once
+def explored(empty_repo):
+    """A repository in which a notebook was run, and what that wrote."""
     empty_repo.write("eda.ipynb", HELLO)
     empty_repo.commit()
-    assert empty_repo.run("eda.ipynb", "lr=1", check=True).stdout == "loss: 1.0\nloss: 0.5\n2\n"
-    found = json.loads(empty_repo.run("show", "--json").stdout)
+    return empty_repo, empty_repo.run("eda.ipynb", "lr=1", check=True).stdout
+
+
+def test_what_cells_write_is_output_and_the_copy_a_file_of_the_run(explored) -> None:
+    repo, written = explored
+    assert written == "loss: 1.0\nloss: 0.5\n2\n"
+    found = json.loads(repo.run("show", "--json").stdout)
     assert (found["flags"], found["metrics"]) == ({"epochs": 2, "lr": 1}, {"loss": 0.5})
     assert [file["path"] for file in found["files"]] == ["eda.out.ipynb"]
-    first, second = executed(empty_repo)
+    first, second = executed(repo)
     assert "".join(first["source"]) == "lr = 1\nepochs = 2"
     assert ["".join(output.get("text", "")) for output in second["outputs"]] == ["loss: 1.0\nloss: 0.5\n", ""]
-    assert empty_repo.git("status", "--porcelain") == ""
-    assert empty_repo.git("diff", "--name-only", "HEAD", f"runs/{found['id']}", "--", "*.ipynb") == "eda.out.ipynb"
+    assert repo.git("status", "--porcelain") == ""
+    assert repo.git("diff", "--name-only", "HEAD", f"runs/{found['id']}", "--", "*.ipynb") == "eda.out.ipynb"
 
 
-def test_restart_reads_the_notebook_not_its_copy(empty_repo) -> None:
-    empty_repo.write("eda.ipynb", HELLO)
-    empty_repo.run("eda.ipynb", "lr=1", check=True)
-    empty_repo.write("eda.ipynb", notebook("lr = 7"))
-    assert empty_repo.run("--restart", "1", "epochs=1", check=True).stdout == "loss: 1.0\n2\n"
-    assert empty_repo.run("--restart", "1", "--needed", check=True).stdout.startswith("Skipping run")
-    assert [output["output_type"] for output in executed(empty_repo)[1]["outputs"]] == ["stream", "execute_result"]
+def test_restart_reads_the_notebook_not_its_copy(explored) -> None:
+    repo, _ = explored
+    repo.write("eda.ipynb", notebook("lr = 7"))
+    assert repo.run("--restart", "1", "epochs=1", check=True).stdout == "loss: 1.0\n2\n"
+    assert repo.run("--restart", "1", "--needed", check=True).stdout.startswith("Skipping run")
+    assert [output["output_type"] for output in executed(repo)[1]["outputs"]] == ["stream", "execute_result"]
 
 
 def test_entry_names_a_notebook_whose_tagged_cell_has_the_flags(empty_repo) -> None:
     empty_repo.write("gitrun.toml", '[operations.look]\nnotebook = "sub/eda.ipynb"\n[operations.look.flags]\nlr = {max = 1}\n')
     empty_repo.write("sub/eda.ipynb", notebook("import os", "lr = 0.1", "print(lr, os.path.basename(os.getcwd()))", tagged=1))
-    assert empty_repo.run("look", check=True).stdout == "0.1 sub\n"
     assert empty_repo.run("look", "lr=0.5", check=True).stdout == "0.5 sub\n"
     assert [cell["metadata"].get("tags") for cell in executed(empty_repo, name="sub/eda.out.ipynb")] == [
         None, ["parameters"], ["injected-parameters"], None,
@@ -141,17 +148,25 @@ def begun(repo) -> tuple[subprocess.Popen, int]:
     return process, kernel
 
 
-def test_modules_beside_the_notebook_are_the_kernels_and_not_the_runners(empty_repo) -> None:
-    empty_repo.write("nbclient.py", "name = 'mine'\n")
-    empty_repo.write("eda.ipynb", notebook("import nbclient\nprint(nbclient.name)"))
-    assert empty_repo.run("eda.ipynb", check=True).stdout == "mine\n"
-
-
-def test_environment_of_a_run_is_there_and_flags_can_be_found_only_there(empty_repo) -> None:
+@pytest.fixture
+@made_once
+def surrounded(empty_repo):
+    """A run of a notebook that says what is around it: its id, and the lines that it wrote."""
     empty_repo.write("gitrun.toml", '[operations.look]\nnotebook = "eda.ipynb"\nflags-to = "env"\nflags = {lr = 3}\n')
-    empty_repo.write("eda.ipynb", notebook("lr = 1", "import os\nprint(lr, os.environ['FLAG_LR'], os.environ['GITRUN_ID'])"))
-    out = empty_repo.run("look", "lr=4", check=True).stdout
-    assert out == f"1 4 {Project(empty_repo.path).list_runs()[0].id}\n"
+    empty_repo.write("nbclient.py", "name = 'mine'\n")
+    told = "import os, nbclient\nprint(lr, os.environ['FLAG_LR'], os.environ['GITRUN_ID'])\nprint(nbclient.name)"
+    empty_repo.write("eda.ipynb", notebook("lr = 1", told))
+    written = empty_repo.run("look", "lr=4", check=True).stdout.splitlines()
+    return Project(empty_repo.path).list_runs()[0].id, written
+
+
+def test_modules_beside_the_notebook_are_the_kernels_and_not_the_runners(surrounded) -> None:
+    assert surrounded[1][1:] == ["mine"]
+
+
+def test_environment_of_a_run_is_there_and_flags_can_be_found_only_there(surrounded) -> None:
+    run, written = surrounded
+    assert written[0] == f"1 4 {run}"
 
 
 @pytest.mark.parametrize(
