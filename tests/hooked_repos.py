@@ -7,12 +7,13 @@ import subprocess
 
 import pytest
 from clones import make_team
-from templates import place_made_once
+from templates import made_once, place_made_once
 
 from gitrun import Project
 
 
 @pytest.fixture
+@made_once
 def hooked(repo):
     """A repository with our hooks."""
     repo.run("hooks", "install", check=True)

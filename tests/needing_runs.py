@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from supervised import runs
+from templates import made_once
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -32,6 +33,7 @@ needs = { prepare = "data/*.txt" }
 
 
 @pytest.fixture
+@made_once
 def needing(repo: Repo) -> Repo:
     """A repository with an operation that needs files of another."""
     repo.write("gitrun.toml", PROJECT)

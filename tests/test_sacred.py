@@ -12,6 +12,7 @@ import pytest
 from belongings import OURS, belongings
 from repository import Repo
 from sampled import sampled
+from templates import made_once
 
 CHANGES_ITS_WORLD = """\
 import os, pathlib, subprocess
@@ -24,6 +25,7 @@ subprocess.run(["git", "add", "-A"], check=True)
 
 
 @pytest.fixture
+@made_once
 def lived_in(repo: Repo) -> Repo:
     """A repository in which somebody is in the middle of things."""
     repo.write("gone.txt", "will go\n")
@@ -41,6 +43,14 @@ def lived_in(repo: Repo) -> Repo:
     repo.write("world.py", CHANGES_ITS_WORLD)
     repo.git("config", "user.nickname", "someone")
     return repo
+
+
+@pytest.fixture
+@made_once
+def run_in(lived_in: Repo) -> Repo:
+    """As `lived_in`, with a run."""
+    lived_in.run("echo.py", check=True)
+    return lived_in
 
 
 CALLS = {
@@ -83,11 +93,10 @@ AGAIN = {
 
 
 @pytest.mark.parametrize("words", AGAIN.values(), ids=AGAIN)
-def test_nothing_of_the_users_changes_afterwards_by(lived_in, words):
-    lived_in.run("echo.py", check=True)
-    before = belongings(lived_in)
-    lived_in.run(*words, check=True)
-    assert belongings(lived_in) == before
+def test_nothing_of_the_users_changes_afterwards_by(run_in, words):
+    before = belongings(run_in)
+    run_in.run(*words, check=True)
+    assert belongings(run_in) == before
 
 
 def test_belongings_see_what_a_run_in_place_changes(lived_in):
@@ -155,7 +164,7 @@ def test_bring_writes_only_what_was_produced(lived_in):
 
 
 def test_a_repository_moved_elsewhere_goes_on(lived_in, tmp_path):
-    lived_in.run("echo.py", check=True)
+    lived_in.run("echo.py", check=True)  # in a slot, which a copy would not have
     shutil.move(lived_in.path, tmp_path / "moved")
     moved = Repo(tmp_path / "moved")
     before = belongings(moved)

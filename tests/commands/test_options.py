@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from sampled import sampled
+from templates import made_once
 from users_python import need
 
 TRAIN = """\
@@ -37,6 +38,7 @@ main()
 
 
 @pytest.fixture
+@made_once
 def project(empty_repo):
     empty_repo.write("train.py", TRAIN)
     empty_repo.write("subs.py", SUBS)
@@ -81,8 +83,9 @@ def shown(repo) -> dict:
 def test_option_of_the_script_is_accepted_and_recorded(project, words, changes) -> None:
     received = {"lr": 0.1, "fast": False, "cache": True, "xs": None, "resume": None} | changes
     assert project.run(*words, check=True).stdout == f"{received}\n"
-    assert shown(project)["flags"] == {name: value for name, value in received.items() if value is not None}
-    assert sorted(shown(project)["given"]) == sorted(changes)
+    recorded = shown(project)
+    assert recorded["flags"] == {name: value for name, value in received.items() if value is not None}
+    assert sorted(recorded["given"]) == sorted(changes)
 
 
 HUGGING = """\
@@ -213,7 +216,8 @@ def test_words_of_hydra_reach_it_and_what_is_recorded_is_true(project, words, re
 
 def test_module_is_run_by_its_name_with_its_constants(project) -> None:
     assert project.run("-m", "pkg.fit", "lr=0.5", check=True).stdout == "0.5 0.5\n"
-    assert (shown(project)["operation"], shown(project)["flags"]) == ("-m pkg.fit", {"lr": 0.5})
+    recorded = shown(project)
+    assert (recorded["operation"], recorded["flags"]) == ("-m pkg.fit", {"lr": 0.5})
     assert "Skipping" in project.run("--needed", "-m", "pkg.fit", "lr=0.5", check=True).stdout
     assert project.run("--restart", "1", "lr=0.7", check=True).stdout == "0.7 0.7\n"
     assert project.run("-m", "pkg.fit", check=True).stdout == "0.1 0.1\n"

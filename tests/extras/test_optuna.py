@@ -57,8 +57,18 @@ def go_on(definition, count, trials=(), function=loss):
     return trials
 
 
-@pytest.mark.parametrize("name", sampled_values(4, HERE))
-@pytest.mark.parametrize(("space", "function"), [(SPACE, loss), (NUMBERS, bowl)], ids=["conditional", "numbers"])
+SPACES = {"conditional": (SPACE, loss), "numbers": (NUMBERS, bowl)}
+BY_DEFAULT = {("tpe", "conditional"), ("cmaes", "numbers"), ("nsga2", "conditional"), ("qmc", "numbers")}
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "function"),
+    [
+        pytest.param(name, *SPACES[space], id=f"{name}-{space}", marks=() if (name, space) in BY_DEFAULT else pytest.mark.slow)
+        for name in HERE
+        for space in SPACES
+    ],
+)
 def test_proposals_are_the_same_after_an_interruption_at_any_trial(name, space, function):
     straight = go_on(search(name, space), 24, function=function)
     for known in range(24):

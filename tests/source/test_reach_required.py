@@ -30,7 +30,7 @@ PROGRAMS = {
 }
 
 
-@pytest.fixture(params=PROGRAMS)
+@pytest.fixture(params=sampled(6, PROGRAMS))
 def script(request, empty_repo):
     empty_repo.write("t.py", PROGRAMS[request.param])
     empty_repo.git("config", "gitrun.python", sys.executable)
@@ -116,7 +116,13 @@ def test_what_is_missing_is_refused_before_anything_is_written(script) -> None:
 def test_what_is_needed_and_given_is_received(script) -> None:
     many = "nargs" in (script.path / "t.py").read_text()
     assert script.run("t.py", "need=[abc]" if many else "need=abc", check=True).stdout == "abc\n"
-    assert script.run("--restart", "1", check=True).stdout == "abc\n"
+
+
+def test_what_is_needed_and_was_given_is_received_by_a_restart(empty_repo) -> None:
+    empty_repo.write("t.py", PROGRAMS["several arguments of argparse"])
+    empty_repo.git("config", "gitrun.python", sys.executable)
+    empty_repo.run("t.py", "need=[abc]", check=True)
+    assert empty_repo.run("--restart", "1", check=True).stdout == "abc\n"
 
 
 def test_what_is_needed_and_given_behind_the_dashes_is_received(empty_repo) -> None:

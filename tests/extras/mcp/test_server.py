@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from agent_client import offer, over_stdio, work
+from agent_client import in_process, offer, over_stdio, work
 from clones import run as run_echo
 from clones import tip
 from repository import Repo
@@ -78,7 +78,7 @@ def test_without_permission_there_are_only_tools_that_read(empty_repo) -> None:
             answer = await agent(name, **{key: value for key, value in given.items() if key in allowed})
             assert not answer.is_error or name == "plot_metric", answer
 
-    work(over_stdio(below), task)
+    work(in_process(below), task)
     assert (tip(offered, "refs"), offered.git("status", "--porcelain")) == before
 
 

@@ -10,7 +10,7 @@ import pytest
 from belongings import belongings
 from repository import Repo
 from supervised import until
-from templates import echo
+from templates import echo, made_once
 from view_server import serve_view
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ READ = ("/", "/api/runs", "/api/series?ids={run}&metrics=loss", "/api/runs/{run}
 """An address of each kind that answers with a value, for two runs."""
 
 
-def two_runs(repo: Repo) -> tuple[str, str]:
-    """Makes two runs of a program that writes a file, and returns their ids, the newest first."""
+@pytest.fixture
+@made_once
+def worked(repo: Repo) -> tuple[Repo, str, str]:
+    """A repository with two runs of a program that writes a file, and their ids, the newest first."""
     repo.write(
         "work.py", "import gitrun\nx = 1\ngitrun.log({'loss': x}, step=1)\nopen('out.txt', 'w').write('done')\nprint(x)\n"
     )
@@ -64,7 +66,7 @@ def two_runs(repo: Repo) -> tuple[str, str]:
     for x in (1, 2):
         repo.run("work.py", f"x={x}", check=True)
     run, other = repo.run("select", "--all", check=True).stdout.split()
-    return run, other
+    return repo, run, other
 
 
 def answers(server: ViewServer, run: str, other: str) -> dict[str, int]:
@@ -72,8 +74,8 @@ def answers(server: ViewServer, run: str, other: str) -> dict[str, int]:
     return {path: server.get(path.format(run=run, other=other)).status for path in READ}
 
 
-def test_looking_changes_nothing(repo) -> None:
-    run, other = two_runs(repo)
+def test_looking_changes_nothing(worked) -> None:
+    repo, run, other = worked
     repo.write("echo.py", "changed")
     repo.git("stash")
     repo.write("echo.py", "changed again")
@@ -99,22 +101,22 @@ def test_repository_without_runs_says_so(empty_repo) -> None:
         assert server.get("/api/series?ids=&metrics=").json == {}
 
 
-def test_bare_repository_is_served(repo, tmp_path) -> None:
-    run, other = two_runs(repo)
+def test_bare_repository_is_served(worked, tmp_path) -> None:
+    repo, run, other = worked
     subprocess.run(["git", "clone", "--quiet", "--mirror", repo.path, tmp_path / "bare.git"], check=True)
     with serve_view(Repo(tmp_path / "bare.git")) as server:
         assert answers(server, run, other) == dict.fromkeys(READ, 200)
 
 
-def test_linked_worktree_shows_the_runs_of_the_repository(repo, tmp_path) -> None:
-    run, other = two_runs(repo)
+def test_linked_worktree_shows_the_runs_of_the_repository(worked, tmp_path) -> None:
+    repo, run, other = worked
     repo.git("worktree", "add", "--quiet", "-b", "other", tmp_path / "linked")
     with serve_view(Repo(tmp_path / "linked")) as server:
         assert answers(server, run, other) == dict.fromkeys(READ, 200)
 
 
-def test_packed_refs_are_answered_alike(repo) -> None:
-    run, other = two_runs(repo)
+def test_packed_refs_are_answered_alike(worked) -> None:
+    repo, run, other = worked
     with serve_view(repo) as server:
         loose = server.get("/api/runs").json
         repo.git("pack-refs", "--all", "--prune")
@@ -122,8 +124,8 @@ def test_packed_refs_are_answered_alike(repo) -> None:
         assert answers(server, run, other) == dict.fromkeys(READ, 200)
 
 
-def test_unreadable_run_is_listed_last_with_its_reason(repo) -> None:
-    run, other = two_runs(repo)
+def test_unreadable_run_is_listed_last_with_its_reason(worked) -> None:
+    repo, run, other = worked
     repo.git("update-ref", f"refs/runs/{'1' * 40}", "HEAD")
     with serve_view(repo) as server:
         answer = server.get("/api/runs").json
@@ -134,8 +136,8 @@ def test_unreadable_run_is_listed_last_with_its_reason(repo) -> None:
         assert server.get(f"/api/series?ids={'1' * 40},{run}&metrics=loss").json == {run: {"loss": [[1.0], [2.0]]}}
 
 
-def test_run_deleted_while_shown_tells_how_to_restore_it(repo) -> None:
-    run, other = two_runs(repo)
+def test_run_deleted_while_shown_tells_how_to_restore_it(worked) -> None:
+    repo, run, other = worked
     with serve_view(repo) as server:
         assert server.get(f"/api/runs/{run}").status == 200
         stamp = server.get("/api/runs").json["stamp"]
@@ -151,8 +153,8 @@ def test_run_deleted_while_shown_tells_how_to_restore_it(repo) -> None:
         assert server.get(f"/api/runs/{run}").status == 200
 
 
-def test_two_servers_and_a_gc_at_once_disturb_nothing(repo) -> None:
-    run, other = two_runs(repo)
+def test_two_servers_and_a_gc_at_once_disturb_nothing(worked) -> None:
+    repo, run, other = worked
     with (
         serve_view(repo) as one,
         serve_view(repo) as two,
@@ -173,8 +175,8 @@ def test_two_servers_and_a_gc_at_once_disturb_nothing(repo) -> None:
             assert next(event for event in stream if event.name == "changed")
 
 
-def test_page_recovers_when_the_server_is_started_again(repo) -> None:
-    two_runs(repo)
+def test_page_recovers_when_the_server_is_started_again(worked) -> None:
+    repo, *_ = worked
     with serve_view(repo) as server:
         stamp, port = server.get("/api/runs").json["stamp"], server.port
     with serve_view(repo, "--port", str(port)) as again:
@@ -184,8 +186,8 @@ def test_page_recovers_when_the_server_is_started_again(repo) -> None:
         assert again.get(f"/api/runs?stamp={stamp}").status == 200
 
 
-def test_many_questions_at_once_are_all_answered(repo) -> None:
-    run, other = two_runs(repo)
+def test_many_questions_at_once_are_all_answered(worked) -> None:
+    repo, run, other = worked
     with serve_view(repo) as server, ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _: answers(server, run, other), range(4)))
     assert found == [dict.fromkeys(READ, 200)] * 4
