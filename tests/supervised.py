@@ -54,11 +54,12 @@ def without_root(repo: Repo, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """What `condition` returns as soon as that is true. Fails after some seconds."""
-    end = time.monotonic() + seconds
+    """What `condition` returns as soon as that is true. Asks ever more seldom, at last each 0.1 s. Fails after some seconds."""
+    end, pause = time.monotonic() + seconds, 0.01
     while not (found := condition()):
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.1)
     return found
 
 

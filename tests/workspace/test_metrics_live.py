@@ -9,10 +9,11 @@ import signal
 
 import pytest
 from keyboard import Terminal
-from supervised import ended, live, owner, runs, start, until
+from supervised import ended, last, live, owner, runs, start, until
 
 from gitrun import Project
 from gitrun.model.run import RUNNING
+from gitrun.render.text import json_safe, run_json
 
 BAR = """\
 import sys, time
@@ -44,7 +45,7 @@ EARLY = {"f1": 0.5, "loss": 2.0, "val_loss": 0.7, "val_acc": 0.4, "warmth": 3.0}
 
 
 def metrics(repo, run="1"):
-    return json.loads(repo.run("show", run, "--json", check=True).stdout)["metrics"]
+    return json_safe(run_json(Project(repo.path).find(run)))["metrics"]
 
 
 @pytest.mark.parametrize("program", [BAR, PLAIN], ids=["tqdm", "plain"])
@@ -113,7 +114,7 @@ def test_dead_supervisor_leaves_the_metrics_that_were_seen(repo) -> None:
     until(lambda: runs(repo) and metrics(repo) == EARLY)
     os.kill(owner(repo)["pid"], signal.SIGKILL)
     process.communicate()
-    until(lambda: json.loads(repo.run("show", "--json").stdout)["status"] == "terminated")
+    until(lambda: last(repo)["status"] == "terminated")
     assert metrics(repo) == EARLY
     assert live(repo) == []
 
