@@ -14,6 +14,7 @@ import pytest
 from calling import with_client
 
 from gitrun import Project
+from gitrun.render.feed import full_json
 from gitrun.render.text import json_safe, run_json
 from gitrun.views.select import Query
 
@@ -69,6 +70,13 @@ def runs(repo: Repo, *, flat: bool = False) -> list[dict[str, Any]]:
     selection = project.select(query=Query(flat=flat))
     listed = [*(run for _, run in selection.runs), *(() if flat else project.broken())]
     found: list[dict[str, Any]] = json.loads(json.dumps(json_safe([run_json(run) for run in listed])))
+    return found
+
+
+def shown(repo: Repo, run: str = "1") -> dict[str, Any]:
+    """A run, by default the newest, as `git run show --json` has it."""
+    project = Project(repo.path)
+    found: dict[str, Any] = json.loads(json.dumps(json_safe(full_json(project, project.find(run)))))
     return found
 
 

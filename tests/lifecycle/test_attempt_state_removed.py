@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from sampled import sampled
-from supervised import last, runs
+from supervised import last, runs, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +63,7 @@ def test_logged_metrics_up_to_then_are_kept(repo):
     program = f"import gitrun, os\ngitrun.log({{'loss': 1}})\nos.system('''rm -rf \"{STATE}\"''')\ngitrun.log({{'loss': 2}})\n"
     repo.write("t.py", program)
     assert repo.run("t.py").returncode == 0
-    assert json.loads(repo.run("show", "1", "--json", check=True).stdout)["metrics"] == {"loss": 1}
+    assert shown(repo)["metrics"] == {"loss": 1}
 
 
 def test_a_run_in_place_ends_with_its_record(repo):

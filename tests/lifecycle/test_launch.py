@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 from needing_runs import refused
+from supervised import shown
 
 from gitrun import Project
 from gitrun.lifecycle import launch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def last_of(repo) -> dict:
-    return json.loads(repo.run("show", "--json", check=True).stdout)["attempts"][-1]
+    return shown(repo)["attempts"][-1]
 
 
 def test_staged_run_waits_and_is_started(repo) -> None:
@@ -31,7 +31,7 @@ def test_staged_run_waits_and_is_started(repo) -> None:
 
 def test_label_tags_and_comment_are_given_at_launch(repo) -> None:
     repo.run("echo.py", "--label", "best", "--tag", "b", "--tag", "a", "--comment", "why not", check=True)
-    run = json.loads(repo.run("show", "--json", "best").stdout)
+    run = shown(repo, "best")
     assert (run["label"], run["tags"], [c["text"] for c in run["comments"]]) == ("best", ["a", "b"], ["why not"])
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from clones import clone
 from pipelines import PREPARE, PROJECT, TRAIN, by_operation, record
-from supervised import last, output, runs, until
+from supervised import last, output, runs, shown, until
 
 
 def test_steps_are_runs_of_their_own_linked_both_ways_and_given_flags(piped) -> None:
@@ -37,7 +35,7 @@ def test_restart_restarts_the_runs_of_the_steps(piped) -> None:
     piped.write("prepare.py", "raise SystemExit('not this one')\n")
     assert piped.run("--restart", "all", "n=1", check=True).stdout.splitlines()[:2] == ["prepared 1", "trained 0.5 x"]
     assert {name: run["id"] for name, run in by_operation(piped).items()} == {n: run["id"] for n, run in before.items()}
-    assert json.loads(piped.run("show", "--json", "train").stdout)["attempts"][1]["flags"] == {"lr": 0.5, "n": 1}
+    assert shown(piped, "train")["attempts"][1]["flags"] == {"lr": 0.5, "n": 1}
 
 
 def test_restart_with_new_source_takes_the_new_steps(piped) -> None:
@@ -140,8 +138,8 @@ def test_stop_ends_a_pipeline_in_the_background(piped) -> None:
 def test_show_names_what_was_needed_the_steps_and_the_whole(piped) -> None:
     piped.run("all", check=True)
     found = by_operation(piped)
-    shown = json.loads(piped.run("show", "--json", "train", check=True).stdout)
-    assert (shown["parent"], shown["needs"][0]["run"]) == (found["all"]["id"], found["prepare"]["id"])
+    train = shown(piped, "train")
+    assert (train["parent"], train["needs"][0]["run"]) == (found["all"]["id"], found["prepare"]["id"])
     assert f"needs:     prepare {found['prepare']['id'][:8]}  data.txt\n" in piped.run("show", "train").stdout
     text = piped.run("show", "all", check=True).stdout
     assert f"step:      train {found['train']['id'][:8]}  completed\n" in text

@@ -12,7 +12,7 @@ import pytest
 from clones import clone, tip
 from forgeries import EVIL, forged, replaced, tree_with
 from handed_out import hand_out
-from supervised import runs, start, until
+from supervised import runs, shown, start, until
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_only_a_wish_for_this_attempt_stops_a_run(team, mallory, gates, target) 
     assert worker.poll() is None
     mallory.git("push", "--quiet", "--force", "origin", f"{claim}:refs/gitrun/stop/{run_id}")
     worker.communicate(timeout=30)
-    assert json.loads(team.bob.run("show", run_id, "--json", check=True).stdout)["status"] == "terminated"
+    assert shown(team.bob, run_id)["status"] == "terminated"
 
 
 @pytest.mark.slow

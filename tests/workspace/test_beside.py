@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from repository import Repo
 from sampled import sampled_values
+from supervised import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def repo(tmp_path: Path) -> Repo:
 
 
 def produced(repo: Repo) -> list[str]:
-    return [file["path"] for file in json.loads(repo.run("show", "--json", check=True).stdout)["files"]]
+    return [file["path"] for file in shown(repo)["files"]]
 
 
 def test_a_program_finds_what_lies_beside_the_repository(repo):
@@ -87,7 +87,7 @@ def test_a_repository_that_a_run_makes_beside_is_kept_whole(repo):
     made = "mkdir -p ../other/.git ../../far/.git; echo a > ../other/.git/c; echo b > ../../far/.git/c"
     script = f"cat ../other/.git/c ../../far/.git/c; {made}"
     repo.run("--", "sh", "-c", script, check=True)
-    run_id = json.loads(repo.run("show", "--json", check=True).stdout)["id"]
+    run_id = shown(repo)["id"]
     assert produced(repo) == ["../../far/.git/c", "../other/.git/c"]
     assert repo.run("cat", "1", "-p", "../other/.git/c", check=True).stdout == "a\n"
     files = repo.path / ".git" / "gitrun" / "files"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from supervised import without_root
+from supervised import shown, without_root
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
 def files_of(repo: Repo, run: str = "1") -> dict[str, dict[str, object]]:
     """What the run produced, by path."""
-    return {file["path"]: file for file in json.loads(repo.run("show", run, "--json", check=True).stdout)["files"]}
+    return {file["path"]: file for file in shown(repo, run)["files"]}
 
 
 def test_what_a_program_leaves_in_a_closed_directory_is_produced(repo):

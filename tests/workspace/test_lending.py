@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ignored_files import look
 from sampled import sampled_values
+from supervised import shown
 
 from gitrun.model.lent import COPY, LINK, Lent
 from gitrun.model.settings import Settings
@@ -85,7 +85,7 @@ def test_what_a_run_does_to_lent_files_is_its_own(empty_repo):
     old = "cp -p old-time t; printf other-ti > old-time; touch -r t old-time; rm t"
     script = f"cd data; echo x >> changed; rm removed; mv moved to; {old}"
     repo.run("--", "sh", "-c", script, check=True)
-    produced = {file["path"] for file in json.loads(repo.run("show", "--json").stdout)["files"]}
+    produced = {file["path"] for file in shown(repo)["files"]}
     assert produced == {"data/changed", "data/to", "data/old-time"}
     after = {path.name: path.read_text() for path in (repo.path / "data").iterdir()}
     assert after == {name: name for name in ("kept", "changed", "removed", "moved", "old-time")}

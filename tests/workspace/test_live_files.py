@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from supervised import last, runs, start, until
+from supervised import last, runs, shown, start, until
 
 from gitrun.model.metrics import CollectedMetrics
 from gitrun.model.plan import Outcome
@@ -51,10 +51,6 @@ wait("end")
 """
 FIRST = {"acc": 0.5, "train/loss": 0.9, "val_loss": 7.0, "mAP": 0.4, "f1": 0.25, "part/size": 3.0}
 SECOND = {"acc": 0.75, "train/loss": 0.25, "val_loss": 6.0, "mAP": 0.5, "f1": 0.5}
-
-
-def shown(repo):
-    return json.loads(repo.run("show", "1", "--json", check=True).stdout)
 
 
 def test_files_are_seen_while_the_program_writes_them(repo) -> None:

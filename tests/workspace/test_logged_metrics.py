@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-
-def shown(repo, run="1"):
-    return json.loads(repo.run("show", run, "--json", check=True).stdout)
+from supervised import shown
 
 
 def points(repo, run="1"):

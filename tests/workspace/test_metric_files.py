@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from supervised import shown
 
 from gitrun.model.metrics import CollectedMetrics, MetricCollector
 from gitrun.workspace.metric_files import gather_files, list_metric_files, read_points
@@ -37,10 +38,10 @@ def test_files_of_a_run_are_read_also_if_git_ignores_them(repo) -> None:
     repo.write("p.py", WRITES)
     repo.write("metrics.json", '{"old": 1}')
     repo.run("p.py", check=True)
-    shown = json.loads(repo.run("show", "--json", check=True).stdout)
-    assert shown["metrics"] == {"train/loss": 0.3, "val_loss": 0.6, "metrics/mAP50(B)": 0.5, "acc": 0.9}
-    assert shown["series"]["train/loss"] == {"first": 0.9, "last": 0.3, "min": 0.3, "max": 0.9, "count": 3}
-    rows = repo.git("cat-file", "-p", f"runs/{shown['id']}:.gitrun/metrics.jsonl").splitlines()
+    found = shown(repo)
+    assert found["metrics"] == {"train/loss": 0.3, "val_loss": 0.6, "metrics/mAP50(B)": 0.5, "acc": 0.9}
+    assert found["series"]["train/loss"] == {"first": 0.9, "last": 0.3, "min": 0.3, "max": 0.9, "count": 3}
+    rows = repo.git("cat-file", "-p", f"runs/{found['id']}:.gitrun/metrics.jsonl").splitlines()
     assert {"step": 19, "val_loss": 0.6} in map(json.loads, rows)
 
 
@@ -48,21 +49,21 @@ def test_metrics_json_of_the_run_counts_and_one_that_lay_there_does_not(repo) ->
     repo.write("metrics.json", '{"old": 1}')
     repo.commit("metrics")
     repo.run("--", "true", check=True)
-    assert json.loads(repo.run("show", "--json", check=True).stdout)["metrics"] == {}
+    assert shown(repo)["metrics"] == {}
     repo.run("--", "sh", "-c", """echo '{"acc": 0.5, "name": "x", "ok": true, "at": [1]}' > metrics.json""", check=True)
-    assert json.loads(repo.run("show", "--json", check=True).stdout)["metrics"] == {"acc": 0.5}
+    assert shown(repo)["metrics"] == {"acc": 0.5}
 
 
 def test_array_of_objects_gives_a_series_and_its_last_values(repo) -> None:
     repo.run("--", "sh", "-c", """echo '[{"acc": 0.5, "f1": 3}, {"acc": 0.75}]' > metrics.json""", check=True)
-    shown = json.loads(repo.run("show", "--json", check=True).stdout)
-    assert shown["metrics"] == {"acc": 0.75, "f1": 3.0}
-    assert shown["series"]["acc"] == {"first": 0.5, "last": 0.75, "min": 0.5, "max": 0.75, "count": 2}
+    found = shown(repo)
+    assert found["metrics"] == {"acc": 0.75, "f1": 3.0}
+    assert found["series"]["acc"] == {"first": 0.5, "last": 0.75, "min": 0.5, "max": 0.75, "count": 2}
 
 
 def test_what_was_printed_wins_over_a_file(repo) -> None:
     repo.run("--", "sh", "-c", """echo acc: 1; echo '{"acc": 0.5, "f1": 2}' > metrics.json""", check=True)
-    assert json.loads(repo.run("show", "--json", check=True).stdout)["metrics"] == {"acc": 1.0, "f1": 2.0}
+    assert shown(repo)["metrics"] == {"acc": 1.0, "f1": 2.0}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+from supervised import shown
 
 from gitrun.model.metrics import MetricCollector
 from gitrun.workspace.metrics import PROGRESS_AFTER, Progress
@@ -24,10 +25,6 @@ writer.close()
 with open(os.environ["GITRUN_METRICS"], "a") as log:
     log.write('{"f1": 0.5, "step": 7}\\n')
 """
-
-
-def shown(repo, run="1"):
-    return json.loads(repo.run("show", run, "--json", check=True).stdout)
 
 
 def points(repo, run="1"):

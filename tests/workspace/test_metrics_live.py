@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 
 import pytest
 from keyboard import Terminal
-from supervised import ended, last, live, owner, runs, start, until
+from supervised import ended, last, live, owner, runs, shown, start, until
 
 from gitrun import Project
 from gitrun.model.run import RUNNING
-from gitrun.render.text import json_safe, run_json
 
 BAR = """\
 import sys, time
@@ -45,7 +43,7 @@ EARLY = {"f1": 0.5, "loss": 2.0, "val_loss": 0.7, "val_acc": 0.4, "warmth": 3.0}
 
 
 def metrics(repo, run="1"):
-    return json_safe(run_json(Project(repo.path).find(run)))["metrics"]
+    return shown(repo, run)["metrics"]
 
 
 @pytest.mark.parametrize("program", [BAR, PLAIN], ids=["tqdm", "plain"])
@@ -53,7 +51,7 @@ def test_bar_on_stderr_hides_no_metric_in_pipes(repo, program) -> None:
     repo.write("p.py", program)
     repo.run("p.py", check=True)
     assert metrics(repo) == ({"loss": 0.33, "acc": 0.5} if program is BAR else {"loss": 3.0})
-    series = json.loads(repo.run("show", "--json", check=True).stdout)["series"]
+    series = shown(repo)["series"]
     assert series["loss"]["count"] == 3
 
 
@@ -63,13 +61,13 @@ def test_bar_before_a_line_hides_no_metric_on_a_terminal(repo, program) -> None:
     with Terminal(repo, "git", "run", "p.py") as terminal:
         assert terminal.ends() == 0
     assert metrics(repo)["loss"] == (0.33 if program is BAR else 3.0)
-    assert json.loads(repo.run("show", "--json", check=True).stdout)["series"]["loss"]["count"] == 3
+    assert shown(repo)["series"]["loss"]["count"] == 3
 
 
 def test_bar_before_a_line_hides_no_metric_in_one_pipe(repo) -> None:
     repo.write("p.py", BAR)
     assert ended(repo, "sh", "-c", "git run p.py 2>&1 | cat").returncode == 0
-    assert json.loads(repo.run("show", "--json", check=True).stdout)["series"]["loss"]["count"] == 3
+    assert shown(repo)["series"]["loss"]["count"] == 3
 
 
 def test_unfinished_line_of_one_stream_is_not_continued_by_the_other(repo) -> None:
@@ -161,9 +159,9 @@ def test_very_many_logged_points_are_bounded_and_the_bound_is_said(repo) -> None
         f"    log.writelines(json.dumps({{'loss': 1 / (n + 1), 'step': n}}) + '\\n' for n in range({count}))\n",
     )
     said = repo.run("p.py", check=True).stderr
-    shown = json.loads(repo.run("show", "--json", check=True).stdout)
-    assert shown["series"]["loss"] == {"first": 1.0, "last": 1 / count, "min": 1 / count, "max": 1.0, "count": count}
-    kept = repo.git("cat-file", "-p", f"runs/{shown['id']}:.gitrun/metrics.jsonl").count("\n") + 1
+    found = shown(repo)
+    assert found["series"]["loss"] == {"first": 1.0, "last": 1 / count, "min": 1 / count, "max": 1.0, "count": count}
+    kept = repo.git("cat-file", "-p", f"runs/{found['id']}:.gitrun/metrics.jsonl").count("\n") + 1
     assert 5_000 < kept <= 10_001
     assert f"note: {kept:,} of 100,000 points of metrics are recorded" in said
 
@@ -187,7 +185,7 @@ def test_progress_is_said_while_very_many_events_are_recorded(repo) -> None:
     said = repo.run("p.py", check=True).stderr
     assert re.search(r"gitrun: recording metrics: [0-9,]+ points read so far\n", said)
     assert " of 400,000 points of metrics are recorded" in said
-    series = json.loads(repo.run("show", "--json", check=True).stdout)["series"]
+    series = shown(repo)["series"]
     assert series["loss"] == {"first": 1.0, "last": 2.5e-06, "min": 2.5e-06, "max": 1.0, "count": 400_000}
 
 
@@ -200,4 +198,4 @@ def test_supervisor_of_a_chatty_program_keeps_up(repo) -> None:
 def test_flag_that_is_text_hides_no_metric_of_its_name(repo) -> None:
     repo.write("a.py", 'loss = "hinge"\nlr = 0.1\nprint("loss:", 0.3)\nprint("lr: 0.1")\n')
     repo.run("a.py", check=True)
-    assert json.loads(repo.run("show", "1", "--json").stdout)["metrics"] == {"loss": 0.3}
+    assert shown(repo)["metrics"] == {"loss": 0.3}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from supervised import last
+from supervised import shown
 
 
 def project(repo, text: str) -> None:
@@ -13,8 +11,8 @@ def project(repo, text: str) -> None:
 
 def files(repo) -> dict[str, str]:
     """The files that the newest run produced, and where each is stored."""
-    shown = json.loads(repo.run("show", "--json", last(repo)["id"], check=True).stdout)
-    return {file["path"]: file["stored"] for file in shown["files"]}
+    found = shown(repo)
+    return {file["path"]: file["stored"] for file in found["files"]}
 
 
 def test_outputs_are_kept_in_git_though_it_ignores_them_up_to_the_limit(repo) -> None:

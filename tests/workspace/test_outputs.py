@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 from sampled import sampled_values
+from supervised import shown
 
 from gitrun import Project
 from gitrun.workspace import outputs
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def files_of(repo: Repo, run: str = "1") -> dict[str, dict[str, object]]:
     """What the run produced, by path."""
-    return {file["path"]: file for file in json.loads(repo.run("show", run, "--json", check=True).stdout)["files"]}
+    return {file["path"]: file for file in shown(repo, run)["files"]}
 
 
 def shell(repo: Repo, script: str) -> dict[str, dict[str, object]]:
