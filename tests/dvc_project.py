@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from templates import made_once
 
 PIPELINE = """\
 vars:
@@ -46,6 +47,7 @@ open("metrics.json", "w").write('{"loss": %s}' % (lr * total))
 
 
 @pytest.fixture
+@made_once
 def dvc_project(repo):
     """Returns the project, committed."""
     repo.write("dvc.yaml", PIPELINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from templates import made_once
 
 TRAIN = """\
 import argparse
@@ -27,6 +28,7 @@ steps = ["train.py", "echo.py"]
 
 
 @pytest.fixture
+@made_once
 def trained(repo):
     repo.write("train.py", TRAIN)
     repo.write("setup.py", "x = 1\n")

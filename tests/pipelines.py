@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tomli
 from supervised import runs
+from templates import made_once
 
 if TYPE_CHECKING:
     from repository import Repo
@@ -30,6 +31,7 @@ steps = ["prepare", { run = "train", flags = { lr = 0.5 } }, "report.sh"]
 
 
 @pytest.fixture
+@made_once
 def piped(repo: Repo) -> Repo:
     """A repository with a pipeline of three steps."""
     repo.write("gitrun.toml", PROJECT)

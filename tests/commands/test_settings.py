@@ -6,11 +6,13 @@ import json
 
 import pytest
 from supervised import ended
+from templates import made_once
 
 COUNTED = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gitrun.bring", "GIT_CONFIG_VALUE_0": "true"}
 
 
 @pytest.fixture
+@made_once
 def maker(repo):
     """A repository whose script makes a file, and is asked to bring it by a setting only."""
     repo.write("make.py", "open('made', 'w').write('a')\n")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 
 import pytest
 from archived_runs import archive, archive_all, refs, repository_of
 from repository import Repo
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.git.objects import Loose
@@ -16,8 +18,17 @@ from gitrun.store.archives import write_archive_commit
 pytestmark = pytest.mark.usefixtures("forked")
 
 
+@dataclass(frozen=True)
+class Guarded:
+    """A repository and its remote, which has gitrun's hook."""
+
+    ann: Repo
+    remote: Repo
+
+
 @pytest.fixture
-def ann(tmp_path) -> Repo:
+@place_made_once
+def guarded(tmp_path) -> Guarded:
     """A repository with six archived runs that are trusted, and a remote with gitrun's hook."""
     repo = repository_of(tmp_path / "ann", 6)
     repo.git("init", "--quiet", "--bare", "../remote.git")
@@ -27,7 +38,13 @@ def ann(tmp_path) -> Repo:
     repo.git("remote", "add", "origin", "../remote.git")
     Project(repo.path).sharing.trust(list(refs(repo)))
     archive_all(repo)
-    return repo
+    return Guarded(repo, remote)
+
+
+@pytest.fixture
+def ann(guarded) -> Repo:
+    """The repository."""
+    return guarded.ann
 
 
 def there(repo: Repo) -> str:

@@ -22,15 +22,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@dataclass(frozen=True)
+class Alone:
+    """A repository and its remote, to which nothing was pushed."""
+
+    ann: Repo
+    remote: Repo
+
+
 @pytest.fixture
-def ann(tmp_path) -> Repo:
+@place_made_once
+def alone(tmp_path) -> Alone:
     """A repository with six archived runs that are trusted, and an empty remote."""
     repo = repository_of(tmp_path / "ann", 6)
     repo.git("init", "--quiet", "--bare", "../remote.git")
     repo.git("remote", "add", "origin", "../remote.git")
     Project(repo.path).sharing.trust(list(refs(repo)))
     archive_all(repo)
-    return repo
+    return Alone(repo, Repo(tmp_path / "remote.git"))
+
+
+@pytest.fixture
+def ann(alone) -> Repo:
+    """The repository."""
+    return alone.ann
 
 
 def there(repo: Repo, under: str) -> list[str]:

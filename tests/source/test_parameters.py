@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from templates import made_once
 
 from gitrun.source.parameters import MOST
 
@@ -24,6 +25,7 @@ PARAMS = "# of all stages\ntrain:\n  lr: 0.1  # rate\n  opt: {name: adam, amp: f
 
 
 @pytest.fixture
+@made_once
 def project(empty_repo):
     empty_repo.write("train.py", TRAIN)
     empty_repo.write("params.yaml", PARAMS)

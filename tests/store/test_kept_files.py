@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from clones import make_team, tip
+from templates import place_made_once
 
 from gitrun import Project
 
@@ -26,6 +27,7 @@ pathlib.Path("last.ckpt").write_text(str(size))
 
 
 @pytest.fixture
+@place_made_once
 def team(tmp_path):
     """Ann and Bob, whose project ignores `out/` and checkpoints."""
     made = make_team(tmp_path)

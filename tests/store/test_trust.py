@@ -17,11 +17,6 @@ from gitrun.store import trust
 
 
 @pytest.fixture
-def team(tmp_path):
-    return make_team(tmp_path)
-
-
-@pytest.fixture
 @place_made_once
 def fetched(tmp_path):
     """Bob has a run that Ann made with a change of hers."""
