@@ -175,7 +175,7 @@ def report_push(project: Project, pushed: Pushed, remote: str, *, quiet: bool) -
 
 
 def report_local_files(project: Project, run_ids: Sequence[str]) -> None:
-    """Reports files too large to be pushed, which stay on this machine."""
+    """Reports files of the runs that are not in git, and stay on this machine."""
     files = project.sharing.left_behind(run_ids)
     if files:
         names = ", ".join(
@@ -183,7 +183,7 @@ def report_local_files(project: Project, run_ids: Sequence[str]) -> None:
         )
         more = f" and {len(files) - MOST:,} more" if len(files) > MOST else ""
         project.say(
-            f"note: {count_text(len(files), 'large file')} {'is' if len(files) == 1 else 'are'} not pushed: {names}{more}"
+            f"note: {count_text(len(files), 'file')} outside git {'is' if len(files) == 1 else 'are'} not pushed: {names}{more}"
         )
 
 

@@ -332,6 +332,10 @@ def announce(launch: LaunchRequest, decision: Decision) -> None:
         session.say(f"restarting run {short_id(run.id)} {run.operation}")
     if run and run.attempt.params.in_place and not request.in_place:
         session.say("note: this attempt uses the run's own code in a workspace. The previous attempt ran in your working tree")
+    # a program that finds no checkpoint starts from the beginning, and says nothing
+    if run and not decision.plan.clean and (missing := store.kept_files.missing_kept(session.git, run.id, run.attempt)):
+        others = f" and {count_text(len(missing) - 1, 'more file')}, which are" if missing[1:] else ", which is"
+        session.say(f"warning: this attempt starts without {missing[0].path}{others} not on this machine")
     for words in (*decision.snapshot.words, *decision.plan.notices, *warnings_of_secrets(decision.plan)):
         session.say(words)
     if not request.in_place and not launch.parent and request.at is None:

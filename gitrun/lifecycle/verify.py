@@ -32,7 +32,7 @@ from gitrun.source.submodules import list_linked_modules
 from gitrun.store.attempts import LARGEST_OUTPUT, AttemptHandle, Collected
 from gitrun.store.commits import scratch_directory
 from gitrun.store.index import Index
-from gitrun.store.kept_files import kept_directory, restore_kept
+from gitrun.store.kept_files import missing_kept, restore_kept
 from gitrun.store.live import hold_live
 from gitrun.store.outputs import lent_record
 from gitrun.store.runs import read_attempts
@@ -239,10 +239,13 @@ def earlier_attempt(session: Session, objects: Objects, run: Run) -> str:
     if not {file.path for file in run.attempt.files}.intersection(local_paths):  # a clean start, or nothing was kept
         return ""
     restore_kept(session.git, run.id, before[-1])
-    directory = kept_directory(session.git, run.id, before[-1].id)
-    missing = [path for path in local_paths if not os.path.lexists(directory / path)]
+    missing = missing_kept(session.git, run.id, before[-1])
     if missing:
-        raise CannotVerify(f"run {short_id(run.id)} started from '{missing[0]}', which is only on the machine that made it")
+        raise CannotVerify(
+            f"run {short_id(run.id)} may have started from '{missing[0].path}' of its previous attempt, "
+            "which is not on this machine",
+            f"To run it from its source alone: git run --restart {short_id(run.id)} --clean",
+        )
     return before[-1].id
 
 

@@ -11,7 +11,7 @@ from gitrun.git.locks import make_private_directory
 from gitrun.git.objects import Objects, entry_at
 from gitrun.model.digest import sha256
 from gitrun.model.record_files import KEPT
-from gitrun.model.run import is_safe
+from gitrun.model.run import is_safe, kept_name
 from gitrun.model.tree import EXECUTABLE, FILE
 
 TYPE_CHECKING = False
@@ -38,14 +38,7 @@ def restore_kept(git: Git, run_id: str, attempt: Attempt, paths: Iterable[str] |
     """
     paths_chosen = None if paths is None else set(paths)
     directory = kept_directory(git, run_id, attempt.id)
-    # lexists: a link that leads nowhere is there, and is not to be replaced
-    missing = [
-        file
-        for file in attempt.files
-        if file.stored == "local"
-        and (paths_chosen is None or file.path in paths_chosen)
-        and not os.path.lexists(directory / file.path)
-    ]
+    missing = [file for file in missing_kept(git, run_id, attempt) if paths_chosen is None or file.path in paths_chosen]
     if not missing:
         return
     with Objects(git) as objects:
@@ -55,6 +48,13 @@ def restore_kept(git: Git, run_id: str, attempt: Attempt, paths: Iterable[str] |
             # a run from elsewhere may hold other content than its result.toml claims
             if entry and content and content.data is not None and sha256(content.data).hexdigest() == file.sha256:
                 write_kept(directory, file.path, content.data, is_executable=entry.mode == EXECUTABLE)
+
+
+def missing_kept(git: Git, run_id: str, attempt: Attempt) -> list[File]:
+    """Returns the attempt's local files that are not at the place of local files."""
+    directory = kept_directory(git, run_id, attempt.id)
+    # lexists: a link that leads nowhere is there, and is not to be replaced
+    return [file for file in attempt.files if file.stored == "local" and not os.path.lexists(directory / kept_name(file.path))]
 
 
 def write_kept(directory: Path, path: str, data: bytes, *, is_executable: bool) -> None:

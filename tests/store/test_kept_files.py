@@ -72,11 +72,17 @@ def test_restart_elsewhere_finds_the_checkpoint(team) -> None:
 def test_what_is_too_large_stays_and_is_named(team) -> None:
     run = Project(team.ann.path).run("make.py", flags={"size": 400_000, "many": 4}).id
     said = team.ann.run("push", check=True).stderr
-    assert f"note: 2 large files are not pushed: out/f2 of run {run[:8]} (400 kB), out/f3 of run {run[:8]}" in said
+    assert f"note: 2 files outside git are not pushed: out/f2 of run {run[:8]} (400 kB), out/f3 of run {run[:8]}" in said
     team.bob.run("fetch", check=True)
     there = {"last.ckpt": True, "out/run.sh": True, "out/f0": True, "out/f1": True, "out/f2": False, "out/f3": False}
     assert local(team.bob, run) == there
     assert local(team.ann, run) == dict.fromkeys(there, True)
+    team.bob.run("trust", run, check=True)
+    words = "warning: this attempt starts without out/f2 and 1 more file, which are not on this machine\n"
+    assert words in team.bob.run("--restart", run, check=True).stderr
+    assert "starts without" not in team.ann.run("--restart", run, check=True).stderr
+    refused = team.bob.run("verify", run)
+    assert (refused.returncode, "may have started from 'out/f2' of its previous attempt" in refused.stderr) == (128, True)
     assert "stay" not in team.ann.run("push", check=True).stderr
 
 
@@ -85,7 +91,7 @@ def test_setting_says_how_much_goes_along(team, setting, count) -> None:
     team.ann.git("config", "gitrun.maxIgnored", setting)
     run = Project(team.ann.path).run("make.py").id
     said = team.ann.run("push", check=True).stderr
-    assert (f"note: {count} large file" in said and " not pushed: " in said) == bool(count)
+    assert (f"note: {count} file" in said and " not pushed: " in said) == bool(count)
     team.bob.run("fetch", check=True)
     assert sum(not here for here in local(team.bob, run).values()) == count
 
