@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
+from templates import made_once
 
 LONG = {
     "pygit2",
@@ -45,11 +47,35 @@ sys.exit(run_command(sys.argv[1:]))
 """A program that runs a verb and ends with the names of all modules, also of those that the door of a package loaded."""
 
 
+@cache
+def bare() -> set[str]:
+    """The modules that Python itself imports."""
+    words = [sys.executable, "-c", "import sys; print(*sys.modules)"]
+    return set(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
+
+
 def imported(repo, words) -> set[str]:
     """The modules that a verb imports. What Python itself has imported before is left out."""
-    bare = subprocess.run([sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True)
     ended = subprocess.run([sys.executable, "-c", ASK, *words], cwd=repo.path, capture_output=True, text=True, check=False)
-    return set(ended.stderr.rpartition("modules: ")[2].split()) - set(bare.stdout.split())
+    return set(ended.stderr.rpartition("modules: ")[2].split()) - bare()
+
+
+AFTER_A_RUN: dict[tuple[str, ...], set[str]] = {}
+
+
+@pytest.fixture
+@made_once
+def ran(repo):
+    """A repository with a run."""
+    repo.run("echo.py", check=True)
+    return repo
+
+
+def imported_after_a_run(ran, words) -> set[str]:
+    """As `imported`, in a repository with a run; a verb is asked once."""
+    if tuple(words) not in AFTER_A_RUN:
+        AFTER_A_RUN[tuple(words)] = imported(ran, words)
+    return AFTER_A_RUN[tuple(words)]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +93,8 @@ def imported(repo, words) -> set[str]:
     ],
     ids=" ".join,
 )
-def test_no_verb_imports_what_takes_long_and_is_not_needed(repo, words):
-    repo.run("echo.py", check=True)
-    modules = imported(repo, words)
+def test_no_verb_imports_what_takes_long_and_is_not_needed(ran, words):
+    modules = imported_after_a_run(ran, words)
     assert "gitrun.commands.main" in modules
     assert modules & (LONG - PARSING if words == ["-h"] else LONG) == set()
 
@@ -81,9 +106,8 @@ def test_a_batch_of_this_machine_imports_nothing_of_clusters(repo):
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "1"], ["select", "1"], ["compare"]], ids=" ".join)
-def test_looking_at_runs_does_not_import_what_makes_them(repo, words):
-    repo.run("echo.py", check=True)
-    modules = imported(repo, words)
+def test_looking_at_runs_does_not_import_what_makes_them(ran, words):
+    modules = imported_after_a_run(ran, words)
     assert modules & {"gitrun.lifecycle.launch", "gitrun.lifecycle.attempt", "gitrun.source.snapshot"} == set()
 
 
@@ -104,17 +128,15 @@ def test_a_skipped_start_imports_nothing_that_begins_attempts(repo):
 
 
 @pytest.mark.parametrize("words", [["run", "echo.py"], ["list"], ["show", "1"], ["compare"]], ids=" ".join)
-def test_batches_and_reports_cost_other_verbs_no_import(repo, words):
-    repo.run("echo.py", check=True)
-    modules = imported(repo, words)
+def test_batches_and_reports_cost_other_verbs_no_import(ran, words):
+    modules = imported_after_a_run(ran, words)
     assert modules & {f"gitrun.model.{name}" for name in ("batch", "batch_record", "space", "trial_counts")} == set()
     assert modules & {"gitrun.views.report", "gitrun.views.gates", "gitrun.views.batches"} == set()
 
 
 @pytest.mark.parametrize("words", [["run", "echo.py"], ["--restart", "1"], ["list"]], ids=" ".join)
-def test_what_few_runs_need_is_imported_by_those_alone(repo, words):
-    repo.run("echo.py", check=True)
-    modules = imported(repo, words)
+def test_what_few_runs_need_is_imported_by_those_alone(ran, words):
+    modules = imported_after_a_run(ran, words)
     assert modules & {"typing", "shlex", "numbers", "heapq", "termios"} == set()
     assert words == ["list"] or modules & {"gitrun.scripts.passthrough", "gitrun.render.text", "gitrun.render.palette"} == set()
 

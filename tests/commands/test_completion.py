@@ -298,32 +298,21 @@ done
 """
 
 
-def test_zsh_offers_verbs_options_runs_files_and_flags(one, entries) -> None:
+def test_zsh_offers_what_may_stand_there(lived, entries) -> None:
     if shutil.which("zsh") is None:
         pytest.skip("zsh is not installed")
-    repo, run = one
+    repo, run, second, gone = lived
     pairs = {
         "git run sele": "select", "git run ec": "echo.py", "git run show --js": "--json", f"git run show {run[:4]}": run,
         f"git run --restart {run[:4]}": run, f"git run --restart={run[:4]}": run, "git run --in-p": "--in-place",
         "git run list --color=nev": "never", "git run echo.py lis": "lists/", "git run -- cat ec": "echo.py",
         "git-run comp": "compare", "git run train see": "seed=", "git run --label x train.py opt=sg": "sgd",
         "git run run trai": "train", "git run help sett": "settings",
-    }  # fmt: skip
-    words = ["zsh", "-f", "-c", ZSH, "zsh", str(SHARE), *(word for pair in pairs.items() for word in pair)]
-    done = subprocess.run(words, cwd=repo.path, capture_output=True, text=True, check=False, timeout=60)
-    assert sorted(done.stdout.splitlines()) == sorted(pairs), done.stderr
-
-
-def test_zsh_offers_what_may_stand_there(lived) -> None:
-    if shutil.which("zsh") is None:
-        pytest.skip("zsh is not installed")
-    repo, first, second, gone = lived
-    pairs = {
         "git run list --status ter": "terminated", "git run list --status=sta": "staged", "git run list --op ec": "echo.py",
         "git run list --columns id,lo": "loss", "git run compare --max lo": "loss", "git run list --sort=-lo": "loss",
         "git run report --format ht": "html", "git run hooks unin": "uninstall", "git run push ori": "origin",
         "git run cat -p mod": "model", f"git run restore {gone[:4]}": gone, "git run --restart bes": "best",
-        "git run --restart 1 l": "lr=", f"git run --start={first} x": "x=", "git run tag pap": "paper",
+        "git run --restart 1 l": "lr=", f"git run --start={run} x": "x=", "git run tag pap": "paper",
         f"git run label x {second[:4]}": second,
         "git run bisect --good mai": "main", "git run --at mai": "main",
     }  # fmt: skip

@@ -6,12 +6,14 @@ import json
 
 import pytest
 from sampled import sampled
+from templates import made_once
 
 TRAIN = 'lr = 0.1\nopt = "sgd"\nseed = 0\nprint(lr, opt, seed)\n'
 CSV = "lr,opt\n0.5,adam\n0.25,\n"
 
 
 @pytest.fixture
+@made_once
 def repo(empty_repo):
     empty_repo.write("train.py", TRAIN)
     empty_repo.commit()
