@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from repository import Repo
+from templates import copy
 
 from gitrun import Project
 from gitrun.model.run import ARCHIVE, RUNS
@@ -56,6 +57,7 @@ def archive(repo: Repo) -> tuple[str, str]:
 @pytest.fixture
 def twelve(tmp_path) -> Repo:
     """A repository with twelve archived runs."""
-    repo = repository_of(tmp_path / "twelve", 12)
-    archive_all(repo)
-    return repo
+    template = tmp_path.parent / "templates" / "twelve"
+    if not template.exists():
+        archive_all(repository_of(template, 12))
+    return copy(template, tmp_path / "twelve")

@@ -25,6 +25,7 @@ class Team:
     bob: Repo
 
 
+@place_made_once
 def make_team(place: Path) -> Team:
     """Both have the one commit of `echo.py` that Ann has pushed."""
     subprocess.run(["git", "init", "--quiet", "--bare", place / "remote.git"], check=True)
@@ -53,7 +54,6 @@ def tip(repo: Repo, under: str = "refs/runs") -> dict[str, str]:
 
 
 @pytest.fixture
-@place_made_once
 def team(tmp_path):
     return make_team(tmp_path)
 

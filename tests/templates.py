@@ -59,16 +59,16 @@ def place_made_once(make: Callable[[Path], Any]) -> Callable[[Path], Any]:
     `make` returns a dataclass of repositories. Where one names another by its path, in its configuration, the copy names
     the copy.
     """
-    made: list[Any] = []
+    made: dict[Path, Any] = {}
 
     @wraps(make)
     def fixture(tmp_path: Path) -> Any:
         template = tmp_path.parent / "templates" / f"{make.__module__}.{make.__qualname__}"
         if not template.exists():
             template.mkdir(parents=True)
-            made[:] = [make(template)]
+            made[template] = make(template)
         shutil.copytree(template, tmp_path, symlinks=True, ignore=left_out, dirs_exist_ok=True)
-        (result,) = made
+        result = made[template]
         repos = {
             field.name: Repo(tmp_path / getattr(result, field.name).path.relative_to(template)) for field in fields(result)
         }

@@ -30,6 +30,12 @@ def sockets(repo):
     return list((repo.path / ".git/gitrun/standby").glob("[0-9]*"))
 
 
+def waiting(repo) -> Path:
+    """The socket of the one process that waits in a clone, which makes it while its caller ends."""
+    (path,) = until(lambda: sockets(repo))
+    return path
+
+
 def work(repo, run_id: str, *more: str, **environ: str):
     """A worker that leaves a process behind. The streams and the process are real: the tests' server plays no part."""
     words = ("worker", "origin", "--once", run_id, "--linger", "30s", *more)
@@ -41,7 +47,7 @@ def work(repo, run_id: str, *more: str, **environ: str):
 def begin_second_call(team, gates):
     """A run of wait.py under way in a process that was left behind: the id of both, and the caller."""
     assert work(team.bob, hand_out(team.ann, "echo.py"), GATES=str(gates))[0] == 0
-    (before,) = sockets(team.bob)
+    before = waiting(team.bob)
     run_id = hand_out(team.ann, "wait.py")
     words = ("worker", "origin", "--once", run_id, "--linger", "30s")
     caller = start(team.bob, *words, program=("git-run",), env={**os.environ, "GATES": str(gates)})
@@ -51,13 +57,13 @@ def begin_second_call(team, gates):
 
 def test_one_process_answers_calls_one_after_the_other(team) -> None:
     runs = [hand_out(team.ann, "echo.py", f"x={x}.0") for x in range(3)]
-    waiting = []
+    names = []
     for x, run_id in enumerate(runs):
         code, stdout, stderr = work(team.bob, run_id)
         assert (code, stdout) == (0, f"{x}.0 2 'a'\n"), stderr
-        waiting += [path.name for path in sockets(team.bob)]
-    pid = waiting[0].partition(".")[0]
-    assert waiting == [f"{pid}.{number}" for number in range(3)]
+        names.append(waiting(team.bob).name)
+    pid = names[0].partition(".")[0]
+    assert names == [f"{pid}.{number}" for number in range(3)]
     team.ann.run("fetch", check=True)
     assert tip(team.ann) == tip(team.remote) == tip(team.bob)
 
@@ -107,7 +113,7 @@ def test_a_killed_process_leaves_its_run_to_the_next_call(team, gates) -> None:
 
 def test_a_socket_of_a_dead_process_is_removed(team) -> None:
     assert work(team.bob, hand_out(team.ann, "echo.py"))[0] == 0
-    (dead,) = sockets(team.bob)
+    dead = waiting(team.bob)
     os.kill(int(dead.name.partition(".")[0]), signal.SIGKILL)
     until(lambda: not is_alive(int(dead.name.partition(".")[0])))
     assert work(team.bob, hand_out(team.ann, "echo.py", "x=3.0"))[0] == 0
@@ -129,7 +135,7 @@ def test_a_clone_with_a_long_path_is_no_obstacle(team, tmp_path) -> None:
     carol = clone(team.remote.path, place)
     for x in range(2):
         assert work(carol, hand_out(team.ann, "echo.py", f"x={x}.0"))[0] == 0
-    (path,) = sockets(carol)
+    path = waiting(carol)
     assert path.name.endswith(".1")
     os.kill(int(path.name.partition(".")[0]), signal.SIGTERM)
 

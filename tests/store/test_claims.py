@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from clones import make_team, tip
+from templates import place_made_once
 
 from gitrun import Project
 from gitrun.git.objects import Objects
@@ -35,14 +36,21 @@ def test_other_files_are_no_claims(tmp_path) -> None:
     assert list_claims(tmp_path, "origin") == [ONE]
 
 
-@pytest.mark.parametrize("change", ["none", "source", "flags", "command"])
-def test_only_a_claim_that_executes_what_was_handed_out_is_trusted(tmp_path, change) -> None:
+@pytest.fixture
+@place_made_once
+def team(tmp_path):
+    """Ann has handed out a run, which Bob trusts."""
     team = make_team(tmp_path)
     team.ann.run("--stage", "echo.py", check=True)
     team.ann.run("push", "--stage", "origin", check=True)
-    (run_id,) = tip(team.ann)
     team.bob.run("fetch", check=True)
-    team.bob.run("trust", run_id, check=True)
+    team.bob.run("trust", *tip(team.ann), check=True)
+    return team
+
+
+@pytest.mark.parametrize("change", ["none", "source", "flags", "command"])
+def test_only_a_claim_that_executes_what_was_handed_out_is_trusted(team, change) -> None:
+    (run_id,) = tip(team.ann)
     words = {"none": [], "source": ["--force-sourcecode"], "flags": ["x=3.0"], "command": ["--force-sourcecode"]}[change]
     if change == "source":
         team.bob.write("echo.py", team.bob.path.joinpath("echo.py").read_text() + "print('evil')\n")

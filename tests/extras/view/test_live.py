@@ -9,6 +9,7 @@ import pytest
 from supervised import until
 from view_server import serve_view
 
+FORKED = pytest.mark.usefixtures("forked")
 WORDS = "a\u0308 \u20ac \U0001f600\r\n\x1b[31mred\x1b[0m\x00\x07 \udcff end"
 
 
@@ -26,6 +27,7 @@ def background(repo, *words) -> str:
     return repo.run("--background", *words, check=True).stdout.strip()
 
 
+@FORKED
 def test_output_arrives_whole_while_it_is_written(repo, server) -> None:
     data = WORDS.encode(errors="surrogateescape")
     # each byte by itself, so that characters arrive in pieces
@@ -39,6 +41,7 @@ def test_output_arrives_whole_while_it_is_written(repo, server) -> None:
     assert server.get(f"/api/runs/{run}/output").body == data == repo.run_bytes("cat", run).stdout
 
 
+@FORKED
 def test_stream_goes_on_at_the_byte_where_it_was_lost(repo, server) -> None:
     text = "ä€😀 line\n" * 3
     repo.write("pieces", " ".join(f"{byte:02x}" for byte in text.encode()))
@@ -52,6 +55,7 @@ def test_stream_goes_on_at_the_byte_where_it_was_lost(repo, server) -> None:
         assert found + "".join(event.value for event in stream if event.name == "message") == text
 
 
+@FORKED
 def test_stream_of_an_ended_run_has_its_output_and_end(repo, server) -> None:
     repo.run("--", "sh", "-c", "echo one; echo two; exit 3")
     with server.stream("/api/runs/" + repo.run("select").stdout.strip() + "/tail?from=4") as stream:
@@ -59,6 +63,7 @@ def test_stream_of_an_ended_run_has_its_output_and_end(repo, server) -> None:
     assert [event.value for event in events] == ["two\n", {"status": "error", "exit_status": 3}]
 
 
+@FORKED
 def test_output_begins_at_the_byte_asked_for(repo, server) -> None:
     repo.run("--", "printf", "one\\ntwo ä\\n", check=True)
     run = repo.run("select").stdout.strip()
@@ -68,6 +73,7 @@ def test_output_begins_at_the_byte_asked_for(repo, server) -> None:
     assert {answer.headers["content-type"] for answer in answers.values()} == {"text/plain; charset=utf-8"}
 
 
+@FORKED
 def test_tail_is_seen_within_half_a_second(repo, server) -> None:
     repo.write("tick.py", "import time\nfor _ in range(40):\n    print(time.time(), flush=True)\n    time.sleep(0.25)\n")
     run = background(repo, "tick.py")
@@ -109,6 +115,7 @@ def descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
+@FORKED
 def test_start_that_is_no_number_is_refused(repo, server) -> None:
     repo.run("echo.py", check=True)
     run = repo.run("select").stdout.strip()
