@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,16 +11,12 @@ import pytest
 from belongings import belongings
 from forms import knows_reftables
 from repository import ECHO, Repo
-from supervised import runs
+from supervised import runs, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PLAIN = "1.0 2 'a'\n"
-
-
-def shown(repo: Repo, **where: Path) -> dict:
-    return json.loads(repo.run("show", "--json", check=True, **where).stdout)
 
 
 def runs_and_restarts(repo: Repo) -> None:

@@ -76,7 +76,7 @@ def test_bytecode_that_git_does_not_ignore_stays_warm_and_is_not_produced(projec
 
 
 def test_edits_of_the_same_size_within_a_second_never_run_old_code(small):
-    for number in range(8):
+    for number in range(5):
         small.write("mod.py", f"value = {number}\n")
         assert small.run("main.py", check=True).stdout == f"{number}\n"
 
@@ -84,7 +84,7 @@ def test_edits_of_the_same_size_within_a_second_never_run_old_code(small):
 def test_a_module_that_the_program_itself_rewrites_is_as_committed_in_the_next_run(small):
     small.write("main.py", "open('mod.py', 'w').write('value = 9\\n')\nimport mod\nprint(mod.value)\n")
     small.write("look.py", "import mod\nprint(mod.value)\n")
-    for _ in range(4):
+    for _ in range(3):
         assert small.run("main.py", check=True).stdout == "9\n"
         assert small.run("look.py", check=True).stdout == "0\n"
 
@@ -92,7 +92,7 @@ def test_a_module_that_the_program_itself_rewrites_is_as_committed_in_the_next_r
 def test_a_module_that_the_program_generates_is_never_the_one_of_the_run_before(small):
     small.write(".gitignore", "made.py\n")
     small.write("main.py", "n = 0\nopen('made.py', 'w').write(f'value = {n}\\n')\nimport made\nprint(made.value)\n")
-    for number in range(6):
+    for number in range(4):
         assert small.run("main.py", f"n={number}", check=True).stdout == f"{number}\n"
 
 
@@ -100,7 +100,7 @@ def test_a_module_behind_a_link_is_never_stale(small):
     small.write("lib/real.py", "value = 0\n")
     (small.path / "mod.py").unlink()
     (small.path / "mod.py").symlink_to("lib/real.py")
-    for number in range(6):
+    for number in range(4):
         small.write("lib/real.py", f"value = {number}\n")
         assert small.run("main.py", check=True).stdout == f"{number}\n"
 

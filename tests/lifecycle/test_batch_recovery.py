@@ -67,13 +67,13 @@ def test_proposals_are_the_same_after_a_kill_at_every_trial(repo, name):
         pytest.importorskip("optuna")
     if name == "cmaes" and not importlib.util.find_spec("cmaes"):
         pytest.skip("cmaes is not installed")
-    words = ("train.py", *SPACE, "-o", name, "--max-trials", "5", "--random-seed", "5", *OPTIONS[name])
+    words = ("train.py", *SPACE, "-o", name, "--max-trials", "4", "--random-seed", "5", *OPTIONS[name])
     repo.run(*words, check=True)
     straight = batch_of(repo, "train.py")["id"]
     marks_of(repo).mkdir()
     assert repo.run(*words).returncode != 0
     killed = runs_of(repo, "train.py+")[-1]["id"]
-    assert restart_until_complete(repo, killed) == 5
+    assert restart_until_complete(repo, killed) == 4
     assert killed != straight
     assert points(repo, killed) == points(repo, straight)
     assert {run["status"] for run in runs_of(repo, "train.py")} == {"completed"}
