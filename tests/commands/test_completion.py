@@ -371,17 +371,13 @@ def expected(cases: list[tuple[str, set[str]]], names: dict[str, str]) -> list[t
     return [(typed, {word.format(**names) for word in offered}) for typed, offered in cases]
 
 
-@pytest.mark.parametrize("cases", sampled(1, [FISH_VALUES[::8], FISH_VALUES]), ids=["some", "all"])
-def test_fish_offers_what_may_stand_there_and_nothing_else(lived, world, cases) -> None:
+@pytest.mark.parametrize(
+    "cases", sampled(1, [[*FISH_VALUES[::8], *FISH_WORDS[::6]], [*FISH_VALUES, *FISH_WORDS]]), ids=["some", "all"]
+)
+def test_fish_offers_what_may_stand_there_and_nothing_else(lived, entries, world, cases) -> None:
     repo, first, second, gone = lived
-    names = {"first": first, "second": second, "gone": gone}
+    names = {"run": first, "second": second, "gone": gone}
     assert fish_offers(repo, cases, names) == expected(cases, names)
-
-
-@pytest.mark.parametrize("cases", sampled(1, [FISH_WORDS[::6], FISH_WORDS]), ids=["some", "all"])
-def test_fish_offers_verbs_options_runs_files_and_flags(one, entries, world, cases) -> None:
-    repo, run = one
-    assert fish_offers(repo, cases, {"run": run}) == expected(cases, {"run": run})
 
 
 if __name__ == "__main__":

@@ -268,13 +268,13 @@ def test_rules_of_a_server_that_begin_with_error_are_heard(team) -> None:
 
 def test_equal_refusals_are_one_line_and_ten_lines_at_most(team) -> None:
     for x in range(12):
-        run(team.ann, x=float(x))
+        Project(team.ann.path).run("echo.py", flags={"x": float(x)}, stage=True)
     hook(team, "update", "echo error: GH006: no $1\necho 'the same'\nexit 1")
-    refused = team.ann.run("push").stderr.splitlines()
+    refused = team.ann.run("push", "--all").stderr.splitlines()
     assert [line for line in refused if "rejected" in line and "12 runs (" in line and "and 2 more" in line] == refused[:1]
     assert sum("GH006" in line for line in refused) == sum("the same" in line for line in refused) == 1
     hook(team, "update", "echo error: GH006: no $3\nexit 1")
-    refused = team.ann.run("push").stderr.splitlines()
+    refused = team.ann.run("push", "--all").stderr.splitlines()
     assert len(refused) == 12
     assert refused[-1] == "gitrun: origin says: … 2 more lines"
 

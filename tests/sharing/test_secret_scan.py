@@ -31,7 +31,7 @@ def test_a_token_deep_in_the_output_is_found(team, leaving):
 
 
 def test_looking_through_a_large_file_takes_little_memory(team):
-    size = 120 << 20
+    size = 64 << 20
     team.ann.git("config", "gitrun.maxProduced", "1g")
     team.ann.run("--", "sh", "-c", f"head -c {size} /dev/zero > zeros", check=True)
     code = (
