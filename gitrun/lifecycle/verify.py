@@ -165,7 +165,8 @@ def execute_again(session: Session, run: Run) -> Repetition:
         for word in lent_changes(session.git.worktree, lent, session.settings, session.git.state):
             session.say(f"note: {word}")
     decision = replace(decision, snapshot=replace(decision.snapshot, outside=paths, linked=linked))
-    request = replace(request, no_link=not (paths or linked), links=tuple(map(os.fsdecode, linked)))
+    # a run that was lent nothing may still have read what is beside the repository
+    request = replace(request, no_link=run.attempt.params.no_link, links=tuple(map(os.fsdecode, linked)))
     program = program_for(request, decision.plan, find_python(session, decision.plan))
     executor = ReplayExecutor(LocalExecutor(session, program, decision.snapshot, decide_lending(session, request, decision)))
     live = hold_live(session.git.state, run.id)

@@ -213,3 +213,12 @@ def test_killed_verification_is_forgotten_by_the_next_command(repo) -> None:
     assert repo.git("for-each-ref") == before
     assert not list((repo.path / ".git/gitrun/live").iterdir())
     assert repo.run("verify").returncode == 0
+
+
+def test_run_that_read_beside_the_repository_finds_that_again_and_no_more(repo) -> None:
+    (repo.path.parent / "beside").write_text("5")
+    repo.write("look.py", 'import os\nprint("loss:", open("../beside").read())\nprint("files:", len(os.listdir(".")))\n')
+    repo.run("look.py", check=True)
+    repo.write("new.log", "")
+    (repo.path / ".git/info/exclude").write_text("new.log\n")
+    assert repo.run("verify", check=True).stdout.startswith("reproduced: ")
