@@ -134,7 +134,7 @@ def module_operation(tree: SourceTree, name: str, cwd: str, words: tuple[str, ..
     """Returns the operation `-m name`: a module of the tree, or a package with a `__main__` module. Raises UsageError."""
     operation = with_module_path(tree, Operation(f"{AS_MODULE}{name}", SCRIPT, (PYTHON, "-m", name, *words), cwd))
     if not operation.path:
-        raise UsageError(f"no module '{name}' here", f"To run any module: git run -- python -m {name}")
+        raise UsageError(f"no module '{name}' here", f"To run any module: git run -- python3 -m {name}")
     return operation
 
 

@@ -198,7 +198,8 @@ def reads_environment(code: bytes, name: str) -> bool:
 
 def command_with_variable(operation: Operation, name: str, value: str) -> str:
     """Returns a call of git run that records a flag and passes it as the environment variable of that name."""
-    words = ["python" if word == PYTHON else word for word in operation.command]
+    # many machines have no `python`
+    words = ["python3" if word == PYTHON else word for word in operation.command]
     return f"git run {shlex.quote(f'{name}={value}')} -- env '{name}={{{name}}}' {shlex.join(words)}"
 
 

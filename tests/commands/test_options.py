@@ -229,7 +229,7 @@ def test_help_of_a_module_shows_its_flags_and_one_that_is_not_there_is_refused(p
     assert project.run("-m", "pkg.fit", "-h", check=True).stdout == "-m pkg.fit\n  lr=0.1\n"
     ended = project.run("-m", "nosuch")
     assert (ended.returncode, ended.stderr) == (
-        129, "gitrun: error: no module 'nosuch' here. To run any module: git run -- python -m nosuch\n",
+        129, "gitrun: error: no module 'nosuch' here. To run any module: git run -- python3 -m nosuch\n",
     )  # fmt: skip
     assert "-m pkg.fit and 'train.py' cannot be combined" in project.run("-m", "pkg.fit", "train.py").stderr
 

@@ -276,7 +276,7 @@ def test_command_gets_flags_in_the_file_that_its_script_loads(repo) -> None:
 def test_variable_of_the_environment_that_a_script_reads_is_set_by_env(repo, code) -> None:
     repo.write("fit.py", f"import os\n{code}\nprint(os.environ['LR'])\n")
     refused = repo.run("fit.py", "LR=0.5").stderr.rstrip("\n")
-    command = "git run LR=0.5 -- env 'LR={LR}' python fit.py"
+    command = "git run LR=0.5 -- env 'LR={LR}' python3 fit.py"
     assert refused.endswith(f"To set the environment variable: {command}")
     assert repo.run(*shlex.split(command)[2:], check=True).stdout == "0.5\n"
     assert "environment variable" not in repo.run("fit.py", "R=0.5").stderr
