@@ -194,7 +194,7 @@ def draft_body(tree: Tree, model: Model, table: Mapping[str, Any], flags: Mappin
         path = spec if spec.endswith(".py") and is_regular_file(tree, spec) else ""
     if path and not words:
         return {"script": path}
-    return {"command": ["python", *([path] if path else ["-m", module]), *words]}
+    return {"command": ["python3", *([path] if path else ["-m", module]), *words]}
 
 
 def default_main(tree: Tree, name: str) -> dict[str, str]:
@@ -221,7 +221,7 @@ def draft_words(text: str, flags: Mapping[str, Any], lost: list[str]) -> list[st
             continue
         unknown = [name for name in REFERENCE.findall(word) if name not in flags and name != "python_exe"]
         lost += [f"${{{name}}} is no flag" for name in unknown]
-        words.append(REFERENCE.sub(lambda match: "python" if match[1] == "python_exe" else f"{{{match[1]}}}", word))
+        words.append(REFERENCE.sub(lambda match: "python3" if match[1] == "python_exe" else f"{{{match[1]}}}", word))
     return words
 
 

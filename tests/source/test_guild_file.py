@@ -80,9 +80,9 @@ def test_operations_of_guild_become_operations() -> None:
         "stop-after": "1800s",
     }
     assert found.operations["m:shell"]["command"] == ["sh", "go.sh", "--lr", "{lr}", "{lr}"]
-    assert found.operations["m:pkg"]["command"] == ["python", "src/pkg/run.py", "--fast"]
+    assert found.operations["m:pkg"]["command"] == ["python3", "src/pkg/run.py", "--fast"]
     assert found.operations["m:pipe"] == {"steps": ["m:prepare n=5", "m:train lr=0.3"]}
-    assert found.operations["m:evaluate"] == {"command": ["python", "-m", "evaluate"]}
+    assert found.operations["m:evaluate"] == {"command": ["python3", "-m", "evaluate"]}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_operations_of_guild_become_operations() -> None:
         ("train.py", {"script": "train.py"}),
         ("src/fit-all", {"script": "src/fit_all.py"}),
         ("src.fit_all", {"script": "src/fit_all.py"}),
-        ("pkg", {"command": ["python", "-m", "pkg"]}),
+        ("pkg", {"command": ["python3", "-m", "pkg"]}),
         ("nosuch", {}),
     ],
 )
