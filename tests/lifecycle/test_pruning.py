@@ -52,10 +52,10 @@ def program(repo, report=PRINTED, before="", after=""):
     return repo
 
 
-def prune(repo, operation="train.py", **options):
+def prune(repo, **options):
     """A batch whose hopeless trials are ended, of a process that has imported optuna already."""
     given = {"prune": "median", "opt_flags": {"prune_n_startup_trials": 2}, "minimize": "loss", "quiet_trials": True}
-    return Project(repo.path).batch(operation, **({"flags": {"lr": RATES}} | given | options))
+    return Project(repo.path).batch("train.py", **({"flags": {"lr": RATES}} | given | options))
 
 
 def shown(repo, flag="lr"):
@@ -122,7 +122,7 @@ def test_a_program_that_exits_with_0_after_sigterm_is_pruned(empty_repo):
 def test_a_trial_that_ends_before_it_is_judged_is_complete(empty_repo):
     empty_repo.write("quick.py", "lr = 0.1\nfor _ in range(8):\n    print('loss:', lr)\n")
     empty_repo.commit()
-    prune(empty_repo, "quick.py", flags={"lr": [0.1, 0.2, 0.3, 0.9]})
+    empty_repo.run("quick.py", "lr=[0.1,0.2,0.3,0.9]", *MEDIAN, check=True)
     assert set(trials_by(empty_repo, "quick.py", "lr").values()) == {"completed"}
 
 
