@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repository import Repo
-from templates import left_out, refresh_index
+from templates import copy_tree, refresh_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +34,7 @@ def make_modules(place: Path, *, remote: bool = False) -> Modules:
         commit_modules(template)
         if remote:
             push_top(template)
-    shutil.copytree(template, place, symlinks=True, ignore=left_out, dirs_exist_ok=True)
+    copy_tree(template, place)
     top = place / "top"
     modules = Modules(Repo(top), Repo(top / "lib"), Repo(top / "lib" / "deep"))
     inner = top / ".git" / "modules" / "lib"
