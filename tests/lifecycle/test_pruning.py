@@ -12,6 +12,7 @@ from sampled import sampled
 from trial_lists import batch_of, read_result, runs_of, start, supervisor_of, trials_by, wait_for
 
 from gitrun import Project
+from gitrun.lifecycle import pruning
 from gitrun.lifecycle.pruning import points_of, read_points, series_names
 from gitrun.model.metrics import Series
 from gitrun.views.select import Query
@@ -119,11 +120,14 @@ def test_a_program_that_exits_with_0_after_sigterm_is_pruned(empty_repo):
     assert shown(repo) == ENDS
 
 
-def test_a_trial_that_ends_before_it_is_judged_is_complete(empty_repo):
-    empty_repo.write("quick.py", "lr = 0.1\nfor _ in range(8):\n    print('loss:', lr)\n")
+def test_a_trial_that_ends_before_it_is_judged_is_complete(empty_repo, monkeypatch):
+    # after the first trial, which waits for that, nothing is judged any more
+    monkeypatch.setattr(pruning, "PACE", 600.0)
+    once = "import time\nlr = 0.1\nfor _ in range(8):\n    print('loss:', lr, flush=True)\ntime.sleep(3 if lr == 0.1 else 0)\n"
+    empty_repo.write("train.py", once)
     empty_repo.commit()
-    empty_repo.run("quick.py", "lr=[0.1,0.2,0.3,0.9]", *MEDIAN, check=True)
-    assert set(trials_by(empty_repo, "quick.py", "lr").values()) == {"completed"}
+    prune(empty_repo, flags={"lr": [0.1, 0.2, 0.3, 0.9]})
+    assert set(trials_by(empty_repo, "train.py", "lr").values()) == {"completed"}
 
 
 def test_a_restart_prunes_by_the_trials_from_before(empty_repo):
