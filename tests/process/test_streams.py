@@ -22,13 +22,11 @@ time.sleep(0.7)
 print("caught", len(caught))
 """
 SIZES = """\
-import os, signal, threading
-changed = threading.Event()
-signal.signal(signal.SIGWINCH, lambda *_: changed.set())
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])  # a handler that sets an Event can wait for itself for ever
 print("size", tuple(os.get_terminal_size(1)), tuple(os.get_terminal_size(2)), flush=True)
 while tuple(os.get_terminal_size(1)) == (80, 24):
-    changed.wait(20)
-    changed.clear()
+    signal.sigtimedwait([signal.SIGWINCH], 60)
 print("size", tuple(os.get_terminal_size(1)), flush=True)
 """
 
