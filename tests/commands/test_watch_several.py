@@ -44,7 +44,8 @@ class Work:
         """Starts a run. Returns its short id, once it has printed its lines."""
         words = ("--background", "work.py", f"name={name}", f"code={code}")
         run_id = self.repo.run(*words, env={"GATE": f"{self.gate}/"}, check=True).stdout.strip()
-        until(lambda: f"{name} \\x1b" in self.repo.run("cat", "--output", run_id).stdout or True)
+        printed = self.repo.path / ".git" / "gitrun" / "live" / run_id / "output"
+        until(lambda: printed.exists() and b"evil\x07 2" in printed.read_bytes())
         return run_id[:8]
 
     def end(self, *names: str) -> None:
@@ -60,9 +61,17 @@ def work(repo: Repo, tmp_path: Path) -> Work:
 
 def test_lines_in_a_pipe_are_whole_and_behind_their_ids(repo: Repo, work: Work) -> None:
     a, b = work.start("a"), work.start("b", 3)
-    watching = repo.start("watch", a, b)
-    work.end("a", "b")
-    out, err = watching.communicate(timeout=30)
+    out = ""
+    with repo.start("watch", a, b) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        while not (f"{a} | a \\x1b]0;evil\\x07 2" in out and f"{b} | b \\x1b]0;evil\\x07 2" in out):
+            line = watching.stdout.readline()
+            assert line, out
+            out += line
+        # a run that has ended before it is looked at shows its end alone
+        work.end("a", "b")
+        out, err = out + watching.stdout.read(), watching.stderr.read()
     for run_id, name in ((a, "a"), (b, "b")):
         own = [line for line in out.splitlines() if line.startswith(f"{run_id} | ")]
         steps = [line for step in range(3) for line in (f"loss: {3 - step}", f"{name} \\x1b]0;evil\\x07 {step}")]
@@ -149,6 +158,7 @@ def test_terminal_that_cannot_move_its_cursor_gets_lines(repo: Repo, work: Work,
     monkeypatch.setenv("TERM", "dumb")
     a, b = work.start("a"), work.start("b")
     with Terminal(repo, "git-run", "watch", a, b) as terminal:
+        terminal.shows(f"{b} | loss: 1")
         work.end("a", "b")
         assert terminal.ends() == 0
     assert f"{a} | loss: 3".encode() in terminal.seen

@@ -43,7 +43,9 @@ def test_stdout_and_stderr_of_the_program_are_terminals_of_the_right_size(repo):
 def test_a_program_that_was_quicker_than_we_to_see_its_window_change_is_told_again(repo):
     told = repo.path.parent / "told"
     look = f"lambda *_: (os.write(1, b'seen (%d, %d)\\n' % os.get_terminal_size(1)), open({str(told)!r}, 'w'))"
-    repo.write("p.py", f"import os, signal, time\nsignal.signal(signal.SIGWINCH, {look})\n{READY}time.sleep(20)\n")
+    # a Ctrl-C that comes at the end of a handler waits for the end of a sleep
+    work = f"{READY}for _ in range(400):\n    time.sleep(0.05)\n"
+    repo.write("p.py", f"import os, signal, time\nsignal.signal(signal.SIGWINCH, {look})\n{work}")
     with Terminal(repo, "git", "run", "p.py") as terminal:
         terminal.shows("ready")
         os.kill(owner(repo)["pid"], signal.SIGSTOP)
