@@ -23,7 +23,7 @@ print("caught", len(caught))
 """
 SIZES = """\
 import os, signal
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])  # a handler that sets an Event can wait for itself for ever
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])  # a handler that sets an Event can wait for itself
 print("size", tuple(os.get_terminal_size(1)), tuple(os.get_terminal_size(2)), flush=True)
 while tuple(os.get_terminal_size(1)) == (80, 24):
     signal.sigtimedwait([signal.SIGWINCH], 60)
@@ -154,7 +154,10 @@ def test_ctrl_z_stops_and_fg_goes_on_with_the_size_that_the_window_has_then(repo
         terminal.type("git run p.py\n")
         terminal.shows("size (80, 24)")
         terminal.type("\x1a")
-        terminal.shows("Stopped")
+        seen = terminal.shows("Stopped")
+        # before its prompt, readline reads the size and sets it again
+        if b"bash-" not in seen.rpartition(b"Stopped")[2]:
+            terminal.shows("bash-")
         terminal.resize(40, 100)
         assert last(repo)["status"] == "running"
         terminal.type("fg\n")
